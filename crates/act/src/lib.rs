@@ -1,0 +1,1 @@
+//! Policy, plan, approval, execution, verification, undo.

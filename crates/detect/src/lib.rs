@@ -1,0 +1,1 @@
+//! Which series gets which estimator; anomalies to incidents.

@@ -1,0 +1,1 @@
+//! Bytes to signals, one file per protocol.

@@ -1,0 +1,1 @@
+//! Incidents as self-contained HTML, Markdown and JSON.

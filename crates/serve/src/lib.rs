@@ -1,0 +1,1 @@
+//! HTTP API, web UI and /metrics.

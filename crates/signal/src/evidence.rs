@@ -1,0 +1,82 @@
+//! What proves it? Facts that code can open again.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Change, Labels, LogId, TimeRange, Timestamp};
+
+/// The identity of a piece of evidence inside one diagnosis: `E3`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EvidenceId(pub String);
+
+/// A fact that a claim cites.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What claims cite.
+    pub id: EvidenceId,
+    /// One sentence made by code from the facts below; untrusted parts are quoted and shortened.
+    pub text: String,
+    /// Where code reads it again.
+    pub source: EvidenceSource,
+}
+
+/// A pointer into the stored signals, with the values that were read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EvidenceSource {
+    /// A series moved.
+    SeriesWindow {
+        /// The series.
+        labels: Labels,
+        /// The window that was compared with what came before it.
+        range: TimeRange,
+        /// Median before.
+        before: f64,
+        /// Most extreme value inside.
+        during: f64,
+        /// Robust deviations.
+        deviation: f64,
+        /// When it began to move.
+        onset: Timestamp,
+    },
+    /// Lines of one template.
+    LogLines {
+        /// The stream's service.
+        service: String,
+        /// The template with `<*>` for variables.
+        template: String,
+        /// Where they were counted.
+        range: TimeRange,
+        /// Lines in the window before, per minute.
+        before_per_minute: f64,
+        /// Lines inside, per minute.
+        during_per_minute: f64,
+        /// Some of them.
+        ids: Vec<LogId>,
+        /// One of them, verbatim (untrusted).
+        example: String,
+    },
+    /// A process, by its resource use.
+    Process {
+        /// The host.
+        host: String,
+        /// Process id.
+        pid: u32,
+        /// Its start, seconds since the epoch: with the pid the identity of the process.
+        start_time: i64,
+        /// The command line (untrusted).
+        command: String,
+        /// Resource series, re-readable.
+        labels: Labels,
+        /// When it was looked at.
+        range: TimeRange,
+        /// The highest value inside.
+        value: f64,
+    },
+    /// A change shortly before.
+    Change {
+        /// The change.
+        change: Change,
+        /// Seconds from the change to the first symptom.
+        lead_secs: f64,
+    },
+}

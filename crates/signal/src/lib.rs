@@ -1,0 +1,43 @@
+//! The nouns and the ports every stage shares; no I/O, no async, nothing imported from another crate of ours.
+//!
+//! Reading order: what comes in (`time`, `labels`, `sample`, `log`, `change`), what is found in it
+//! (`anomaly`, `incident`, `evidence`, `diagnosis`), what is done about it (`plan`, `ledger`), how a
+//! stage is told about the outside (`ports`), and how it tells about itself (`meter`).
+
+#![warn(missing_docs)]
+
+mod anomaly;
+mod change;
+mod diagnosis;
+mod event;
+mod evidence;
+mod incident;
+mod labels;
+mod ledger;
+mod log;
+mod meter;
+mod plan;
+mod ports;
+mod role;
+mod sample;
+mod time;
+
+pub use anomaly::{Anomaly, AnomalyKind, Direction, Score, Severity};
+pub use change::{Change, ChangeKind};
+pub use diagnosis::{Cause, Diagnosis, FaultClass};
+pub use event::Event;
+pub use evidence::{Evidence, EvidenceId, EvidenceSource};
+pub use incident::{Incident, IncidentId, IncidentStatus, Opinion, Symptom, TimelineEntry};
+pub use labels::{LabelParseError, Labels, Matcher, SeriesId};
+pub use ledger::LedgerEntry;
+pub use log::{LogHit, LogId, LogLevel, LogRecord};
+pub use meter::{Meter, Metric, MetricKind};
+pub use plan::{Approval, Plan, PlanId, PlanState, PlannedStep, StepKind, StepOutcome, Verification};
+pub use ports::{
+    ChangeLog, Clock, History, IncidentBook, IncidentFilter, Ledger, LogQuery, LogSearch, Outbox, PlanDesk, PlanStore,
+    PortError, ReportFormat, Reports, Scores, SeriesQuery, SystemClock, TemplateChange, TemplateTrend, Templates,
+    Topology,
+};
+pub use role::{Role, is_counter};
+pub use sample::{Point, SeriesPoints};
+pub use time::{TimeRange, Timestamp};

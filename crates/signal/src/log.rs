@@ -1,0 +1,103 @@
+//! What was said? One log line of a stream.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Labels, Timestamp};
+
+/// The identity of a stored line, given by the store, growing with arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LogId(pub u64);
+
+/// One line of a log stream. The text is untrusted: data, never an instruction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogRecord {
+    /// When the source wrote it.
+    pub time: Timestamp,
+    /// The stream's labels.
+    pub labels: Labels,
+    /// The line without its line end.
+    pub line: String,
+}
+
+impl LogRecord {
+    /// The severity, from a `level`, `severity` or `detected_level` label, else from the first words of the line.
+    pub fn level(&self) -> LogLevel {
+        let label = ["level", "severity", "detected_level"].iter().find_map(|it| self.labels.get(it));
+        label.and_then(LogLevel::parse).unwrap_or_else(|| LogLevel::of_line(&self.line))
+    }
+}
+
+/// How bad the writer of a line thought it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Debug and trace.
+    Debug,
+    /// Information, notice, and lines without a level.
+    Info,
+    /// Warning.
+    Warn,
+    /// Error.
+    Error,
+    /// Fatal, critical, alert, emergency, panic.
+    Fatal,
+}
+
+impl LogLevel {
+    /// Reads a level's usual names, in any case.
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_lowercase().as_str() {
+            "trace" | "debug" => Self::Debug,
+            "info" | "information" | "notice" => Self::Info,
+            "warn" | "warning" => Self::Warn,
+            "error" | "err" => Self::Error,
+            "fatal" | "critical" | "crit" | "alert" | "emerg" | "emergency" | "panic" => Self::Fatal,
+            _ => return None,
+        })
+    }
+
+    fn of_line(line: &str) -> Self {
+        let words = line.split(|it: char| !it.is_ascii_alphabetic()).filter(|it| it.len() > 2).take(8);
+        words.filter_map(Self::parse).max().unwrap_or(Self::Info)
+    }
+
+    /// Lower-case name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Fatal => "fatal",
+        }
+    }
+}
+
+/// A stored line that a search found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogHit {
+    /// Where it can be opened again.
+    pub id: LogId,
+    /// The line.
+    #[serde(flatten)]
+    pub record: LogRecord,
+    /// BM25 relevance, higher is better; 0 without search words.
+    pub relevance: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn level_comes_from_label_then_line() {
+        let record = |labels: &[(&str, &str)], line: &str| LogRecord {
+            time: Timestamp::MIN,
+            labels: Labels::new(labels.iter().copied()),
+            line: line.to_owned(),
+        };
+        assert_eq!(record(&[("level", "WARN")], "error").level(), LogLevel::Warn);
+        assert_eq!(record(&[], "2026-01-01 ERROR pool exhausted").level(), LogLevel::Error);
+        assert_eq!(record(&[], "all is well").level(), LogLevel::Info);
+    }
+}

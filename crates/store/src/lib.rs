@@ -1,0 +1,1 @@
+//! Signals to disk and back.

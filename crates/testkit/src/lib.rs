@@ -1,0 +1,1 @@
+//! The scenario runner, the simulated shop, fakes and conformance checks.
