@@ -1,2 +1,48 @@
-//! Developer tasks.
-fn main() {}
+//! Which developer tasks exist? `cargo xtask <task>`; each task has a file of its name.
+
+use std::env;
+use std::process::ExitCode;
+
+mod codegen;
+mod command;
+mod docs;
+mod licenses;
+mod services;
+mod test;
+mod tidy;
+mod workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask <task>
+
+  test [--ci]        everything CI runs: format, lints, tidy, licenses, reference page, docs, tests
+  tidy               the rules of this repository that a machine can check
+  licenses           every dependency's license is on the list, and no crate is in the binary twice unlisted
+  codegen [--check]  writes the configuration reference page (or fails if it is stale)
+  docs               builds the API docs and the book, warnings are errors
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments.as_slice() {
+        ["test"] => test::run(services::is_ci()),
+        ["test", "--ci"] => test::run(true),
+        ["tidy"] => tidy::run(),
+        ["licenses"] => licenses::run(),
+        ["codegen"] => codegen::write(),
+        ["codegen", "--check"] => codegen::check(),
+        ["docs"] => docs::run(),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(64);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,46 @@
+# The same steps that the build server runs. `just` alone lists them.
+
+default:
+    @just --list
+
+# Everything: what a change must pass.
+ready:
+    cargo xtask test
+
+fmt:
+    cargo fmt --all
+
+clippy:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+tidy:
+    cargo xtask tidy
+
+# One crate alone, as it is built without the others' features.
+check crate:
+    cargo test -p {{crate}}
+    cargo clippy -p {{crate}} --all-targets -- -D warnings
+
+test:
+    cargo test --workspace
+
+# The configuration reference page, made anew.
+codegen:
+    cargo xtask codegen
+
+docs:
+    cargo xtask docs
+
+licenses:
+    cargo xtask licenses
+
+# Also knows security advisories; needs cargo-deny.
+deny:
+    cargo deny check
+
+# The demo, as in the README.
+demo *arguments:
+    cargo run --release -- demo {{arguments}}
+
+bench *arguments:
+    cargo run --release -- bench {{arguments}}

@@ -1,0 +1,159 @@
+//! May we ship what we depend on? Licenses against a list, and crates that are in the binary twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, bail};
+use serde_json::Value;
+
+use crate::command::{cargo, output};
+use crate::workspace;
+
+/// Licenses that ask for no more than a notice, each with what it asks.
+const ALLOWED: [(&str, &str); 12] = [
+    ("MIT", "keep the notice"),
+    ("Apache-2.0", "keep the notice, name changes"),
+    ("Apache-2.0 WITH LLVM-exception", "as Apache-2.0, binaries are free"),
+    ("BSD-2-Clause", "keep the notice"),
+    ("BSD-3-Clause", "keep the notice, do not advertise with the authors"),
+    ("BSL-1.0", "keep the notice in source"),
+    ("CDLA-Permissive-2.0", "data (root certificates): pass the text on"),
+    ("ISC", "keep the notice"),
+    ("Unicode-3.0", "data tables: keep the notice"),
+    ("Unlicense", "nothing"),
+    ("Zlib", "do not claim to have written it"),
+    ("0BSD", "nothing"),
+];
+
+/// Crates with another license that are not part of the binary, each with the reason.
+const EXCEPTIONS: [(&str, &str, &str); 1] =
+    [("webdriver", "MPL-2.0", "used by the browser tests only; files of it are not changed")];
+
+/// Crates that may be in the binary in two versions, each with the reason.
+const TWICE: [(&str, &str); 3] = [
+    ("getrandom", "ring still needs 0.2"),
+    ("syn", "a build-time parser; the derive macros move to 3 one by one"),
+    ("tower-http", "reqwest still needs 0.6"),
+];
+
+/// Checks both and lists every problem.
+pub fn run() -> Result<()> {
+    let metadata = workspace::metadata(&["--locked"])?;
+    let packages = metadata.get("packages").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let mut problems: Vec<String> = packages.iter().filter_map(problem_of).collect();
+    let tree = output(cargo().args([
+        "tree",
+        "--locked",
+        "--duplicates",
+        "--edges=normal",
+        "--package=sentinel",
+        "--depth=0",
+        "--prefix=none",
+    ]))?;
+    problems.extend(unlisted_duplicates(&tree));
+    if problems.is_empty() {
+        println!("{} packages, all with a license of the list", packages.len());
+        return Ok(());
+    }
+    bail!("{}", problems.join("\n"))
+}
+
+fn problem_of(package: &Value) -> Option<String> {
+    let text = |key: &str| package.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (name, license) = (text("name"), text("license"));
+    let is_exception = EXCEPTIONS.iter().any(|it| it.0 == name && it.1 == license);
+    if is_exception || is_allowed(license) {
+        return None;
+    }
+    Some(format!("{name} {}: license {license:?} is not on the list in xtask/src/licenses.rs", text("version")))
+}
+
+/// True if an SPDX expression can be fulfilled with licenses of the list. `/` is the old way to write OR.
+fn is_allowed(expression: &str) -> bool {
+    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
+    let words: Vec<&str> = spaced.split_whitespace().collect();
+    let (is_true, rest) = any_of(&words);
+    is_true && rest.is_empty()
+}
+
+fn any_of<'a>(words: &'a [&'a str]) -> (bool, &'a [&'a str]) {
+    let (mut is_true, mut rest) = all_of(words);
+    while let Some(("OR", after)) = rest.split_first().map(|(first, after)| (*first, after)) {
+        let (other, left) = all_of(after);
+        is_true = is_true || other;
+        rest = left;
+    }
+    (is_true, rest)
+}
+
+fn all_of<'a>(words: &'a [&'a str]) -> (bool, &'a [&'a str]) {
+    let (mut is_true, mut rest) = one_of(words);
+    while let Some(("AND", after)) = rest.split_first().map(|(first, after)| (*first, after)) {
+        let (other, left) = one_of(after);
+        is_true = is_true && other;
+        rest = left;
+    }
+    (is_true, rest)
+}
+
+fn one_of<'a>(words: &'a [&'a str]) -> (bool, &'a [&'a str]) {
+    match words {
+        ["(", after @ ..] => match any_of(after) {
+            (is_true, [")", rest @ ..]) => (is_true, rest),
+            (_, rest) => (false, rest),
+        },
+        [name, "WITH", exception, rest @ ..] => (is_listed(&format!("{name} WITH {exception}")), rest),
+        [name, rest @ ..] => (is_listed(name), rest),
+        [] => (false, words),
+    }
+}
+
+fn is_listed(name: &str) -> bool {
+    ALLOWED.iter().any(|it| it.0 == name)
+}
+
+/// Crates with more than one version in the listing of `cargo tree --duplicates` that are not in the table.
+fn unlisted_duplicates(tree: &str) -> Vec<String> {
+    let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for line in tree.lines() {
+        if let Some((name, version)) = line.split_once(" v") {
+            versions.entry(name).or_default().insert(version.split(' ').next().unwrap_or(version));
+        }
+    }
+    versions.retain(|name, found| found.len() > 1 && !TWICE.iter().any(|it| it.0 == *name));
+    let text = |(name, found): (&str, BTreeSet<&str>)| {
+        let found = found.into_iter().collect::<Vec<_>>().join(" and ");
+        format!("{name} is in the binary as {found}; use one version or list it in xtask/src/licenses.rs")
+    };
+    versions.into_iter().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_understood() {
+        for (expression, expected) in [
+            ("MIT", true),
+            ("GPL-3.0-only", false),
+            ("MIT OR GPL-3.0-only", true),
+            ("MIT AND GPL-3.0-only", false),
+            ("Apache-2.0/MIT", true),
+            ("(MIT OR GPL-2.0) AND Unicode-3.0", true),
+            ("(GPL-2.0 OR GPL-3.0) AND MIT", false),
+            ("Apache-2.0 WITH LLVM-exception OR GPL-2.0", true),
+            ("", false),
+            ("(MIT", false),
+        ] {
+            assert_eq!(is_allowed(expression), expected, "{expression:?}");
+        }
+    }
+
+    #[test]
+    fn duplicates_are_named_unless_listed() {
+        let tree = "syn v2.0.1\n\nsyn v3.0.0\n\nanyhow v1.0.1\n\nanyhow v1.0.1\n\nrand v0.8.1\nrand v0.9.0 (*)\n";
+        let problems = unlisted_duplicates(tree);
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].starts_with("rand is in the binary as 0.8.1 and 0.9.0"));
+    }
+}
