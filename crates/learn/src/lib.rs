@@ -1,1 +1,8 @@
-//! Estimators and statistics: pure arithmetic.
+//! Estimators and statistics: pure arithmetic, no clock, no I/O, nothing imported from another crate of ours.
+//!
+//! Reading order: `catalog` lists what there is; `detect` says how unusual one point of one series is.
+
+#![warn(missing_docs)]
+
+pub mod catalog;
+pub mod detect;
