@@ -1,0 +1,26 @@
+//! What must a system offer so that a scenario can be run against it? Signals in, incidents and plans out.
+
+use signal::{Change, Incident, LogRecord, Plan, SeriesPoints, Timestamp};
+
+/// The thing under test: the whole of Sentinel, or a small fake. Time is simulated: nothing may look at a clock.
+///
+/// For each simulated second the runner calls `changes`, `samples` and `logs` (each only if there is something) and
+/// then `advance`.
+pub trait System {
+    /// Samples that arrived up to `now`.
+    fn samples(&mut self, now: Timestamp, batch: Vec<SeriesPoints>);
+    /// Log lines that arrived up to `now`.
+    fn logs(&mut self, now: Timestamp, lines: Vec<LogRecord>);
+    /// Deploys and other changes that were made up to `now`.
+    fn changes(&mut self, now: Timestamp, changes: Vec<Change>);
+    /// The second is over: what is due by time (missing data, recovery, diagnosis) happens here.
+    fn advance(&mut self, now: Timestamp);
+    /// All incidents so far, in any order.
+    fn incidents(&self) -> Vec<Incident>;
+    /// All plans so far, in any order.
+    fn plans(&self) -> Vec<Plan>;
+    /// Takes the text of a `config` block, before the first signal. The error is shown to the user.
+    fn configure(&mut self, text: &str) -> Result<(), String> {
+        Err(format!("this system takes no configuration ({} bytes given)", text.len()))
+    }
+}
