@@ -16,6 +16,9 @@ const BLOCK_POINTS: u32 = 60;
 const BLOCK_KEEP: f64 = 0.99;
 /// How many times the usual distance is unusual.
 const ALLOWANCE: f64 = 2.5;
+/// Until this age a whole rhythm may not have been seen: there the range of the level counts too, twice.
+const YOUNG_POINTS: u32 = 1200;
+const YOUNG_ALLOWANCE: f64 = 2.0;
 /// The distance is never unusual below this many scales, nor below this share of the reference.
 const MIN_SCALES: f64 = 3.0;
 const MIN_SHARE: f64 = 0.03;
@@ -29,6 +32,11 @@ pub(super) struct Drift {
     pub newest: f64,
     pub newer: f64,
     pub usual: f64,
+    /// Lowest and highest level since the start, and their range when this block and the one before began.
+    pub lowest: f64,
+    pub highest: f64,
+    pub newer_range: f64,
+    pub usual_range: f64,
     /// Points learned.
     pub points: u32,
     /// Set while the level is away from the reference, which then stands still.
@@ -40,12 +48,14 @@ impl Drift {
     pub fn settle(&mut self, level: f64) {
         (self.reference, self.away) = (level, Excursion::default());
         (self.newest, self.newer) = (0.0, 0.0);
+        (self.lowest, self.highest, self.newer_range, self.usual_range) = (level, level, 0.0, 0.0);
     }
 
     /// Half the width of the band around the reference; None while there is too little to compare with.
     pub fn allowance(&self, scale: f64) -> Option<f64> {
         let floor = (MIN_SCALES * scale).max(MIN_SHARE * self.reference.abs());
-        (self.points >= READY_POINTS).then_some((ALLOWANCE * self.usual).max(floor))
+        let range = if self.points < YOUNG_POINTS { YOUNG_ALLOWANCE * self.usual_range } else { 0.0 };
+        (self.points >= READY_POINTS).then_some((ALLOWANCE * self.usual).max(range).max(floor))
     }
 
     /// The distance that both the level and the point agree on; 0 if they lie on different sides of the reference.
@@ -67,9 +77,11 @@ impl Drift {
         self.points = self.points.saturating_add(1);
         self.reference += (level - self.reference) * (1.0 / MEMORY_POINTS).max(1.0 / f64::from(self.points));
         self.newest = self.newest.max(distance);
+        (self.lowest, self.highest) = (self.lowest.min(level), self.highest.max(level));
         if self.points.is_multiple_of(BLOCK_POINTS) {
             self.usual = (self.usual * BLOCK_KEEP).max(self.newer);
             (self.newer, self.newest) = (self.newest, 0.0);
+            (self.usual_range, self.newer_range) = (self.newer_range, self.highest - self.lowest);
         }
         false
     }

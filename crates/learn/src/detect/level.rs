@@ -354,6 +354,10 @@ macro_rules! for_each_field {
         $visit!($it.drift.newest);
         $visit!($it.drift.newer);
         $visit!($it.drift.usual);
+        $visit!($it.drift.lowest);
+        $visit!($it.drift.highest);
+        $visit!($it.drift.newer_range);
+        $visit!($it.drift.usual_range);
         $visit!($it.drift.points);
         $visit!($it.drift.away.since_millis);
         $visit!($it.drift.away.extreme_millis);

@@ -210,7 +210,7 @@ fn old_points_teach_nothing() {
 #[test]
 fn the_state_is_small() {
     println!("{} bytes", size_of::<Level>());
-    assert!(size_of::<Level>() <= 320);
+    assert!(size_of::<Level>() <= 384);
     assert!(Level::new(Settings::default()).state_bytes() <= 1024);
 }
 
