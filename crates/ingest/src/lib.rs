@@ -1,1 +1,36 @@
-//! Bytes to signals, one file per protocol.
+//! How do bytes become signals? One file per protocol; decoders are pure, sockets and files are at the edge.
+//!
+//! Reading order: where signals go (`sink`) and what is counted (`counts`); the limits (`config`), what is refused
+//! (`error`, `problem`); the pushed protocols (`http`, then one file each); the pulled ones (`scrape`, `host`, `tail`).
+
+#![warn(missing_docs)]
+
+mod config;
+mod counts;
+mod error;
+mod problem;
+mod sink;
+
+mod body;
+mod http;
+mod limits;
+mod protobuf;
+
+mod changes;
+mod loki;
+mod loki_protobuf;
+mod monitor;
+mod remote_write;
+mod when;
+
+pub use changes::decode as decode_changes;
+pub use config::{Config, HostConfig, ScrapeConfig, TailConfig};
+pub use counts::{Alteration, Counts, ErrorKind};
+pub use error::{Error, FieldError};
+pub use http::router;
+pub use loki::decode_json as decode_loki_json;
+pub use loki_protobuf::decode as decode_loki_protobuf;
+pub use monitor::{Observation, decode as decode_monitor};
+pub use problem::{Problems, Reason};
+pub use remote_write::decode as decode_remote_write;
+pub use sink::{Accepted, MonitorVerdict, Refused, Sink, Source};

@@ -1,0 +1,267 @@
+//! What can the operator set? Limits of what is accepted, and the sources that Sentinel reads by itself.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Limits of what is accepted. They protect memory; a body beyond them is refused, a line beyond them is cut.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Largest body as it is sent, in bytes. Default: 16777216 (16 MiB).
+    pub max_body_bytes: usize,
+    /// Largest body after decompression, in bytes. Default: 67108864 (64 MiB).
+    pub max_decompressed_bytes: usize,
+    /// Most labels of one series or log stream. Default: 64.
+    pub max_labels: usize,
+    /// Longest label name, in bytes. Default: 128.
+    pub max_label_name_bytes: usize,
+    /// Longest label value, in bytes. Default: 2048.
+    pub max_label_value_bytes: usize,
+    /// Longest log line, in bytes; the rest is cut off and counted. Default: 65536 (64 KiB).
+    pub max_line_bytes: usize,
+    /// Most objects in one array, and most keys in one `metrics` object, of `POST /monitor`. Default: 1000.
+    pub max_monitor_items: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 16 << 20,
+            max_decompressed_bytes: 64 << 20,
+            max_labels: 64,
+            max_label_name_bytes: 128,
+            max_label_value_bytes: 2048,
+            max_line_bytes: 64 << 10,
+            max_monitor_items: 1000,
+        }
+    }
+}
+
+impl Config {
+    /// All problems, each naming its key.
+    pub fn validate(&self) -> Vec<String> {
+        let mut problems = vec![];
+        positive(&mut problems, "max_body_bytes", self.max_body_bytes);
+        positive(&mut problems, "max_labels", self.max_labels);
+        positive(&mut problems, "max_label_name_bytes", self.max_label_name_bytes);
+        positive(&mut problems, "max_label_value_bytes", self.max_label_value_bytes);
+        positive(&mut problems, "max_monitor_items", self.max_monitor_items);
+        if self.max_decompressed_bytes < self.max_body_bytes {
+            problems.push("max_decompressed_bytes: must not be smaller than max_body_bytes".to_owned());
+        }
+        if self.max_line_bytes < 80 {
+            problems.push("max_line_bytes: at least 80 are needed".to_owned());
+        }
+        problems
+    }
+}
+
+/// This host's own metrics.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostConfig {
+    /// True watches this host. Default: true.
+    pub enabled: bool,
+    /// Time between two measurements, in milliseconds, 200 to 60000. Default: 1000.
+    pub interval_ms: u64,
+    /// Value of the label `host`. Default: the host's name.
+    pub host: Option<String>,
+    /// How many processes are reported by processor time, and how many by memory. Default: 5.
+    pub top_processes: usize,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self { enabled: true, interval_ms: 1000, host: None, top_processes: 5 }
+    }
+}
+
+impl HostConfig {
+    /// All problems, each naming its key.
+    pub fn validate(&self) -> Vec<String> {
+        let mut problems = vec![];
+        if !(200..=60_000).contains(&self.interval_ms) {
+            problems.push(format!("interval_ms: {} is not in 200..60000", self.interval_ms));
+        }
+        if self.top_processes > 100 {
+            problems.push("top_processes: at most 100".to_owned());
+        }
+        if self.host.as_deref() == Some("") {
+            problems.push("host: must not be empty; leave it out to use the host's name".to_owned());
+        }
+        problems
+    }
+}
+
+/// Prometheus exposition targets of one job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScrapeConfig {
+    /// Value of the label `job`. Default: "scrape".
+    pub job: String,
+    /// Targets as `host:port` or as full `http://` or `https://` addresses. Default: none.
+    pub targets: Vec<String>,
+    /// Path of targets that are given as `host:port`. Default: "/metrics".
+    pub path: String,
+    /// Time between two scrapes, in seconds. Default: 15.
+    pub interval_secs: u64,
+    /// Time after which a scrape has failed, in seconds, at most `interval_secs`. Default: 10.
+    pub timeout_secs: u64,
+    /// True uses the timestamps of the target where it sends some; false uses the time of the scrape. Default: true.
+    pub honor_timestamps: bool,
+    /// True lets the target's own `job` and `instance` labels win; false renames them to `exported_...`.
+    /// Default: false.
+    pub honor_labels: bool,
+    /// Further labels of every series. Default: none.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Default for ScrapeConfig {
+    fn default() -> Self {
+        Self {
+            job: "scrape".to_owned(),
+            targets: vec![],
+            path: "/metrics".to_owned(),
+            interval_secs: 15,
+            timeout_secs: 10,
+            honor_timestamps: true,
+            honor_labels: false,
+            labels: BTreeMap::new(),
+        }
+    }
+}
+
+impl ScrapeConfig {
+    /// All problems, each naming its key.
+    pub fn validate(&self) -> Vec<String> {
+        let mut problems = vec![];
+        if self.job.is_empty() {
+            problems.push("job: must not be empty".to_owned());
+        }
+        if self.targets.is_empty() {
+            problems.push("targets: at least one is needed, for example `localhost:9100`".to_owned());
+        }
+        for (idx, target) in self.targets.iter().enumerate() {
+            if reqwest::Url::parse(&self.url(target)).is_err() {
+                problems.push(format!("targets[{idx}]: {target:?} is neither host:port nor an http(s) address"));
+            }
+        }
+        if !self.path.starts_with('/') {
+            problems.push(format!("path: {:?} must begin with `/`", self.path));
+        }
+        if self.interval_secs == 0 {
+            problems.push("interval_secs: must be at least 1".to_owned());
+        }
+        if self.timeout_secs == 0 || self.timeout_secs > self.interval_secs.max(1) {
+            problems.push(format!("timeout_secs: {} is not in 1..interval_secs", self.timeout_secs));
+        }
+        problems
+    }
+
+    /// The address of a target.
+    pub(crate) fn url(&self, target: &str) -> String {
+        let is_address = target.starts_with("http://") || target.starts_with("https://");
+        if is_address { target.to_owned() } else { format!("http://{target}{}", self.path) }
+    }
+}
+
+/// Log files to follow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TailConfig {
+    /// Files, with `*` for any part of a name, for example `/var/log/*.log`. Default: none.
+    pub paths: Vec<String>,
+    /// Value of the label `job`. Default: "tail".
+    pub job: String,
+    /// Value of the label `service`. Default: none.
+    pub service: Option<String>,
+    /// Value of the label `host`. Default: the host's name.
+    pub host: Option<String>,
+    /// Further labels of every line. Default: none.
+    pub labels: BTreeMap<String, String>,
+    /// True also reads what is already in a file that is seen for the first time at the start; false begins at its
+    /// end, as `tail -F` does. Files that appear later are always read from their beginning. Default: false.
+    pub read_existing: bool,
+    /// True takes the time of a line from an RFC 3339 timestamp with zone at its beginning. Default: true.
+    pub time_from_line: bool,
+    /// Time between two looks at a file, in milliseconds, 50 to 60000. Default: 250.
+    pub poll_interval_ms: u64,
+    /// Time after which a last line without line end is passed on, in milliseconds. Default: 1000.
+    pub partial_line_ms: u64,
+}
+
+impl Default for TailConfig {
+    fn default() -> Self {
+        Self {
+            paths: vec![],
+            job: "tail".to_owned(),
+            service: None,
+            host: None,
+            labels: BTreeMap::new(),
+            read_existing: false,
+            time_from_line: true,
+            poll_interval_ms: 250,
+            partial_line_ms: 1000,
+        }
+    }
+}
+
+impl TailConfig {
+    /// All problems, each naming its key.
+    pub fn validate(&self) -> Vec<String> {
+        let mut problems = vec![];
+        if self.paths.is_empty() {
+            problems.push("paths: at least one is needed, for example `/var/log/*.log`".to_owned());
+        }
+        for (idx, path) in self.paths.iter().enumerate() {
+            if path.is_empty() || path.ends_with('/') {
+                problems.push(format!("paths[{idx}]: {path:?} does not name a file"));
+            }
+        }
+        if !(50..=60_000).contains(&self.poll_interval_ms) {
+            problems.push(format!("poll_interval_ms: {} is not in 50..60000", self.poll_interval_ms));
+        }
+        problems
+    }
+}
+
+fn positive(problems: &mut Vec<String>, key: &str, value: usize) {
+    if value == 0 {
+        problems.push(format!("{key}: must be at least 1"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid() {
+        assert_eq!(Config::default().validate(), Vec::<String>::new());
+        assert_eq!(HostConfig::default().validate(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_problem_names_its_key() {
+        let config = Config { max_labels: 0, max_line_bytes: 1, max_decompressed_bytes: 0, ..Config::default() };
+        assert_eq!(config.validate().len(), 3);
+        let scrape = ScrapeConfig {
+            targets: vec!["a b".to_owned()],
+            path: "metrics".to_owned(),
+            timeout_secs: 99,
+            ..ScrapeConfig::default()
+        };
+        let problems = scrape.validate();
+        for key in ["targets[0]", "path", "timeout_secs"] {
+            assert!(problems.iter().any(|it| it.starts_with(key)), "{key} in {problems:?}");
+        }
+        assert!(TailConfig::default().validate().iter().any(|it| it.starts_with("paths")));
+        assert_eq!(HostConfig { interval_ms: 1, ..HostConfig::default() }.validate().len(), 1);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        assert!(serde_json::from_str::<Config>(r#"{"max_lables": 1}"#).is_err());
+    }
+}

@@ -1,0 +1,218 @@
+//! Loki push as JSON: `{"streams":[{"stream":{..},"values":[["<nanoseconds>","<line>",{..}?], ..]}]}`.
+//!
+//! Format: <https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs>.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use signal::{Labels, LogRecord, Timestamp};
+
+use crate::limits::{checked_labels, cut_line};
+use crate::{Config, Error, Problems, Reason};
+
+/// Metadata keys that say how bad a line is; they become labels, other metadata is written behind the line.
+const LEVEL_KEYS: [&str; 3] = ["level", "severity", "detected_level"];
+
+/// Log lines of a JSON body. Lines that break a rule are left out and named in `Problems`.
+pub fn decode_json(body: &[u8], config: &Config) -> Result<(Vec<LogRecord>, Problems), Error> {
+    std::str::from_utf8(body)
+        .map_err(|error| Error::malformed("the body", format!("not UTF-8 at byte {}", error.valid_up_to())))?;
+    let push: Push<'_> = serde_json::from_slice(body).map_err(|error| Error::malformed("the body", error))?;
+    let mut decoder = Decoder::new(config);
+    for (idx, stream) in push.streams.into_iter().enumerate() {
+        let pairs: Vec<(&str, &str)> = stream.stream.0.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let Some(labels) = decoder.stream(&pairs, stream.values.len(), idx) else { continue };
+        for (value_idx, Entry { nanos, line, metadata }) in stream.values.into_iter().enumerate() {
+            let time = nanos.trim().parse::<i64>().map_err(|_| {
+                let place = format!("streams[{idx}].values[{value_idx}][0]");
+                Error::malformed("timestamp", format!("{place} is {nanos:?}, expected nanoseconds since 1970 as text"))
+            })?;
+            decoder.line(&labels, Timestamp::from_millis(time.div_euclid(1_000_000)), line, &metadata.0);
+        }
+    }
+    Ok(decoder.finish())
+}
+
+/// Applies the rules that JSON and protobuf share.
+pub(crate) struct Decoder<'c> {
+    config: &'c Config,
+    records: Vec<LogRecord>,
+    problems: Problems,
+}
+
+impl<'c> Decoder<'c> {
+    pub(crate) fn new(config: &'c Config) -> Self {
+        Self { config, records: vec![], problems: Problems::default() }
+    }
+
+    /// The labels of a stream; None (and counted) if they break a rule.
+    pub(crate) fn stream(&mut self, pairs: &[(&str, &str)], n_lines: usize, idx: usize) -> Option<Labels> {
+        let n_lines = n_lines.max(1) as u64;
+        match checked_labels(pairs, self.config) {
+            Ok(labels) if labels.is_empty() => {
+                let detail = || format!("streams[{idx}]: at least one label is required per stream");
+                self.problems.add(Reason::Unnamed, n_lines, detail);
+                None
+            }
+            Ok(labels) => Some(labels),
+            Err((reason, detail)) => {
+                self.problems.add(reason, n_lines, || format!("streams[{idx}]: {detail}"));
+                None
+            }
+        }
+    }
+
+    /// One line of a stream.
+    pub(crate) fn line(
+        &mut self,
+        labels: &Labels,
+        time: Timestamp,
+        line: Cow<'_, str>,
+        metadata: &[(Cow<'_, str>, Cow<'_, str>)],
+    ) {
+        if !time.is_plausible() {
+            let detail = || format!("timestamp: {} ms is not between 1970 and 2200, stream {labels}", time.millis());
+            return self.problems.add(Reason::Timestamp, 1, detail);
+        }
+        let mut labels = labels.clone();
+        let mut line = line.into_owned();
+        for (name, value) in metadata {
+            if LEVEL_KEYS.contains(&&**name) && value.len() <= self.config.max_label_value_bytes {
+                labels = labels.with(name, value);
+            } else {
+                line.push_str(&format!(" {name}={value}"));
+            }
+        }
+        let line = cut_line(line, self.config, &mut self.problems);
+        self.records.push(LogRecord { time, labels, line });
+    }
+
+    pub(crate) fn finish(self) -> (Vec<LogRecord>, Problems) {
+        (self.records, self.problems)
+    }
+}
+
+#[derive(Deserialize)]
+struct Push<'a> {
+    #[serde(borrow)]
+    streams: Vec<Stream<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Stream<'a> {
+    #[serde(borrow)]
+    stream: Pairs<'a>,
+    #[serde(borrow)]
+    values: Vec<Entry<'a>>,
+}
+
+struct Entry<'a> {
+    nanos: Cow<'a, str>,
+    line: Cow<'a, str>,
+    metadata: Pairs<'a>,
+}
+
+/// An object of texts in the order of the body, duplicates kept so that they can be refused.
+#[derive(Default)]
+struct Pairs<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+/// Borrowed where JSON allows it (serde's own `Cow` always copies inside containers).
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PairsVisitor;
+        impl<'de> Visitor<'de> for PairsVisitor {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object of texts, for example {\"service\": \"pay\"}")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = vec![];
+                while let Some((Text(name), Text(value))) = map.next_entry()? {
+                    pairs.push((name, value));
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(PairsVisitor)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entry<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EntryVisitor;
+        impl<'de> Visitor<'de> for EntryVisitor {
+            type Value = Entry<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an entry of `values`: [\"<nanoseconds>\", \"<line>\"] with optional metadata")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
+                let missing = |what| A::Error::custom(format!("an entry of `values` lacks its {what}"));
+                let Text(nanos) = sequence.next_element()?.ok_or_else(|| missing("timestamp"))?;
+                let Text(line) = sequence.next_element()?.ok_or_else(|| missing("line"))?;
+                let metadata = sequence.next_element()?.unwrap_or_default();
+                while sequence.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Entry { nanos, line, metadata })
+            }
+        }
+        deserializer.deserialize_seq(EntryVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(body: &str) -> Result<(Vec<LogRecord>, Problems), Error> {
+        decode_json(body.as_bytes(), &Config::default())
+    }
+
+    #[test]
+    fn streams_become_lines() {
+        let body = r#"{"streams":[{"stream":{"service":"pay"},"values":[
+            ["1700000000000000001","pool \"exhausted\""],
+            ["1700000000500000000","x",{"level":"error","trace_id":"abc"}]]}]}"#;
+        let (records, problems) = decoded(body).unwrap();
+        assert_eq!(problems, Problems::default());
+        assert_eq!(records[0].line, "pool \"exhausted\"");
+        assert_eq!(records[0].time, Timestamp::from_secs(1_700_000_000));
+        assert_eq!(records[1].line, "x trace_id=abc");
+        assert_eq!(records[1].labels.to_string(), r#"{level="error",service="pay"}"#);
+    }
+
+    #[test]
+    fn mistakes_name_the_field() {
+        for (body, expected) in [
+            ("{}", "missing field `streams`"),
+            (r#"{"streams":[{"stream":{"a":1},"values":[]}]}"#, "invalid type: integer"),
+            (r#"{"streams":[{"stream":{"a":"b"},"values":[["1"]]}]}"#, "lacks its line"),
+            (r#"{"streams":[{"stream":{"a":"b"},"values":[["soon","x"]]}]}"#, "streams[0].values[0][0] is \"soon\""),
+            (r#"{"streams":[{"stream":{"a":"b"},"values":[5]}]}"#, "an entry of `values`"),
+            (r#"{"streams":[{"stream":[],"values":[]}]}"#, "an object of texts"),
+        ] {
+            let error = decoded(body).unwrap_err().to_string();
+            assert!(error.contains(expected), "{body}: {error}");
+        }
+        let error = decode_json(b"{\"streams\": \xff}", &Config::default()).unwrap_err().to_string();
+        assert_eq!(error, "the body: not UTF-8 at byte 12");
+    }
+
+    #[test]
+    fn lines_at_fault_are_left_out_and_the_rest_is_kept() {
+        let body = r#"{"streams":[{"stream":{},"values":[["1","x"],["2","y"]]},
+            {"stream":{"a":"b"},"values":[["9223372036854775807","far"],["1700000000000000000","kept"]]}]}"#;
+        let (records, problems) = decoded(body).unwrap();
+        assert_eq!(records.len(), 1);
+        assert_eq!((problems.count(Reason::Unnamed), problems.count(Reason::Timestamp)), (2, 1));
+        assert!(problems.mistake().unwrap().starts_with("streams[0]: at least one label"));
+    }
+}

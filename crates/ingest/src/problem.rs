@@ -1,0 +1,113 @@
+//! What was left out of a body that could otherwise be read? Counts per reason, and the first case in words.
+
+/// Why a signal was left out; a closed set, used as a label of our own metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The instant is before 1970 or after 2200.
+    Timestamp,
+    /// More labels than the limit.
+    LabelCount,
+    /// A label name is empty, too long or occurs twice.
+    LabelName,
+    /// A label value is too long.
+    LabelValue,
+    /// A series has no name, or a stream has no label.
+    Unnamed,
+    /// Native histograms are not stored.
+    NativeHistogram,
+    /// Exemplars are not stored.
+    Exemplar,
+    /// A field that is not known here.
+    UnknownField,
+    /// The sink kept it out: duplicate, too old or in the future.
+    Store,
+    /// The sink stayed busy for too long, or refused the batch.
+    Refused,
+}
+
+impl Reason {
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Timestamp,
+        Self::LabelCount,
+        Self::LabelName,
+        Self::LabelValue,
+        Self::Unnamed,
+        Self::NativeHistogram,
+        Self::Exemplar,
+        Self::UnknownField,
+        Self::Store,
+        Self::Refused,
+    ];
+
+    /// Snake-case name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Timestamp => "timestamp",
+            Self::LabelCount => "label_count",
+            Self::LabelName => "label_name",
+            Self::LabelValue => "label_value",
+            Self::Unnamed => "unnamed",
+            Self::NativeHistogram => "native_histogram",
+            Self::Exemplar => "exemplar",
+            Self::UnknownField => "unknown_field",
+            Self::Store => "store",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// True if the sender made a mistake that it must hear of; false for what we merely do not keep.
+    const fn is_mistake(self) -> bool {
+        matches!(self, Self::Timestamp | Self::LabelCount | Self::LabelName | Self::LabelValue | Self::Unnamed)
+    }
+}
+
+/// What a decoder left out or changed. Bounded: a hostile body cannot make it grow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems {
+    counts: [u64; Reason::ALL.len()],
+    first_mistake: Option<String>,
+    /// Lines cut at the limit.
+    pub lines_cut: u64,
+    /// Lines whose invalid UTF-8 was replaced.
+    pub lines_repaired: u64,
+}
+
+impl Problems {
+    /// Notes `count` signals left out; `detail` says where and what to do, and is made only if it is needed.
+    pub fn add(&mut self, reason: Reason, count: u64, detail: impl FnOnce() -> String) {
+        if let Some(it) = self.counts.get_mut(reason as usize) {
+            *it += count;
+        }
+        if reason.is_mistake() && self.first_mistake.is_none() {
+            self.first_mistake = Some(detail());
+        }
+    }
+
+    /// How many were left out for this reason.
+    pub fn count(&self, reason: Reason) -> u64 {
+        self.counts.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// The answer that the sender must see, if it made a mistake.
+    pub fn mistake(&self) -> Option<String> {
+        let first = self.first_mistake.as_ref()?;
+        let total: u64 = Reason::ALL.iter().filter(|it| it.is_mistake()).map(|it| self.count(*it)).sum();
+        Some(format!("{first} ({total} left out; the rest is stored, do not send it again)"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_mistakes_are_told_to_the_sender() {
+        let mut problems = Problems::default();
+        problems.add(Reason::Exemplar, 4, || "exemplar".to_owned());
+        assert_eq!(problems.mistake(), None);
+        problems.add(Reason::Timestamp, 1, || "first".to_owned());
+        problems.add(Reason::Timestamp, 1, || "second".to_owned());
+        assert!(problems.mistake().unwrap().starts_with("first (2 left out"));
+        assert_eq!(problems.count(Reason::Exemplar), 4);
+    }
+}

@@ -1,0 +1,96 @@
+//! Where do signals go? Into a `Sink`, which the composition root implements.
+
+use futures_util::future::BoxFuture;
+
+use signal::{Change, IncidentId, LogRecord, SeriesPoints};
+
+/// Takes decoded signals. A batch is acknowledged (`Ok`) only when it is durable.
+pub trait Sink: Send + Sync + 'static {
+    /// Takes samples.
+    fn samples(&self, source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>>;
+    /// Takes log lines.
+    fn logs(&self, source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>>;
+    /// Takes changes.
+    fn changes(&self, batch: Vec<Change>) -> BoxFuture<'_, Result<Accepted, Refused>>;
+    /// Takes one observation of `/monitor`: stores it, scores it at once and answers.
+    fn monitor(&self, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<MonitorVerdict, Refused>>;
+}
+
+/// The way a signal came in; a closed set, used as a label of our own metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// `POST /monitor`.
+    Monitor,
+    /// Loki push.
+    Loki,
+    /// Prometheus remote write.
+    RemoteWrite,
+    /// Scraped exposition target.
+    Scrape,
+    /// Followed log file.
+    Tail,
+    /// This host.
+    Host,
+    /// Our own API, for example changes.
+    Api,
+}
+
+impl Source {
+    /// All sources, in the order of their declaration.
+    pub const ALL: [Self; 7] =
+        [Self::Monitor, Self::Loki, Self::RemoteWrite, Self::Scrape, Self::Tail, Self::Host, Self::Api];
+
+    /// Snake-case name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Monitor => "monitor",
+            Self::Loki => "loki",
+            Self::RemoteWrite => "remote_write",
+            Self::Scrape => "scrape",
+            Self::Tail => "tail",
+            Self::Host => "host",
+            Self::Api => "api",
+        }
+    }
+}
+
+/// What became of an acknowledged batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Points, lines or changes that are durable now.
+    pub stored: u64,
+    /// Those that were not kept: duplicates, too old, in the future. The sink counts the reasons.
+    pub dropped: u64,
+}
+
+/// What `/monitor` answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MonitorVerdict {
+    /// True if the observation is an anomaly.
+    pub is_critical: bool,
+    /// For people, for example "Normal".
+    pub message: String,
+    /// Deviation in robust standard deviations, with sign.
+    pub z_score: f64,
+    /// The incident's report.
+    pub report: Option<String>,
+    /// The incident.
+    pub incident: Option<IncidentId>,
+}
+
+/// Why a batch was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The queue is full; the sender waits and sends again.
+    #[error("too busy, try again in {retry_after_secs} s")]
+    Busy {
+        /// Seconds to wait.
+        retry_after_secs: u64,
+    },
+    /// The batch is wrong; sending it again is useless. The text names the field.
+    #[error("{0}")]
+    Invalid(String),
+    /// Storing failed; the sender may try again, the operator looks at the log.
+    #[error("cannot store: {0}")]
+    Failed(String),
+}
