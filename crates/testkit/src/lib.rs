@@ -8,6 +8,7 @@
 
 pub mod expose;
 pub mod fake;
+pub mod scn;
 pub mod shop;
 mod system;
 

@@ -1,0 +1,236 @@
+//! What does a system find in a scenario? Feeds it second by second in simulated time and checks what was expected.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+use signal::{Change, Incident, Labels, LogRecord, Point, SeriesPoints, Timestamp};
+
+use super::EPOCH;
+use super::check::check;
+use super::script::{Script, Step};
+use crate::System;
+use crate::shop::Shop;
+
+/// What came of a scenario.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The scenario's name.
+    pub name: String,
+    /// Each expectation, in order of the text.
+    pub checks: Vec<Check>,
+    /// What the system had found in the end.
+    pub incidents: Vec<Incident>,
+    /// How much simulated time has passed.
+    pub simulated: Duration,
+}
+
+/// One expectation and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Where it stands, from 1.
+    pub line: usize,
+    /// The expectation as it is written.
+    pub text: String,
+    /// None if it holds, else what was seen instead.
+    pub failure: Option<String>,
+}
+
+impl Outcome {
+    /// True if every expectation holds.
+    pub fn is_ok(&self) -> bool {
+        self.checks.iter().all(|it| it.failure.is_none())
+    }
+
+    /// The expectations that do not hold.
+    pub fn failures(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|it| it.failure.is_some())
+    }
+}
+
+/// One line per expectation; below a failed one, what was seen.
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for check in &self.checks {
+            let verdict = if check.failure.is_none() { "ok  " } else { "FAIL" };
+            writeln!(formatter, "{verdict} {}:{}  {}", self.name, check.line, check.text)?;
+            for line in check.failure.iter().flat_map(|it| it.lines()) {
+                writeln!(formatter, "       {line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs a scenario against a system that has seen nothing yet.
+pub fn run(script: &Script, system: &mut dyn System) -> Outcome {
+    let mut outcome =
+        Outcome { name: script.name.clone(), checks: vec![], incidents: vec![], simulated: Duration::ZERO };
+    if let Some(config) = &script.config
+        && let Err(problem) = system.configure(&config.text)
+    {
+        let failure = Some(format!("the configuration was refused: {problem}"));
+        outcome.checks.push(Check { line: config.line, text: "config".to_owned(), failure });
+        return outcome;
+    }
+    let mut feed = Feed::new(script);
+    for step in &script.steps {
+        match step {
+            Step::Detect(until) => feed.advance(until.unwrap_or_else(|| script.end()), system),
+            Step::Expect { line, text, expectation } => {
+                let failure = check(expectation, &system.incidents(), &system.plans()).err();
+                outcome.checks.push(Check { line: *line, text: text.clone(), failure });
+            }
+        }
+    }
+    outcome.incidents = system.incidents();
+    outcome.simulated = feed.passed;
+    outcome
+}
+
+/// The inputs of a scenario in order of time.
+struct Feed<'a> {
+    script: &'a Script,
+    shop: Option<Shop>,
+    /// Simulated time up to which all has been fed.
+    passed: Duration,
+    has_begun: bool,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+impl<'a> Feed<'a> {
+    fn new(script: &'a Script) -> Self {
+        let shop = script.shop.as_ref().map(|it| Shop::new(it.seed));
+        Self { script, shop, passed: Duration::ZERO, has_begun: false }
+    }
+
+    /// Feeds everything up to and with this time, one second after the other.
+    fn advance(&mut self, until: Duration, system: &mut dyn System) {
+        if !self.has_begun {
+            self.has_begun = true;
+            self.feed(None, Duration::ZERO, system);
+        }
+        while self.passed < until {
+            let next = self.passed + SECOND;
+            self.feed(Some(self.passed), next, system);
+            self.passed = next;
+        }
+    }
+
+    /// Feeds what comes after `after` and up to `to`.
+    fn feed(&mut self, after: Option<Duration>, to: Duration, system: &mut dyn System) {
+        let now = EPOCH.plus(to);
+        let is_now = |it: Duration| after.is_none_or(|after| it > after) && it <= to;
+        let mut changes = self.changes(is_now);
+        let mut logs = self.logs(after, to);
+        let mut samples = self.samples(after, to);
+        if let Some(tick) = self.shop_tick(is_now, to) {
+            samples.extend(tick.samples);
+            logs.extend(tick.logs);
+            changes.extend(tick.changes);
+        }
+        if !changes.is_empty() {
+            system.changes(now, changes);
+        }
+        if !samples.is_empty() {
+            system.samples(now, samples);
+        }
+        if !logs.is_empty() {
+            system.logs(now, logs);
+        }
+        system.advance(now);
+    }
+
+    fn shop_tick(&mut self, is_now: impl Fn(Duration) -> bool, to: Duration) -> Option<crate::shop::Tick> {
+        let length = self.script.shop.as_ref()?.length;
+        let shop = self.shop.as_mut().filter(|_| to < length)?;
+        for it in &self.script.breaks {
+            if is_now(it.at) {
+                shop.inject(it.fault.clone());
+            }
+            if it.length.is_some_and(|length| is_now(it.at + length)) {
+                shop.end(&it.fault);
+            }
+        }
+        Some(shop.step(EPOCH.plus(to)))
+    }
+
+    fn changes(&self, is_now: impl Fn(Duration) -> bool) -> Vec<Change> {
+        let due = self.script.changes.iter().filter(|it| is_now(it.at));
+        due.map(|it| Change {
+            time: EPOCH.plus(it.at),
+            service: it.service.clone(),
+            kind: it.kind,
+            title: it.title.clone(),
+            version: None,
+        })
+        .collect()
+    }
+
+    fn logs(&self, after: Option<Duration>, to: Duration) -> Vec<LogRecord> {
+        let mut lines = vec![];
+        for part in &self.script.logs {
+            for number in due(part.from, part.every, after, to) {
+                let at = part.from + part.every * number;
+                if at > part.to {
+                    break;
+                }
+                let line = part.text.replace("{n}", &(number + 1).to_string());
+                lines.push(LogRecord { time: EPOCH.plus(at), labels: part.labels.clone(), line });
+            }
+        }
+        lines.sort_by_key(|it| it.time);
+        lines
+    }
+
+    fn samples(&self, after: Option<Duration>, to: Duration) -> Vec<SeriesPoints> {
+        let mut found: HashMap<&Labels, Vec<Point>> = HashMap::new();
+        for load in &self.script.loads {
+            for number in due(Duration::ZERO, load.interval, after, to) {
+                match load.values.get(number as usize) {
+                    None => break,
+                    Some(None) => {}
+                    Some(Some(value)) => {
+                        let time: Timestamp = EPOCH.plus(load.interval * number);
+                        found.entry(&load.labels).or_default().push(Point { time, value: *value });
+                    }
+                }
+            }
+        }
+        let mut samples: Vec<SeriesPoints> =
+            found.into_iter().map(|(labels, points)| SeriesPoints { labels: labels.clone(), points }).collect();
+        samples.sort_by(|a, b| a.labels.cmp(&b.labels));
+        samples
+    }
+}
+
+/// The numbers n, from 0, for which `from + n * every` lies after `after` and not after `to`.
+fn due(from: Duration, every: Duration, after: Option<Duration>, to: Duration) -> std::ops::Range<u32> {
+    let count_up_to = |time: Duration| -> u32 {
+        let steps = time.checked_sub(from).map(|it| it.as_millis() / every.as_millis().max(1) + 1);
+        u32::try_from(steps.unwrap_or(0)).unwrap_or(u32::MAX)
+    };
+    after.map_or(0, count_up_to)..count_up_to(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_point_is_due_exactly_once() {
+        for (from, every) in [(0, 1_000), (0, 10_000), (250, 300), (2_500, 7_000), (9_000, 1_000)] {
+            let (from, every) = (Duration::from_millis(from), Duration::from_millis(every));
+            let mut seen = vec![];
+            let mut after = None;
+            for second in 0..20 {
+                let to = Duration::from_secs(second);
+                seen.extend(due(from, every, after, to));
+                after = Some(to);
+            }
+            let last = (Duration::from_secs(19) - from).as_millis() / every.as_millis();
+            assert_eq!(seen, (0..=u32::try_from(last).unwrap()).collect::<Vec<_>>(), "{from:?} {every:?}");
+        }
+    }
+}
