@@ -186,6 +186,21 @@ impl Level {
         self.interval_secs
     }
 
+    /// True if a new level was adopted and the former one is still remembered.
+    pub fn has_moved(&self) -> bool {
+        !self.former.is_nan() && !self.outside.is_on() && !self.drift.away.is_on()
+    }
+
+    /// Takes back words that were written from an estimator, and keeps its own settings, which may have changed since.
+    ///
+    /// # Errors
+    /// The words are of another version or damaged; nothing is changed.
+    pub fn restore(&mut self, words: &[u64]) -> Result<(), WordsError> {
+        let settings = self.settings;
+        *self = Self { settings, ..Self::try_from(words)? };
+        Ok(())
+    }
+
     /// Memory of this estimator in bytes, with what it points to.
     pub fn state_bytes(&self) -> usize {
         size_of::<Self>() + self.start.capacity() * size_of::<f64>()
@@ -329,7 +344,7 @@ impl Level {
     }
 }
 
-/// Calls a macro-like visitor over every field in the order they are written.
+/// Visits every field in the order in which they are written.
 macro_rules! for_each_field {
     ($it:expr, $visit:ident) => {
         $visit!($it.settings.threshold_scales);

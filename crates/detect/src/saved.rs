@@ -1,0 +1,157 @@
+//! How does a shard survive a restart? Its learned state as bytes, with a version in front and a check sum behind.
+//!
+//! Layout, little endian: `SNTD`, version u32, number of series u64, then per series its labels as text, the words of its
+//! estimator, the counter's reading and the arrival of its points; at the end FNV-1a of all before. Open episodes are not
+//! kept: a fault that goes on after the restart opens its episode again within k of n points, because the level is kept.
+
+use signal::{Labels, Timestamp};
+
+use crate::rate::Rate;
+use crate::series::Series;
+use crate::shard::Shard;
+
+const MAGIC: &[u8; 4] = b"SNTD";
+const VERSION: u32 = 1;
+
+/// Why saved state is not used. The shard then starts fresh; nothing is half restored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// Written by another release. The detectors learn anew; nothing needs to be done.
+    #[error("detector state has version {found}, this release reads version {VERSION}: starting fresh")]
+    Version {
+        /// The version in the file.
+        found: u32,
+    },
+    /// Cut short or changed. The detectors learn anew; look at the disk if it happens again.
+    #[error("detector state is damaged at byte {offset}: starting fresh")]
+    Damaged {
+        /// Where reading stopped.
+        offset: usize,
+    },
+}
+
+impl Shard {
+    /// The learned state of all series.
+    pub fn save(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(VERSION.to_le_bytes());
+        bytes.extend((self.all().count() as u64).to_le_bytes());
+        self.all().for_each(|it| write(it, &mut bytes));
+        let sum = fnv(&bytes);
+        bytes.extend(sum.to_le_bytes());
+        bytes
+    }
+
+    /// Takes back what `save` wrote; returns the number of series. Series that the shard already knows are left alone.
+    ///
+    /// # Errors
+    /// The bytes are of another version or damaged; the shard is as it was.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<usize, RestoreError> {
+        let mut reader = Reader { bytes, offset: 0 };
+        if reader.take(4)? != MAGIC {
+            return Err(RestoreError::Damaged { offset: 0 });
+        }
+        let version = u32::from_le_bytes(reader.array()?);
+        if version != VERSION {
+            return Err(RestoreError::Version { found: version });
+        }
+        let body = bytes.len().saturating_sub(8);
+        let (Some(covered), Some(sum)) = (bytes.get(..body), bytes.get(body..)) else { return Err(reader.damaged()) };
+        if fnv(covered).to_le_bytes() != sum {
+            return Err(RestoreError::Damaged { offset: body });
+        }
+        let count = reader.word()?;
+        let mut restored = vec![];
+        for _ in 0..count {
+            restored.push(read(&mut reader, self)?);
+        }
+        let room = self.config.max_series.saturating_sub(self.series_count());
+        let known: Vec<Series> =
+            restored.into_iter().filter(|it| self.score(it.labels.id()).is_none()).take(room).collect();
+        let count = known.len();
+        known.into_iter().for_each(|it| _ = self.add(it));
+        Ok(count)
+    }
+}
+
+fn write(series: &Series, bytes: &mut Vec<u8>) {
+    let labels = series.labels.to_string();
+    let words = Vec::<u64>::from(&series.level);
+    bytes.extend((labels.len() as u64).to_le_bytes());
+    bytes.extend(labels.as_bytes());
+    bytes.extend((words.len() as u64).to_le_bytes());
+    words.iter().for_each(|it| bytes.extend(it.to_le_bytes()));
+    let (rate_millis, reading) = series.rate.to_parts();
+    for word in [
+        rate_millis.cast_unsigned(),
+        reading.to_bits(),
+        series.newest.millis().cast_unsigned(),
+        series.oldest.millis().cast_unsigned(),
+        u64::from(series.points),
+        series.interval_secs.to_bits(),
+        series.jitter_secs.to_bits(),
+        u64::from(series.has_ended) | u64::from(series.is_unbounded) << 1,
+    ] {
+        bytes.extend(word.to_le_bytes());
+    }
+}
+
+fn read(reader: &mut Reader<'_>, shard: &Shard) -> Result<Series, RestoreError> {
+    let len = reader.length()?;
+    let text = std::str::from_utf8(reader.take(len)?).ok();
+    let labels: Labels = text.and_then(|it| it.parse().ok()).ok_or_else(|| reader.damaged())?;
+    let mut words = vec![];
+    for _ in 0..reader.length()? {
+        words.push(reader.word()?);
+    }
+    let mut series = Series::new(labels, &shard.config);
+    series.level.restore(&words).map_err(|_| reader.damaged())?;
+    series.rate = Rate::from_parts((reader.word()?.cast_signed(), f64::from_bits(reader.word()?)));
+    series.newest = Timestamp::from_millis(reader.word()?.cast_signed());
+    series.oldest = Timestamp::from_millis(reader.word()?.cast_signed());
+    series.points = u32::try_from(reader.word()?).unwrap_or(u32::MAX);
+    series.interval_secs = f64::from_bits(reader.word()?);
+    series.jitter_secs = f64::from_bits(reader.word()?);
+    let flags = reader.word()?;
+    (series.has_ended, series.is_unbounded) = (flags & 1 != 0, flags & 2 != 0);
+    Ok(series)
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn damaged(&self) -> RestoreError {
+        RestoreError::Damaged { offset: self.offset }
+    }
+
+    fn take(&mut self, len: usize) -> Result<&'a [u8], RestoreError> {
+        let end = self.offset.checked_add(len).ok_or_else(|| self.damaged())?;
+        let taken = self.bytes.get(self.offset..end).ok_or_else(|| self.damaged())?;
+        self.offset = end;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], RestoreError> {
+        let taken = self.take(N)?;
+        taken.try_into().map_err(|_| self.damaged())
+    }
+
+    fn word(&mut self) -> Result<u64, RestoreError> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// A length that the rest of the bytes can hold, so that a damaged one reserves no memory.
+    fn length(&mut self) -> Result<usize, RestoreError> {
+        let len = self.word()?;
+        let is_possible = len <= self.bytes.len() as u64;
+        if is_possible { Ok(len as usize) } else { Err(self.damaged()) }
+    }
+}
+
+/// FNV-1a, 64 bit (Fowler, Noll, Vo 1991): enough against torn files.
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, it| (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3))
+}

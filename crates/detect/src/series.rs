@@ -1,0 +1,218 @@
+//! What does a shard know of one series, and what does it say to the next point?
+
+use learn::detect::{Level, Settings};
+use signal::{Anomaly, AnomalyKind, Direction, Labels, Point, Role, Score, Timestamp};
+
+use crate::band::Band;
+use crate::config::Config;
+use crate::episode::{Episode, News};
+use crate::policy::{Rule, direction_of};
+use crate::rate::Rate;
+
+/// Everything a shard keeps of a series.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    pub labels: Labels,
+    pub rule: Rule,
+    pub level: Level,
+    pub rate: Rate,
+    pub episode: Episode,
+    /// The newest verdict.
+    pub score: Score,
+    /// The newest point that was accepted; `Timestamp::from_millis(i64::MIN)` before the first.
+    pub newest: Timestamp,
+    /// The first point that was accepted.
+    pub oldest: Timestamp,
+    /// Points accepted.
+    pub points: u32,
+    /// Usual seconds between points and how much that varies.
+    pub interval_secs: f64,
+    pub jitter_secs: f64,
+    /// Index of the owner in the shard.
+    pub owner: u32,
+    /// Reported as missing.
+    pub is_missing: bool,
+    /// Ended on purpose (stale marker).
+    pub has_ended: bool,
+    /// Guessed bounds were broken once, so they are none.
+    pub is_unbounded: bool,
+    pub band: Option<Band>,
+}
+
+/// What became of a value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Judged {
+    /// It has a score.
+    Scored,
+    /// The estimator is not ready.
+    WarmingUp,
+}
+
+impl Series {
+    /// A series that has just been seen for the first time.
+    pub fn new(labels: Labels, config: &Config) -> Self {
+        let rule = Rule::of(&labels, config);
+        Self {
+            level: Level::new(settings(&rule, config)),
+            rule,
+            labels,
+            rate: Rate::default(),
+            episode: Episode::default(),
+            score: Score::warming_up(f64::NAN),
+            newest: Timestamp::from_millis(i64::MIN),
+            oldest: Timestamp::MAX,
+            points: 0,
+            interval_secs: 0.0,
+            jitter_secs: 0.0,
+            owner: 0,
+            is_missing: false,
+            has_ended: false,
+            is_unbounded: false,
+            band: None,
+        }
+    }
+
+    /// Takes note of when a point came.
+    pub fn arrive(&mut self, time: Timestamp) {
+        let secs = time.secs_since(self.newest);
+        match self.points {
+            0 => self.oldest = time,
+            1 => self.interval_secs = secs,
+            _ => {
+                let distance = secs.min(3.0 * self.interval_secs) - self.interval_secs;
+                self.interval_secs += 0.1 * distance;
+                self.jitter_secs += 0.1 * (distance.abs() - self.jitter_secs);
+            }
+        }
+        self.newest = time;
+        self.points = self.points.saturating_add(1);
+        self.has_ended = false;
+    }
+
+    /// The value to judge: the reading, or the rate of a counter.
+    pub fn value(&mut self, point: Point) -> Option<f64> {
+        if self.rule.is_counter { self.rate.next(point.time.millis(), point.value) } else { Some(point.value) }
+    }
+
+    /// A counter of failures that appears while others have long been watched was zero before: exporters only create it
+    /// with the first failure. Without this the failure would be its own normal.
+    pub fn assume_zero_before(&mut self, point: Point) {
+        if self.rule.role != Role::Errors || !self.rule.is_counter {
+            return;
+        }
+        for second in (1..=32).rev() {
+            self.level.learn_one(point.time.millis().saturating_sub(second * 1000), 0.0);
+        }
+        self.rate = Rate::from_parts((point.time.millis().saturating_sub(1000), 0.0));
+    }
+
+    /// Judges a value, and says what is wrong with it. Changes only the newest verdict.
+    pub fn judge(&mut self, time: Timestamp, y: f64) -> (Judged, Option<(AnomalyKind, Direction)>) {
+        let estimate = self.level.score_one(time.millis(), y);
+        self.score = Score {
+            value: estimate.value,
+            is_ready: estimate.is_ready,
+            is_provisional: estimate.is_provisional,
+            y,
+            yhat: estimate.yhat,
+            yhat_lower: estimate.yhat_lower,
+            yhat_upper: estimate.yhat_upper,
+        };
+        if self.is_impossible(y) {
+            self.score = self.impossible_score(y);
+            return (Judged::Scored, Some((AnomalyKind::Impossible, direction_of(&self.score))));
+        }
+        let anomaly = self.rule.accepts(&self.score).then(|| (AnomalyKind::Point, direction_of(&self.score)));
+        (if estimate.is_ready { Judged::Scored } else { Judged::WarmingUp }, anomaly)
+    }
+
+    /// Takes in what a point means for the episode, and tells of it.
+    pub fn tell(&mut self, time: Timestamp, anomaly: Option<(AnomalyKind, Direction)>) -> Option<Anomaly> {
+        let news = self.episode.observe(time, anomaly, &self.rule, self.interval_secs);
+        self.anomaly(time, news)
+    }
+
+    /// Ends the episode, for example because the series has ended.
+    pub fn end_episode(&mut self, time: Timestamp) -> Option<Anomaly> {
+        let news = self.episode.end();
+        self.anomaly(time, news)
+    }
+
+    /// True if the series comes so regularly and has come so long that its absence means something.
+    pub fn is_regular(&self, min_points: u32) -> bool {
+        self.points >= min_points
+            && self.newest.secs_since(self.oldest) >= 60.0
+            && self.jitter_secs <= 0.5 * self.interval_secs
+            && !self.has_ended
+            && !self.rule.is_ignored()
+    }
+
+    /// An anomaly of this series as it stands.
+    pub fn describe(&self, onset: Timestamp, time: Timestamp, kind: AnomalyKind, direction: Direction) -> Anomaly {
+        Anomaly {
+            labels: self.labels.clone(),
+            kind,
+            direction,
+            onset,
+            time,
+            score: self.score.clone(),
+            severity: self.rule.severity(kind, &self.score),
+            is_over: false,
+        }
+    }
+
+    /// Memory in bytes, without the labels' text, which the series shares with others.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.level.state_bytes() - size_of::<Level>() + self.band.as_ref().map_or(0, Band::bytes)
+    }
+
+    fn anomaly(&self, time: Timestamp, news: News) -> Option<Anomaly> {
+        let (open, is_over) = match news {
+            News::None => return None,
+            News::Goes(open) => (open, false),
+            News::Over(open) => (open, true),
+        };
+        let is_shift = is_over && open.kind == AnomalyKind::Point && self.level.has_moved();
+        let kind = if is_shift { AnomalyKind::LevelShift } else { open.kind };
+        Some(Anomaly { is_over, ..self.describe(open.onset, time, kind, open.direction) })
+    }
+
+    fn is_impossible(&mut self, y: f64) -> bool {
+        if self.is_unbounded || (self.rule.lowest..=self.rule.highest).contains(&y) || y.is_nan() {
+            return false;
+        }
+        // A guess from the name alone must have held for a while; else the name means something different.
+        self.is_unbounded = !self.rule.is_bound_certain && !self.score.is_ready;
+        !self.is_unbounded
+    }
+
+    fn impossible_score(&self, y: f64) -> Score {
+        let (lowest, highest) = (self.rule.lowest, self.rule.highest);
+        let middle = match (lowest.is_finite(), highest.is_finite()) {
+            (true, true) => f64::midpoint(lowest, highest),
+            (true, false) => lowest,
+            _ => highest,
+        };
+        let half = (highest - middle).abs().min((middle - lowest).abs());
+        let value = if half > 0.0 { (y - middle).abs() / half } else { 2.0 };
+        let yhat = if self.score.is_ready { self.score.yhat } else { middle };
+        Score {
+            value: value.max(self.score.value).max(1.01),
+            is_ready: true,
+            is_provisional: self.score.is_provisional,
+            y,
+            yhat,
+            yhat_lower: if lowest.is_finite() { lowest } else { yhat },
+            yhat_upper: if highest.is_finite() { highest } else { yhat },
+        }
+    }
+}
+
+fn settings(rule: &Rule, config: &Config) -> Settings {
+    let default = Settings::default();
+    Settings {
+        threshold_scales: config.threshold_scales,
+        tail_weight: if rule.guards_tails { default.tail_weight } else { 0.0 },
+        adopt_after_secs: config.adopt_after_secs as f32,
+    }
+}

@@ -1,0 +1,121 @@
+//! Who calls whom, and what runs where? Learned from the labels of the series that come in.
+//!
+//! `service` with `peer_service` (or `upstream`, `destination_service`) on one series means that the service calls the
+//! peer; `service` with `host` means that it runs there.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use signal::{Labels, SeriesId, Topology};
+
+/// Labels that name the called service.
+const PEER_LABELS: [&str; 3] = ["peer_service", "upstream", "destination_service"];
+/// Series looked at; later ones add nothing, so that a label bomb cannot fill the memory.
+const LARGEST: usize = 100_000;
+
+/// The service called by the series' service, if a label names it.
+pub(crate) fn peer_of(labels: &Labels) -> Option<&str> {
+    PEER_LABELS.iter().find_map(|it| labels.get(it))
+}
+
+/// A map of services and hosts that grows as series come in. Shared between threads.
+#[derive(Debug, Default)]
+pub struct ServiceMap {
+    links: RwLock<Links>,
+}
+
+#[derive(Debug, Default)]
+struct Links {
+    known: HashSet<SeriesId>,
+    callees: BTreeMap<String, BTreeSet<String>>,
+    callers: BTreeMap<String, BTreeSet<String>>,
+    /// Service to hosts and host to services, in one map.
+    neighbors: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl ServiceMap {
+    /// Knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in the labels of a series. Cheap for a series that is already known, yet best called once per new series.
+    pub fn learn(&self, labels: &Labels) {
+        let Some(service) = labels.service() else { return };
+        if self.links().known.contains(&labels.id()) {
+            return;
+        }
+        let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
+        if links.known.len() >= LARGEST {
+            return;
+        }
+        links.known.insert(labels.id());
+        if let Some(peer) = peer_of(labels).filter(|it| *it != service) {
+            link(&mut links.callees, service, peer);
+            link(&mut links.callers, peer, service);
+        }
+        if let Some(host) = labels.host() {
+            link(&mut links.neighbors, service, host);
+            link(&mut links.neighbors, host, service);
+        }
+    }
+
+    /// Every call that is known: caller and callee, in order.
+    pub fn calls(&self) -> Vec<(String, String)> {
+        let links = self.links();
+        let pairs = links.callees.iter().flat_map(|(from, to)| to.iter().map(|it| (from.clone(), it.clone())));
+        pairs.collect()
+    }
+
+    fn links(&self) -> RwLockReadGuard<'_, Links> {
+        self.links.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Topology for ServiceMap {
+    fn callees(&self, service: &str) -> Vec<String> {
+        list(&self.links().callees, service)
+    }
+
+    fn callers(&self, service: &str) -> Vec<String> {
+        list(&self.links().callers, service)
+    }
+
+    fn neighbors(&self, owner: &str) -> Vec<String> {
+        list(&self.links().neighbors, owner)
+    }
+}
+
+fn link(map: &mut BTreeMap<String, BTreeSet<String>>, from: &str, to: &str) {
+    map.entry(from.to_owned()).or_default().insert(to.to_owned());
+}
+
+fn list(map: &BTreeMap<String, BTreeSet<String>>, from: &str) -> Vec<String> {
+    map.get(from).into_iter().flatten().cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_and_hosts_are_learned_from_labels() {
+        let map = ServiceMap::new();
+        for labels in [
+            r#"client_request_duration_seconds{service="shop",peer_service="payments"}"#,
+            r#"client_errors_total{service="shop",upstream="stock",host="web-1"}"#,
+            r#"latency{service="payments",host="web-1"}"#,
+            r#"latency{service="payments",peer_service="payments"}"#,
+            r#"host_cpu_percent{host="web-2"}"#,
+        ] {
+            map.learn(&labels.parse().unwrap());
+            map.learn(&labels.parse().unwrap());
+        }
+        assert_eq!(map.callees("shop"), ["payments", "stock"]);
+        assert_eq!(map.callers("payments"), ["shop"]);
+        assert_eq!(map.neighbors("web-1"), ["payments", "shop"]);
+        assert_eq!(map.neighbors("shop"), ["web-1"]);
+        assert!(map.callees("nobody").is_empty());
+        assert_eq!(map.calls().len(), 2);
+    }
+}

@@ -1,0 +1,367 @@
+//! What is to be said about each point that comes in? A shard owns the state of its series and judges their points.
+//!
+//! A shard belongs to one thread; nothing here locks. Series are spread over shards by the hash of their labels.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use signal::{Anomaly, Labels, Metric, Point, Score, SeriesId, TimeRange, Timestamp};
+
+use crate::band::Band;
+use crate::calendar::Calendar;
+use crate::config::Config;
+use crate::missing::{self, Owner};
+use crate::series::{Judged, Series};
+
+/// Series are looked at for silence after so many seconds.
+const LOOK_SECS: f64 = 5.0;
+/// A longer time between two looks is taken for a pause of this program, during which nobody could be heard.
+const PAUSE_SECS: f64 = 15.0;
+/// A new counter of failures was zero before, if the shard has been watching for so many seconds.
+const WATCHED_SECS: f64 = 120.0;
+
+/// What became of a point. Every point has exactly one fate, and each is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fate {
+    /// Judged.
+    Scored,
+    /// Learned; the estimator has seen too few points to judge.
+    WarmingUp,
+    /// Older than the newest point of its series: neither scored nor learned.
+    Late,
+    /// As old as the newest point of its series: neither scored nor learned.
+    Duplicate,
+    /// Too far ahead of now, or no plausible time at all.
+    Future,
+    /// NaN: the series has ended on purpose.
+    Stale,
+    /// Infinite: neither scored nor learned.
+    NotFinite,
+    /// No policy looks at the series, or there are too many series.
+    Ignored,
+    /// In a maintenance window: scored, neither learned nor reported.
+    Maintenance,
+    /// The slot is no longer known: ask for it again by its labels.
+    UnknownSlot,
+}
+
+impl Fate {
+    /// All fates, in the order of their counters.
+    pub const ALL: [Self; 10] = [
+        Self::Scored,
+        Self::WarmingUp,
+        Self::Late,
+        Self::Duplicate,
+        Self::Future,
+        Self::Stale,
+        Self::NotFinite,
+        Self::Ignored,
+        Self::Maintenance,
+        Self::UnknownSlot,
+    ];
+
+    /// Name in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scored => "scored",
+            Self::WarmingUp => "warming_up",
+            Self::Late => "late",
+            Self::Duplicate => "duplicate",
+            Self::Future => "future",
+            Self::Stale => "stale",
+            Self::NotFinite => "not_finite",
+            Self::Ignored => "ignored",
+            Self::Maintenance => "maintenance",
+            Self::UnknownSlot => "unknown_slot",
+        }
+    }
+}
+
+/// What is said about one point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// Its score.
+    pub score: Score,
+    /// What became of it.
+    pub fate: Fate,
+    /// True if the point itself breaks its policy. An `Anomaly` needs k of n such points.
+    pub is_anomalous: bool,
+}
+
+/// Where a series lies in its shard: saves the look-up by labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    idx: u32,
+    /// Slots are used again after a series was forgotten; the generation tells the old one from the new one.
+    generation: u32,
+}
+
+/// The state of many series.
+pub struct Shard {
+    pub(crate) config: Arc<Config>,
+    calendar: Calendar,
+    pub(crate) series: Vec<Place>,
+    free: Vec<u32>,
+    slots: HashMap<SeriesId, Slot>,
+    owners: Vec<Owner>,
+    owner_idx: HashMap<SeriesId, u32>,
+    fates: [u64; Fate::ALL.len()],
+    anomalies: u64,
+    bands: usize,
+    forgotten: u64,
+    first_now: Option<Timestamp>,
+    looked_at: Option<Timestamp>,
+    listening_since: Option<Timestamp>,
+}
+
+/// A place for a series.
+pub(crate) struct Place {
+    generation: u32,
+    pub(crate) series: Option<Series>,
+}
+
+impl Shard {
+    /// Knows no series yet. The configuration must be valid (`Config::validate`); what is not has no effect.
+    pub fn new(config: Arc<Config>) -> Self {
+        Self {
+            calendar: Calendar::new(&config.maintenance),
+            config,
+            series: vec![],
+            free: vec![],
+            slots: HashMap::new(),
+            owners: vec![],
+            owner_idx: HashMap::new(),
+            fates: [0; Fate::ALL.len()],
+            anomalies: 0,
+            bands: 0,
+            forgotten: 0,
+            first_now: None,
+            looked_at: None,
+            listening_since: None,
+        }
+    }
+
+    /// Judges a point and learns from it; anomalies that begin, go on or end are appended to `out`.
+    pub fn observe(&mut self, labels: &Labels, point: Point, now: Timestamp, out: &mut Vec<Anomaly>) -> Verdict {
+        match self.slot(labels) {
+            Some(slot) => self.observe_slot(slot, point, now, out),
+            None => self.count(Fate::Ignored, point.value),
+        }
+    }
+
+    /// The slot of a series, new if need be; None if there are too many series.
+    pub fn slot(&mut self, labels: &Labels) -> Option<Slot> {
+        if let Some(slot) = self.slots.get(&labels.id()) {
+            return Some(*slot);
+        }
+        (self.slots.len() < self.config.max_series).then(|| self.add(Series::new(labels.clone(), &self.config)))
+    }
+
+    /// Judges a point of a known series, without a look-up and without allocating.
+    pub fn observe_slot(&mut self, slot: Slot, point: Point, now: Timestamp, out: &mut Vec<Anomaly>) -> Verdict {
+        let first_now = *self.first_now.get_or_insert(now);
+        let config = &self.config;
+        let place = self.series.get_mut(slot.idx as usize).filter(|it| it.generation == slot.generation);
+        let Some(series) = place.and_then(|it| it.series.as_mut()) else {
+            return self.count(Fate::UnknownSlot, point.value);
+        };
+        if let Some(fate) = refuse(series, point, now, config) {
+            if fate == Fate::Stale {
+                series.has_ended = true;
+                out.extend(series.end_episode(point.time));
+            }
+            return self.count(fate, point.value);
+        }
+        if series.points == 0 && now.secs_since(first_now) > WATCHED_SECS {
+            series.assume_zero_before(point);
+        }
+        series.arrive(point.time);
+        if let Some(owner) = self.owners.get_mut(series.owner as usize)
+            && (series.is_missing || owner.missing_since.is_some())
+        {
+            let is_missing = std::mem::take(&mut series.is_missing);
+            let over = |it: Anomaly| Anomaly { is_over: true, ..it };
+            out.extend(is_missing.then(|| over(missing::of_series(series, point.time))));
+            out.extend(owner.missing_since.take().map(|since| owner.anomaly(since, point.time, true)));
+        }
+        let Some(y) = series.value(point) else { return self.count(Fate::WarmingUp, point.value) };
+        let (judged, anomaly) = series.judge(point.time, y);
+        let is_planned = self.calendar.covers(&series.labels, point.time);
+        if is_planned {
+            out.extend(series.end_episode(point.time));
+        } else {
+            if anomaly.is_none_or(|(kind, _)| kind != signal::AnomalyKind::Impossible) {
+                series.level.learn_one(point.time.millis(), y);
+            }
+            let is_backfill = now.secs_since(point.time) > f64::from(config.backfill_age_secs);
+            let told = out.len();
+            out.extend(series.tell(point.time, anomaly.filter(|_| !is_backfill)));
+            self.anomalies += (out.len() - told) as u64;
+        }
+        if series.band.is_none() && series.score.is_ready && self.bands < config.band_series {
+            series.band = Some(Band::default());
+            self.bands += 1;
+        }
+        if let Some(band) = &mut series.band {
+            band.push(point.time, &series.score);
+        }
+        let verdict = Verdict {
+            score: series.score.clone(),
+            fate: match judged {
+                _ if is_planned => Fate::Maintenance,
+                Judged::Scored => Fate::Scored,
+                Judged::WarmingUp => Fate::WarmingUp,
+            },
+            is_anomalous: anomaly.is_some() && !is_planned,
+        };
+        *counter(&mut self.fates, verdict.fate) += 1;
+        verdict
+    }
+
+    /// Looks for series that have stopped, ends what will not end by itself, and forgets series that are long gone.
+    /// Call it about every second; it looks every 5 s of `now`.
+    pub fn tick(&mut self, now: Timestamp, out: &mut Vec<Anomaly>) {
+        let since_look = self.looked_at.map_or(f64::INFINITY, |it| now.secs_since(it));
+        if since_look > PAUSE_SECS || since_look < 0.0 {
+            self.listening_since = Some(now);
+        }
+        if (0.0..LOOK_SECS).contains(&since_look) {
+            return;
+        }
+        self.looked_at = Some(now);
+        // After a pause everybody gets the usual time to come back.
+        if self.listening_since.is_some_and(|it| now.secs_since(it) < PAUSE_SECS) {
+            return;
+        }
+        let told = out.len();
+        let series = self.series.iter_mut().filter_map(|it| it.series.as_mut());
+        missing::look(series, &mut self.owners, now, &self.config, out);
+        self.anomalies += (out.len() - told) as u64;
+        self.forget(now);
+    }
+
+    /// The newest verdict of a series.
+    pub fn score(&self, id: SeriesId) -> Option<(Timestamp, Score)> {
+        self.find(id).filter(|it| it.points > 0).map(|it| (it.newest, it.score.clone()))
+    }
+
+    /// The newest 120 verdicts of a series that lie in the range. Kept for the first `band_series` series and for
+    /// those whose place has become free.
+    pub fn band(&self, id: SeriesId, range: TimeRange) -> Vec<(Timestamp, Score)> {
+        self.find(id).and_then(|it| it.band.as_ref()).map(|it| it.range(range)).unwrap_or_default()
+    }
+
+    /// The series with the highest newest scores, highest first.
+    pub fn highest(&self, limit: usize) -> Vec<(Labels, Timestamp, Score)> {
+        let mut ranked: Vec<&Series> = self.all().filter(|it| it.score.is_ready && !it.score.value.is_nan()).collect();
+        ranked.sort_by(|a, b| b.score.value.total_cmp(&a.score.value).then_with(|| a.labels.cmp(&b.labels)));
+        ranked.into_iter().take(limit).map(|it| (it.labels.clone(), it.newest, it.score.clone())).collect()
+    }
+
+    /// Number of series.
+    pub fn series_count(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Memory of all series in bytes, with their bands, without the text of labels.
+    pub fn state_bytes(&self) -> usize {
+        self.all().map(Series::bytes).sum()
+    }
+
+    /// What this shard has done. A shard is no `signal::Meter` itself because it belongs to one thread.
+    pub fn metrics(&self) -> Vec<Metric> {
+        const POINTS: &str = "Points by what became of them.";
+        let points = Fate::ALL.iter().zip(self.fates).map(|(fate, count)| {
+            Metric::counter("sentinel_detect_points_total", POINTS, count).label("fate", fate.as_str())
+        });
+        let mut metrics: Vec<Metric> = points.collect();
+        metrics.extend([
+            Metric::counter("sentinel_detect_anomalies_total", "Anomalies told, with repeats and ends.", self.anomalies),
+            Metric::counter("sentinel_detect_series_forgotten_total", "Series forgotten after a long silence.", self.forgotten),
+            Metric::gauge("sentinel_detect_series", "Series with detector state.", self.series_count() as f64),
+            Metric::gauge("sentinel_detect_state_bytes", "Memory of detector state.", self.state_bytes() as f64),
+        ]);
+        metrics
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Series> {
+        self.series.iter().filter_map(|it| it.series.as_ref())
+    }
+
+    pub(crate) fn add(&mut self, mut series: Series) -> Slot {
+        let owner = Owner::of(&series.labels);
+        series.owner = *self.owner_idx.entry(owner.labels.id()).or_insert_with(|| {
+            self.owners.push(owner);
+            (self.owners.len() - 1) as u32
+        });
+        let id = series.labels.id();
+        let idx = self.free.pop().unwrap_or_else(|| {
+            self.series.push(Place { generation: 0, series: None });
+            (self.series.len() - 1) as u32
+        });
+        let mut slot = Slot { idx, generation: 0 };
+        if let Some(place) = self.series.get_mut(idx as usize) {
+            slot.generation = place.generation;
+            place.series = Some(series);
+        }
+        self.slots.insert(id, slot);
+        slot
+    }
+
+    fn find(&self, id: SeriesId) -> Option<&Series> {
+        let slot = self.slots.get(&id)?;
+        self.series.get(slot.idx as usize)?.series.as_ref()
+    }
+
+    fn count(&mut self, fate: Fate, value: f64) -> Verdict {
+        *counter(&mut self.fates, fate) += 1;
+        let mut score = Score::warming_up(value);
+        if value.is_nan() {
+            score.value = f64::NAN;
+        }
+        Verdict { score, fate, is_anomalous: false }
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        for (place, idx) in self.series.iter_mut().zip(0..) {
+            let is_gone = |it: &mut Series| {
+                it.points > 0 && now.secs_since(it.newest) > f64::from(self.config.forget_after_secs)
+            };
+            let Some(series) = place.series.take_if(is_gone) else { continue };
+            place.generation = place.generation.wrapping_add(1);
+            self.bands -= usize::from(series.band.is_some());
+            self.slots.remove(&series.labels.id());
+            self.free.push(idx);
+            self.forgotten += 1;
+        }
+    }
+}
+
+fn counter(fates: &mut [u64; Fate::ALL.len()], fate: Fate) -> &mut u64 {
+    let idx = Fate::ALL.iter().position(|it| *it == fate).expect("ALL lists every fate");
+    fates.get_mut(idx).expect("there is a counter for every fate")
+}
+
+/// Why a point is not judged, or None if it is.
+fn refuse(series: &Series, point: Point, now: Timestamp, config: &Config) -> Option<Fate> {
+    let tolerance_secs = f64::from(config.future_tolerance_secs);
+    if series.rule.is_ignored() {
+        Some(Fate::Ignored)
+    } else if !point.time.is_plausible() || point.time.secs_since(now) > tolerance_secs {
+        Some(Fate::Future)
+    } else if point.time < series.newest {
+        Some(Fate::Late)
+    } else if point.time == series.newest {
+        Some(Fate::Duplicate)
+    } else if point.value.is_nan() {
+        Some(Fate::Stale)
+    } else if point.value.is_infinite() {
+        Some(Fate::NotFinite)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+#[path = "shard_tests.rs"]
+mod tests;
