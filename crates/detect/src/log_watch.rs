@@ -1,0 +1,460 @@
+//! Which log templates are new, surging or gone? Counts per service and template over the last half hour.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use learn::logs::{TemplateId, TemplateMiner, TemplateMinerConfig};
+use serde::{Deserialize, Serialize};
+use signal::{LogLevel, LogRecord, Meter, Metric, TemplateChange, TemplateTrend, Templates, TimeRange, Timestamp};
+
+/// How lines are counted.
+const BUCKET_MILLIS: i64 = 10_000;
+/// For how long, in buckets: 30 minutes.
+const KEPT_BUCKETS: i64 = 180;
+/// Of a line kept as an example.
+const MAX_EXAMPLE_BYTES: usize = 2000;
+/// Lines that every template is assumed to have had in the window before, so that rare lines do not surge.
+const PRIOR_LINES: f64 = 1.5;
+/// A template surges above this ratio of rates (with the prior) ...
+const SURGE_RATIO: f64 = 3.0;
+/// ... and this many Poisson deviations.
+const SURGE_DEVIATIONS: f64 = 4.0;
+/// A template is gone if at least so many lines were to be expected.
+const GONE_EXPECTED: f64 = 6.0;
+
+/// Bounds of a [`LogWatch`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogWatchConfig {
+    /// At most this many pairs of service and template are counted; the longest silent make room. Default 16384.
+    pub max_counted: usize,
+    /// At most this many services; lines of further ones are dropped and counted. Default 2048.
+    pub max_services: usize,
+    /// How templates are found.
+    pub templates: TemplateMinerConfig,
+}
+
+impl Default for LogWatchConfig {
+    fn default() -> Self {
+        Self { max_counted: 16_384, max_services: 2048, templates: TemplateMinerConfig::default() }
+    }
+}
+
+impl LogWatchConfig {
+    /// All problems of the configuration, each naming its key.
+    pub fn validate(&self) -> Vec<String> {
+        let mut problems: Vec<String> =
+            self.templates.validate().into_iter().map(|it| format!("templates.{it}")).collect();
+        for (key, value) in [("max_counted", self.max_counted), ("max_services", self.max_services)] {
+            if value == 0 {
+                problems.push(format!("{key} is 0, but must be at least 1"));
+            }
+        }
+        problems
+    }
+}
+
+/// Finds the template of each line and counts it; tells which templates changed between two windows.
+///
+/// Time is that of the lines, so that replayed and late lines count where they belong.
+#[derive(Debug)]
+pub struct LogWatch {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    config: LogWatchConfig,
+    miner: TemplateMiner,
+    services: HashMap<String, Service>,
+    counted: HashMap<(u32, TemplateId), Counted>,
+    observed: u64,
+    dropped_time: u64,
+    dropped_service: u64,
+    forgotten: u64,
+}
+
+#[derive(Debug)]
+struct Service {
+    number: u32,
+    /// The earliest line: before it nothing is known, so that nothing can be called new.
+    since: Timestamp,
+}
+
+#[derive(Debug)]
+struct Counted {
+    first: Timestamp,
+    newest: Timestamp,
+    level: LogLevel,
+    example: String,
+    buckets: VecDeque<Bucket>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    number: i64,
+    lines: u32,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl LogWatch {
+    /// Without any line.
+    pub fn new(config: LogWatchConfig) -> Self {
+        let miner = TemplateMiner::new(config.templates.clone());
+        Self {
+            state: Mutex::new(State {
+                config,
+                miner,
+                services: HashMap::new(),
+                counted: HashMap::new(),
+                observed: 0,
+                dropped_time: 0,
+                dropped_service: 0,
+                forgotten: 0,
+            }),
+        }
+    }
+
+    /// Counts a line.
+    pub fn observe(&self, record: &LogRecord) {
+        self.lock().observe(record);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while counting leaves at worst one line uncounted.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn observe(&mut self, record: &LogRecord) {
+        self.observed += 1;
+        if !record.time.is_plausible() {
+            self.dropped_time += 1;
+            return;
+        }
+        let Some(service) = self.service(record) else {
+            self.dropped_service += 1;
+            return;
+        };
+        let template = self.miner.learn_one(&record.line);
+        let key = (service, template);
+        if !self.counted.contains_key(&key) && self.counted.len() >= self.config.max_counted {
+            self.make_room();
+        }
+        self.counted.entry(key).or_insert_with(|| Counted::new(record)).count(record);
+    }
+
+    fn service(&mut self, record: &LogRecord) -> Option<u32> {
+        let name = record.labels.owner();
+        if let Some(found) = self.services.get_mut(name) {
+            found.since = found.since.min(record.time);
+            return Some(found.number);
+        }
+        if self.services.len() >= self.config.max_services {
+            return None;
+        }
+        let number = u32::try_from(self.services.len()).ok()?;
+        self.services.insert(name.to_owned(), Service { number, since: record.time });
+        Some(number)
+    }
+
+    /// Forgets the eighth that was silent for the longest time.
+    fn make_room(&mut self) {
+        let mut ages: Vec<Timestamp> = self.counted.values().map(|it| it.newest).collect();
+        let eighth = (ages.len() / 8).max(1);
+        let (_, limit, _) = ages.select_nth_unstable(eighth - 1);
+        let limit = *limit;
+        let before = self.counted.len();
+        self.counted.retain(|_, it| it.newest > limit);
+        self.forgotten += (before - self.counted.len()) as u64;
+    }
+
+    fn changes(&self, before: TimeRange, after: TimeRange) -> Vec<TemplateChange> {
+        let names: HashMap<u32, (&str, Timestamp)> =
+            self.services.iter().map(|(name, it)| (it.number, (name.as_str(), it.since))).collect();
+        let mut found: Vec<TemplateChange> = self
+            .counted
+            .iter()
+            .filter_map(|((service, template), counted)| {
+                let (name, since) = names.get(service).copied()?;
+                // Only the part of the window in which the service was watched counts.
+                let known = TimeRange::new(before.from.max(since), before.to);
+                let (trend, rates, onset) = counted.change(known, after)?;
+                Some(TemplateChange {
+                    service: name.to_owned(),
+                    template: self.miner.template(*template)?.to_owned(),
+                    trend,
+                    level: counted.level,
+                    before_per_minute: rates.0,
+                    after_per_minute: rates.1,
+                    onset,
+                    example: counted.example.clone(),
+                })
+            })
+            .collect();
+        let rank = |it: &TemplateChange| (it.level, it.after_per_minute.max(it.before_per_minute));
+        found.sort_by(|a, b| {
+            let ((a_level, a_rate), (b_level, b_rate)) = (rank(a), rank(b));
+            b_level
+                .cmp(&a_level)
+                .then(b_rate.total_cmp(&a_rate))
+                .then_with(|| (&a.service, &a.template).cmp(&(&b.service, &b.template)))
+        });
+        found
+    }
+}
+
+impl Counted {
+    fn new(record: &LogRecord) -> Self {
+        Self {
+            first: record.time,
+            newest: record.time,
+            level: record.level(),
+            example: String::new(),
+            buckets: VecDeque::new(),
+        }
+    }
+
+    fn count(&mut self, record: &LogRecord) {
+        let time = record.time;
+        self.first = self.first.min(time);
+        let number = time.millis().div_euclid(BUCKET_MILLIS);
+        let place = self.buckets.partition_point(|it| it.number < number);
+        match self.buckets.get_mut(place).filter(|it| it.number == number) {
+            Some(bucket) => {
+                bucket.lines = bucket.lines.saturating_add(1);
+                bucket.first = bucket.first.min(time);
+                bucket.last = bucket.last.max(time);
+            }
+            None => {
+                self.buckets.insert(place, Bucket { number, lines: 1, first: time, last: time });
+                // Once per bucket: reading the level and copying the line is dearer than counting.
+                self.level = self.level.max(record.level());
+                self.example = shortened(&record.line).to_owned();
+            }
+        }
+        self.newest = self.newest.max(time);
+        let oldest = self.newest.millis().div_euclid(BUCKET_MILLIS) - KEPT_BUCKETS;
+        while self.buckets.front().is_some_and(|it| it.number < oldest) {
+            self.buckets.pop_front();
+        }
+    }
+
+    /// What changed, lines per minute before and after, and when it began.
+    fn change(&self, before: TimeRange, after: TimeRange) -> Option<(TemplateTrend, (f64, f64), Timestamp)> {
+        let (lines_before, lines_after) = (self.lines(before), self.lines(after));
+        let (secs_before, secs_after) = (secs(before), secs(after));
+        let rates = (lines_before / secs_before.max(1.0) * 60.0, lines_after / secs_after.max(1.0) * 60.0);
+        let share = secs_after.max(1.0) / secs_before.max(1.0);
+        if self.first >= after.from {
+            let enough = if self.level >= LogLevel::Fatal {
+                1.0
+            } else if self.level >= LogLevel::Error {
+                2.0
+            } else {
+                3.0
+            };
+            let was_watched = secs_before >= secs_after.min(30.0);
+            let is_new = was_watched && lines_after >= enough;
+            return is_new.then(|| (TemplateTrend::New, rates, self.first));
+        }
+        let expected = (lines_before + PRIOR_LINES) * share;
+        if lines_after > expected * SURGE_RATIO
+            && (lines_after - expected) / expected.max(1.0).sqrt() > SURGE_DEVIATIONS
+        {
+            return Some((TemplateTrend::Surging, rates, self.surge_onset(after, rates.0)?));
+        }
+        let is_gone = lines_after < 0.5 && lines_before * share >= GONE_EXPECTED;
+        is_gone.then(|| (TemplateTrend::Gone, rates, self.last_within(before).unwrap_or(before.to)))
+    }
+
+    /// Lines in a range; of a bucket that lies across its end, the share of its time.
+    fn lines(&self, range: TimeRange) -> f64 {
+        let begin = self.buckets.partition_point(|it| it.last < range.from);
+        let inside = self.buckets.iter().skip(begin).take_while(|it| it.first <= range.to);
+        inside
+            .map(|it| {
+                let (from, to) = (it.first.max(range.from), it.last.min(range.to));
+                let whole = it.last.secs_since(it.first);
+                let share = if whole > 0.0 { to.secs_since(from) / whole } else { 1.0 };
+                f64::from(it.lines) * share.clamp(0.0, 1.0)
+            })
+            .sum()
+    }
+
+    /// The first line of the first bucket with clearly more lines than usual.
+    fn surge_onset(&self, after: TimeRange, usual_per_minute: f64) -> Option<Timestamp> {
+        let usual = usual_per_minute / 60.0 * (BUCKET_MILLIS as f64 / 1000.0);
+        let mut inside = self.buckets.iter().filter(|it| it.last >= after.from && it.first <= after.to);
+        let found = inside.clone().find(|it| f64::from(it.lines) > usual * 2.0 + 1.0).or_else(|| inside.next());
+        found.map(|it| it.first.max(after.from))
+    }
+
+    fn last_within(&self, range: TimeRange) -> Option<Timestamp> {
+        self.buckets.iter().rev().find(|it| it.first <= range.to).map(|it| it.last.min(range.to))
+    }
+}
+
+impl Templates for LogWatch {
+    /// The worst level first, then the highest rate.
+    fn changes(&self, before: TimeRange, after: TimeRange) -> Vec<TemplateChange> {
+        self.lock().changes(before, after)
+    }
+}
+
+impl Meter for LogWatch {
+    fn metrics(&self) -> Vec<Metric> {
+        let state = self.lock();
+        let dropped = |reason: &str, value: u64| {
+            Metric::counter("sentinel_detect_log_lines_dropped_total", "Log lines that were not counted.", value)
+                .label("reason", reason)
+        };
+        vec![
+            Metric::counter("sentinel_detect_log_lines_total", "Log lines looked at.", state.observed),
+            dropped("implausible_time", state.dropped_time),
+            dropped("too_many_services", state.dropped_service),
+            Metric::gauge("sentinel_detect_log_templates", "Log templates kept.", state.miner.len() as f64),
+            Metric::counter(
+                "sentinel_detect_log_templates_evicted_total",
+                "Log templates that made room for others.",
+                state.miner.evicted(),
+            ),
+            Metric::gauge(
+                "sentinel_detect_log_counted",
+                "Pairs of service and log template that are counted.",
+                state.counted.len() as f64,
+            ),
+            Metric::counter(
+                "sentinel_detect_log_counted_evicted_total",
+                "Pairs of service and log template that made room for others.",
+                state.forgotten,
+            ),
+        ]
+    }
+}
+
+fn secs(range: TimeRange) -> f64 {
+    range.to.secs_since(range.from).max(0.0)
+}
+
+fn shortened(line: &str) -> &str {
+    let end = line.floor_char_boundary(MAX_EXAMPLE_BYTES);
+    line.get(..end).unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use signal::Labels;
+
+    use super::*;
+
+    const START: i64 = 1_700_000_000;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(START + secs)
+    }
+
+    fn say(watch: &LogWatch, secs: i64, service: &str, line: &str) {
+        let labels = Labels::new([("service", service)]);
+        watch.observe(&LogRecord { time: at(secs), labels, line: line.to_owned() });
+    }
+
+    fn windows() -> (TimeRange, TimeRange) {
+        (TimeRange::new(at(0), at(295)), TimeRange::new(at(300), at(360)))
+    }
+
+    fn changes(watch: &LogWatch) -> Vec<(String, TemplateTrend, Timestamp)> {
+        let (before, after) = windows();
+        watch.changes(before, after).into_iter().map(|it| (it.template, it.trend, it.onset)).collect()
+    }
+
+    #[test]
+    fn new_surging_and_gone_templates_are_found_and_usual_ones_are_not() {
+        let watch = LogWatch::new(LogWatchConfig::default());
+        for secs in 0..360 {
+            say(&watch, secs, "pay", &format!("accepted order {secs}"));
+            if secs % 5 == 0 && secs < 300 {
+                say(&watch, secs, "pay", &format!("heartbeat {secs} sent"));
+            }
+            if secs % 60 == 0 || secs >= 310 {
+                say(&watch, secs, "pay", &format!("slow query took {secs} ms"));
+            }
+            if secs >= 320 && secs % 4 == 0 {
+                say(&watch, secs, "pay", &format!("ERROR no connection for request {secs}"));
+            }
+        }
+        let expected = [
+            ("ERROR no connection for request <*>", TemplateTrend::New, at(320)),
+            ("slow query took <*> ms", TemplateTrend::Surging, at(310)),
+            ("heartbeat <*> sent", TemplateTrend::Gone, at(295)),
+        ];
+        assert_eq!(changes(&watch), expected.map(|(text, trend, onset)| (text.to_owned(), trend, onset)));
+    }
+
+    #[test]
+    fn rare_lines_and_lines_of_a_service_that_was_not_watched_stay_silent() {
+        let watch = LogWatch::new(LogWatchConfig::default());
+        for secs in 0..360 {
+            say(&watch, secs, "pay", "all is well");
+        }
+        say(&watch, 330, "pay", "INFO vacuum removed 17 rows");
+        for secs in [20, 340, 341] {
+            say(&watch, secs, "pay", "WARN address could not be normalized");
+        }
+        for secs in 300..360 {
+            say(&watch, secs, "fresh", "ERROR seen from the first second");
+        }
+        assert_eq!(changes(&watch), vec![]);
+    }
+
+    #[test]
+    fn order_of_arrival_does_not_matter() {
+        let lines: Vec<i64> = (0..360).filter(|it| it % 9 == 0 || *it > 305).collect();
+        let (straight, mixed) = (LogWatch::new(LogWatchConfig::default()), LogWatch::new(LogWatchConfig::default()));
+        lines.iter().for_each(|it| say(&straight, *it, "pay", "retry 5"));
+        let mut shuffled = lines;
+        fastrand::Rng::with_seed(3).shuffle(&mut shuffled);
+        shuffled.iter().for_each(|it| say(&mixed, *it, "pay", "retry 5"));
+        assert_eq!(changes(&straight), changes(&mixed));
+        assert_eq!(changes(&straight).len(), 1);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_drops_are_counted() {
+        let config = LogWatchConfig { max_counted: 32, max_services: 2, ..LogWatchConfig::default() };
+        let watch = LogWatch::new(config);
+        let mut random = fastrand::Rng::with_seed(1);
+        for secs in 0..2000 {
+            let word: String = (0..9).map(|_| random.lowercase()).collect();
+            say(&watch, secs, ["a", "b", "c"][random.usize(..3)], &format!("{word}z is what was said"));
+        }
+        watch.observe(&LogRecord {
+            time: Timestamp::from_millis(-5),
+            labels: Labels::new([("service", "a")]),
+            line: "x".repeat(1_000_000),
+        });
+        say(&watch, 2001, "a", &"\u{fc}x ".repeat(400_000));
+        let state = watch.lock();
+        assert!(state.counted.len() <= 32 && state.services.len() == 2);
+        assert!(state.counted.values().all(|it| it.example.len() <= MAX_EXAMPLE_BYTES && it.buckets.len() <= 181));
+        assert!(state.forgotten > 0 && state.dropped_service > 0);
+        drop(state);
+        let value = |name: &str, reason: &str| {
+            let metrics = watch.metrics();
+            let found = metrics.iter().find(|it| it.name == name && (it.labels.is_empty() || it.labels[0].1 == reason));
+            found.map(|it| it.value)
+        };
+        assert_eq!(value("sentinel_detect_log_lines_total", ""), Some(2002.0));
+        assert_eq!(value("sentinel_detect_log_lines_dropped_total", "implausible_time"), Some(1.0));
+    }
+
+    #[test]
+    fn bad_configuration_names_each_key() {
+        let templates = TemplateMinerConfig { max_templates: 1, ..TemplateMinerConfig::default() };
+        let config = LogWatchConfig { max_counted: 0, max_services: 0, templates };
+        let problems = config.validate().join("\n");
+        assert!(["max_counted", "max_services", "templates.max_templates"].iter().all(|it| problems.contains(it)));
+    }
+}
