@@ -38,7 +38,7 @@ pub struct Check {
 
 impl Outcome {
     /// True if every expectation holds.
-    pub fn is_ok(&self) -> bool {
+    pub fn is_passed(&self) -> bool {
         self.checks.iter().all(|it| it.failure.is_none())
     }
 

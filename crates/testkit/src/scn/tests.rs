@@ -159,7 +159,7 @@ fn failure(expectation: &str) -> Option<String> {
     let script = parse("a.scn", &format!("{STEP}{expectation}")).unwrap_or_else(|it| panic!("{}", it[0]));
     let outcome = run(&script, &mut Threshold::new());
     assert_eq!(outcome.checks.len(), 1);
-    assert_eq!(outcome.is_ok(), outcome.checks[0].failure.is_none());
+    assert_eq!(outcome.is_passed(), outcome.checks[0].failure.is_none());
     outcome.checks[0].failure.clone()
 }
 
@@ -197,7 +197,7 @@ fn right_expectations_hold_and_wrong_ones_fail() {
 fn nothing_found_satisfies_only_expectations_of_nothing() {
     let outcome = |expectation: &str| {
         let script = parse("a.scn", &format!("load 1s m 0x5\nexpect {expectation}")).unwrap();
-        run(&script, &mut Threshold::new()).is_ok()
+        run(&script, &mut Threshold::new()).is_passed()
     };
     for silent in ["no incident", "no plan", "no cause", "exactly 0 incidents"] {
         assert!(outcome(silent), "{silent}");
@@ -240,7 +240,7 @@ fn every_second_is_advanced_once_and_every_input_arrives_once() {
         log 3s {service=\"b\"} \"once\"\nchange 4s deploy a \"a 2.0\"\nexpect no incident";
     let mut system = Threshold::new();
     let outcome = run(&parse("a.scn", text).unwrap(), &mut system);
-    assert!(outcome.is_ok());
+    assert!(outcome.is_passed());
     let seconds: Vec<u128> = system.advanced.iter().map(|it| it.since(EPOCH).as_millis() / 1000).collect();
     assert_eq!(seconds, (0..=28).collect::<Vec<_>>());
     assert_eq!(system.n_samples, 8 + 3);
@@ -269,7 +269,7 @@ fn a_config_block_reaches_the_system_or_fails_the_scenario() {
         let text = format!("config\n{config}\nend\n{STEP}expect no incident");
         run(&parse("a.scn", &text).unwrap(), &mut Threshold::new())
     };
-    assert!(run_with("limit: 2.0").is_ok());
+    assert!(run_with("limit: 2.0").is_passed());
     let refused = run_with("limits: 2.0");
     assert_eq!(refused.checks[0].failure.as_deref(), Some("the configuration was refused: limit: is missing"));
 }

@@ -98,6 +98,9 @@ impl ExpectedCause {
     }
 }
 
+/// The command line of the miner, as its process series show it. A caller that starts a real process for it starts it
+/// with these words, so that the evidence fits the process.
+pub const MINER_COMMAND: &str = "minerd demo-process -- --algo cryptonight --url stratum+tcp://pool.invalid:3333";
 /// The process id of a miner that no caller has chosen.
 const MINER_PID: u32 = 31_337;
 /// Names of all faults and decoys, as `break` takes them.

@@ -16,7 +16,7 @@ mod world;
 use fastrand::Rng;
 use signal::{Change, LogRecord, SeriesPoints, Timestamp};
 
-pub use fault::{ExpectedCause, FAULT_NAMES, Fault, Remedy};
+pub use fault::{ExpectedCause, FAULT_NAMES, Fault, MINER_COMMAND, Remedy};
 pub use playbooks::playbooks;
 
 use course::Course;

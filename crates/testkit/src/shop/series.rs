@@ -2,6 +2,7 @@
 
 use signal::{Labels, SeriesPoints, Timestamp};
 
+use super::fault::MINER_COMMAND;
 use super::layout::CORES;
 use super::world::{HOST_MEMORY_BYTES, Host, Service, World};
 
@@ -126,7 +127,7 @@ fn read_host(host: &Host, sheet: &mut Sheet<'_>) {
     sheet.put("host_processes", &[name], host.processes);
     if let Some(process) = &host.harm.process {
         let (pid, start_time) = (process.pid.to_string(), process.start_time.to_string());
-        let command = ("command", "/var/tmp/.cache/minerd --algo rx/0 --threads 4");
+        let command = ("command", MINER_COMMAND);
         let pairs = [name, ("pid", pid.as_str()), ("start_time", start_time.as_str()), command];
         sheet.put("host_process_cpu_percent", &pairs, process.cores * 100.0);
         sheet.put("host_process_memory_bytes", &pairs, 260.0 * MEGABYTE);
