@@ -8,7 +8,7 @@ use testkit::shop::FAULT_NAMES;
 fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder);
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let paths = entries.map(|it| it.unwrap().path());
+    let paths = entries.filter_map(Result::ok).map(|it| it.path());
     paths.filter(|it| it.extension().is_some_and(|it| it == "scn")).collect()
 }
 

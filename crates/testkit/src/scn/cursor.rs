@@ -1,6 +1,5 @@
 //! Where in a line is the reader, and what should stand there?
 
-use std::fmt;
 use std::time::Duration;
 
 use signal::Labels;
@@ -9,7 +8,8 @@ use signal::Labels;
 pub(super) const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
 /// What is wrong in a scenario, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: expected {expected}, found {found}")]
 pub struct ParseError {
     /// The name the scenario was read under.
     pub file: String,
@@ -22,15 +22,6 @@ pub struct ParseError {
     /// What stands there.
     pub found: String,
 }
-
-impl fmt::Display for ParseError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, expected, found } = self;
-        write!(formatter, "{file}:{line}:{column}: expected {expected}, found {found}")
-    }
-}
-
-impl std::error::Error for ParseError {}
 
 /// A mistake in the current line: the byte at which it begins and what should have stood there.
 #[derive(Clone, Debug)]
