@@ -1,0 +1,162 @@
+//! Can a person work with the page? A real browser opens the incident, approves the plan and sees it verified; the
+//! layout fits a phone, dark mode is dark, and the console stays empty.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
+
+mod support;
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use support::browser::Browser;
+use support::server::{Folder, QUIET, Server};
+use support::services::is_there;
+use support::wait_for;
+
+const PLAYBOOK: &str = "
+act:
+  enabled: true
+  dry_run: false
+  allowed_commands: [/bin/true]
+  playbooks:
+    - name: restart the service
+      when:
+        fault: [cpu_hog, cpu_saturation, memory_leak, traffic_surge, error_burst, unknown]
+        min_confidence: 0.0
+      steps:
+        - action: {type: command, argv: [/bin/true, \"{service}\"]}
+      verify: {hold_secs: 2, timeout_secs: 60}
+";
+
+/// Pages that are looked at in both color schemes and on a phone.
+const PAGES: [(&str, &str); 5] = [
+    ("overview", "/"),
+    ("incidents", "/incidents"),
+    ("incident", "/incidents/INC-1"),
+    ("series", "/series"),
+    ("logs", "/logs"),
+];
+
+fn observation(cpu_usage: f64, seconds_ago: i64) -> Value {
+    let time = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(seconds_ago);
+    json!({"timestamp": time.to_string(), "service_name": "PaymentGateway", "cpu_usage": cpu_usage})
+}
+
+/// A server with a minute of history, some log lines and one incident with a proposed plan.
+fn server_with_incident() -> Server {
+    let server = Server::start("browser", &format!("{QUIET}{PLAYBOOK}"));
+    let past: Value =
+        (20..100).rev().map(|it| observation(30.0 + f64::from(u8::try_from(it % 7).unwrap()), it)).collect();
+    assert_eq!(server.post_json("/monitor", &past).status, 200);
+    let now = jiff::Timestamp::now().as_nanosecond();
+    let long = "a_very_long_word_without_any_space_".repeat(10);
+    let lines: Vec<Value> = (0..50_i128)
+        .map(|it| {
+            json!([(now - it * 300_000_000).to_string(), format!("ERROR payment {it} failed: no connection {long}")])
+        })
+        .collect();
+    let push = json!({"streams": [{"stream": {"service": "PaymentGateway", "level": "error"}, "values": lines}]});
+    assert_eq!(server.post_json("/loki/api/v1/push", &push).status, 204);
+    let fault: Value = (0..20).rev().map(|it| observation(900.0, it)).collect();
+    assert_eq!(server.post_json("/monitor", &fault).status, 200);
+    wait_for(Duration::from_secs(15), "a plan", || server.list("/sentinel/v1/plans").into_iter().next());
+    server
+}
+
+fn screenshot(browser: &Browser, name: &str) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
+    browser.screenshot(&folder.join(format!("{name}.png")));
+}
+
+#[test]
+fn a_person_approves_the_plan_and_sees_it_verified() {
+    if !is_there("chromium", "the page in a browser") || !is_there("chromedriver", "the page in a browser") {
+        return;
+    }
+    let server = server_with_incident();
+    let folder = Folder::new("chromium");
+    let browser = Browser::start(&folder);
+    let page = |path: &str| format!("http://{}{path}", server.address);
+
+    // From the overview to the incident by its link, as a person would go.
+    browser.resize(1280, 900);
+    browser.open(&page("/"));
+    let link = browser.find("a[href*='/incidents/INC-']");
+    screenshot(&browser, "overview-light-wide");
+    browser.click(&link);
+    assert!(browser.text("main").contains("PaymentGateway"), "{}", browser.text("body"));
+    screenshot(&browser, "incident-light-wide");
+
+    // Every page, in both schemes, on a desk and on a phone.
+    for (width, device) in [(1280, "wide"), (390, "phone")] {
+        for scheme in ["light", "dark"] {
+            browser.resize(width, 900);
+            browser.prefer(scheme);
+            for (name, path) in PAGES {
+                browser.open(&page(path));
+                browser.find("main");
+                screenshot(&browser, &format!("{name}-{scheme}-{device}"));
+                check_page(&browser, &format!("{name} {scheme} {device}"), width, scheme);
+            }
+        }
+    }
+
+    // Approve, and see the plan go through without loading the page again.
+    browser.resize(1280, 900);
+    browser.prefer("light");
+    browser.open(&page("/incidents/INC-1"));
+    let approve = wait_for(Duration::from_secs(10), "a button to approve", || {
+        ["button[name='approve']", "form[action*='approve'] button", "button[data-action*='approve']", "button.approve"]
+            .iter()
+            .find_map(|it| browser.find_now(it))
+    });
+    browser.script("window.is_the_same_page = true");
+    browser.click(&approve);
+    wait_for(Duration::from_secs(60), "the page says that the plan succeeded", || {
+        server.post_json("/monitor", &observation(31.0, 0));
+        browser.text("main").to_lowercase().contains("succeeded").then_some(())
+    });
+    assert_eq!(server.list("/sentinel/v1/plans")[0]["state"], "succeeded");
+    screenshot(&browser, "incident-verified");
+    let console = browser.console();
+    assert!(console.is_empty(), "{console:?}");
+}
+
+/// Layout, scheme, and what a screen reader and a keyboard need.
+fn check_page(browser: &Browser, what: &str, width: u32, scheme: &str) {
+    let overflow = browser.script(
+        "return [...document.querySelectorAll('body *')]
+            .filter(it => it.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+            .filter(it => { for (let up = it; up; up = up.parentElement)
+                if (['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(up).overflowX)) return false; return true })
+            .map(it => it.tagName + '.' + it.className).slice(0, 5)",
+    );
+    let scroll_width = browser.script("return document.documentElement.scrollWidth").as_u64().unwrap();
+    assert!(scroll_width <= u64::from(width), "{what} is {scroll_width} px wide: {overflow}");
+    let background = browser.script("return getComputedStyle(document.body).backgroundColor");
+    let channels: Vec<u32> = background
+        .as_str()
+        .unwrap()
+        .split(|it: char| !it.is_ascii_digit())
+        .filter_map(|it| it.parse().ok())
+        .take(3)
+        .collect();
+    let brightness = channels.iter().sum::<u32>() / 3;
+    assert_eq!(brightness < 100, scheme == "dark", "{what} has the background {background}");
+    let unnamed = browser.script(
+        "return [...document.querySelectorAll('a, button, input:not([type=hidden]), select, img, [role=img]')]
+            .filter(it => !(it.innerText || it.textContent || it.ariaLabel || it.alt || it.title || (it.labels && it.labels.length)
+                || it.getAttribute('aria-label') || it.getAttribute('aria-labelledby')))
+            .map(it => it.outerHTML.slice(0, 100))",
+    );
+    assert_eq!(unnamed, json!([]), "{what}: without a name for a screen reader");
+    assert!(
+        browser.script("return document.documentElement.lang").as_str().is_some_and(|it| !it.is_empty()),
+        "{what}: no language"
+    );
+    assert_eq!(browser.script("return document.querySelectorAll('h1').length"), 1, "{what}: one heading");
+    let console = browser.console();
+    assert!(console.is_empty(), "{what}: {console:?}");
+}

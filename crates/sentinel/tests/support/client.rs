@@ -1,0 +1,94 @@
+//! How does a test send exactly the bytes it means, also bad ones? A small HTTP/1.1 client over a plain socket.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How long a request may take before the test fails.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Bytes after the headers, without transfer coding.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as text; what is not UTF-8 is replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("not JSON ({error}): {} {}", self.status, self.text()))
+    }
+
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|it| it.0 == name).map(|it| it.1.as_str())
+    }
+}
+
+/// Sends a request and reads the whole answer. The connection is used once.
+pub fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Answer> {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+    head.push_str(&format!("content-length: {}\r\n", body.len()));
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    let mut writer = stream.try_clone()?;
+    let mut bytes = Vec::new();
+    std::thread::scope(|scope| {
+        // A server may refuse a large body before it has read it: the answer is read while the body is still sent,
+        // and a broken pipe is then no failure of the request.
+        scope.spawn(move || writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(body)));
+        stream.read_to_end(&mut bytes)
+    })
+    .or_else(|error| if bytes.is_empty() { Err(error) } else { Ok(0) })?;
+    parse(&bytes)
+}
+
+fn parse(bytes: &[u8]) -> io::Result<Answer> {
+    let broken = |what: &str| io::Error::other(format!("{what}: {:?}", String::from_utf8_lossy(bytes)));
+    let end = bytes.windows(4).position(|it| it == b"\r\n\r\n").ok_or_else(|| broken("no end of headers"))?;
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).ok_or_else(|| broken("no status"))?;
+    let pairs = head.lines().skip(1).filter_map(|it| it.split_once(':'));
+    let headers: Vec<_> = pairs.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
+    let rest = &bytes[end + 4..];
+    let is_chunked = headers.iter().any(|it| it.0 == "transfer-encoding" && it.1 == "chunked");
+    let body = if is_chunked { unchunked(rest).ok_or_else(|| broken("bad chunks"))? } else { rest.to_vec() };
+    Ok(Answer { status, headers, body })
+}
+
+fn unchunked(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let end = bytes.windows(2).position(|it| it == b"\r\n")?;
+        let size = usize::from_str_radix(std::str::from_utf8(&bytes[..end]).ok()?.trim(), 16).ok()?;
+        if size == 0 {
+            return Some(body);
+        }
+        body.extend_from_slice(bytes.get(end + 2..end + 2 + size)?);
+        bytes = bytes.get(end + 2 + size + 2..)?;
+    }
+}

@@ -1,0 +1,23 @@
+//! How do the tests drive the real binary? They start it, talk HTTP to it, kill it and start it again.
+
+// Each test file is a crate of its own and uses only a part of this.
+#![allow(dead_code)]
+
+pub mod browser;
+pub mod client;
+pub mod server;
+pub mod services;
+
+use std::time::{Duration, Instant};
+
+/// Waits until `check` gives something; panics with what `waiting_for` tells when the time is up.
+pub fn wait_for<T>(limit: Duration, waiting_for: &str, mut check: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = check() {
+            return found;
+        }
+        assert!(start.elapsed() < limit, "not within {limit:?}: {waiting_for}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,199 @@
+//! How is a server started, killed and started again? On a folder of its own and a free loopback port.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::client::{Answer, send};
+use super::wait_for;
+
+/// How long a start may take; generous because the machine may be busy.
+const START: Duration = Duration::from_secs(30);
+
+/// No collector of the machine's own metrics, so that only the test's signals are there.
+pub const QUIET: &str = "host:\n  enabled: false\n";
+
+/// A folder that is removed when the test passes and kept for a look when it fails.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// A new empty folder.
+    pub fn new(name: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).expect("the target folder can be written");
+        Self(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file into it.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, text).expect("the test's folder can be written");
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("kept for a look: {}", self.0.display());
+        } else if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("cannot remove {}: {error}", self.0.display());
+        }
+    }
+}
+
+/// A running (or killed) `sentinel run`.
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+    folder: Folder,
+    config: Option<PathBuf>,
+}
+
+impl Server {
+    /// Starts a server with a configuration on a free port and waits until it is ready.
+    pub fn start(name: &str, config: &str) -> Self {
+        let folder = Folder::new(name);
+        let config = folder.write("sentinel.yaml", config);
+        Self::ready(folder, Some(config))
+    }
+
+    /// Starts a server without any configuration.
+    pub fn start_unconfigured(name: &str) -> Self {
+        Self::ready(Folder::new(name), None)
+    }
+
+    fn ready(folder: Folder, config: Option<PathBuf>) -> Self {
+        let (child, address) = spawn(&folder, config.as_deref(), "127.0.0.1:0");
+        let server = Self { child, address, folder, config };
+        server.wait_until_ready();
+        server
+    }
+
+    /// Waits until it takes signals.
+    pub fn wait_until_ready(&self) {
+        wait_for(START, "the server is ready", || {
+            send(self.address, "GET", "/readyz", &[], b"").ok().filter(|it| it.status == 200)
+        });
+    }
+
+    /// `kill -9`: nothing is flushed, nobody is told.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the server was running");
+        self.child.wait().expect("a killed process can be waited for");
+    }
+
+    /// Starts a killed server again on the same folder and port; does not wait until it is ready.
+    pub fn restart(&mut self) {
+        let address = self.address.to_string();
+        (self.child, self.address) = spawn(&self.folder, self.config.as_deref(), &address);
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where its data are.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// What it wrote to standard error so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("stderr.log")).unwrap_or_default()
+    }
+
+    /// Sends a request that must be answered.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        send(self.address, method, path, headers, body)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.log()))
+    }
+
+    /// A page or file.
+    pub fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[("accept", "*/*")], b"")
+    }
+
+    /// JSON that must be there.
+    pub fn get_json(&self, path: &str) -> Value {
+        let answer = self.send("GET", path, &[("accept", "application/json")], b"");
+        assert_eq!(answer.status, 200, "GET {path}: {}", answer.text());
+        answer.json()
+    }
+
+    /// The `items` of a list.
+    pub fn list(&self, path: &str) -> Vec<Value> {
+        self.get_json(path)["items"].as_array().unwrap_or_else(|| panic!("GET {path} has no items")).clone()
+    }
+
+    /// Sends JSON.
+    pub fn post_json(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, &[("content-type", "application/json")], body.to_string().as_bytes())
+    }
+
+    /// The sum of a metric of ours over its labels that contain all `parts`.
+    pub fn metric(&self, name: &str, parts: &[&str]) -> f64 {
+        let text = self.get("/metrics").text();
+        let lines = text.lines().filter(|it| it.starts_with(name) && parts.iter().all(|part| it.contains(part)));
+        let is_whole = |it: &&str| it[name.len()..].starts_with(['{', ' ']);
+        lines.filter(is_whole).filter_map(|it| it.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have been killed already.
+        if self.child.kill().is_ok() {
+            let _ = self.child.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("the server's log:\n{}", self.log());
+        }
+    }
+}
+
+/// Starts the binary and reads the address from the line `listening on http://...`.
+fn spawn(folder: &Folder, config: Option<&Path>, listen: &str) -> (Child, SocketAddr) {
+    let log = fs::File::options().create(true).append(true).open(folder.path().join("stderr.log"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sentinel"));
+    command.args(["run", "--listen", listen, "--data-dir"]).arg(folder.path().join("data"));
+    if let Some(path) = config {
+        command.arg("-c").arg(path);
+    }
+    // What the test's own environment says must not configure the server.
+    for (name, _) in std::env::vars().filter(|it| it.0.starts_with("SENTINEL_")) {
+        command.env_remove(name);
+    }
+    command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped());
+    command.stderr(log.expect("the test's folder can be written"));
+    let start = Instant::now();
+    let mut child = command.spawn().expect("the binary was built");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let address = loop {
+        let Some(Ok(line)) = lines.next() else {
+            let log = fs::read_to_string(folder.path().join("stderr.log")).unwrap_or_default();
+            panic!("the server ended after {:?}:\n{log}", start.elapsed());
+        };
+        if let Some(address) = line.split("listening on http://").nth(1) {
+            break address.trim().parse().expect("it prints its address");
+        }
+    };
+    // What else it prints is read and thrown away, so that it never waits for a reader.
+    std::thread::spawn(move || lines.for_each(drop));
+    (child, address)
+}

@@ -1,0 +1,51 @@
+//! What happens when a program that a test needs is missing? A visible skip, or a failure where nothing may be skipped.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// True if the program can be started. If not, the skip is printed, or the test fails in CI.
+pub fn is_there(program: &str, purpose: &str) -> bool {
+    let status = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let is_there = status.is_ok_and(|it| it.success());
+    if !is_there {
+        skip(&format!("{program} is not installed; not tested: {purpose}"));
+    }
+    is_there
+}
+
+/// Prints why something is not tested; a failure if `SENTINEL_TEST_SERVICES` is `required`.
+pub fn skip(reason: &str) {
+    assert!(std::env::var("SENTINEL_TEST_SERVICES").as_deref() != Ok("required"), "must not be skipped: {reason}");
+    eprintln!("SKIPPED: {reason}");
+}
+
+/// A loopback port that was free a moment ago, for programs that cannot take port 0.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    listener.local_addr().expect("a bound socket has an address").port()
+}
+
+/// A Python with the given packages, kept in the target folder between runs; None (and a skip) if it cannot be made.
+pub fn python_with(name: &str, packages: &[&str]) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let python = folder.join("bin/python3");
+    let marker = folder.join("installed.txt");
+    let wanted = packages.join("\n");
+    if std::fs::read_to_string(&marker).is_ok_and(|it| it == wanted) {
+        return Some(python);
+    }
+    let has_succeeded = |command: &mut Command| command.status().is_ok_and(|it| it.success());
+    let is_made = has_succeeded(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))
+        && has_succeeded(
+            Command::new(&python)
+                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+                .args(packages),
+        );
+    if !is_made {
+        skip(&format!("cannot install the Python packages {packages:?}"));
+        return None;
+    }
+    std::fs::write(&marker, wanted).expect("the environment was just made");
+    Some(python)
+}
