@@ -29,7 +29,8 @@ impl Source {
     /// Looks at a file.
     pub fn new(path: &str, text: &str) -> Self {
         let code = if path.ends_with(".rs") { blank_text(text) } else { String::new() };
-        let is_test = path.split('/').any(|it| it == "tests" || it == "benches" || it == "fuzz");
+        let is_test_folder = path.split('/').any(|it| ["tests", "benches", "fuzz"].contains(&it));
+        let is_test = is_test_folder || path.ends_with("/tests.rs") || path.ends_with("_tests.rs");
         let shipped = if is_test { String::new() } else { blank_test_modules(&code) };
         Self { path: path.to_owned(), text: text.to_owned(), code, shipped }
     }
@@ -219,7 +220,9 @@ mod tests {
         let text = "//! Doc.\nfn a() {\n    b();\n}\n\n#[cfg(test)]\nmod tests {\n    fn c() {}\n}\n";
         let source = Source::new("crates/x/src/y.rs", text);
         assert_eq!(source.n_code_lines(), 3);
-        assert_eq!(Source::new("crates/x/tests/y.rs", text).n_code_lines(), 0);
+        for path in ["crates/x/tests/y.rs", "crates/x/src/y/tests.rs", "crates/x/src/y_tests.rs"] {
+            assert_eq!(Source::new(path, text).n_code_lines(), 0, "{path}");
+        }
     }
 
     #[test]
