@@ -80,7 +80,7 @@ impl Course {
             // Replicas take the new version one after the other.
             Fault::BadDeploy { .. } => ((age - 2.0).max(0.0) / 3.0).floor().min(4.0) / 4.0,
             Fault::DiskFilling { .. } => (age / 70.0).min(1.0),
-            Fault::DependencyTimeout { .. } => ((age - 1.0).max(0.0) / 4.0).min(1.0),
+            Fault::DependencyTimeout { .. } => ((age - 1.0).max(0.0) / 6.0).min(1.0),
             Fault::HarmlessDeploy { .. } => 0.0,
             Fault::TrafficRise => (age / 60.0).min(1.0),
         }

@@ -190,7 +190,7 @@ impl Service {
         let own = own_usual * crowding * contention * self.harm.slowdown * self.noise.latency.factor(rng)
             + 0.3 * (self.gc_pause_secs - 0.02).max(0.0);
         let calls_p50: f64 = self.calls.iter().map(|it| it.share * it.seen.p50).sum();
-        self.use_pool(load, (own + calls_p50) / (own_usual + self.usual_calls_secs()), rng);
+        self.use_pool(load, self.slowness(own, calls_p50), rng);
         let wait = self.pool_wait_secs;
         let calls_p95: f64 = self.calls.iter().map(|it| (it.share * 3.0).min(1.0) * it.seen.p95).sum();
         let calls_p99: f64 = self.calls.iter().map(|it| (it.share * 8.0).min(1.0) * it.seen.p99).sum();
@@ -205,8 +205,14 @@ impl Service {
         self.count(rng);
     }
 
-    fn usual_calls_secs(&self) -> f64 {
-        self.spec.calls.iter().map(|it| it.share * usual_answer(it.peer).p50).sum()
+    /// How many times longer a connection is held than usual. Only calls to the partner outside are made while one is
+    /// held; most services give it back before they call others.
+    fn slowness(&self, own_secs: f64, calls_p50: f64) -> f64 {
+        let own_usual = self.spec.own_ms / 1000.0;
+        if !self.spec.calls.iter().any(|it| it.peer == EXTERNAL) {
+            return own_secs / own_usual;
+        }
+        (own_secs + calls_p50) / (own_usual + usual_answer(EXTERNAL).p50)
     }
 
     /// Little's law: connections in use follow requests times the time a connection is held.
@@ -219,13 +225,15 @@ impl Service {
         let leaked = self.harm.leaked_share * self.spec.pool_max;
         self.pool_in_use = (held + leaked).min(self.spec.pool_max).round();
         let crowding = (((held + leaked) / self.spec.pool_max - 0.75) / 0.25).clamp(0.0, 1.0);
-        self.pool_wait_secs = 0.0012 * self.noise.wait.factor(rng) + POOL_TIMEOUT_SECS * 0.9 * crowding * crowding;
+        let full_wait = 0.4 * POOL_TIMEOUT_SECS * crowding * crowding;
+        self.pool_wait_secs = (0.0012 + full_wait) * self.noise.wait.factor(rng);
         self.queue_depth = poisson(rng, 1.5 * load + 0.5 * self.rps * self.pool_wait_secs.min(1.0) * crowding);
     }
 
     fn count(&mut self, rng: &mut Rng) {
-        let pool = ((self.pool_wait_secs / POOL_TIMEOUT_SECS - 0.3) / 0.6).clamp(0.0, 1.0) * 0.7;
-        let calls: f64 = self.calls.iter().map(|it| it.share.min(1.0) * it.error_share * 0.9).sum();
+        let pool = ((self.pool_wait_secs / POOL_TIMEOUT_SECS - 0.1) / 0.3).clamp(0.0, 1.0) * 0.35;
+        // Some failures are bridged by a cache, a default or a second try.
+        let calls: f64 = self.calls.iter().map(|it| it.share.min(1.0) * it.error_share * 0.6).sum();
         self.error_share = (USUAL_ERROR_SHARE + self.harm.error_share + pool + calls).min(0.97);
         let failed = poisson(rng, self.rps * self.error_share).min(self.rps.round());
         self.failed_total += failed;
@@ -245,7 +253,8 @@ impl Call {
         let (p50, p95) = (answer.p50 * noise + 0.001 + self.harm_secs, answer.p95 * noise + 0.002 + self.harm_secs);
         let p99 = answer.p99 * noise + 0.003 + self.harm_secs;
         let late = share_above(p50, p95, self.timeout_secs);
-        let limit = |it: f64| it.min(self.timeout_secs);
+        // A time-out fires a little late.
+        let limit = |it: f64| it.min(self.timeout_secs * (1.0 + 0.2 * (noise - 1.0).abs()));
         self.seen = Quantiles { p50: limit(p50), p95: limit(p95), p99: limit(p99) };
         let answered_badly = callee.map_or(USUAL_ERROR_SHARE, |it| if it.harm.is_down { 1.0 } else { it.error_share });
         self.error_share = (late + answered_badly + self.harm_share).min(0.97);
