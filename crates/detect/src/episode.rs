@@ -146,7 +146,7 @@ mod tests {
             ("latency", 1, "aaa.....", "--o----x"),
             ("latency", 1, "a.a.a.....", "----o----x"),
             ("latency", 1, "a..a..a...", "----------"),
-            ("latency", 1, "aaaaaaaa....a.....", "--o----o---------x"),
+            ("latency", 1, "aaaaaaaa....a.....", "--o----o----o----x"),
             ("latency", 1, "i.....", "o----x"),
             ("latency", 30, "aa", "-o"),
             ("host_cpu_percent", 1, "aaaaa.......", "------------"),

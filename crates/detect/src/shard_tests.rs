@@ -1,0 +1,437 @@
+//! What a shard promises, over simulated hosts and services.
+
+use std::collections::BTreeMap;
+
+use signal::{AnomalyKind, Direction, Severity};
+
+use super::*;
+
+/// A shard, its clock and everything it has told.
+struct World {
+    shard: Shard,
+    now: Timestamp,
+    told: Vec<Anomaly>,
+}
+
+/// 2026-01-01T00:00:00Z.
+const START: Timestamp = Timestamp::from_secs(1_767_225_600);
+
+impl World {
+    fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    fn with(config: Config) -> Self {
+        assert_eq!(config.validate(), Vec::<String>::new());
+        Self { shard: Shard::new(Arc::new(config)), now: START, told: vec![] }
+    }
+
+    fn see(&mut self, labels: &str, value: f64) -> Verdict {
+        self.see_at(labels, self.now, value)
+    }
+
+    fn see_at(&mut self, labels: &str, time: Timestamp, value: f64) -> Verdict {
+        self.shard.observe(&labels.parse().unwrap(), Point { time, value }, self.now, &mut self.told)
+    }
+
+    fn pass(&mut self, secs: i64) {
+        for _ in 0..secs {
+            self.now = self.now.plus(std::time::Duration::from_secs(1));
+            self.shard.tick(self.now, &mut self.told);
+        }
+    }
+
+    /// One point a second.
+    fn run(&mut self, labels: &str, values: impl IntoIterator<Item = f64>) -> Vec<Verdict> {
+        let step = |it| {
+            self.pass(1);
+            self.see(labels, it)
+        };
+        values.into_iter().map(step).collect()
+    }
+
+    fn take(&mut self) -> Vec<Anomaly> {
+        std::mem::take(&mut self.told)
+    }
+
+    fn fates(&self) -> BTreeMap<&'static str, u64> {
+        let pairs = Fate::ALL.iter().zip(self.shard.fates).map(|(fate, count)| (fate.as_str(), count));
+        pairs.filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+fn repeat(value: f64, count: usize) -> impl Iterator<Item = f64> {
+    std::iter::repeat_n(value, count)
+}
+
+fn noisy(random: &mut fastrand::Rng, value: f64, noise: f64) -> f64 {
+    (value + noise * (random.f64() + random.f64() + random.f64() - 1.5)).max(0.0)
+}
+
+#[test]
+fn an_impossible_value_is_critical_at_once_on_a_fresh_server() {
+    for (labels, value, is_impossible) in [
+        (r#"cpu_usage{service="PaymentGateway"}"#, 900.0, true),
+        (r#"cpu_usage{service="PaymentGateway"}"#, 799.0, false),
+        (r#"cpu_usage{service="PaymentGateway"}"#, -5.0, true),
+        ("host_cpu_percent", 150.0, true),
+        ("host_cpu_percent", 100.4, false),
+        ("host_memory_used_percent", 120.0, true),
+        ("service_cpu_percent", 300.0, false),
+        ("hit_ratio", 3.0, false),
+        ("latency", 1e9, false),
+    ] {
+        let mut world = World::new();
+        let verdict = world.see(labels, value);
+        assert_eq!(verdict.is_anomalous, is_impossible, "{labels} {value}");
+        let told = world.take();
+        assert_eq!(told.len(), usize::from(is_impossible), "{labels} {value}");
+        if let Some(anomaly) = told.first() {
+            assert_eq!((anomaly.kind, anomaly.severity), (AnomalyKind::Impossible, Severity::Critical));
+            assert!(verdict.score.value > 1.0 && verdict.score.is_ready && verdict.score.deviation().abs() > 3.0);
+        }
+    }
+}
+
+#[test]
+fn a_ratio_that_kept_its_bounds_may_not_break_them() {
+    let mut world = World::new();
+    world.run("hit_ratio", repeat(0.9, 30));
+    world.run("hit_ratio", [3.0]);
+    assert_eq!(world.take().first().map(|it| it.kind), Some(AnomalyKind::Impossible));
+    world.run("compression_ratio", repeat(3.0, 30));
+    assert_eq!(world.take(), vec![]);
+}
+
+#[test]
+fn a_flat_series_is_silent_until_something_happens() {
+    let mut world = World::new();
+    let labels = r#"cpu_usage{service="pay"}"#;
+    let quiet = world.run(labels, repeat(50.0, 20).chain([50.0001, 51.0, 49.5]));
+    assert!(quiet.iter().all(|it| !it.is_anomalous));
+    assert_eq!(quiet.iter().filter(|it| it.fate == Fate::WarmingUp).count(), 16);
+    assert!(world.run(labels, [80.0])[0].is_anomalous);
+    // k of n: the first anomalous point is a verdict, not yet an anomaly.
+    assert_eq!(world.take(), vec![]);
+    world.run(labels, [80.0, 80.0]);
+    let told = world.take();
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].kind, told[0].direction, told[0].is_over), (AnomalyKind::Point, Direction::Above, false));
+    assert_eq!(told[0].time.secs_since(told[0].onset), 2.0);
+}
+
+#[test]
+fn a_sustained_fault_is_one_episode_and_then_the_new_level() {
+    let mut world = World::new();
+    let mut random = fastrand::Rng::with_seed(1);
+    world.run("latency", (0..300).map(|_| noisy(&mut random, 100.0, 4.0)));
+    world.run("latency", (0..900).map(|_| noisy(&mut random, 400.0, 4.0)));
+    let told = world.take();
+    let ends: Vec<_> = told.iter().filter(|it| it.is_over).collect();
+    assert_eq!(ends.len(), 1);
+    assert_eq!(ends[0].kind, AnomalyKind::LevelShift);
+    assert!((600.0..630.0).contains(&ends[0].time.secs_since(ends[0].onset)));
+    assert!(told.iter().all(|it| it.onset == ends[0].onset));
+    // Told again every 5 s at most.
+    assert!((100..=125).contains(&told.len()), "{}", told.len());
+}
+
+#[test]
+fn a_short_fault_recovers() {
+    let mut world = World::new();
+    let mut random = fastrand::Rng::with_seed(2);
+    for (value, count) in [(100.0, 200), (400.0, 30), (100.0, 200)] {
+        world.run("latency", (0..count).map(|_| noisy(&mut random, value, 4.0)));
+    }
+    let told = world.take();
+    assert_eq!(told.iter().filter(|it| it.is_over).count(), 1);
+    let end = told.last().unwrap();
+    assert!(end.is_over && end.kind == AnomalyKind::Point);
+    assert_eq!(end.time.secs_since(end.onset), 34.0);
+}
+
+/// An idle host of two cores with the short bursts that are normal, for 40 minutes; then a busy loop on one core.
+#[test]
+fn an_idle_host_is_quiet_and_a_busy_loop_is_told_within_ten_seconds() {
+    for seed in 0..5 {
+        let mut world = World::new();
+        let mut random = fastrand::Rng::with_seed(seed);
+        for second in 0..2430 {
+            world.pass(1);
+            let is_cron = second % 60 < 3;
+            let is_update = second % 600 < 5;
+            let is_busy = second >= 2400;
+            let base = noisy(&mut random, 3.0, 3.0);
+            let burst = f64::from(u8::from(is_cron)) * 30.0 + f64::from(u8::from(is_update)) * 40.0;
+            let cpu = (base + burst + if is_busy { 50.0 } else { 0.0 }).min(100.0);
+            let host = |name: &str| format!(r#"{name}{{host="h"}}"#);
+            world.see(&host("host_cpu_percent"), cpu);
+            let first = if is_busy { 100.0 } else { noisy(&mut random, 4.0, 8.0) + 2.0 * burst };
+            world.see(r#"host_cpu_core_percent{core="0",host="h"}"#, first.min(100.0));
+            world.see(r#"host_cpu_core_percent{core="1",host="h"}"#, noisy(&mut random, 3.0, 8.0));
+            world.see(&host("host_memory_used_percent"), noisy(&mut random, 31.0, 0.3) + burst / 20.0);
+            world.see(&host("host_memory_used_bytes"), 1e9 + 1e7 * burst);
+            world.see(&host("host_load1"), noisy(&mut random, 0.2, 0.1) + burst / 100.0);
+            world.see(r#"host_disk_used_percent{host="h",mount="/"}"#, 40.0 + f64::from(second) * 1e-4);
+            world.see(&host("host_processes"), (150.0 + burst / 5.0).round());
+            let bytes = if random.u8(..) < 20 { 1e6 * random.f64() } else { 300.0 * random.f64() };
+            world.see(r#"host_network_received_bytes_per_second{host="h",interface="eth0"}"#, bytes);
+            world.see(r#"host_disk_written_bytes_per_second{host="h"}"#, if is_cron { 4e6 } else { 0.0 });
+            if second == 2399 {
+                let symptoms: Vec<_> = world.take().into_iter().filter(|it| opens(it)).collect();
+                assert!(symptoms.is_empty(), "seed {seed}: {symptoms:#?}");
+            }
+        }
+        let told: Vec<_> = world.take().into_iter().filter(opens).collect();
+        let names: Vec<_> = told.iter().map(|it| it.labels.name().to_owned()).collect();
+        assert!(names.iter().any(|it| it == "host_cpu_percent"), "seed {seed}: {names:?}");
+        assert!(names.iter().any(|it| it == "host_cpu_core_percent"), "seed {seed}: {names:?}");
+        assert!(told[0].time.secs_since(told[0].onset) <= 8.0);
+    }
+}
+
+fn opens(anomaly: &Anomaly) -> bool {
+    let rule = crate::policy::Rule::of(&anomaly.labels, &Config::default());
+    rule.side(anomaly.direction).usage == crate::policy::Usage::Symptom && !anomaly.is_over
+}
+
+#[test]
+fn a_filling_disk_and_a_leak_are_told_although_the_level_follows() {
+    for (labels, base, slope) in [
+        (r#"host_disk_used_percent{mount="/"}"#, 40.0, 0.12),
+        (r#"service_memory_bytes{service="pay"}"#, 4e8, 1.2e6),
+    ] {
+        let mut world = World::new();
+        let mut random = fastrand::Rng::with_seed(3);
+        world.run(labels, (0..600).map(|_| noisy(&mut random, base, base * 0.002)));
+        assert_eq!(world.take(), vec![], "{labels}");
+        let began = world.now;
+        world.run(labels, (0..150).map(|it| noisy(&mut random, base + slope * f64::from(it), base * 0.002)));
+        let told = world.take();
+        let first = told.first().unwrap_or_else(|| panic!("{labels} was not told"));
+        assert!(first.time.secs_since(began) <= 120.0, "{labels}: {}", first.time.secs_since(began));
+        assert!(told.iter().all(|it| !it.is_over && it.onset == first.onset));
+    }
+}
+
+#[test]
+fn counters_are_judged_by_their_rate_and_survive_a_reset() {
+    let mut world = World::new();
+    let labels = r#"client_errors_total{service="pay"}"#;
+    let mut reading = 1000.0;
+    for second in 0..200 {
+        reading = if second == 100 { 1.0 } else { reading + 1.0 };
+        world.run(labels, [reading]);
+    }
+    assert_eq!(world.take(), vec![]);
+    let verdicts = world.run(labels, (1..=5).map(|it| reading + 50.0 * f64::from(it)));
+    assert_eq!(verdicts[4].score.y, 50.0);
+    assert!(!world.take().is_empty());
+}
+
+#[test]
+fn failures_that_appear_with_the_first_failure_were_zero_before() {
+    let mut world = World::new();
+    world.run(r#"http_requests_total{service="pay",status="200"}"#, (0..200).map(f64::from));
+    world.run(r#"http_requests_total{service="pay",status="500"}"#, (1..8).map(|it| f64::from(it) * 20.0));
+    let told: Vec<_> = world.take().into_iter().filter(|it| it.labels.get("status") == Some("500")).collect();
+    assert_eq!(told.len(), 1);
+}
+
+#[test]
+fn every_point_has_one_fate() {
+    let mut world = World::new();
+    let at = |secs: i64| Timestamp::from_millis(START.millis() + secs * 1000);
+    for (time, value, fate) in [
+        (at(0), 1.0, Fate::WarmingUp),
+        (at(0), 2.0, Fate::Duplicate),
+        (at(-5), 2.0, Fate::Late),
+        (at(61), 2.0, Fate::Future),
+        (Timestamp::from_millis(i64::MAX), 2.0, Fate::Future),
+        (Timestamp::from_millis(i64::MIN), 2.0, Fate::Future),
+        (at(1), f64::NAN, Fate::Stale),
+        (at(1), f64::INFINITY, Fate::NotFinite),
+        (at(1), f64::NEG_INFINITY, Fate::NotFinite),
+        (at(2), 1e308, Fate::WarmingUp),
+    ] {
+        let verdict = world.see_at("latency", time, value);
+        assert_eq!(verdict.fate, fate, "{time} {value}");
+        assert_eq!(verdict.score.value.is_nan(), value.is_nan());
+    }
+    assert_eq!(world.see("host_process_cpu_percent", 1.0).fate, Fate::Ignored);
+    assert_eq!(world.fates().values().sum::<u64>(), 11);
+    assert_eq!(world.fates()["future"], 3);
+    assert_eq!(world.shard.metrics().len(), Fate::ALL.len() + 4);
+}
+
+#[test]
+fn backfill_is_learned_and_not_reported() {
+    let mut world = World::new();
+    world.now = Timestamp::from_millis(START.millis() + 100_000_000);
+    for second in 0..100 {
+        let value = if second < 90 { 100.0 } else { 900.0 };
+        world.see_at("latency", START.plus(std::time::Duration::from_secs(second)), value);
+    }
+    assert_eq!(world.take(), vec![]);
+    assert_eq!(world.fates()["scored"], 84);
+}
+
+#[test]
+fn one_stopped_series_and_a_stopped_service_are_one_anomaly_each() {
+    let mut world = World::new();
+    let both = [r#"latency{service="a"}"#, r#"queue_depth{service="a"}"#, r#"latency{service="b"}"#];
+    for _ in 0..100 {
+        world.pass(1);
+        both.iter().for_each(|it| _ = world.see(it, 5.0));
+    }
+    // One of two series of `a` stops.
+    for _ in 0..40 {
+        world.pass(1);
+        both[1..].iter().for_each(|it| _ = world.see(it, 5.0));
+    }
+    let told = world.take();
+    assert!(told.iter().all(|it| it.kind == AnomalyKind::MissingData && it.labels.to_string() == both[0]));
+    assert!(!told.is_empty() && told[0].time.secs_since(told[0].onset) <= 21.0);
+    world.pass(1);
+    world.see(both[0], 5.0);
+    assert!(world.take().iter().any(|it| it.is_over));
+    // All of `a` stops.
+    for _ in 0..40 {
+        world.pass(1);
+        world.see(both[2], 5.0);
+    }
+    let told = world.take();
+    assert!(!told.is_empty() && told.iter().all(|it| it.labels.to_string() == r#"{service="a"}"#), "{told:#?}");
+    world.pass(1);
+    world.see(both[1], 5.0);
+    let told = world.take();
+    assert_eq!((told.len(), told[0].is_over), (1, true));
+}
+
+#[test]
+fn nothing_is_missing_after_a_pause_a_stale_marker_or_irregular_points() {
+    let mut world = World::new();
+    world.run("latency", repeat(5.0, 100));
+    // The program itself was suspended for an hour.
+    world.now = world.now.plus(std::time::Duration::from_secs(3600));
+    world.pass(1);
+    world.run("latency", repeat(5.0, 100));
+    world.run("latency", [f64::NAN]);
+    world.pass(100);
+    assert_eq!(world.take(), vec![]);
+    for gap in [1, 20, 2, 40, 1, 60].repeat(20) {
+        world.pass(gap);
+        world.see("by_hand", 5.0);
+    }
+    world.pass(100);
+    assert_eq!(world.take(), vec![]);
+}
+
+#[test]
+fn a_stale_series_ends_its_episode() {
+    let mut world = World::new();
+    world.run("latency", repeat(5.0, 100).chain(repeat(50.0, 10)).chain([f64::NAN]));
+    assert!(world.take().last().unwrap().is_over);
+}
+
+#[test]
+fn maintenance_is_scored_but_neither_learned_nor_reported() {
+    let text = r#"{"maintenance": [{"labels": {"service": "pay"},
+        "starts_at": "2026-01-01T00:02:00Z", "ends_at": "2026-01-01T00:04:00Z"}]}"#;
+    let mut world = World::with(serde_json::from_str(text).unwrap());
+    let verdicts = world.run(r#"latency{service="pay"}"#, repeat(5.0, 119).chain(repeat(50.0, 100)));
+    assert_eq!(world.take(), vec![]);
+    let last = verdicts.last().unwrap();
+    assert_eq!((last.fate, last.is_anomalous), (Fate::Maintenance, false));
+    assert!(last.score.value > 1.0);
+    world.run(r#"latency{service="pay"}"#, repeat(5.0, 60));
+    assert_eq!(world.take(), vec![]);
+    world.run(r#"latency{service="pay"}"#, repeat(50.0, 10));
+    assert!(!world.take().is_empty());
+}
+
+#[test]
+fn a_saved_shard_goes_on_the_same() {
+    let mut world = World::new();
+    let mut random = fastrand::Rng::with_seed(4);
+    let names = ["latency", "client_errors_total", r#"cpu_usage{service="a b\"c"}"#, "young"];
+    let feed = |world: &mut World, random: &mut fastrand::Rng| {
+        world.pass(1);
+        // One series is still warming up when it is saved.
+        let is_young = world.now < START.plus(std::time::Duration::from_secs(70));
+        let seen = names.iter().filter(|it| !is_young || **it != "young");
+        seen.map(|it| world.see(it, 50.0 + random.f64()).score).collect::<Vec<_>>()
+    };
+    (0..77).for_each(|_| _ = feed(&mut world, &mut random));
+    let bytes = world.shard.save();
+    let mut restored = World::new();
+    assert_eq!(restored.shard.restore(&bytes), Ok(4));
+    restored.now = world.now;
+    let mut twin = random.clone();
+    for _ in 0..100 {
+        // As text, because the rate of a counter is not a number before its second reading.
+        let scores = |it| format!("{it:?}");
+        assert_eq!(scores(feed(&mut world, &mut random)), scores(feed(&mut restored, &mut twin)));
+    }
+}
+
+#[test]
+fn damaged_state_starts_fresh_and_says_so() {
+    let mut world = World::new();
+    world.run("latency", repeat(5.0, 50));
+    let bytes = world.shard.save();
+    let mut other_version = bytes.clone();
+    other_version[4] = 9;
+    let restore = |bytes: &[u8]| Shard::new(Arc::new(Config::default())).restore(bytes);
+    assert_eq!(restore(&bytes), Ok(1));
+    assert_eq!(restore(&other_version), Err(crate::RestoreError::Version { found: 9 }));
+    for len in 0..bytes.len() {
+        assert!(restore(&bytes[..len]).is_err(), "{len}");
+    }
+    for idx in 8..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[idx] ^= 0x10;
+        assert!(restore(&damaged).is_err(), "{idx}");
+    }
+}
+
+#[test]
+fn the_state_of_a_series_is_at_most_a_kibibyte() {
+    let mut world = World::with(Config { band_series: 0, ..Config::default() });
+    for idx in 0..1000 {
+        world.see(&format!(r#"latency{{idx="{idx}"}}"#), 1.0);
+    }
+    let bytes = world.shard.state_bytes() / world.shard.series_count();
+    println!("{bytes} bytes per series");
+    assert!(bytes <= 1024);
+}
+
+#[test]
+fn long_silent_series_are_forgotten_and_their_slots_are_not_mixed_up() {
+    let mut world = World::with(Config { forget_after_secs: 60, max_series: 1, ..Config::default() });
+    let old = world.shard.slot(&"a".parse().unwrap()).unwrap();
+    world.see("a", 1.0);
+    assert_eq!(world.see("b", 1.0).fate, Fate::Ignored);
+    world.pass(100);
+    assert_eq!(world.shard.series_count(), 0);
+    world.see("b", 1.0);
+    let point = Point { time: world.now, value: 1.0 };
+    let verdict = world.shard.observe_slot(old, point, world.now, &mut world.told);
+    assert_eq!(verdict.fate, Fate::UnknownSlot);
+}
+
+#[test]
+fn scores_bands_and_ranks_can_be_asked_for() {
+    let mut world = World::new();
+    world.run("latency", repeat(5.0, 200).chain([50.0]));
+    world.run("queue_depth", repeat(5.0, 50));
+    let latency: Labels = "latency".parse().unwrap();
+    let (_, score) = world.shard.score(latency.id()).unwrap();
+    assert_eq!((score.y, score.yhat), (50.0, 5.0));
+    let band = world.shard.band(latency.id(), TimeRange::ALL);
+    assert_eq!(band.len(), 120);
+    assert!(band.windows(2).all(|it| it[0].0 < it[1].0));
+    assert_eq!(world.shard.highest(1)[0].0, latency);
+    assert_eq!(world.shard.highest(9).len(), 2);
+    assert!(world.shard.score(SeriesId::from_hash(1)).is_none());
+}

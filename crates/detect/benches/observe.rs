@@ -1,0 +1,38 @@
+//! How many points per second does one core judge?
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use detect::{Config, Shard, Slot};
+use signal::{Labels, Point, Timestamp};
+
+fn observe(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("observe_slot");
+    for series in [1_000_u64, 100_000] {
+        let mut shard = Shard::new(Arc::new(Config::default()));
+        let name = |idx: u64| Labels::metric("latency", &[("series", &idx.to_string())]);
+        let slots: Vec<Slot> = (0..series).filter_map(|it| shard.slot(&name(it))).collect();
+        let mut random = fastrand::Rng::with_seed(1);
+        let (mut second, mut anomalies) = (1_767_225_600, vec![]);
+        let mut round = |shard: &mut Shard| {
+            second += 1;
+            let time = Timestamp::from_secs(second);
+            for slot in &slots {
+                let point = Point { time, value: 100.0 + random.f64() };
+                black_box(shard.observe_slot(*slot, point, time, &mut anomalies));
+            }
+            anomalies.clear();
+        };
+        (0..70).for_each(|_| round(&mut shard));
+        group.throughput(Throughput::Elements(series));
+        group.bench_with_input(BenchmarkId::from_parameter(series), &series, |bencher, _| {
+            bencher.iter(|| round(&mut shard));
+        });
+        println!("{} bytes of state per series", shard.state_bytes() / shard.series_count());
+    }
+    group.finish();
+}
+
+criterion_group!(benches, observe);
+criterion_main!(benches);
