@@ -92,7 +92,7 @@ fn cpu_percent(server: &Server) -> f64 {
     let list = server.list("/sentinel/v1/series?match=host_cpu_percent&limit=1000");
     let series = list.iter().find(|it| it["labels"]["__name__"] == "host_cpu_percent").expect("the host is watched");
     let answer = server.get_json(&format!("/sentinel/v1/series/{}/points", series["id"].as_str().unwrap()));
-    let points = answer["points"].as_array().or_else(|| answer["items"].as_array()).expect("points");
+    let points = answer["points"].as_array().expect("points");
     let mut values: Vec<f64> = points.iter().rev().take(30).filter_map(|it| it["value"].as_f64()).collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().expect("there are points")
