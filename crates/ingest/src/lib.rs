@@ -23,14 +23,24 @@ mod monitor;
 mod remote_write;
 mod when;
 
+mod exposition;
+mod scrape;
+
+mod host;
+mod tail;
+
 pub use changes::decode as decode_changes;
 pub use config::{Config, HostConfig, ScrapeConfig, TailConfig};
 pub use counts::{Alteration, Counts, ErrorKind};
 pub use error::{Error, FieldError};
+pub use exposition::{Exposition, Format, ScrapedSample, parse as parse_exposition};
+pub use host::{HostSampler, watch_host};
 pub use http::router;
 pub use loki::decode_json as decode_loki_json;
 pub use loki_protobuf::decode as decode_loki_protobuf;
 pub use monitor::{Observation, decode as decode_monitor};
 pub use problem::{Problems, Reason};
 pub use remote_write::decode as decode_remote_write;
+pub use scrape::scrape;
 pub use sink::{Accepted, MonitorVerdict, Refused, Sink, Source};
+pub use tail::{Offsets, Position, tail};
