@@ -1,1 +1,26 @@
-//! Signals to disk and back.
+//! Signals to disk and back: what was acknowledged is still there after a crash, exactly once.
+//!
+//! Reading order: `store` (the doors), `writer` and `wal` (one durable log for samples and lines), `samples`
+//! (compressed chunks and blocks), `logs` (full-text partitions), `state` (incidents, plans, changes, ledger, values).
+
+#![warn(missing_docs)]
+
+mod bytes;
+mod config;
+mod counters;
+mod disk;
+mod error;
+mod logs;
+mod recovery;
+mod samples;
+mod state;
+mod store;
+mod wal;
+mod writer;
+
+pub use config::{Config, Retention};
+pub use error::{Busy, Error};
+pub use recovery::{Cut, Recovery};
+pub use samples::chunk;
+pub use store::Store;
+pub use writer::{Appended, Done, Write};

@@ -1,0 +1,165 @@
+//! What is in memory of one series? A few raw points, a chunk that is still growing, sealed chunks, late points.
+
+use std::sync::Arc;
+
+use signal::{Labels, Point, TimeRange, Timestamp};
+
+use super::chunk;
+
+/// Raw points before they are merged into the growing chunk: 16 bytes each, so few; merging costs time, so not one.
+const TAIL_POINTS: usize = 16;
+/// A chunk of this many points is sealed.
+const CHUNK_POINTS: usize = 240;
+/// A chunk of this many bytes is sealed, however few points it has.
+const CHUNK_BYTES: usize = 1024;
+
+/// A series that is being written.
+#[derive(Debug)]
+pub struct Series {
+    pub labels: Labels,
+    /// The newest point ever, also of those that have left memory.
+    pub newest: Option<Timestamp>,
+    pub data: SeriesData,
+}
+
+/// Its points in memory.
+#[derive(Debug, Default)]
+pub struct SeriesData {
+    sealed: Vec<Chunk>,
+    growing: Option<Chunk>,
+    tail: Vec<Point>,
+    /// Points that came after newer ones, in order of time.
+    late: Vec<Point>,
+}
+
+/// Encoded points and the time they span.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    pub first: Timestamp,
+    pub last: Timestamp,
+    pub count: usize,
+    pub bytes: Arc<[u8]>,
+}
+
+impl Chunk {
+    /// Points in order of time; None for no points.
+    pub fn new(points: &[Point]) -> Option<Self> {
+        let (first, last) = (points.first()?.time, points.last()?.time);
+        Some(Self { first, last, count: points.len(), bytes: chunk::encode(points).into() })
+    }
+
+    /// The points. What was encoded in memory can be decoded.
+    pub fn points(&self) -> Vec<Point> {
+        chunk::decode(&self.bytes).unwrap_or_default()
+    }
+
+    fn overlaps(&self, range: TimeRange) -> bool {
+        self.first <= range.to && range.from <= self.last
+    }
+}
+
+impl SeriesData {
+    /// Adds a point that is newer than all others; returns by how many bytes memory has grown.
+    pub fn push(&mut self, point: Point) -> usize {
+        self.tail.push(point);
+        if self.tail.len() < TAIL_POINTS {
+            return 0;
+        }
+        let before = self.growing.as_ref().map_or(0, |it| it.bytes.len());
+        self.merge_tail();
+        let Some(growing) = &self.growing else { return 0 };
+        let grown = growing.bytes.len().saturating_sub(before);
+        if growing.count >= CHUNK_POINTS || growing.bytes.len() >= CHUNK_BYTES {
+            self.sealed.extend(self.growing.take());
+        }
+        grown
+    }
+
+    /// Adds a point that is older than the newest one.
+    pub fn push_late(&mut self, point: Point) -> usize {
+        let at = self.late.partition_point(|it| it.time < point.time);
+        self.late.insert(at, point);
+        size_of::<Point>()
+    }
+
+    /// True if a point with this time is in memory.
+    pub fn has(&self, time: Timestamp) -> bool {
+        let is_in = |points: &[Point]| points.binary_search_by_key(&time, |it| it.time).is_ok();
+        let at = TimeRange::new(time, time);
+        is_in(&self.tail) || is_in(&self.late) || self.chunks().any(|it| it.overlaps(at) && is_in(&it.points()))
+    }
+
+    /// True if there is no point.
+    pub fn is_empty(&self) -> bool {
+        self.tail.is_empty() && self.late.is_empty() && self.growing.is_none() && self.sealed.is_empty()
+    }
+
+    /// Number of points.
+    pub fn len(&self) -> usize {
+        self.tail.len() + self.late.len() + self.chunks().map(|it| it.count).sum::<usize>()
+    }
+
+    /// What lies in the range, not decoded yet, so that a lock need not be held for it.
+    pub fn slices(&self, range: TimeRange, slices: &mut Vec<Slice>) {
+        slices.extend(self.chunks().filter(|it| it.overlaps(range)).cloned().map(Slice::Chunk));
+        for points in [&self.tail, &self.late] {
+            if points.first().is_some_and(|it| it.time <= range.to)
+                && points.last().is_some_and(|it| range.from <= it.time)
+            {
+                slices.push(Slice::Points(points.clone()));
+            }
+        }
+    }
+
+    /// All points as chunks in order of time, for a block.
+    pub fn to_chunks(&self) -> Vec<Chunk> {
+        if self.late.is_empty() {
+            let tail = match &self.growing {
+                Some(growing) => Chunk::new(&joined(growing, &self.tail)),
+                None => Chunk::new(&self.tail),
+            };
+            return self.sealed.iter().cloned().chain(tail).collect();
+        }
+        let mut points: Vec<Point> = self.chunks().flat_map(Chunk::points).collect();
+        points.extend(self.tail.iter().chain(&self.late));
+        points.sort_by_key(|it| it.time);
+        points.dedup_by_key(|it| it.time);
+        points.chunks(CHUNK_POINTS).filter_map(Chunk::new).collect()
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = &Chunk> {
+        self.sealed.iter().chain(&self.growing)
+    }
+
+    fn merge_tail(&mut self) {
+        self.growing = match self.growing.take() {
+            Some(growing) => Chunk::new(&joined(&growing, &self.tail)),
+            None => Chunk::new(&self.tail),
+        };
+        self.tail.clear();
+    }
+}
+
+fn joined(chunk: &Chunk, tail: &[Point]) -> Vec<Point> {
+    let mut points = chunk.points();
+    points.extend_from_slice(tail);
+    points
+}
+
+/// A part of what a read needs.
+#[derive(Debug)]
+pub enum Slice {
+    Chunk(Chunk),
+    Points(Vec<Point>),
+}
+
+impl Slice {
+    /// Adds the points in the range.
+    pub fn read(self, range: TimeRange, points: &mut Vec<Point>) {
+        let found = match self {
+            Self::Chunk(chunk) => chunk.points(),
+            Self::Points(found) => found,
+        };
+        points.extend(found.into_iter().filter(|it| range.contains(it.time)));
+    }
+}

@@ -1,0 +1,419 @@
+//! How does the rest of Sentinel reach what is stored? One object that opens everything and implements the ports.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use signal::{
+    Change, ChangeLog, Clock, History, Incident, IncidentFilter, IncidentId, Labels, Ledger, LedgerEntry, LogHit,
+    LogId, LogQuery, LogRecord, LogSearch, Meter, Metric, Plan, PlanStore, Point, PortError, SeriesId, SeriesQuery,
+    SystemClock, TimeRange, Timestamp,
+};
+use tracing::{error, warn};
+
+use crate::counters::{Counters, count};
+use crate::disk::{self, DirectoryLock};
+use crate::logs::Logs;
+use crate::samples::Samples;
+use crate::state::State;
+use crate::wal::frame::Frame;
+use crate::wal::{self, Segments, Wal};
+use crate::writer::{Appended, Done, FlushJob, Message, Request, Write, Writer};
+use crate::{Busy, Config, Error, Recovery};
+
+/// How long the flusher waits after an error.
+const RETRY: Duration = Duration::from_secs(5);
+/// When the samples that could not be moved to disk reach this many times the limit, writes are refused.
+const HEAD_LIMIT_FACTOR: u64 = 4;
+/// How long `flush` waits for the index.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Everything that is stored, in one directory. Dropping it waits for writes that were accepted.
+#[derive(Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+    state: State,
+    clock: Arc<dyn ClockDebug>,
+    /// None while dropping.
+    messages: Option<SyncSender<Message>>,
+    threads: Vec<JoinHandle<()>>,
+    /// When the head was last moved to a block, in milliseconds of the caller's time.
+    last_flush: Mutex<Option<Timestamp>>,
+    _lock: DirectoryLock,
+}
+
+/// What the threads share.
+#[derive(Debug)]
+pub struct Shared {
+    pub config: Config,
+    pub samples: Samples,
+    pub logs: Logs,
+    pub segments: Arc<Segments>,
+    pub counters: Arc<Counters>,
+    /// Points and lines that wait for the disk.
+    pub queued_items: AtomicUsize,
+    /// Segments below this one are finished.
+    pub active_segment: AtomicU64,
+    /// Samples in segments up to this one are in blocks.
+    pub samples_through: AtomicU64,
+}
+
+/// A clock that can be printed, so that the store can.
+trait ClockDebug: Clock + std::fmt::Debug {}
+impl ClockDebug for SystemClock {}
+
+impl Shared {
+    /// Removes segments that are no longer needed.
+    fn remove_covered_segments(&self) {
+        let through = (self.samples_through.load(Relaxed), self.logs.indexed_through());
+        let active = self.active_segment.load(Relaxed);
+        if let Err(error) = self.segments.remove_covered(through.0, through.1, active) {
+            warn!(%error, "Segment not removed; tried again later.");
+        }
+    }
+}
+
+impl Store {
+    /// Opens or makes the store in a directory and brings it in order after a crash. Fails if another process has it
+    /// open, if the configuration is wrong, or if the directory cannot be read or written; damaged content is no
+    /// failure but is told in [`Recovery`].
+    pub fn open(dir: &Path, config: Config) -> Result<(Arc<Self>, Recovery), Error> {
+        let start = Instant::now();
+        let problems = config.validate();
+        if !problems.is_empty() {
+            return Err(Error::Config(problems.join("; ")));
+        }
+        disk::make_dir(dir)?;
+        let lock = DirectoryLock::take(dir)?;
+        let mut recovery = Recovery::default();
+        let state = State::open(&dir.join("state.sqlite"), &mut recovery)?;
+        let (shared, wal) = recover(dir, config, &mut recovery)?;
+        let shared = Arc::new(shared);
+        let (messages, threads) = start_threads(&shared, wal)?;
+        recovery.took = start.elapsed();
+        let store = Self {
+            shared,
+            state,
+            clock: Arc::new(SystemClock),
+            messages: Some(messages),
+            threads,
+            last_flush: Mutex::new(None),
+            _lock: lock,
+        };
+        Ok((Arc::new(store), recovery))
+    }
+
+    /// Stores points or lines. `done` is called once, from another thread, after they are durable or were refused.
+    /// `now` is the time against which future times are judged. Busy means that nothing was taken: send it later.
+    pub fn append(&self, write: Write, now: Timestamp, done: Done) -> Result<(), Busy> {
+        let Shared { config, counters, queued_items, logs, samples, .. } = &*self.shared;
+        let items = write.len();
+        let is_index_behind = matches!(write, Write::Logs(_)) && logs.pending_lines() >= config.unindexed_lines;
+        let is_head_full = samples.head_bytes() as u64 > (config.head_megabytes << 20) * HEAD_LIMIT_FACTOR;
+        let before = queued_items.fetch_add(items, Relaxed);
+        // One write alone is taken whatever its size, or it would never be.
+        let is_full = before > 0 && before + items > config.queue_items;
+        let sender = self.messages.as_ref().filter(|_| !is_index_behind && !is_head_full && !is_full);
+        let message = Message::Write(Request { write, now, items, done });
+        match sender.map(|it| it.try_send(message)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(TrySendError::Disconnected(Message::Write(request)))) => {
+                queued_items.fetch_sub(items, Relaxed);
+                (request.done)(Err(Error::Closed));
+                Ok(())
+            }
+            _ => {
+                queued_items.fetch_sub(items, Relaxed);
+                count(&counters.writes_busy, 1);
+                Err(Busy)
+            }
+        }
+    }
+
+    /// Stores points or lines and waits until they are durable; waits also while the queue is full. For programs that
+    /// have a thread to spare.
+    pub fn append_and_wait(&self, write: &Write, now: Timestamp) -> Result<Appended, Error> {
+        loop {
+            let (sender, receiver) = channel();
+            let done: Done = Box::new(move |result| _ = sender.send(result));
+            match self.append(write.clone(), now, done) {
+                Ok(()) => return receiver.recv().unwrap_or(Err(Error::Closed)),
+                Err(Busy) => thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    }
+
+    /// Periodic work, to be called about once a minute: moves samples to a block when it is time, removes what is older
+    /// or more than is kept, and segments that are no longer needed.
+    pub fn maintain(&self, now: Timestamp) -> Result<(), Error> {
+        let Shared { config, samples, logs, .. } = &*self.shared;
+        let is_due = {
+            let mut last_flush = self.last_flush.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = *last_flush.get_or_insert(now);
+            let is_due = now.since(last) >= Duration::from_secs(config.flush_secs);
+            if is_due {
+                *last_flush = Some(now);
+            }
+            is_due
+        };
+        if is_due && let Some(messages) = &self.messages {
+            // A full queue is no reason to wait: it is due again at the next call.
+            let _ = messages.try_send(Message::Flush(None));
+        }
+        samples.expire(now.minus(config.samples.age()), config.samples.bytes())?;
+        logs.expire(now.minus(config.logs.age()), config.logs.bytes())?;
+        self.shared.remove_covered_segments();
+        Ok(())
+    }
+
+    /// Moves everything to its final place (blocks, index) and waits for it. False if the disk refused or it took more
+    /// than ten minutes; nothing is lost then.
+    pub fn flush(&self) -> bool {
+        // Once for what was on its way already, once for what came since.
+        let is_flushed = (0..2).all(|_| {
+            let (tell, told) = channel();
+            let sent = self.messages.as_ref().map(|it| it.send(Message::Flush(Some(tell))));
+            matches!(sent, Some(Ok(()))) && told.recv() == Ok(true)
+        });
+        let is_indexed = self.shared.logs.wait_until_indexed(FLUSH_TIMEOUT);
+        self.shared.remove_covered_segments();
+        is_flushed && is_indexed
+    }
+
+    /// Why the store is unhealthy, if it is.
+    pub fn complaint(&self) -> Option<&'static str> {
+        self.shared.counters.complaint()
+    }
+
+    /// The labels of a series.
+    pub fn labels(&self, series: SeriesId) -> Option<Labels> {
+        self.shared.samples.labels(series)
+    }
+
+    /// Saves an incident, new or changed; durable when it returns.
+    pub fn save_incident(&self, incident: &Incident) -> Result<(), Error> {
+        self.state.save_incident(incident)
+    }
+
+    /// An incident id that was never given out before.
+    pub fn next_incident_id(&self) -> Result<IncidentId, Error> {
+        self.state.next_incident_id()
+    }
+
+    /// Incidents, newest first.
+    pub fn incidents(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, PortError> {
+        self.state.incidents(filter)
+    }
+
+    /// One incident.
+    pub fn incident(&self, id: IncidentId) -> Result<Incident, PortError> {
+        self.state.incident(id)
+    }
+
+    /// Adds changes; one that is there already stays once. Durable when it returns.
+    pub fn add_changes(&self, changes: &[Change]) -> Result<(), Error> {
+        self.state.add_changes(changes)
+    }
+
+    /// The bytes a stage keeps under a name, if there are any.
+    pub fn get_state(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.state.get_state(name)
+    }
+
+    /// Keeps bytes under a name in place of those that were there; durable when it returns.
+    pub fn put_state(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.state.put_state(name, bytes)
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // The writer ends when the queue is empty, and the flusher after it.
+        self.messages = None;
+        self.shared.logs.close();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                error!("A thread of the store panicked.");
+            }
+        }
+    }
+}
+
+impl History for Store {
+    fn series(&self, query: &SeriesQuery) -> Result<Vec<Labels>, PortError> {
+        Ok(self.shared.samples.series(query))
+    }
+
+    fn points(&self, series: SeriesId, range: TimeRange) -> Result<Vec<Point>, PortError> {
+        Ok(self.shared.samples.points(series, range))
+    }
+}
+
+impl LogSearch for Store {
+    fn search(&self, query: &LogQuery) -> Result<Vec<LogHit>, PortError> {
+        Ok(self.shared.logs.search(query))
+    }
+
+    fn line(&self, id: LogId) -> Result<Option<LogRecord>, PortError> {
+        Ok(self.shared.logs.line(id))
+    }
+}
+
+impl ChangeLog for Store {
+    fn changes(&self, range: TimeRange) -> Result<Vec<Change>, PortError> {
+        self.state.changes(range)
+    }
+}
+
+impl PlanStore for Store {
+    fn save_plan(&self, plan: &Plan) -> Result<(), PortError> {
+        self.state.save_plan(plan).map_err(Error::port("save a plan"))
+    }
+
+    fn load_plans(&self) -> Result<Vec<Plan>, PortError> {
+        self.state.load_plans()
+    }
+}
+
+impl Ledger for Store {
+    fn append(&self, actor: &str, action: &str, subject: &str, detail: &str) -> Result<LedgerEntry, PortError> {
+        let entry = self.state.append_entry(self.clock.now(), actor, action, subject, detail);
+        entry.map_err(Error::port("add to the ledger"))
+    }
+
+    fn entries(&self, after: u64, limit: usize) -> Result<Vec<LedgerEntry>, PortError> {
+        self.state.entries(after, limit).map_err(Error::port("read the ledger"))
+    }
+
+    fn verify(&self) -> Result<u64, PortError> {
+        self.state.verify_ledger()
+    }
+}
+
+impl Meter for Store {
+    fn metrics(&self) -> Vec<Metric> {
+        const BYTES: &str = "Bytes on disk.";
+        let Shared { samples, logs, segments, counters, queued_items, .. } = &*self.shared;
+        let sizes = samples.sizes();
+        let (n_partitions, partition_bytes) = logs.sizes();
+        let gauge = |name, help, value: usize| Metric::gauge(name, help, value as f64);
+        let disk = |kind: &str, bytes: u64| {
+            Metric::gauge("sentinel_store_disk_bytes", BYTES, bytes as f64).label("kind", kind)
+        };
+        let mut metrics = counters.metrics();
+        metrics.extend([
+            gauge("sentinel_store_queue_items", "Points and lines that wait for the disk.", queued_items.load(Relaxed)),
+            gauge("sentinel_store_unindexed_lines", "Lines that wait for the index.", logs.pending_lines()),
+            gauge("sentinel_store_series_count", "Series in memory and in blocks.", sizes.series),
+            gauge("sentinel_store_head_series_count", "Series that are being written.", sizes.head_series),
+            gauge("sentinel_store_head_points_count", "Points in memory.", sizes.head_points),
+            gauge("sentinel_store_head_bytes", "Bytes of chunks in memory.", sizes.head_bytes),
+            gauge("sentinel_store_blocks_count", "Blocks of samples.", sizes.blocks),
+            Metric::gauge("sentinel_store_block_points_count", "Points in blocks.", sizes.block_points as f64),
+            gauge("sentinel_store_log_partitions_count", "Partitions of the log index.", n_partitions),
+            gauge("sentinel_store_wal_segments_count", "Segments of the write-ahead log.", segments.len()),
+            disk("wal", segments.bytes()),
+            disk("samples", sizes.block_bytes),
+            disk("logs", partition_bytes),
+            disk("state", self.state.bytes()),
+        ]);
+        metrics
+    }
+}
+
+/// Opens samples and logs and replays the write-ahead log into them.
+fn recover(dir: &Path, config: Config, recovery: &mut Recovery) -> Result<(Shared, Wal), Error> {
+    let counters = Arc::new(Counters::default());
+    let samples = Samples::open(&dir.join("samples"), config.late_millis(), Arc::clone(&counters), recovery)?;
+    let logs = Logs::open(&dir.join("logs"), &config, Arc::clone(&counters), recovery)?;
+    let samples_through = samples.wal_through();
+    let (mut points, mut lines) = (0, 0);
+    let mut visit = |segment: u64, frame: Frame| match frame {
+        Frame::Samples(batch) if segment > samples_through => points += samples.apply(&batch).stored,
+        Frame::Samples(_) => {}
+        Frame::Logs { first_id, received, records } => lines += logs.apply(first_id, received, &records),
+    };
+    let segments = wal::replay(&dir.join("wal"), recovery, &mut visit)?;
+    (recovery.points, recovery.lines) = (points, lines);
+    count(&counters.bytes_cut, recovery.cut_bytes());
+    let segments = Arc::new(Segments::new(segments));
+    let mut wal = Wal::new(&dir.join("wal"), config.segment_megabytes << 20, Arc::clone(&segments));
+    wal.reserve(samples_through);
+    let shared = Shared {
+        config,
+        samples,
+        logs,
+        segments,
+        counters,
+        queued_items: AtomicUsize::new(0),
+        active_segment: AtomicU64::new(wal.active_number()),
+        samples_through: AtomicU64::new(samples_through),
+    };
+    Ok((shared, wal))
+}
+
+type Threads = Vec<JoinHandle<()>>;
+
+fn start_threads(shared: &Arc<Shared>, wal: Wal) -> Result<(SyncSender<Message>, Threads), Error> {
+    let (messages, inbox) = sync_channel(shared.config.queue_writes);
+    let (flusher, jobs) = channel();
+    let next_log_id = shared.logs.newest_id() + 1;
+    let writer = Writer { shared: Arc::clone(shared), wal, next_log_id, flusher };
+    let start = |name: &str, work: Box<dyn FnOnce() + Send>| {
+        thread::Builder::new().name(name.to_owned()).spawn(work).map_err(Error::Thread)
+    };
+    let (for_flusher, for_indexer) = (Arc::clone(shared), Arc::clone(shared));
+    let threads = vec![
+        start("store-writer", Box::new(move || writer.run(&inbox)))?,
+        start("store-flusher", Box::new(move || run_flusher(&for_flusher, &jobs)))?,
+        start(
+            "store-indexer",
+            Box::new(move || {
+                for_indexer.logs.run_indexer(&|| for_indexer.remove_covered_segments());
+            }),
+        )?,
+    ];
+    Ok((messages, threads))
+}
+
+/// Writes blocks until the writer is gone. A block that cannot be written is tried again: its samples are in memory
+/// and in the write-ahead log meanwhile.
+fn run_flusher(shared: &Shared, jobs: &Receiver<FlushJob>) {
+    let mut failed: Option<FlushJob> = None;
+    loop {
+        let job = match failed.take() {
+            // Waits for the next job only as long as a failed one may rest.
+            Some(again) => match jobs.recv_timeout(RETRY) {
+                Ok(FlushJob { tell, .. }) => FlushJob { tell, ..again },
+                Err(RecvTimeoutError::Timeout) => again,
+                Err(RecvTimeoutError::Disconnected) => return,
+            },
+            None => match jobs.recv() {
+                Ok(job) => job,
+                Err(_) => return,
+            },
+        };
+        let result = job.frozen.as_ref().map_or(Ok(()), |it| shared.samples.write_block(it));
+        shared.counters.is_flush_failing.store(result.is_err(), Relaxed);
+        let is_written = result.is_ok();
+        match (result, &job.frozen) {
+            (Ok(()), Some(frozen)) => {
+                shared.samples_through.fetch_max(frozen.wal_through, Relaxed);
+                shared.remove_covered_segments();
+            }
+            (Ok(()), None) => {}
+            (Err(error), _) => {
+                error!(%error, cause = ?std::error::Error::source(&error), "Block not written; trying again.");
+                count(&shared.counters.flushes_failed, 1);
+                failed = Some(FlushJob { frozen: job.frozen.clone(), tell: None });
+            }
+        }
+        if let Some(tell) = job.tell {
+            // Nobody waits any more: fine.
+            let _ = tell.send(is_written);
+        }
+    }
+}
