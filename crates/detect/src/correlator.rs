@@ -108,9 +108,8 @@ impl Correlator {
             it
         }));
         symptoms.sort_by(|a, b| (a.onset, a.time, &a.labels).cmp(&(b.onset, b.time, &b.labels)));
-        for it in symptoms {
-            self.work(it, now, topology);
-        }
+        let homeless: Vec<Anomaly> = symptoms.into_iter().filter_map(|it| self.work(it, now, topology)).collect();
+        self.house(homeless, now, topology);
         self.forget_evidence(now);
         self.resolve(now);
         let changed: Vec<Incident> = self
@@ -203,27 +202,43 @@ impl Correlator {
         }
     }
 
-    fn work(&mut self, anomaly: Anomaly, now: Timestamp, topology: &dyn Topology) {
+    /// Anomalies of one tick may only be linked through each other: an incident is opened for the first, whoever is
+    /// linked joins, and whoever is linked to those, before the next incident is opened.
+    fn house(&mut self, mut homeless: Vec<Anomaly>, now: Timestamp, topology: &dyn Topology) {
+        while !homeless.is_empty() {
+            let before = homeless.len();
+            homeless.retain(|it| match self.place(it, topology) {
+                Some(idx) => {
+                    self.join(idx, it);
+                    false
+                }
+                None => true,
+            });
+            if homeless.len() == before {
+                self.open(&homeless.remove(0), now);
+            }
+        }
+    }
+
+    /// Returns the anomaly if it needs an incident.
+    fn work(&mut self, anomaly: Anomaly, now: Timestamp, topology: &dyn Topology) -> Option<Anomaly> {
         let id = anomaly.labels.id();
         if anomaly.is_over {
             let was_held = self.waiting.remove(&id).is_some() | self.suppressed.remove(&id).is_some();
             let has_ended = self.end_symptom(&anomaly);
             self.counts.dropped_unknown += u64::from(!has_ended && !was_held);
-            return;
+            return None;
         }
         if self.extend_symptom(&anomaly) {
             self.waiting.remove(&id);
-            return;
+            return None;
         }
         if self.is_held_back(&anomaly, now, topology) {
-            return;
+            return None;
         }
         self.waiting.remove(&id);
         self.suppressed.remove(&id);
-        match self.place(&anomaly, topology) {
-            Some(idx) => self.join(idx, &anomaly),
-            None => self.open(&anomaly, now),
-        }
+        Some(anomaly)
     }
 
     /// True if load explains the anomaly, or may do so yet.
@@ -233,7 +248,16 @@ impl Correlator {
             return false;
         }
         let id = anomaly.labels.id();
-        if self.evidence.values().any(|it| load::explains(it, anomaly, self.limits().load_factor, topology)) {
+        let factor = self.limits().load_factor;
+        // What was explained once stays so while it goes on and does not grow, also when traffic is usual again.
+        let is_known = |it: &Anomaly| {
+            it.onset == anomaly.onset && load::relative(anomaly) <= factor * load::relative(it)
+        };
+        if let Some(known) = self.suppressed.get_mut(&id).filter(|it| is_known(it)) {
+            known.time = anomaly.time;
+            return true;
+        }
+        if self.evidence.values().any(|it| load::explains(it, anomaly, factor, topology)) {
             self.counts.suppressed_load += u64::from(!self.suppressed.contains_key(&id));
             self.waiting.remove(&id);
             self.suppressed.insert(id, anomaly.clone());

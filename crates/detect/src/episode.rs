@@ -57,7 +57,10 @@ impl Episode {
         rule: &Rule,
         interval_secs: f64,
     ) -> News {
+        // A point on the other side does not prolong an episode: what is above has come down.
+        let is_other_side = |it| self.open.is_some_and(|open| open.direction != it);
         match anomaly {
+            Some((AnomalyKind::Point, direction)) if is_other_side(direction) => self.observe_normal(rule),
             Some((kind, direction)) => self.observe_anomalous(time, kind, direction, rule, interval_secs),
             None => self.observe_normal(rule),
         }
@@ -119,17 +122,18 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    /// One letter per second: `.` normal, `a` anomalous, `i` impossible; the answer has `o` for told, `x` for over.
+    /// One letter per point: `.` normal, `a` above, `b` below, `i` impossible; the answer: `o` for told, `x` for over.
     fn run(metric: &str, interval_secs: i64, points: &str) -> String {
         let rule = Rule::of(&metric.parse().unwrap(), &Config::default());
         let mut episode = Episode::default();
         let answer = points.chars().zip(0..).map(|(it, idx)| {
             let kind = match it {
-                'a' => Some(AnomalyKind::Point),
+                'a' | 'b' => Some(AnomalyKind::Point),
                 'i' => Some(AnomalyKind::Impossible),
                 _ => None,
             };
-            let anomaly = kind.map(|it| (it, Direction::Above));
+            let direction = if it == 'b' { Direction::Below } else { Direction::Above };
+            let anomaly = kind.map(|it| (it, direction));
             match episode.observe(Timestamp::from_secs(idx * interval_secs), anomaly, &rule, interval_secs as f64) {
                 News::None => '-',
                 News::Goes(_) => 'o',
@@ -148,6 +152,7 @@ mod tests {
             ("latency", 1, "a..a..a...", "----------"),
             ("latency", 1, "aaaaaaaa....a.....", "--o----o----o----x"),
             ("latency", 1, "i.....", "o----x"),
+            ("temperature", 1, "aaaaabbbbbbbbbb", "----o----x----o"),
             ("latency", 30, "aa", "-o"),
             ("host_cpu_percent", 1, "aaaaa.......", "------------"),
             ("host_cpu_percent", 1, "aaa.aaa", "------o"),

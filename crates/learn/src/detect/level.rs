@@ -35,7 +35,7 @@ const ABSOLUTE_FLOOR: f64 = 1e-9;
 /// rests where about 1 of 200 residuals is larger.
 const TAIL_UP: f64 = 0.1;
 const TAIL_DOWN: f64 = 0.0005;
-/// Only the first points of a stay outside teach the tail: a fault must not become usual by lasting.
+/// Only the first points of a run of large residuals teach the tail: a fault must not become usual by lasting.
 const TAIL_POINTS: u32 = 2;
 /// Values are cut here so that their squares stay finite.
 const LARGEST: f64 = 1e150;
@@ -104,6 +104,8 @@ pub struct Level {
     points: u32,
     /// Points in a row that were at the former level.
     returning: u32,
+    /// Residuals above the tail, less those below it since: the length of the present run.
+    large: u32,
     newest_millis: i64,
     interval_secs: f64,
     level: f64,
@@ -130,6 +132,7 @@ impl Level {
             settings,
             points: 0,
             returning: 0,
+            large: 0,
             newest_millis: i64::MIN,
             interval_secs: 0.0,
             level: 0.0,
@@ -292,17 +295,19 @@ impl Level {
     }
 
     fn learn_tail(&mut self, distance: f64) {
-        self.tail = if distance > self.tail {
-            (self.tail * (1.0 + TAIL_UP)).max(self.tail + 0.1 * distance).min(distance)
-        } else {
-            self.tail * (1.0 - TAIL_DOWN)
-        };
+        if distance <= self.tail {
+            self.tail *= 1.0 - TAIL_DOWN;
+            self.large = self.large.saturating_sub(1);
+            return;
+        }
+        self.large = (self.large + 1).min(4 * TAIL_POINTS);
+        if self.large <= TAIL_POINTS {
+            self.tail = (self.tail * (1.0 + TAIL_UP)).max(self.tail + 0.1 * distance).min(distance);
+        }
     }
 
     fn learn_outside(&mut self, time_millis: i64, x: f64, residual: f64) {
-        if self.outside.points < TAIL_POINTS {
-            self.learn_tail(residual.abs());
-        }
+        self.learn_tail(residual.abs());
         if !self.outside.is_on() {
             (self.outside_level, self.outside_distance) = (x, 0.0);
         }
@@ -352,6 +357,7 @@ macro_rules! for_each_field {
         $visit!($it.settings.adopt_after_secs);
         $visit!($it.points);
         $visit!($it.returning);
+        $visit!($it.large);
         $visit!($it.newest_millis);
         $visit!($it.interval_secs);
         $visit!($it.level);
