@@ -112,7 +112,7 @@ impl Course {
             }
             Fault::BadDeploy { service } => {
                 if let Some(service) = world.service_mut(service) {
-                    service.harm.error_share = 0.32 * shaken;
+                    service.harm.error_share = 0.42 * shaken;
                     service.harm.slowdown += 1.6 * shaken;
                 }
             }

@@ -48,11 +48,11 @@ const fn call(peer: &'static str, share: f64, timeout_secs: f64) -> CallSpec {
 /// The services; callees stand before their callers, so that one pass carries trouble up the call graph.
 #[rustfmt::skip]
 pub(super) const SERVICES: [ServiceSpec; 8] = [
-    ServiceSpec { name: "inventory", host: "data-1", traffic: 0.55, own_ms: 9.0, cpu_percent: 38.0, memory_mb: 820.0,
+    ServiceSpec { name: "inventory", host: "data-1", traffic: 0.65, own_ms: 9.0, cpu_percent: 38.0, memory_mb: 820.0,
         memory_limit_mb: 1800.0, pool_max: 50.0, version: "2.7.1", calls: &[] },
-    ServiceSpec { name: "payments", host: "data-1", traffic: 0.10, own_ms: 22.0, cpu_percent: 26.0, memory_mb: 640.0,
+    ServiceSpec { name: "payments", host: "data-1", traffic: 0.16, own_ms: 22.0, cpu_percent: 26.0, memory_mb: 640.0,
         memory_limit_mb: 1400.0, pool_max: 40.0, version: "5.2.0", calls: &[call("card-network", 1.0, 2.0)] },
-    ServiceSpec { name: "shipping", host: "app-2", traffic: 0.10, own_ms: 18.0, cpu_percent: 18.0, memory_mb: 520.0,
+    ServiceSpec { name: "shipping", host: "app-2", traffic: 0.16, own_ms: 18.0, cpu_percent: 18.0, memory_mb: 520.0,
         memory_limit_mb: 1200.0, pool_max: 30.0, version: "1.9.4", calls: &[] },
     ServiceSpec { name: "catalog", host: "app-1", traffic: 0.80, own_ms: 12.0, cpu_percent: 46.0, memory_mb: 900.0,
         memory_limit_mb: 2000.0, pool_max: 50.0, version: "3.4.0", calls: &[call("inventory", 0.4, 2.0)] },
@@ -60,12 +60,12 @@ pub(super) const SERVICES: [ServiceSpec; 8] = [
         memory_limit_mb: 1400.0, pool_max: 40.0, version: "4.0.3", calls: &[call("inventory", 0.5, 2.0)] },
     ServiceSpec { name: "recommendations", host: "web-1", traffic: 0.45, own_ms: 25.0, cpu_percent: 42.0, memory_mb: 1100.0,
         memory_limit_mb: 2400.0, pool_max: 0.0, version: "0.18.2", calls: &[call("catalog", 0.3, 1.5)] },
-    ServiceSpec { name: "checkout", host: "app-2", traffic: 0.10, own_ms: 30.0, cpu_percent: 34.0, memory_mb: 760.0,
+    ServiceSpec { name: "checkout", host: "app-2", traffic: 0.16, own_ms: 30.0, cpu_percent: 34.0, memory_mb: 760.0,
         memory_limit_mb: 1600.0, pool_max: 40.0, version: "6.1.0", calls: &[call("cart", 1.0, 2.5), call("payments", 1.0, 4.0),
             call("shipping", 1.0, 2.0), call("inventory", 1.0, 2.0)] },
     ServiceSpec { name: "gateway", host: "web-1", traffic: 1.0, own_ms: 4.0, cpu_percent: 40.0, memory_mb: 430.0,
         memory_limit_mb: 1000.0, pool_max: 0.0, version: "8.3.5", calls: &[call("catalog", 0.65, 3.0), call("cart", 0.35, 3.0),
-            call("checkout", 0.10, 6.0), call("recommendations", 0.45, 2.0)] },
+            call("checkout", 0.16, 6.0), call("recommendations", 0.45, 2.0)] },
 ];
 
 /// True if there is a service of this name.

@@ -12,7 +12,7 @@ const MEGABYTE: f64 = 1024.0 * 1024.0;
 /// A connection is not waited for longer than this.
 pub(super) const POOL_TIMEOUT_SECS: f64 = 2.0;
 /// Share of requests that fail on a good day.
-const USUAL_ERROR_SHARE: f64 = 0.0006;
+const USUAL_ERROR_SHARE: f64 = 0.0002;
 
 /// Median, 95th and 99th percentile, in seconds.
 #[derive(Clone, Copy, Debug, Default)]
