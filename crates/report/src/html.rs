@@ -253,9 +253,9 @@ code{font:0.85em ui-monospace,monospace}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem}dt{color:var(--muted)}dd{margin:0;min-width:0}
 .evidence dt:target{color:var(--bad);font-weight:600}
 .plain{list-style:none;padding:0}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
+.scroll,figure{overflow-x:auto}.scroll td{overflow-wrap:normal;min-width:7rem}table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;vertical-align:top;padding:.25rem .5rem;border-bottom:1px solid var(--rule)}
-figure{margin:1rem 0}svg{width:100%;height:auto}a{color:var(--line)}
+figure{margin:1rem 0}svg{width:100%;min-width:30rem;height:auto}a{color:var(--line)}
 .line{fill:none;stroke:var(--line);stroke-width:1.5}.band{fill:var(--band)}.anomalous{fill:var(--shade)}
 .grid{stroke:var(--rule);stroke-width:.5}.label{fill:var(--muted);font:11px system-ui,sans-serif}
 @media print{:root{--text:#000;--ground:#fff}section,figure{break-inside:avoid-page}h2{break-after:avoid}}
