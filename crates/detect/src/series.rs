@@ -126,6 +126,15 @@ impl Series {
         (if estimate.is_ready { Judged::Scored } else { Judged::WarmingUp }, anomaly)
     }
 
+    /// Lets the estimator learn. What is impossible teaches nothing; what no policy cares about is soon the new level.
+    pub fn learn(&mut self, time: Timestamp, y: f64, anomaly: Option<(AnomalyKind, Direction)>) {
+        match anomaly {
+            Some((AnomalyKind::Impossible, _)) => {}
+            Some(_) => self.level.learn_one(time.millis(), y),
+            None => self.level.learn_minor(time.millis(), y),
+        }
+    }
+
     /// Takes in what a point means for the episode, and tells of it.
     pub fn tell(&mut self, time: Timestamp, anomaly: Option<(AnomalyKind, Direction)>) -> Option<Anomaly> {
         let news = self.episode.observe(time, anomaly, &self.rule, self.interval_secs);

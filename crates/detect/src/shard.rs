@@ -190,9 +190,7 @@ impl Shard {
         if is_planned {
             out.extend(series.end_episode(point.time));
         } else {
-            if anomaly.is_none_or(|(kind, _)| kind != signal::AnomalyKind::Impossible) {
-                series.level.learn_one(point.time.millis(), y);
-            }
+            series.learn(point.time, y, anomaly);
             let is_backfill = now.secs_since(point.time) > f64::from(config.backfill_age_secs);
             let told = out.len();
             out.extend(series.tell(point.time, anomaly.filter(|_| !is_backfill)));

@@ -43,6 +43,8 @@ const LARGEST: f64 = 1e150;
 const LARGEST_SCORE: f64 = 1e6;
 /// So many points at the former level mean that the series is back.
 const RETURN_POINTS: u32 = 4;
+/// So many points outside that do not matter are the new level.
+const MINOR_POINTS: u32 = 30;
 /// How the words begin.
 const VERSION: u64 = 1;
 
@@ -181,6 +183,17 @@ impl Level {
             self.learn_start(x);
         } else {
             self.learn_residual(time_millis, x, expected);
+        }
+    }
+
+    /// Takes in a point that may be outside its band but does not matter to anybody: such a level is adopted after a few
+    /// points, so that the band follows. The slow reference stays, so that many small steps do not hide a large one.
+    pub fn learn_minor(&mut self, time_millis: i64, x: f64) {
+        self.learn_one(time_millis, x);
+        if self.outside.points >= MINOR_POINTS {
+            let reference = self.drift;
+            self.settle(self.outside_level, self.scale.max(1.2533 * self.outside_distance));
+            self.drift = reference;
         }
     }
 
