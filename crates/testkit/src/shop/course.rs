@@ -4,10 +4,11 @@ use fastrand::Rng;
 use signal::{Change, ChangeKind, Timestamp};
 
 use super::fault::{Fault, Remedy};
+use super::host::ForeignProcess;
 use super::layout::{CORES, services_on};
 use super::random::gauss;
 use super::voice::Words;
-use super::world::{ForeignProcess, World};
+use super::world::World;
 
 /// A remedied fault is forgotten after this: every signal is back by then.
 const RECOVERY_SECS: f64 = 16.0;

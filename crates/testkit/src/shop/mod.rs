@@ -6,6 +6,7 @@
 
 mod course;
 mod fault;
+mod host;
 mod layout;
 mod playbooks;
 pub(crate) mod random;

@@ -3,10 +3,9 @@
 use signal::{Labels, SeriesPoints, Timestamp};
 
 use super::fault::MINER_COMMAND;
+use super::host::{HOST_MEMORY_BYTES, Host};
 use super::layout::CORES;
-use super::world::{HOST_MEMORY_BYTES, Host, Service, World};
-
-const MEGABYTE: f64 = 1024.0 * 1024.0;
+use super::world::{MEGABYTE, Service, World};
 
 /// Keeps the labels of each service and host, because making them anew each second is most of the work.
 #[derive(Clone, Debug, Default)]
