@@ -1,2 +1,124 @@
-//! The binary.
-fn main() {}
+//! The binary: reads the command line and does what it says.
+
+mod access;
+mod assemble;
+mod bench;
+mod book;
+mod cli;
+mod client;
+mod config;
+mod demo;
+mod health;
+mod intake;
+mod key;
+mod nearest;
+mod offsets;
+mod responder;
+mod run;
+mod scenario;
+mod shards;
+mod simulated;
+mod table;
+mod warmup;
+mod words;
+mod write_request;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use signal::Ledger as _;
+
+use crate::cli::{AuditCommand, Cli, Command, ConfigArgs, RunArgs};
+use crate::config::Config;
+
+/// Exit code of a bad configuration (EX_USAGE of sysexits.h).
+const BAD_CONFIGURATION: u8 = 64;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logging();
+    // An error only means that a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(it) => it,
+        Err(error) => {
+            eprintln!("error: cannot start the runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(dispatch(cli.command.unwrap_or(Command::Run(RunArgs::default()))));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    outcome.unwrap_or_else(|error| {
+        if let Some(problems) = error.downcast_ref::<Problems>() {
+            eprintln!("{problems}");
+            return ExitCode::from(BAD_CONFIGURATION);
+        }
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(args) => run::run(args).await?,
+        Command::Demo(args) => return demo::demo(args).await,
+        Command::Check(args) => check(&args)?,
+        Command::Config(args) => print!("{}", serde_saphyr::to_string(&load_config(args.file.as_deref())?)?),
+        Command::Test(args) => return scenario::test(&args),
+        Command::Bench(args) => bench::bench(&args).await?,
+        Command::Status(args) => client::status(&args).await?,
+        Command::Incidents(args) => client::incidents(&args).await?,
+        Command::Actions(args) => client::actions(&args).await?,
+        Command::Approve(args) => client::approve(&args).await?,
+        Command::Reject(args) => client::reject(&args).await?,
+        Command::Feedback(args) => client::feedback(&args).await?,
+        Command::Report(args) => client::report(&args).await?,
+        Command::Audit(args) => audit(&args.command).await?,
+        Command::DemoProcess { .. } => demo::wait_for_parent()?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `sentinel check`.
+fn check(args: &ConfigArgs) -> anyhow::Result<()> {
+    load_config(args.file.as_deref())?;
+    println!("The configuration is good.");
+    Ok(())
+}
+
+/// `sentinel audit`: of a stopped server's directory, or of a running server.
+async fn audit(command: &AuditCommand) -> anyhow::Result<()> {
+    let AuditCommand::Verify { data_dir: Some(data_dir), .. } = command else { return client::audit(command).await };
+    anyhow::ensure!(data_dir.is_dir(), "{} is not a directory", data_dir.display());
+    let (store, _) = store::Store::open(data_dir, store::Config::default())
+        .with_context(|| format!("cannot open the store in {}", data_dir.display()))?;
+    println!("The chain holds: {} entries.", store.verify()?);
+    Ok(())
+}
+
+/// All problems of a configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(|it| format!("configuration: {it}")).collect::<Vec<_>>().join("\n"))]
+struct Problems(Vec<String>);
+
+fn load_config(file: Option<&Path>) -> anyhow::Result<Config> {
+    Config::load(file).map_err(|problems| Problems(problems).into())
+}
+
+fn refuse_problems(problems: Vec<String>) -> anyhow::Result<()> {
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems).into()) }
+}
+
+/// An HTTP client without redirects and with a time-out.
+fn http_client() -> anyhow::Result<reqwest::Client> {
+    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    builder.timeout(std::time::Duration::from_secs(30)).build().context("cannot build the HTTP client")
+}
+
+/// Logs go to standard error, so that standard output stays for answers.
+fn start_logging() {
+    let level = std::env::var("SENTINEL_LOG").ok().and_then(|it| it.parse().ok()).unwrap_or(tracing::Level::INFO);
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
+}

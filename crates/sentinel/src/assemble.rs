@@ -1,0 +1,185 @@
+//! How is the system put together? Every stage is built here, in the order of the data flow, and connected by ports.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use act::Desk;
+use anyhow::Context as _;
+use axum::Router;
+use detect::{LogWatch, ServiceMap};
+use serve::{Live, Ports};
+use signal::{Clock, History, Ledger, Meter, PlanStore};
+use store::{Recovery, Store};
+
+use crate::book::Book;
+use crate::config::Config;
+use crate::health::Health;
+use crate::intake::Intake;
+use crate::responder::Responder;
+use crate::shards::Shards;
+use crate::warmup;
+
+/// The whole system, connected but not yet running.
+pub struct System {
+    /// What it was built from.
+    pub config: Arc<Config>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// Durable storage.
+    pub store: Arc<Store>,
+    /// What the store found when it was opened.
+    pub recovery: Recovery,
+    /// Scoring.
+    pub shards: Arc<Shards>,
+    /// Log templates.
+    pub log_watch: Arc<LogWatch>,
+    /// Who calls whom.
+    pub map: Arc<ServiceMap>,
+    /// Incidents.
+    pub responder: Arc<Responder>,
+    /// Plans.
+    pub desk: Arc<Desk>,
+    /// Incidents for people.
+    pub book: Arc<Book>,
+    /// The way in for signals.
+    pub intake: Arc<Intake>,
+    /// What the protocols count.
+    pub ingest_counts: Arc<ingest::Counts>,
+    /// Live events.
+    pub live: Live,
+    /// Is it ready?
+    pub health: Arc<Health>,
+}
+
+impl System {
+    /// Builds the system over a data directory.
+    pub fn assemble(config: Config, data_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        // ## Store
+        let (store, recovery) = Store::open(data_dir, config.store.clone())
+            .with_context(|| format!("cannot open the store in {}", data_dir.display()))?;
+
+        // ## Detect and diagnose
+        let live = Live::new();
+        let log_watch = Arc::new(LogWatch::new(config.templates.clone()));
+        let map = Arc::new(ServiceMap::default());
+        let detect_config = Arc::new(config.detect.clone());
+        let responder = Responder::open(
+            Arc::clone(&detect_config),
+            Arc::clone(&store),
+            Arc::clone(&log_watch),
+            Arc::clone(&map),
+            live.clone(),
+        )?;
+        let on_anomalies = Arc::clone(&responder);
+        let shards = Shards::start(
+            detect_config,
+            config.shards,
+            Arc::clone(&clock),
+            Arc::new(move |anomalies| on_anomalies.anomalies(anomalies)),
+        )
+        .context("cannot start the detector threads")?;
+        warmup::warm(&store, &shards, &log_watch, &map, clock.now()).context("cannot read the stored history")?;
+
+        // ## Act
+        let on_plan = Arc::clone(&responder);
+        let desk = Desk::open(
+            config.act.clone(),
+            Arc::clone(&store) as Arc<dyn Ledger>,
+            Arc::clone(&store) as Arc<dyn PlanStore>,
+            Arc::clone(&clock),
+            crate::key::signing_key(&store)?,
+            Arc::new(move |plan| on_plan.plan_changed(plan)),
+        )
+        .context("cannot open the plans")?;
+        responder.connect(Arc::clone(&desk));
+
+        // ## Ingest and serve
+        let book = Arc::new(Book {
+            store: Arc::clone(&store),
+            responder: Arc::clone(&responder),
+            plans: Arc::clone(&desk) as _,
+            scores: Arc::clone(&shards) as _,
+            clock: Arc::clone(&clock),
+        });
+        let intake = Arc::new(Intake {
+            store: Arc::clone(&store),
+            shards: Arc::clone(&shards),
+            log_watch: Arc::clone(&log_watch),
+            map: Arc::clone(&map),
+            responder: Arc::clone(&responder),
+            clock: Arc::clone(&clock),
+        });
+        let health = Arc::new(Health::new(Arc::clone(&store)));
+        let ingest_counts = Arc::new(ingest::Counts::default());
+        let config = Arc::new(config);
+        Ok(Self {
+            config,
+            clock,
+            store,
+            recovery,
+            shards,
+            log_watch,
+            map,
+            responder,
+            desk,
+            book,
+            intake,
+            ingest_counts,
+            live,
+            health,
+        })
+    }
+
+    /// All endpoints on one listener.
+    pub fn router(&self, address: SocketAddr) -> anyhow::Result<Router> {
+        let ports = Arc::new(Ports {
+            incidents: Arc::clone(&self.book) as _,
+            plans: Arc::clone(&self.desk) as _,
+            ledger: Arc::clone(&self.store) as _,
+            history: Arc::clone(&self.store) as _,
+            logs: Arc::clone(&self.store) as _,
+            templates: Arc::clone(&self.log_watch) as _,
+            changes: Arc::clone(&self.store) as _,
+            topology: Arc::clone(&self.map) as _,
+            scores: Arc::clone(&self.shards) as _,
+            reports: Arc::clone(&self.book) as _,
+            meters: self.meters(),
+            clock: Arc::clone(&self.clock),
+            version: env!("CARGO_PKG_VERSION"),
+            health: Arc::clone(&self.health) as _,
+        });
+        let signals = ingest::router(
+            Arc::clone(&self.intake) as _,
+            &self.config.ingest,
+            Arc::clone(&self.ingest_counts),
+            Arc::clone(&self.clock),
+        );
+        let pages = serve::router(ports, self.live.clone(), &self.config.serve);
+        crate::access::guard(pages.merge(signals), &self.config, address)
+    }
+
+    /// The history port.
+    pub fn history(&self) -> Arc<dyn History> {
+        Arc::clone(&self.store) as _
+    }
+
+    /// One simulated second ends or one real tick comes: everything that waits for time to pass.
+    pub fn tick(&self) {
+        let now = self.clock.now();
+        self.shards.tick(now);
+        self.responder.tick(now);
+    }
+
+    fn meters(&self) -> Vec<Arc<dyn Meter>> {
+        vec![
+            Arc::clone(&self.ingest_counts) as _,
+            Arc::clone(&self.store) as _,
+            Arc::clone(&self.shards) as _,
+            Arc::clone(&self.log_watch) as _,
+            Arc::clone(&self.responder) as _,
+            Arc::clone(&self.desk) as _,
+            Arc::clone(&self.health) as _,
+        ]
+    }
+}

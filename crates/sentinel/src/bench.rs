@@ -1,0 +1,290 @@
+//! What can this machine take? Measured on the spot: in this process for the detector, from outside for the server.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use detect::{LogWatch, Shard};
+use serde::Serialize;
+use signal::{Labels, LogRecord, Point, Timestamp};
+
+use crate::cli::BenchArgs;
+
+/// Series of the detector's measurement: more than fit the nearest caches.
+const SERIES: usize = 20_000;
+/// Requests whose answer time is measured.
+const REQUESTS: usize = 2_000;
+/// Series in one remote-write request.
+const WRITE_SERIES: usize = 2_000;
+/// Senders that write at once.
+const SENDERS: usize = 2;
+/// How long the idle server is left alone before its memory is read.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// The figures, under the names that scripts rely on.
+#[derive(Debug, Serialize)]
+struct Figures {
+    detect_points_per_second_per_core: f64,
+    model_bytes_per_series: f64,
+    verdict_p50_ms: f64,
+    verdict_p99_ms: f64,
+    ingest_events_per_second: f64,
+    log_lines_per_second_per_core: f64,
+    idle_rss_mb: f64,
+    start_ms: f64,
+    binary_mb: f64,
+}
+
+/// `sentinel bench`.
+pub async fn bench(args: &BenchArgs) -> anyhow::Result<()> {
+    ensure!(args.seconds.is_finite() && args.seconds > 0.0, "--seconds must be above 0");
+    let limit = Duration::from_secs_f64(args.seconds);
+    let say = |what: &str| {
+        if !args.json {
+            eprintln!("measuring {what} ...")
+        }
+    };
+    say("the detector");
+    let (detect_points_per_second_per_core, model_bytes_per_series) = detector(limit);
+    say("the log templates");
+    let log_lines_per_second_per_core = templates(limit);
+    say("start and idle memory");
+    let server = Server::start().await?;
+    tokio::time::sleep(IDLE).await;
+    let idle =
+        crate::health::resident_bytes_of(&server.child.id().to_string()).context("cannot read the server's memory")?;
+    say("the answer time of /monitor");
+    let times = server.verdict_times().await?;
+    say("remote write");
+    let ingest_events_per_second = server.ingest(limit).await?;
+    let binary = std::fs::metadata(std::env::current_exe()?)?.len();
+    let figures = Figures {
+        detect_points_per_second_per_core,
+        model_bytes_per_series,
+        verdict_p50_ms: quantile(&times, 0.5),
+        verdict_p99_ms: quantile(&times, 0.99),
+        ingest_events_per_second,
+        log_lines_per_second_per_core,
+        idle_rss_mb: idle / 1e6,
+        start_ms: server.start_ms,
+        binary_mb: binary as f64 / 1e6,
+    };
+    print(args, &figures)
+}
+
+fn print(args: &BenchArgs, figures: &Figures) -> anyhow::Result<()> {
+    if args.json {
+        println!("{}", serde_json::to_string(figures)?);
+        return Ok(());
+    }
+    let targets = [
+        ("detect_points_per_second_per_core", "must 2,000,000, aim 10,000,000"),
+        ("model_bytes_per_series", "must 2,048, aim 1,024"),
+        ("verdict_p50_ms", ""),
+        ("verdict_p99_ms", "must 50, aim 5"),
+        ("ingest_events_per_second", "must 300,000, aim 1,000,000"),
+        ("log_lines_per_second_per_core", "must 300,000, aim 1,000,000"),
+        ("idle_rss_mb", "must 60, aim 30"),
+        ("start_ms", "must 300, aim 100"),
+        ("binary_mb", "must 40, aim 25"),
+    ];
+    let values = serde_json::to_value(figures)?;
+    let value = |name: &str| {
+        values.get(name).and_then(serde_json::Value::as_f64).map_or_else(String::new, |it| format!("{it:.2}"))
+    };
+    let rows: Vec<Vec<String>> =
+        targets.iter().map(|(name, target)| vec![(*name).to_owned(), value(name), (*target).to_owned()]).collect();
+    crate::table::print(&["FIGURE", "HERE", "TARGET"].map(str::to_owned), &rows);
+    Ok(())
+}
+
+/// Points per second on one core over many series, and bytes of state per series.
+fn detector(limit: Duration) -> (f64, f64) {
+    let mut shard = Shard::new(Arc::new(detect::Config::default()));
+    let mut random = fastrand::Rng::with_seed(1);
+    let slots: Vec<_> = (0..SERIES)
+        .filter_map(|it| {
+            shard.slot(&Labels::metric(
+                "http_request_duration_seconds",
+                &[("service", "bench"), ("pod", &it.to_string())],
+            ))
+        })
+        .collect();
+    let noise: Vec<f64> = (0..4096).map(|_| 0.2 + 0.01 * (random.f64() + random.f64() + random.f64() - 1.5)).collect();
+    let mut anomalies = vec![];
+    let mut points = 0_u64;
+    let mut time = Timestamp::from_secs(1_700_000_000);
+    let mut values = noise.iter().cycle();
+    let started = Instant::now();
+    while started.elapsed() < limit {
+        time = time.plus(Duration::from_secs(1));
+        for slot in &slots {
+            let value = values.next().copied().unwrap_or(0.2);
+            shard.observe_slot(*slot, Point { time, value }, time, &mut anomalies);
+        }
+        points += SERIES as u64;
+        // One value more, so that a series does not always meet the same part of the noise.
+        values.next();
+        anomalies.clear();
+    }
+    (points as f64 / started.elapsed().as_secs_f64(), shard.state_bytes() as f64 / shard.series_count().max(1) as f64)
+}
+
+/// Lines per second on one core through masking and the template tree.
+fn templates(limit: Duration) -> f64 {
+    let watch = LogWatch::new(detect::LogWatchConfig::default());
+    let mut random = fastrand::Rng::with_seed(1);
+    let labels = Labels::new([("service", "bench"), ("level", "info")]);
+    let records: Vec<LogRecord> = (0..10_000)
+        .map(|it| {
+            let line = match it % 4 {
+                0 => format!("request {:016x} finished in {} ms", random.u64(..), random.u32(1..900)),
+                1 => format!("user {} put item {} into cart", random.u32(..), random.u16(..)),
+                2 => format!("connection from 10.0.{}.{}:{} accepted", random.u8(..), random.u8(..), random.u16(..)),
+                _ => format!(
+                    "payment {} of {:.2} EUR authorized by bank-{}",
+                    random.u32(..),
+                    random.f64() * 100.0,
+                    random.u8(..9)
+                ),
+            };
+            LogRecord { time: Timestamp::from_secs(1_700_000_000 + it / 100), labels: labels.clone(), line }
+        })
+        .collect();
+    let mut lines = 0_u64;
+    let started = Instant::now();
+    while started.elapsed() < limit {
+        for record in &records {
+            watch.observe(record);
+        }
+        lines += records.len() as u64;
+    }
+    lines as f64 / started.elapsed().as_secs_f64()
+}
+
+/// The value below which the given part of the measurements lies.
+fn quantile(sorted: &[f64], part: f64) -> f64 {
+    let idx = ((sorted.len().saturating_sub(1)) as f64 * part).round() as usize;
+    sorted.get(idx).copied().unwrap_or(f64::NAN)
+}
+
+/// This binary as a server of its own, on a free port and an empty directory.
+struct Server {
+    child: Child,
+    url: String,
+    directory: PathBuf,
+    start_ms: f64,
+    client: reqwest::Client,
+}
+
+impl Server {
+    async fn start() -> anyhow::Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let directory = std::env::temp_dir().join(format!("sentinel-bench-{}", std::process::id()));
+        let url = format!("http://127.0.0.1:{port}");
+        let started = Instant::now();
+        let child = Command::new(std::env::current_exe()?)
+            .args(["run", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"])
+            .arg(&directory)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("cannot start the server")?;
+        let mut server = Self { child, url, directory, start_ms: 0.0, client: crate::http_client()? };
+        while server
+            .client
+            .get(format!("{}/readyz", server.url))
+            .send()
+            .await
+            .ok()
+            .is_none_or(|it| !it.status().is_success())
+        {
+            ensure!(started.elapsed() < Duration::from_secs(30), "the server was not ready within 30 s");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        server.start_ms = started.elapsed().as_secs_f64() * 1000.0;
+        Ok(server)
+    }
+
+    /// Sorted milliseconds from request to verdict, the write to disk included.
+    async fn verdict_times(&self) -> anyhow::Result<Vec<f64>> {
+        let mut times = Vec::with_capacity(REQUESTS);
+        for idx in 0..REQUESTS {
+            let now = signal::Clock::now(&signal::SystemClock);
+            let body = format!(
+                r#"{{"timestamp":"{now}","service_name":"bench-{}","cpu_usage":{}}}"#,
+                idx % 50,
+                50.0 + (idx % 7) as f64 * 0.1
+            );
+            let started = Instant::now();
+            let answer = self
+                .client
+                .post(format!("{}/monitor", self.url))
+                .header("content-type", "application/json")
+                .body(body)
+                .send()
+                .await?;
+            ensure!(answer.status().is_success(), "/monitor answered {}", answer.status());
+            answer.text().await?;
+            times.push(started.elapsed().as_secs_f64() * 1000.0);
+        }
+        times.sort_by(f64::total_cmp);
+        Ok(times)
+    }
+
+    /// Samples per second that are written, scored and acknowledged.
+    async fn ingest(&self, limit: Duration) -> anyhow::Result<f64> {
+        let started = Instant::now();
+        let mut senders = tokio::task::JoinSet::new();
+        for sender in 0..SENDERS {
+            senders.spawn(send(self.client.clone(), format!("{}/api/v1/write", self.url), sender, limit));
+        }
+        let mut samples = 0;
+        while let Some(sent) = senders.join_next().await {
+            samples += sent??;
+        }
+        Ok(samples as f64 / started.elapsed().as_secs_f64())
+    }
+}
+
+/// Sends one request after the other; the senders' own work counts against the figure, as it shares the machine.
+async fn send(client: reqwest::Client, url: String, sender: usize, limit: Duration) -> anyhow::Result<u64> {
+    let labels: Vec<Labels> = (0..WRITE_SERIES)
+        .map(|it| {
+            Labels::metric(
+                "bench_value",
+                &[("service", "bench"), ("sender", &sender.to_string()), ("series", &it.to_string())],
+            )
+        })
+        .collect();
+    let started = Instant::now();
+    let mut sent = 0;
+    let mut time = signal::Clock::now(&signal::SystemClock);
+    while started.elapsed() < limit {
+        time = time.plus(Duration::from_millis(1));
+        let value = 100.0 + (sent / WRITE_SERIES as u64 % 10) as f64;
+        let body = crate::write_request::encode(labels.iter().map(|it| (it, Point { time, value })))?;
+        let request =
+            client.post(&url).header("content-encoding", "snappy").header("content-type", "application/x-protobuf");
+        let answer = request.header("x-prometheus-remote-write-version", "0.1.0").body(body).send().await?;
+        if answer.status().is_success() {
+            sent += WRITE_SERIES as u64;
+        } else {
+            ensure!(matches!(answer.status().as_u16(), 429 | 503), "remote write answered {}", answer.status());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    Ok(sent)
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The process may have ended by itself; then there is nothing to stop.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}

@@ -1,0 +1,106 @@
+//! Where do pages and commands read incidents, and how do people's words reach them?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use report::{Chart, IncidentReport};
+use signal::{
+    Clock, History, Incident, IncidentBook, IncidentFilter, IncidentId, IncidentStatus, Ledger, Opinion, PlanDesk,
+    PortError, ReportFormat, Reports, Scores, Symptom, TimeRange, TimelineEntry,
+};
+use store::Store;
+
+use crate::responder::Responder;
+
+/// Charts in one report; the first symptoms tell the story.
+const CHARTS: usize = 6;
+/// What a chart shows before the first symptom and after the last.
+const MARGIN: Duration = Duration::from_secs(300);
+
+/// Incidents for people: read from the store, changed through the responder.
+pub struct Book {
+    /// Durable storage.
+    pub store: Arc<Store>,
+    /// Owner of open incidents.
+    pub responder: Arc<Responder>,
+    /// Plans.
+    pub plans: Arc<dyn PlanDesk>,
+    /// Expected bands.
+    pub scores: Arc<dyn Scores>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Book {
+    fn note(
+        &self,
+        id: IncidentId,
+        actor: &str,
+        action: &str,
+        change: impl FnOnce(&mut Incident),
+    ) -> Result<Incident, PortError> {
+        let incident = self.responder.change(id, change)?;
+        Ledger::append(&*self.store, actor, action, &id.to_string(), "{}")?;
+        Ok(incident)
+    }
+
+    fn chart(&self, symptom: &Symptom, range: TimeRange) -> Result<Chart, PortError> {
+        let series = symptom.labels.id();
+        let anomalous = TimeRange::new(symptom.onset, symptom.ended_at.unwrap_or(symptom.last_seen));
+        Ok(Chart {
+            labels: symptom.labels.clone(),
+            points: self.store.points(series, range)?,
+            band: self.scores.band(series, range),
+            anomalous: vec![anomalous],
+        })
+    }
+}
+
+impl IncidentBook for Book {
+    fn incidents(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, PortError> {
+        self.store.incidents(filter)
+    }
+
+    fn incident(&self, id: IncidentId) -> Result<Incident, PortError> {
+        self.store.incident(id)
+    }
+
+    fn acknowledge(&self, id: IncidentId, actor: &str) -> Result<Incident, PortError> {
+        if self.store.incident(id)?.status != IncidentStatus::Open {
+            return Err(PortError::Refused(format!("{id} is not open")));
+        }
+        let entry = TimelineEntry { time: self.clock.now(), text: format!("Acknowledged by {actor}.") };
+        self.note(id, actor, "incident.acknowledged", |incident| {
+            incident.status = IncidentStatus::Acknowledged;
+            incident.timeline.push(entry);
+        })
+    }
+
+    fn feedback(&self, id: IncidentId, opinion: Opinion, actor: &str) -> Result<Incident, PortError> {
+        let action = match opinion {
+            Opinion::Right => "incident.feedback.right",
+            Opinion::Wrong => "incident.feedback.wrong",
+            Opinion::Noise => "incident.feedback.noise",
+        };
+        self.note(id, actor, action, |incident| incident.feedback = Some(opinion))
+    }
+}
+
+impl Reports for Book {
+    fn incident_report(&self, id: IncidentId, format: ReportFormat) -> Result<String, PortError> {
+        let incident = self.store.incident(id)?;
+        let end = incident.ended_at.unwrap_or_else(|| self.clock.now());
+        let range = TimeRange::new(incident.started_at.minus(MARGIN), end.plus(MARGIN));
+        let charts = incident.symptoms.iter().take(CHARTS).map(|it| self.chart(it, range)).collect::<Result<_, _>>()?;
+        let plans = self.plans.plans(Some(id))?;
+        let about = |subject: &str| subject == id.to_string() || plans.iter().any(|it| subject == it.id.to_string());
+        let ledger = Ledger::entries(&*self.store, 0, 0)?.into_iter().filter(|it| about(&it.subject)).collect();
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let report = IncidentReport { incident, plans, charts, ledger, generated_at: self.clock.now(), version };
+        Ok(match format {
+            ReportFormat::Html => report::html(&report),
+            ReportFormat::Md => report::markdown(&report),
+            ReportFormat::Json => report::json(&report),
+        })
+    }
+}

@@ -1,0 +1,270 @@
+//! What can a user ask for on the command line?
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use signal::{IncidentId, PlanId};
+
+/// Watches services and machine-learning models, finds what is wrong, explains it, and fixes it under guard.
+///
+/// Without a command it runs with zero configuration: it watches this host and serves its UI on
+/// http://127.0.0.1:8080.
+#[derive(Debug, Parser)]
+#[command(name = "sentinel", version)]
+pub struct Cli {
+    /// What to do; `run` if left out.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watches this host and everything that is sent to it, and serves the UI and the API.
+    Run(RunArgs),
+    /// Shows faults in a simulated shop being found, explained, fixed and verified, in under three minutes.
+    Demo(DemoArgs),
+    /// Prints every problem of a configuration file; exit code 64 if there is any.
+    Check(ConfigArgs),
+    /// Prints the configuration with all defaults filled in, as YAML.
+    Config(ConfigArgs),
+    /// Runs scenario files (.scn); exit code 1 if an expectation fails.
+    Test(TestArgs),
+    /// Measures what this machine can take.
+    Bench(BenchArgs),
+    /// Asks a running server how it is.
+    Status(RemoteArgs),
+    /// Lists the incidents of a running server.
+    Incidents(IncidentsArgs),
+    /// Lists the plans of a running server.
+    Actions(RemoteArgs),
+    /// Says yes to a plan of a running server.
+    Approve(PlanArgs),
+    /// Says no to a plan of a running server.
+    Reject(PlanArgs),
+    /// Tells a running server what you think of an incident.
+    Feedback(FeedbackArgs),
+    /// Writes the report of one incident of a running server.
+    Report(ReportArgs),
+    /// Reads the ledger.
+    Audit(AuditArgs),
+    /// A harmless process that only waits; the demo's "miner".
+    #[command(hide = true)]
+    DemoProcess {
+        /// Shown in the process list.
+        words: Vec<String>,
+    },
+}
+
+/// Options of `run`.
+#[derive(Debug, Default, Args)]
+pub struct RunArgs {
+    /// Configuration and overrides.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Address to listen on, for example 127.0.0.1:8080; port 0 takes a free one.
+    #[arg(long)]
+    pub listen: Option<SocketAddr>,
+    /// Where data is kept.
+    #[arg(long)]
+    pub data_dir: Option<PathBuf>,
+    /// Which part of the product this process plays; only `all` exists so far.
+    #[arg(long, value_enum, default_value_t)]
+    pub role: Role,
+}
+
+/// The part a process plays.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum Role {
+    /// Everything in one process.
+    #[default]
+    All,
+}
+
+/// Which configuration.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ConfigArgs {
+    /// YAML file; environment variables SENTINEL_<SECTION>__<KEY> go over it.
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// Options of `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// Ends when all was shown; exit code 0 only if everything went as it should.
+    #[arg(long)]
+    pub headless: bool,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Shows only this fault (may be given several times).
+    #[arg(long = "fault", value_name = "NAME")]
+    pub faults: Vec<String>,
+    /// Simulated seconds per second.
+    #[arg(long, default_value_t = 10.0)]
+    pub speed: f64,
+    /// Who approves the plans: the demo itself, or you in the UI.
+    #[arg(long, value_enum, default_value_t)]
+    pub approve: Approver,
+    /// Address of the UI.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Seed of the shop's noise.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+}
+
+/// Who approves plans in the demo.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Approver {
+    /// The demo approves each plan as soon as it is proposed.
+    #[default]
+    Auto,
+    /// You approve in the UI; the demo waits for it.
+    Manual,
+}
+
+/// Options of `test`.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Scenario files.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// Options of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Seconds for each measurement.
+    #[arg(long, default_value_t = 3.0)]
+    pub seconds: f64,
+}
+
+/// How to reach a running server.
+#[derive(Clone, Debug, Args)]
+pub struct RemoteArgs {
+    /// Its address.
+    #[arg(long, env = "SENTINEL_URL", default_value = "http://127.0.0.1:8080")]
+    pub url: String,
+    /// Its access token.
+    #[arg(long, env = "SENTINEL_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// Table for people or JSON for programs.
+    #[arg(short = 'o', long = "output", value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// How answers are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// Options of `incidents`.
+#[derive(Debug, Args)]
+pub struct IncidentsArgs {
+    /// One incident whole.
+    pub id: Option<IncidentId>,
+    /// The server.
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+}
+
+/// Options of `approve` and `reject`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The plan, for example PLAN-3.
+    pub plan: PlanId,
+    /// The server.
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+}
+
+/// Options of `feedback`.
+#[derive(Debug, Args)]
+pub struct FeedbackArgs {
+    /// The incident, for example INC-17.
+    pub incident: IncidentId,
+    /// What you think of it.
+    #[arg(value_enum)]
+    pub opinion: OpinionArg,
+    /// The server.
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+}
+
+/// What a person says of an incident.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum OpinionArg {
+    /// A real fault, and the cause is right.
+    Right,
+    /// A real fault, but the cause is wrong.
+    Wrong,
+    /// Not a fault.
+    Noise,
+}
+
+/// Options of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The incident, for example INC-17.
+    pub incident: IncidentId,
+    /// The form of the report.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ReportForm,
+    /// Where to write it; standard output if left out.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// The server.
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+}
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum ReportForm {
+    /// Markdown.
+    #[default]
+    Md,
+    /// Self-contained page.
+    Html,
+    /// For programs.
+    Json,
+}
+
+/// Options of `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// What to do with the ledger.
+    #[command(subcommand)]
+    pub command: AuditCommand,
+}
+
+/// What to do with the ledger.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Re-computes the hash chain, of a running server or (with --data-dir) of a stopped one; exit code 1 if broken.
+    Verify {
+        /// The data directory of a stopped server.
+        #[arg(long)]
+        data_dir: Option<PathBuf>,
+        /// The server.
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
+    /// Prints the entries.
+    List {
+        /// The server.
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
+}

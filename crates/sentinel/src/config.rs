@@ -1,0 +1,279 @@
+//! What did the user configure? One YAML file made of each stage's own settings, the environment over it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::nearest::nearest;
+
+/// Environment variables that look like settings but are not part of the file.
+const NOT_SETTINGS: [&str; 5] =
+    ["SENTINEL_URL", "SENTINEL_TOKEN", "SENTINEL_TEST_SERVICES", "SENTINEL_BUILD_CACHE", "SENTINEL_LOG"];
+
+/// The whole configuration. Every key has a default; an empty file is a good one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address to listen on. A non-loopback address needs `token` or `token_file`, or `insecure: true`.
+    /// Default: 127.0.0.1:8080.
+    pub listen: SocketAddr,
+    /// Directory of the embedded store. Default: sentinel-data in the working directory.
+    pub data_dir: PathBuf,
+    /// Access token that clients must send (`Authorization: Bearer ...`, or as the password of HTTP basic
+    /// authentication, which browsers ask for). Default: none.
+    pub token: Option<String>,
+    /// File that holds the access token. Default: none.
+    pub token_file: Option<PathBuf>,
+    /// True allows a non-loopback address without a token. Default: false.
+    pub insecure: bool,
+    /// Detector threads. 0 means one per core. Default: 0.
+    pub shards: usize,
+    /// Protocols and their limits.
+    pub ingest: ingest::Config,
+    /// This host's own metrics.
+    pub host: ingest::HostConfig,
+    /// Prometheus exposition targets to scrape.
+    pub scrape: Vec<ingest::ScrapeConfig>,
+    /// Log files to follow.
+    pub tail: Vec<ingest::TailConfig>,
+    /// Where and how long signals are kept.
+    pub store: store::Config,
+    /// What counts as an anomaly, and how anomalies become incidents.
+    pub detect: detect::Config,
+    /// How log lines are counted by template.
+    pub templates: detect::LogWatchConfig,
+    /// What may be done about incidents.
+    pub act: act::Config,
+    /// The API and the UI.
+    pub serve: serve::Config,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            data_dir: PathBuf::from("sentinel-data"),
+            token: None,
+            token_file: None,
+            insecure: false,
+            shards: 0,
+            ingest: ingest::Config::default(),
+            host: ingest::HostConfig::default(),
+            scrape: vec![],
+            tail: vec![],
+            store: store::Config::default(),
+            detect: detect::Config::default(),
+            templates: detect::LogWatchConfig::default(),
+            act: act::Config::default(),
+            serve: serve::Config::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file (if any), puts the environment over it and checks everything. All problems, not the first.
+    pub fn load(file: Option<&Path>) -> Result<Self, Vec<String>> {
+        let text = match file {
+            None => String::new(),
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| vec![format!("cannot read {}: {error}", path.display())])?,
+        };
+        let environment = std::env::vars().filter(|(name, _)| !NOT_SETTINGS.contains(&name.as_str()));
+        Self::parse(&text, environment)
+    }
+
+    /// Reads YAML text with environment variables over it.
+    pub fn parse(yaml: &str, environment: impl Iterator<Item = (String, String)>) -> Result<Self, Vec<String>> {
+        let mut tree = read_tree(yaml)?;
+        for (name, value) in environment {
+            overlay(&mut tree, &name, &value);
+        }
+        let mut problems = vec![];
+        let config = sections(tree, &mut problems);
+        problems.extend(config.validate());
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// All problems that can be seen without the environment.
+    pub fn validate(&self) -> Vec<String> {
+        let mut problems = vec![];
+        let has_token = self.token.is_some() || self.token_file.is_some();
+        if !self.listen.ip().is_loopback() && !has_token && !self.insecure {
+            problems.push(format!(
+                "listen: {} can be reached from other machines; set `token` or `token_file`, or `insecure: true`",
+                self.listen
+            ));
+        }
+        if self.token.as_ref().is_some_and(|it| it.len() < 16) {
+            problems.push("token: at least 16 characters are needed".to_owned());
+        }
+        problems.extend(prefixed("ingest", self.ingest.validate()));
+        problems.extend(prefixed("host", self.host.validate()));
+        for (idx, target) in self.scrape.iter().enumerate() {
+            problems.extend(prefixed(&format!("scrape[{idx}]"), target.validate()));
+        }
+        for (idx, files) in self.tail.iter().enumerate() {
+            problems.extend(prefixed(&format!("tail[{idx}]"), files.validate()));
+        }
+        problems.extend(prefixed("store", self.store.validate()));
+        problems.extend(prefixed("detect", self.detect.validate()));
+        problems.extend(prefixed("templates", self.templates.validate()));
+        problems.extend(prefixed("act", self.act.validate()));
+        problems.extend(prefixed("serve", self.serve.validate()));
+        problems
+    }
+
+    /// The access token, from the key or its file.
+    pub fn access_token(&self) -> anyhow::Result<Option<String>> {
+        let Some(path) = &self.token_file else { return Ok(self.token.clone()) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| anyhow::anyhow!("cannot read token_file {}: {error}", path.display()))?;
+        Ok(Some(text.trim().to_owned()))
+    }
+}
+
+fn prefixed(section: &str, problems: Vec<String>) -> impl Iterator<Item = String> + use<> {
+    let prefix = format!("{section}.");
+    problems.into_iter().map(move |it| if it.starts_with(&prefix) { it } else { format!("{prefix}{it}") })
+}
+
+fn read_tree(yaml: &str) -> Result<Map<String, Value>, Vec<String>> {
+    if yaml.trim().is_empty() || yaml.lines().all(|it| it.trim().is_empty() || it.trim_start().starts_with('#')) {
+        return Ok(Map::new());
+    }
+    match serde_saphyr::from_str::<Value>(yaml) {
+        Ok(Value::Object(tree)) => Ok(tree),
+        Ok(Value::Null) => Ok(Map::new()),
+        Ok(_) => Err(vec!["the file must hold keys and values, such as `listen: 127.0.0.1:8080`".to_owned()]),
+        Err(error) => Err(vec![format!("not YAML: {error}")]),
+    }
+}
+
+/// `SENTINEL_STORE__RETENTION_DAYS=3` sets `store.retention_days`; values are read as YAML.
+fn overlay(tree: &mut Map<String, Value>, name: &str, text: &str) {
+    let Some(path) = name.strip_prefix("SENTINEL_") else { return };
+    let keys: Vec<String> = path.split("__").map(str::to_lowercase).collect();
+    let value = serde_saphyr::from_str::<Value>(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+    let Some((last, sections)) = keys.split_last() else { return };
+    let mut section = tree;
+    for key in sections {
+        let entry = section.entry(key.clone()).or_insert_with(|| Value::Object(Map::new()));
+        let Value::Object(inner) = entry else { return };
+        section = inner;
+    }
+    section.insert(last.clone(), value);
+}
+
+/// Reads section after section, so that one mistake does not hide the next.
+fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config {
+    let mut config = Config::default();
+    take(&mut tree, "listen", &mut config.listen, problems);
+    take(&mut tree, "data_dir", &mut config.data_dir, problems);
+    take(&mut tree, "token", &mut config.token, problems);
+    take(&mut tree, "token_file", &mut config.token_file, problems);
+    take(&mut tree, "insecure", &mut config.insecure, problems);
+    take(&mut tree, "shards", &mut config.shards, problems);
+    take(&mut tree, "ingest", &mut config.ingest, problems);
+    take(&mut tree, "host", &mut config.host, problems);
+    take(&mut tree, "scrape", &mut config.scrape, problems);
+    take(&mut tree, "tail", &mut config.tail, problems);
+    take(&mut tree, "store", &mut config.store, problems);
+    take(&mut tree, "detect", &mut config.detect, problems);
+    take(&mut tree, "templates", &mut config.templates, problems);
+    take(&mut tree, "act", &mut config.act, problems);
+    take(&mut tree, "serve", &mut config.serve, problems);
+    let known = [
+        "listen",
+        "data_dir",
+        "token",
+        "token_file",
+        "insecure",
+        "shards",
+        "ingest",
+        "host",
+        "scrape",
+        "tail",
+        "store",
+        "detect",
+        "templates",
+        "act",
+        "serve",
+    ];
+    problems.extend(tree.keys().map(|it| unknown(it, &known)));
+    config
+}
+
+fn take<T: DeserializeOwned>(tree: &mut Map<String, Value>, key: &str, into: &mut T, problems: &mut Vec<String>) {
+    let Some(value) = tree.remove(key) else { return };
+    match serde_json::from_value(value) {
+        Ok(it) => *into = it,
+        Err(error) => problems.push(format!("{key}: {}", explain(&error.to_string()))),
+    }
+}
+
+fn unknown(key: &str, known: &[&str]) -> String {
+    match nearest(key, known.iter().copied()) {
+        Some(it) => format!("{key}: unknown key; did you mean `{it}`?"),
+        None => format!("{key}: unknown key; known are {}", known.join(", ")),
+    }
+}
+
+/// Adds the nearest valid key to serde's "unknown field" message.
+fn explain(error: &str) -> String {
+    let mut names = error.split('`').skip(1).step_by(2);
+    let wrong = names.next().unwrap_or("");
+    let suggestion = error.starts_with("unknown").then(|| nearest(wrong, names)).flatten();
+    match suggestion {
+        Some(it) => format!("unknown key `{wrong}`; did you mean `{it}`?"),
+        None => error.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(yaml: &str) -> Vec<String> {
+        Config::parse(yaml, std::iter::empty()).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn nothing_configured_is_a_good_configuration() {
+        assert_eq!(Config::parse("", std::iter::empty()).unwrap(), Config::default());
+        assert_eq!(Config::parse("# only a comment\n", std::iter::empty()).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn defaults_are_printed_and_read_back() {
+        let yaml = serde_saphyr::to_string(&Config::default()).unwrap();
+        assert_eq!(Config::parse(&yaml, std::iter::empty()).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn every_problem_is_named_at_once() {
+        let found =
+            problems("lisen: 127.0.0.1:1\nstore:\n  retention_dayz: 3\nact:\n  enabeld: true\nlisten: 0.0.0.0:80\n");
+        assert_eq!(found.len(), 4, "{found:#?}");
+        assert!(found.iter().any(|it| it.contains("did you mean `listen`")), "{found:#?}");
+        assert!(found.iter().any(|it| it.contains("did you mean `enabled`")), "{found:#?}");
+        assert!(found.iter().any(|it| it.contains("other machines")), "{found:#?}");
+    }
+
+    #[test]
+    fn the_environment_goes_over_the_file() {
+        let environment = [("SENTINEL_LISTEN", "127.0.0.1:9"), ("SENTINEL_ACT__ENABLED", "true"), ("PATH", "/bin")];
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = Config::parse("listen: 127.0.0.1:1", environment).unwrap();
+        assert_eq!(config.listen.port(), 9);
+        assert!(config.act.enabled);
+    }
+
+    #[test]
+    fn a_file_that_is_not_yaml_is_refused() {
+        assert!(problems("a: [").first().unwrap().starts_with("not YAML"));
+        assert!(problems("- a\n- b").first().unwrap().contains("keys and values"));
+    }
+}

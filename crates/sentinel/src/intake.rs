@@ -1,0 +1,112 @@
+//! What happens to signals that come in? They are written ahead, scored and learned from; then acknowledged.
+
+use std::sync::Arc;
+
+use detect::{LogWatch, ServiceMap};
+use futures_util::future::BoxFuture;
+use ingest::{Accepted, MonitorVerdict, Refused, Sink, Source};
+use signal::{Change, Clock, LogRecord, SeriesPoints};
+use store::{Appended, Store, Write};
+use tokio::sync::oneshot;
+
+use crate::responder::Responder;
+use crate::shards::Shards;
+
+/// Seconds a sender is asked to wait when the store's queue is full.
+const RETRY_AFTER_SECS: u64 = 1;
+
+/// The way of every signal through the system.
+pub struct Intake {
+    /// Durable storage.
+    pub store: Arc<Store>,
+    /// Scoring.
+    pub shards: Arc<Shards>,
+    /// Log templates.
+    pub log_watch: Arc<LogWatch>,
+    /// Who calls whom.
+    pub map: Arc<ServiceMap>,
+    /// Incidents.
+    pub responder: Arc<Responder>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Intake {
+    /// Writes and waits until it is durable.
+    async fn append(&self, write: Write) -> Result<Appended, Refused> {
+        let (done, outcome) = oneshot::channel();
+        // The receiver is only gone if the client has gone; the write stands.
+        let done = Box::new(move |result| drop(done.send(result)));
+        if self.store.append(write, self.clock.now(), done).is_err() {
+            return Err(Refused::Busy { retry_after_secs: RETRY_AFTER_SECS });
+        }
+        match outcome.await {
+            Ok(Ok(appended)) => Ok(appended),
+            Ok(Err(error)) => Err(Refused::Failed(error.to_string())),
+            Err(_) => Err(Refused::Failed("the store has stopped".to_owned())),
+        }
+    }
+
+    /// Takes samples in and waits until they are durable and scored: for simulated time, where order matters.
+    pub async fn settled(&self, batch: Vec<SeriesPoints>) -> Result<Accepted, Refused> {
+        self.learn_topology(&batch);
+        let (appended, _) = tokio::join!(self.append(Write::Samples(batch.clone())), self.shards.judge(batch));
+        appended.map(accepted)
+    }
+
+    fn learn_topology(&self, batch: &[SeriesPoints]) {
+        for series in batch {
+            self.map.learn(&series.labels);
+        }
+    }
+}
+
+impl Sink for Intake {
+    fn samples(&self, _source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        Box::pin(async move {
+            self.learn_topology(&batch);
+            let write = Write::Samples(batch.clone());
+            // Scoring does not wait for the disk: the verdict is there when the acknowledgement is.
+            let (appended, ()) = tokio::join!(self.append(write), self.shards.submit(batch));
+            appended.map(accepted)
+        })
+    }
+
+    fn logs(&self, _source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        Box::pin(async move {
+            for record in &batch {
+                self.log_watch.observe(record);
+            }
+            self.append(Write::Logs(batch)).await.map(accepted)
+        })
+    }
+
+    fn changes(&self, batch: Vec<Change>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        Box::pin(async move {
+            let store = Arc::clone(&self.store);
+            let count = batch.len() as u64;
+            let written = tokio::task::spawn_blocking(move || store.add_changes(&batch)).await;
+            match written {
+                Ok(Ok(_)) => Ok(Accepted { stored: count, dropped: 0 }),
+                Ok(Err(error)) => Err(Refused::Failed(error.to_string())),
+                Err(error) => Err(Refused::Failed(error.to_string())),
+            }
+        })
+    }
+
+    fn monitor(&self, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<MonitorVerdict, Refused>> {
+        Box::pin(async move {
+            self.learn_topology(&batch);
+            let (appended, judged) = tokio::join!(self.append(Write::Samples(batch.clone())), self.shards.judge(batch));
+            appended?;
+            let responder = Arc::clone(&self.responder);
+            let now = self.clock.now();
+            let verdict = tokio::task::spawn_blocking(move || responder.verdict(&judged, now)).await;
+            verdict.map_err(|error| Refused::Failed(error.to_string()))
+        })
+    }
+}
+
+fn accepted(appended: Appended) -> Accepted {
+    Accepted { stored: appended.stored, dropped: appended.duplicates + appended.too_old + appended.future }
+}

@@ -1,0 +1,163 @@
+//! How does the system run? The listener, the collectors and the clock's ticks, until it is told to stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use signal::SystemClock;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::assemble::System;
+use crate::cli::RunArgs;
+use crate::config::Config;
+use crate::offsets::StoredOffsets;
+use crate::warmup;
+
+/// How often incidents and stopped series are looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// How often retention is applied.
+const MAINTAIN: Duration = Duration::from_secs(30);
+/// How often detector state is saved.
+const SAVE: Duration = Duration::from_secs(60);
+/// How long tasks may take to stop.
+const STOP: Duration = Duration::from_secs(5);
+
+/// `sentinel run`.
+pub async fn run(args: RunArgs) -> anyhow::Result<()> {
+    let mut config = crate::load_config(args.config.file.as_deref())?;
+    config.listen = args.listen.unwrap_or(config.listen);
+    config.data_dir = args.data_dir.unwrap_or(config.data_dir);
+    crate::refuse_problems(config.validate())?;
+    // The port is taken before the store is opened: a second server on the same address stops at once.
+    let listener = listen(config.listen).await?;
+    let address = listener.local_addr().context("cannot read the address")?;
+    let system = assemble(config).await?;
+    announce(&system, address);
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = background(&system, &stopped);
+    collectors(&system, &stopped, &mut tasks);
+    serve(&system, listener, address, &stopped, &mut tasks)?;
+    system.health.set_running(true);
+    wait_for_signal().await?;
+    system.health.set_running(false);
+    tracing::info!("Stopping.");
+    // Receivers are only gone if all tasks have ended already.
+    let _ = stop.send(true);
+    let ended = tokio::time::timeout(STOP, async { while tasks.join_next().await.is_some() {} }).await;
+    if ended.is_err() {
+        tracing::warn!("Some tasks did not stop in time.");
+    }
+    tokio::task::spawn_blocking(move || warmup::save(&system.store, &system.shards)).await??;
+    Ok(())
+}
+
+/// Takes the address.
+pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; is another server running there? Choose another with --listen")
+    })
+}
+
+async fn assemble(config: Config) -> anyhow::Result<Arc<System>> {
+    let data_dir = config.data_dir.clone();
+    let build = move || System::assemble(config, &data_dir, Arc::new(SystemClock));
+    Ok(Arc::new(tokio::task::spawn_blocking(build).await??))
+}
+
+fn announce(system: &System, address: SocketAddr) {
+    println!("listening on http://{address}");
+    tracing::info!(%address, data_dir = %system.config.data_dir.display(), recovery = %system.recovery, "Started.");
+}
+
+/// The server on its listener, until stopped.
+pub fn serve(
+    system: &Arc<System>,
+    listener: TcpListener,
+    address: SocketAddr,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) -> anyhow::Result<()> {
+    let router = system.router(address)?;
+    let mut stopped = stopped.clone();
+    tasks.spawn(async move {
+        let stop = async move { until(&mut stopped).await };
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+            tracing::error!(%error, "The listener failed.");
+        }
+    });
+    Ok(())
+}
+
+/// Ticks, plan execution, retention and snapshots.
+pub fn background(system: &Arc<System>, stopped: &watch::Receiver<bool>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(Arc::clone(&system.desk).run(system.history(), stopped.clone()));
+    let it = Arc::clone(system);
+    tasks.spawn(every(TICK, stopped.clone(), move || it.tick()));
+    let it = Arc::clone(system);
+    tasks.spawn(every(MAINTAIN, stopped.clone(), move || {
+        if let Err(error) = it.store.maintain(it.clock.now()) {
+            tracing::error!(%error, "Retention failed.");
+        }
+    }));
+    let it = Arc::clone(system);
+    tasks.spawn(every(SAVE, stopped.clone(), move || {
+        if let Err(error) = warmup::save(&it.store, &it.shards) {
+            tracing::error!(%error, "Detector state not saved.");
+        }
+    }));
+    tasks
+}
+
+fn collectors(system: &Arc<System>, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
+    let sink = || Arc::clone(&system.intake) as Arc<dyn ingest::Sink>;
+    let counts = || Arc::clone(&system.ingest_counts);
+    let clock = || Arc::clone(&system.clock);
+    let limits = || system.config.ingest.clone();
+    if system.config.host.enabled {
+        tasks.spawn(ingest::watch_host(system.config.host.clone(), sink(), clock(), counts(), stopped.clone()));
+    }
+    for target in &system.config.scrape {
+        tasks.spawn(ingest::scrape(target.clone(), limits(), sink(), clock(), counts(), stopped.clone()));
+    }
+    for files in &system.config.tail {
+        let offsets = Arc::new(StoredOffsets(Arc::clone(&system.store)));
+        tasks.spawn(ingest::tail(files.clone(), limits(), offsets, sink(), clock(), counts(), stopped.clone()));
+    }
+}
+
+/// Does blocking work at an interval until stopped; a slow round delays the next one.
+async fn every(interval: Duration, mut stopped: watch::Receiver<bool>, work: impl Fn() + Send + Sync + 'static) {
+    let work = Arc::new(work);
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                let work = Arc::clone(&work);
+                if let Err(error) = tokio::task::spawn_blocking(move || work()).await {
+                    tracing::error!(%error, "A periodic task panicked.");
+                }
+            }
+            _ = until(&mut stopped) => return,
+        }
+    }
+}
+
+/// Waits until the tasks shall stop.
+async fn until(stopped: &mut watch::Receiver<bool>) {
+    // An error means the sender is gone: time to stop, too.
+    let _ = stopped.wait_for(|it| *it).await;
+}
+
+/// Waits for SIGINT or SIGTERM.
+pub async fn wait_for_signal() -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        it = tokio::signal::ctrl_c() => it.context("cannot wait for Ctrl-C"),
+        _ = terminate.recv() => Ok(()),
+    }
+}

@@ -1,0 +1,105 @@
+//! How are scenario files run? Against the whole system in simulated time.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use signal::{Change, Incident, IncidentBook as _, LogRecord, Plan, PlanDesk as _, SeriesPoints, Timestamp};
+use testkit::scn;
+
+use crate::cli::TestArgs;
+use crate::config::Config;
+use crate::simulated::Simulation;
+
+/// `sentinel test`: all files, all expectations; exit code 1 if one fails, 2 if a file cannot be read.
+pub fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
+    let (mut passed, mut failed) = (0, 0);
+    for file in &args.files {
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+        let script = match scn::parse(&name, &text) {
+            Ok(it) => it,
+            Err(errors) => {
+                errors.iter().for_each(|it| eprintln!("{it}"));
+                return Ok(ExitCode::from(2));
+            }
+        };
+        let mut system = Scenario::default();
+        let outcome = tokio::task::block_in_place(|| scn::run(&script, &mut system));
+        let is_good = outcome.is_passed() && system.problem.is_none();
+        print!("{outcome}");
+        if let Some(problem) = &system.problem {
+            println!("{name}: {problem}");
+        }
+        println!("{name}: {}", if is_good { "passed" } else { "FAILED" });
+        *(if is_good { &mut passed } else { &mut failed }) += 1;
+    }
+    println!("{passed} passed, {failed} failed");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The system under test; built at the first signal, because only then the simulated time is known.
+#[derive(Default)]
+struct Scenario {
+    config: Config,
+    simulation: Option<Simulation>,
+    problem: Option<String>,
+}
+
+impl Scenario {
+    fn with(&mut self, now: Timestamp, work: impl AsyncFnOnce(&Simulation) -> anyhow::Result<()>) {
+        if self.problem.is_some() {
+            return;
+        }
+        let outcome = self.started(now).and_then(|it| tokio::runtime::Handle::current().block_on(work(it)));
+        if let Err(error) = outcome {
+            self.problem = Some(format!("{error:#}"));
+        }
+    }
+
+    fn started(&mut self, now: Timestamp) -> anyhow::Result<&Simulation> {
+        if self.simulation.is_none() {
+            let mut config = self.config.clone();
+            config.host.enabled = false;
+            config.shards = 1;
+            self.simulation = Some(Simulation::start(config, now)?);
+        }
+        self.simulation.as_ref().context("the simulation was just started")
+    }
+}
+
+impl testkit::System for Scenario {
+    fn configure(&mut self, text: &str) -> Result<(), String> {
+        self.config = Config::parse(text, std::iter::empty()).map_err(|it| it.join("; "))?;
+        Ok(())
+    }
+
+    fn samples(&mut self, now: Timestamp, batch: Vec<SeriesPoints>) {
+        self.with(now, async |it| it.feed(now, batch, vec![], vec![]).await);
+    }
+
+    fn logs(&mut self, now: Timestamp, lines: Vec<LogRecord>) {
+        self.with(now, async |it| it.feed(now, vec![], lines, vec![]).await);
+    }
+
+    fn changes(&mut self, now: Timestamp, changes: Vec<Change>) {
+        self.with(now, async |it| it.feed(now, vec![], vec![], changes).await);
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        self.with(now, async |it| {
+            it.clock.set(now);
+            it.advance().await?;
+            it.system.desk.advance(&it.system.history()).await;
+            Ok(())
+        });
+    }
+
+    fn incidents(&self) -> Vec<Incident> {
+        let filter = signal::IncidentFilter::default();
+        self.simulation.as_ref().and_then(|it| it.system.book.incidents(&filter).ok()).unwrap_or_default()
+    }
+
+    fn plans(&self) -> Vec<Plan> {
+        self.simulation.as_ref().and_then(|it| it.system.desk.plans(None).ok()).unwrap_or_default()
+    }
+}

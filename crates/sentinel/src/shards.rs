@@ -1,0 +1,252 @@
+//! Who scores the samples? One detector per shard; a series always goes to the same shard.
+//!
+//! A batch is split by the series' hash. Each shard has a queue and a thread of its own, so that scoring waits for
+//! nothing; the lock around a shard is only contended when a page reads scores.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use detect::{Shard, Verdict};
+use signal::{Anomaly, Clock, Labels, Meter, Metric, Score, Scores, SeriesId, SeriesPoints, TimeRange, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+
+/// Batches that may wait for one shard; more makes the sender wait.
+const QUEUE: usize = 256;
+
+/// What a shard said of one point.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The series.
+    pub labels: Labels,
+    /// The shard's word.
+    pub verdict: Verdict,
+}
+
+/// Told about anomalies, from the shards' threads.
+pub type OnAnomalies = Arc<dyn Fn(Vec<Anomaly>) + Send + Sync>;
+
+struct Job {
+    batch: Vec<SeriesPoints>,
+    reply: Option<oneshot::Sender<Vec<Judged>>>,
+    received: Instant,
+}
+
+struct Lane {
+    shard: Arc<Mutex<Shard>>,
+    queue: mpsc::Sender<Job>,
+}
+
+/// All shards of this process.
+pub struct Shards {
+    lanes: Vec<Lane>,
+    on_anomalies: OnAnomalies,
+    timing: Arc<Timing>,
+}
+
+/// How long points wait for their verdict.
+#[derive(Default)]
+struct Timing {
+    batches: AtomicU64,
+    micros: AtomicU64,
+}
+
+impl Shards {
+    /// Starts `count` shards (0 means one per core).
+    pub fn start(
+        config: Arc<detect::Config>,
+        count: usize,
+        clock: Arc<dyn Clock>,
+        on_anomalies: OnAnomalies,
+    ) -> std::io::Result<Arc<Self>> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let count = if count == 0 { cores } else { count };
+        let timing = Arc::new(Timing::default());
+        let lane = |idx: usize| {
+            let shard = Arc::new(Mutex::new(Shard::new(Arc::clone(&config))));
+            let (queue, jobs) = mpsc::channel(QUEUE);
+            let worker = Worker {
+                shard: Arc::clone(&shard),
+                clock: Arc::clone(&clock),
+                on_anomalies: Arc::clone(&on_anomalies),
+                timing: Arc::clone(&timing),
+            };
+            std::thread::Builder::new().name(format!("detect-{idx}")).spawn(move || worker.run(jobs))?;
+            Ok(Lane { shard, queue })
+        };
+        let lanes = (0..count).map(lane).collect::<std::io::Result<Vec<_>>>()?;
+        Ok(Arc::new(Self { lanes, on_anomalies, timing }))
+    }
+
+    /// Queues a batch for scoring; waits while a shard's queue is full.
+    pub async fn submit(&self, batch: Vec<SeriesPoints>) {
+        for (lane, part) in self.split(batch) {
+            let job = Job { batch: part, reply: None, received: Instant::now() };
+            // The queue only closes when the process ends.
+            let _ = lane.queue.send(job).await;
+        }
+    }
+
+    /// Queues a batch and waits for the verdict on the newest point of each series.
+    pub async fn judge(&self, batch: Vec<SeriesPoints>) -> Vec<Judged> {
+        let mut answers = vec![];
+        for (lane, part) in self.split(batch) {
+            let (reply, answer) = oneshot::channel();
+            let job = Job { batch: part, reply: Some(reply), received: Instant::now() };
+            if lane.queue.send(job).await.is_ok() {
+                answers.push(answer);
+            }
+        }
+        let mut judged = vec![];
+        for answer in answers {
+            judged.extend(answer.await.unwrap_or_default());
+        }
+        judged
+    }
+
+    /// Learns from stored points without telling anybody: what was anomalous then has been told then. Points that the
+    /// restored state has already seen are late and change nothing.
+    pub fn replay(&self, series: &SeriesPoints) {
+        let Some(lane) = self.lane(series.labels.id()) else { return };
+        let mut shard = lock(&lane.shard);
+        for point in &series.points {
+            shard.observe(&series.labels, *point, point.time, &mut vec![]);
+        }
+    }
+
+    /// Lets time pass: finds series that have stopped and episodes that are over.
+    pub fn tick(&self, now: Timestamp) {
+        for lane in &self.lanes {
+            let mut anomalies = vec![];
+            lock(&lane.shard).tick(now, &mut anomalies);
+            if !anomalies.is_empty() {
+                (self.on_anomalies)(anomalies);
+            }
+        }
+    }
+
+    /// State of each shard, to be restored after a restart.
+    pub fn save(&self) -> Vec<Vec<u8>> {
+        self.lanes.iter().map(|it| lock(&it.shard).save()).collect()
+    }
+
+    /// Gives shard `idx` its state back and returns the number of its series; a message for the log if the state could not be used.
+    pub fn restore(&self, idx: usize, state: &[u8]) -> Result<usize, String> {
+        let Some(lane) = self.lanes.get(idx) else { return Err("there are fewer shards than before".to_owned()) };
+        lock(&lane.shard).restore(state).map_err(|error| error.to_string())
+    }
+
+    /// Number of shards.
+    pub fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
+    fn lane(&self, series: SeriesId) -> Option<&Lane> {
+        let count = u64::try_from(self.lanes.len()).ok()?;
+        self.lanes.get(usize::try_from(series.hash().checked_rem(count)?).ok()?)
+    }
+
+    fn split(&self, batch: Vec<SeriesPoints>) -> Vec<(&Lane, Vec<SeriesPoints>)> {
+        if let [only] = self.lanes.as_slice() {
+            return vec![(only, batch)];
+        }
+        let mut parts: Vec<(&Lane, Vec<SeriesPoints>)> = self.lanes.iter().map(|it| (it, vec![])).collect();
+        for series in batch {
+            let count = parts.len().max(1);
+            let idx = usize::try_from(series.labels.id().hash() % count as u64).unwrap_or(0);
+            if let Some((_, part)) = parts.get_mut(idx) {
+                part.push(series);
+            }
+        }
+        parts.retain(|(_, part)| !part.is_empty());
+        parts
+    }
+}
+
+struct Worker {
+    shard: Arc<Mutex<Shard>>,
+    clock: Arc<dyn Clock>,
+    on_anomalies: OnAnomalies,
+    timing: Arc<Timing>,
+}
+
+impl Worker {
+    fn run(self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(job) = jobs.blocking_recv() {
+            let judged = observe(&self.shard, &job.batch, self.clock.now(), &self.on_anomalies);
+            let micros = u64::try_from(job.received.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.timing.batches.fetch_add(1, Ordering::Relaxed);
+            self.timing.micros.fetch_add(micros, Ordering::Relaxed);
+            if let Some(reply) = job.reply {
+                // Whoever asked may have gone; the points are scored all the same.
+                let _ = reply.send(judged);
+            }
+        }
+    }
+}
+
+fn observe(shard: &Mutex<Shard>, batch: &[SeriesPoints], now: Timestamp, on_anomalies: &OnAnomalies) -> Vec<Judged> {
+    let mut anomalies = vec![];
+    let mut judged = Vec::with_capacity(batch.len());
+    let mut shard = lock(shard);
+    for series in batch {
+        let verdicts = series.points.iter().map(|it| shard.observe(&series.labels, *it, now, &mut anomalies));
+        if let Some(verdict) = verdicts.last() {
+            judged.push(Judged { labels: series.labels.clone(), verdict });
+        }
+    }
+    drop(shard);
+    if !anomalies.is_empty() {
+        on_anomalies(anomalies);
+    }
+    judged
+}
+
+/// A panic while scoring poisons nothing: the shard's state stays usable.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Scores for Shards {
+    fn score(&self, series: SeriesId) -> Option<(Timestamp, Score)> {
+        lock(&self.lane(series)?.shard).score(series)
+    }
+
+    fn band(&self, series: SeriesId, range: TimeRange) -> Vec<(Timestamp, Score)> {
+        self.lane(series).map_or_else(Vec::new, |it| lock(&it.shard).band(series, range))
+    }
+
+    fn highest(&self, limit: usize) -> Vec<(Labels, Timestamp, Score)> {
+        let mut all: Vec<_> = self.lanes.iter().flat_map(|it| lock(&it.shard).highest(limit)).collect();
+        all.sort_by(|a, b| b.2.value.total_cmp(&a.2.value));
+        all.truncate(limit);
+        all
+    }
+}
+
+impl Meter for Shards {
+    fn metrics(&self) -> Vec<Metric> {
+        let mut sums: Vec<Metric> = vec![];
+        for metric in self.lanes.iter().flat_map(|it| lock(&it.shard).metrics()) {
+            match sums.iter_mut().find(|it| it.name == metric.name && it.labels == metric.labels) {
+                Some(sum) => sum.value += metric.value,
+                None => sums.push(metric),
+            }
+        }
+        let waiting: usize = self.lanes.iter().map(|it| it.queue.max_capacity() - it.queue.capacity()).sum();
+        let batches = self.timing.batches.load(Ordering::Relaxed);
+        let seconds = self.timing.micros.load(Ordering::Relaxed) as f64 / 1e6;
+        let mut verdict_seconds = Metric::counter(
+            "sentinel_detect_verdict_seconds_total",
+            "Time from the queue to the verdict, summed over batches.",
+            0,
+        );
+        verdict_seconds.value = seconds;
+        sums.extend([
+            Metric::gauge("sentinel_detect_queue_batches", "Batches that wait for a shard.", waiting as f64),
+            Metric::counter("sentinel_detect_batches_total", "Batches scored.", batches),
+            verdict_seconds,
+        ]);
+        sums
+    }
+}

@@ -1,0 +1,88 @@
+//! How does the system run in simulated time? Second by second on one thread, the same stages as a running server.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use anyhow::Context as _;
+use ingest::{Sink as _, Source};
+use signal::{Change, Clock, LogRecord, SeriesPoints, Timestamp};
+
+use crate::assemble::System;
+use crate::config::Config;
+
+/// A clock that is set by whoever drives the simulation.
+#[derive(Debug, Default)]
+pub struct SimulatedClock(AtomicI64);
+
+impl SimulatedClock {
+    /// Now is this instant; never goes back.
+    pub fn set(&self, now: Timestamp) {
+        self.0.fetch_max(now.millis(), Ordering::AcqRel);
+    }
+}
+
+impl Clock for SimulatedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Acquire))
+    }
+}
+
+/// A system of its own over a directory of its own, both gone when this is dropped.
+pub struct Simulation {
+    /// The system.
+    pub system: Arc<System>,
+    /// Its clock.
+    pub clock: Arc<SimulatedClock>,
+    directory: PathBuf,
+}
+
+impl Simulation {
+    /// Builds the system at a simulated instant.
+    pub fn start(config: Config, now: Timestamp) -> anyhow::Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("sentinel-simulation-{}-{count}", std::process::id()));
+        std::fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
+        let clock = Arc::new(SimulatedClock::default());
+        clock.set(now);
+        let system = System::assemble(config, &directory, Arc::clone(&clock) as _)?;
+        Ok(Self { system: Arc::new(system), clock, directory })
+    }
+
+    /// One second's signals go the whole way in: durable and scored when this returns.
+    pub async fn feed(
+        &self,
+        now: Timestamp,
+        samples: Vec<SeriesPoints>,
+        logs: Vec<LogRecord>,
+        changes: Vec<Change>,
+    ) -> anyhow::Result<()> {
+        self.clock.set(now);
+        let intake = &self.system.intake;
+        let refused = |it: ingest::Refused| anyhow::anyhow!("the system refused simulated signals: {it:?}");
+        if !changes.is_empty() {
+            intake.changes(changes).await.map_err(refused)?;
+        }
+        if !logs.is_empty() {
+            intake.logs(Source::Api, logs).await.map_err(refused)?;
+        }
+        if !samples.is_empty() {
+            intake.settled(samples).await.map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    /// The second is over: what waits for time to pass happens now.
+    pub async fn advance(&self) -> anyhow::Result<()> {
+        let system = Arc::clone(&self.system);
+        tokio::task::spawn_blocking(move || system.tick()).await.context("a stage panicked")
+    }
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        // Left-overs in the system's temporary directory are harmless.
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
