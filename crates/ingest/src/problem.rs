@@ -75,6 +75,9 @@ pub struct Problems {
 impl Problems {
     /// Notes `count` signals left out; `detail` says where and what to do, and is made only if it is needed.
     pub fn add(&mut self, reason: Reason, count: u64, detail: impl FnOnce() -> String) {
+        if count == 0 {
+            return;
+        }
         if let Some(it) = self.counts.get_mut(reason as usize) {
             *it += count;
         }
@@ -103,6 +106,7 @@ mod tests {
     #[test]
     fn only_mistakes_are_told_to_the_sender() {
         let mut problems = Problems::default();
+        problems.add(Reason::LabelName, 0, || "nothing".to_owned());
         problems.add(Reason::Exemplar, 4, || "exemplar".to_owned());
         assert_eq!(problems.mistake(), None);
         problems.add(Reason::Timestamp, 1, || "first".to_owned());

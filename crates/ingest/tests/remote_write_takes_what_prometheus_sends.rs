@@ -1,0 +1,127 @@
+//! Is remote write 1.0 taken as Prometheus sends it, and is what is wrong told in a way that ends its retries?
+
+mod fake;
+#[path = "fake/wire.rs"]
+mod wire;
+
+use axum::http::StatusCode;
+use fake::Service;
+use ingest::{Config, Refused};
+use wire::{WriteRequest, pair, series, snappy};
+
+const HEADERS: [(&str, &str); 3] = [
+    ("content-type", "application/x-protobuf"),
+    ("content-encoding", "snappy"),
+    ("x-prometheus-remote-write-version", "0.1.0"),
+];
+const NOW: i64 = 1_700_000_000_000;
+
+async fn write(service: &Service, timeseries: Vec<wire::TimeSeries>) -> fake::Answer {
+    let request = WriteRequest { timeseries, metadata: vec![pair("help", "text")] };
+    service.post("/api/v1/write", &HEADERS, snappy(&request)).await
+}
+
+/// Guarantees: MUST 10 and 11 of docs/specs/ingest.md.
+#[tokio::test]
+async fn samples_are_stored_and_the_stale_marker_is_kept() {
+    let service = Service::new();
+    let stale = f64::from_bits(0x7ff0_0000_0000_0002);
+    let labels = [("job", "shop"), ("__name__", "up")];
+    let answer = write(&service, vec![series(&labels, &[(NOW + 1000, stale), (NOW, 1.0)])]).await;
+    assert_eq!((answer.status, answer.text.as_str()), (StatusCode::NO_CONTENT, ""));
+    let samples = service.recorder.samples.lock().unwrap();
+    assert_eq!(samples[0].labels.to_string(), r#"up{job="shop"}"#);
+    let points: Vec<(i64, u64)> = samples[0].points.iter().map(|it| (it.time.millis(), it.value.to_bits())).collect();
+    assert_eq!(points, [(NOW, 1.0_f64.to_bits()), (NOW + 1000, stale.to_bits())]);
+    assert_eq!(service.metric("sentinel_ingest_signals_received_total", "remote_write", ""), 2.0);
+}
+
+#[tokio::test]
+async fn ingest_is_another_name_of_the_path() {
+    let service = Service::new();
+    let request = WriteRequest { timeseries: vec![series(&[("__name__", "m")], &[(NOW, 1.0)])], metadata: vec![] };
+    assert_eq!(service.post("/ingest", &HEADERS, snappy(&request)).await.status, StatusCode::NO_CONTENT);
+    let empty = snappy(&WriteRequest::default());
+    assert_eq!(service.post("/ingest", &HEADERS, empty).await.status, StatusCode::NO_CONTENT);
+}
+
+/// Guarantees: MUST 12: what we do not keep is counted and is no mistake of the sender.
+#[tokio::test]
+async fn native_histograms_and_exemplars_are_counted() {
+    let service = Service::new();
+    let mut histogram = series(&[("__name__", "h")], &[]);
+    histogram.histograms = vec![pair("", ""), pair("", "")];
+    histogram.exemplars = vec![pair("", "")];
+    assert_eq!(write(&service, vec![histogram]).await.status, StatusCode::NO_CONTENT);
+    let dropped = |reason| service.metric("sentinel_ingest_signals_dropped_total", "remote_write", reason);
+    assert_eq!((dropped("native_histogram"), dropped("exemplar")), (2.0, 1.0));
+}
+
+/// Guarantees: MUST 13: the good part is stored, the answer names what is wrong, so that it is not sent again.
+#[tokio::test]
+async fn wrong_series_are_named_and_the_rest_is_stored() {
+    let bomb: Vec<(String, String)> = (0..65).map(|it| (format!("l{it}"), "x".to_owned())).collect();
+    let bomb: Vec<(&str, &str)> = bomb.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let long = "v".repeat(2049);
+    for (labels, time, reason, named) in [
+        (&[("__name__", "m")][..], i64::MAX, "timestamp", "timestamp"),
+        (&[("__name__", "m")], -1, "timestamp", "timestamp"),
+        (&[("job", "x")], NOW, "unnamed", "__name__"),
+        (&bomb, NOW, "label_count", "65 labels"),
+        (&[("__name__", "m"), ("a", &long)], NOW, "label_value", "\"a\" has 2049 bytes"),
+        (&[("__name__", "m"), ("", "x")], NOW, "label_name", "label name"),
+    ] {
+        let service = Service::new();
+        let good = series(&[("__name__", "good")], &[(NOW, 1.0)]);
+        let answer = write(&service, vec![series(labels, &[(time, 1.0)]), good]).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{reason}");
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(named), "{detail}");
+        assert_eq!(service.recorder.samples.lock().unwrap().len(), 1, "{reason}");
+        assert_eq!(service.metric("sentinel_ingest_signals_dropped_total", "remote_write", reason), 1.0, "{reason}");
+    }
+}
+
+/// Guarantees: MUST 14: version 2.0 and foreign encodings are 415, so that the sender falls back.
+#[tokio::test]
+async fn other_versions_are_refused() {
+    let service = Service::new();
+    for headers in [
+        &[("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request")][..],
+        &[("content-type", "application/x-protobuf"), ("x-prometheus-remote-write-version", "2.0.0")],
+        &[("content-type", "application/json")],
+        &[("content-encoding", "gzip")],
+    ] {
+        let answer = service.post("/api/v1/write", headers, vec![0]).await;
+        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{headers:?}");
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+    }
+}
+
+/// Guarantees: MUST 5: overload is never 4xx, for Prometheus would throw the samples away.
+#[tokio::test]
+async fn overload_is_503_with_retry_after() {
+    let service = Service::new();
+    service.recorder.refusals.lock().unwrap().push(Refused::Busy { retry_after_secs: 1 });
+    let answer = write(&service, vec![series(&[("__name__", "m")], &[(NOW, 1.0)])]).await;
+    assert_eq!(
+        (answer.status, answer.headers["retry-after"].to_str().unwrap()),
+        (StatusCode::SERVICE_UNAVAILABLE, "1")
+    );
+    assert_eq!(service.metric("sentinel_ingest_errors_total", "remote_write", "busy"), 1.0);
+}
+
+/// Guarantees: MUST 6 and 7: nothing is unpacked beyond the limit, broken bytes say where.
+#[tokio::test]
+async fn bombs_and_broken_bytes_are_refused() {
+    let service =
+        Service::with(&Config { max_decompressed_bytes: 1 << 20, max_body_bytes: 1 << 20, ..Config::default() });
+    let bomb = snap::raw::Encoder::new().compress_vec(&vec![0; 2 << 20]).unwrap();
+    let answer = service.post("/api/v1/write", &HEADERS, bomb).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let answer = service.post("/api/v1/write", &HEADERS, "not snappy").await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let invalid = snap::raw::Encoder::new().compress_vec(b"\x0a\x05\x0a\x03\x0a\x01\xff").unwrap();
+    let answer = service.post("/api/v1/write", &HEADERS, invalid).await;
+    assert_eq!(answer.json()["detail"], "label.name: not UTF-8 at byte 0");
+}

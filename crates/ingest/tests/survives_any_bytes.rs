@@ -1,0 +1,86 @@
+//! Does any decoder panic on foreign bytes? Random bytes, and valid bodies with random changes.
+
+#[path = "fake/wire.rs"]
+mod wire;
+
+use ingest::{Config, Format};
+use proptest::prelude::*;
+use prost::Message;
+use signal::Timestamp;
+use wire::{Entry, Instant, PushRequest, Stream, WriteRequest, pair, series};
+
+const MONITOR: &[u8] = br#"[{"timestamp":"2023-11-14T22:13:20Z","service_name":"a","cpu_usage":1,"metrics":{"x":2}}]"#;
+const LOKI: &[u8] = br#"{"streams":[{"stream":{"a":"b"},"values":[["1700000000000000000","x",{"c":"d"}]]}]}"#;
+const CHANGE: &[u8] = br#"{"service":"pay","kind":"deploy","title":"v2","time":"2023-11-14T22:13:20Z"}"#;
+const EXPOSITION: &[u8] =
+    b"# TYPE a histogram\n# HELP a b\na_bucket{le=\"1\",x=\"y\\n\"} 1 1 # {t=\"u\"} 1 2\na_bucket{le=\"+Inf\",x=\"y\\n\"} 1 1\n# EOF\n";
+
+fn decode_all(bytes: &[u8]) {
+    let config = Config { max_line_bytes: 80, max_labels: 3, ..Config::default() };
+    let _ = ingest::decode_monitor(bytes, &config);
+    let _ = ingest::decode_loki_json(bytes, &config);
+    let _ = ingest::decode_loki_protobuf(bytes, &config);
+    let _ = ingest::decode_remote_write(bytes, &config);
+    let _ = ingest::decode_changes(bytes, Timestamp::MIN, &config);
+    let _ = ingest::parse_exposition(bytes, Format::Text, &config);
+    let _ = ingest::parse_exposition(bytes, Format::OpenMetrics, &config);
+}
+
+fn valid_bodies() -> Vec<Vec<u8>> {
+    let write =
+        WriteRequest { timeseries: vec![series(&[("__name__", "m")], &[(5, 1.0)])], metadata: vec![pair("a", "b")] };
+    let entry = Entry { timestamp: Some(Instant { seconds: 5, nanos: 6 }), line: "x".to_owned(), metadata: vec![] };
+    let push = PushRequest { streams: vec![Stream { labels: "{a=\"b\"}".to_owned(), entries: vec![entry], hash: 1 }] };
+    vec![
+        MONITOR.to_vec(),
+        LOKI.to_vec(),
+        CHANGE.to_vec(),
+        EXPOSITION.to_vec(),
+        write.encode_to_vec(),
+        push.encode_to_vec(),
+    ]
+}
+
+/// Guarantees: the mutations below begin at bodies that are read, not at ones that are refused at once.
+#[test]
+fn the_bodies_that_are_mutated_are_valid() {
+    let config = Config::default();
+    let bodies = valid_bodies();
+    assert!(ingest::decode_monitor(&bodies[0], &config).is_ok());
+    assert_eq!(ingest::decode_loki_json(&bodies[1], &config).unwrap().0.len(), 1);
+    assert!(ingest::decode_changes(&bodies[2], Timestamp::MIN, &config).is_ok());
+    assert_eq!(ingest::parse_exposition(&bodies[3], Format::OpenMetrics, &config).unwrap().0.len(), 2);
+    assert_eq!(ingest::decode_remote_write(&bodies[4], &config).unwrap().0.len(), 1);
+    assert_eq!(ingest::decode_loki_protobuf(&bodies[5], &config).unwrap().0.len(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Guarantees: MUST 8 of docs/specs/ingest.md.
+    #[test]
+    fn random_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        decode_all(&bytes);
+    }
+
+    /// Guarantees: MUST 8.
+    #[test]
+    fn random_text(text in "[ -~\n\t]{0,200}") {
+        decode_all(text.as_bytes());
+    }
+
+    /// Guarantees: MUST 8.
+    #[test]
+    fn mutated_bodies(which in 0_usize..6, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>(), is_cut in any::<bool>()) {
+        let mut bytes = valid_bodies()[which].clone();
+        for (place, value) in changes {
+            let idx = place.index(bytes.len());
+            bytes[idx] = value;
+        }
+        if is_cut {
+            let end = cut.index(bytes.len());
+            bytes.truncate(end);
+        }
+        decode_all(&bytes);
+    }
+}
