@@ -61,10 +61,34 @@ pub fn send(
         // A server may refuse a large body before it has read it: the answer is read while the body is still sent,
         // and a broken pipe is then no failure of the request.
         scope.spawn(move || writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(body)));
-        stream.read_to_end(&mut bytes)
-    })
-    .or_else(|error| if bytes.is_empty() { Err(error) } else { Ok(0) })?;
+        read_answer(&mut stream, &mut bytes)
+    })?;
     parse(&bytes)
+}
+
+/// Reads until the answer is whole: not every server closes the connection because it is asked to.
+fn read_answer(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 16];
+    while !is_whole(bytes) {
+        match stream.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(n_bytes) => bytes.extend_from_slice(&buffer[..n_bytes]),
+            // The connection is reset when a body was refused before its end; what was answered is there.
+            Err(_) if !bytes.is_empty() => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// True if the bytes hold headers and as much body as these announce.
+fn is_whole(bytes: &[u8]) -> bool {
+    let Some(end) = bytes.windows(4).position(|it| it == b"\r\n\r\n") else {
+        return false;
+    };
+    let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|it| it.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    length.is_some_and(|it| bytes.len() >= end + 4 + it)
 }
 
 fn parse(bytes: &[u8]) -> io::Result<Answer> {
