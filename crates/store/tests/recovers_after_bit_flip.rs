@@ -1,5 +1,7 @@
 //! What does a damaged byte cost? In the log one write, in a block or partition that file, never the start.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
+
 mod scratch;
 
 use std::fs;
@@ -43,7 +45,7 @@ fn a_flipped_bit_in_the_log_costs_one_write() {
     drop(store);
     let original = only_file(&scratch.path.join("wal"), "wal");
     let length = fs::metadata(&original).unwrap().len() as usize;
-    for offset in (0..length).step_by(3) {
+    for offset in (0..length).step_by(5) {
         let copy = Scratch::new();
         fs::create_dir_all(copy.path.join("wal")).unwrap();
         let file = copy.path.join("wal").join(original.file_name().unwrap());
@@ -72,7 +74,7 @@ fn a_damaged_block_is_skipped_or_set_aside() {
     let name = only_file(&scratch.path.join("samples"), "block");
     let original = fs::read(&name).unwrap();
     let (mut n_aside, mut n_skipped) = (0, 0);
-    for offset in (0..original.len()).step_by(7) {
+    for offset in (0..original.len()).step_by(11) {
         fs::write(&name, &original).unwrap();
         flip(&name, offset);
         let (store, recovery) = Store::open(&scratch.path, Config::default()).unwrap();
@@ -91,7 +93,7 @@ fn a_damaged_block_is_skipped_or_set_aside() {
         let write = Write::Samples(vec![SeriesPoints::one(series(9), Timestamp::from_secs(offset as i64), 1.0)]);
         assert_eq!(store.append_and_wait(&write, NOW).unwrap().stored, 1);
     }
-    assert!(n_aside > 10 && n_skipped > 5, "both happen: {n_aside} {n_skipped}");
+    assert!(n_aside > 5 && n_skipped > 3, "both happen: {n_aside} {n_skipped}");
 }
 
 /// Scenario: the databases hold something else than a database.

@@ -1,5 +1,7 @@
 //! Does a write that was under way when the process died do any harm? The log is cut at every byte of its last frames.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
+
 mod scratch;
 
 use std::fs;
@@ -61,6 +63,9 @@ fn a_cut_at_any_byte_loses_only_what_was_cut() {
         assert_eq!(count(&store), whole, "cut at {length}");
         assert_eq!(recovery.cut_bytes(), length - ends[whole - 1], "cut at {length}");
         assert!(recovery.cuts.iter().all(|it| it.file == file && it.offset == ends[whole - 1]));
+        if length % 10 != 0 {
+            continue;
+        }
         store.append_and_wait(&write(100), NOW).unwrap();
         drop(store);
         let (store, recovery) = Store::open(&copy.path, Config::default()).unwrap();

@@ -1,5 +1,7 @@
 //! Does what goes in come out, before and after a restart, with the stated fates?
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
+
 mod scratch;
 
 use scratch::Scratch;

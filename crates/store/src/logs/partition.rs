@@ -18,6 +18,7 @@ use crate::{Error, disk};
 pub const EXTENSION: &str = "sqlite";
 
 const SCHEMA: &str = "
+    BEGIN;
     CREATE TABLE IF NOT EXISTS streams (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL UNIQUE, labels TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS lines (
         id INTEGER PRIMARY KEY, time INTEGER NOT NULL, stream INTEGER NOT NULL, level INTEGER NOT NULL,
@@ -27,6 +28,7 @@ const SCHEMA: &str = "
     CREATE VIRTUAL TABLE IF NOT EXISTS text USING fts5 (
         line, content = 'lines', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 0');
     PRAGMA user_version = 1;
+    COMMIT;
 ";
 
 /// A file that can be searched.

@@ -23,6 +23,7 @@ use crate::{Error, Recovery, disk};
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
+    BEGIN;
     CREATE TABLE IF NOT EXISTS incidents (
         id INTEGER PRIMARY KEY, status TEXT NOT NULL, started_at INTEGER NOT NULL, services TEXT NOT NULL,
         json TEXT NOT NULL);
@@ -35,6 +36,7 @@ const SCHEMA: &str = "
         subject TEXT NOT NULL, detail TEXT NOT NULL, previous_hash TEXT NOT NULL, hash TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value BLOB NOT NULL);
     PRAGMA user_version = 1;
+    COMMIT;
 ";
 
 /// The file.
