@@ -1,0 +1,2 @@
+//! How long does a diagnosis take?
+fn main() {}

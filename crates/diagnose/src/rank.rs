@@ -1,0 +1,127 @@
+//! Which hypothesis is best? Logistic confidence, lowered where another hypothesis explains it.
+//!
+//! A rule adds weights (in logits) of the features it finds to a negative bias. All weights are positive, so more
+//! evidence never lowers its own hypothesis. Then two things count against a hypothesis: distance from the symptoms,
+//! and a convincing hypothesis about somebody it depends on. The weights are set by hand; calibration on labelled
+//! cases will replace them.
+
+use std::collections::HashSet;
+
+use signal::{Cause, EvidenceId, FaultClass, Timestamp};
+
+use crate::facts::Facts;
+
+/// Nothing is ever certain.
+const MAX_CONFIDENCE: f64 = 0.97;
+/// Less than this is not worth a line.
+const MIN_CONFIDENCE: f64 = 0.10;
+/// At most so many causes are told.
+const MAX_CAUSES: usize = 5;
+/// What one step from the symptoms costs, in logits.
+const HOP_COST: f64 = 0.25;
+/// What being explained by a certain hypothesis costs: as a consequence, or as a rival cause further away.
+const EXPLAINED_COST: f64 = 3.0;
+const RIVAL_COST: f64 = 1.5;
+/// Onsets this close together have no order.
+const TOLERANCE_SECS: f64 = 5.0;
+
+/// A possible cause with its weight.
+pub(crate) struct Hypothesis {
+    pub(crate) owner: String,
+    pub(crate) fault: FaultClass,
+    /// Weight of the evidence, in logits.
+    pub(crate) logit: f64,
+    pub(crate) onset: Timestamp,
+    pub(crate) indicator: String,
+    pub(crate) summary: String,
+    /// The most telling first.
+    pub(crate) evidence: Vec<EvidenceId>,
+}
+
+/// A hypothesis after weighing.
+pub(crate) struct Ranked {
+    hypothesis: Hypothesis,
+    confidence: f64,
+    pub(crate) evidence: Vec<EvidenceId>,
+}
+
+impl Ranked {
+    /// The cause as it is told, citing what could be read again.
+    pub(crate) fn into_cause(self, evidence: Vec<EvidenceId>) -> Cause {
+        Cause {
+            service: self.hypothesis.owner,
+            indicator: self.hypothesis.indicator,
+            fault: self.hypothesis.fault,
+            confidence: self.confidence,
+            summary: self.hypothesis.summary,
+            evidence,
+        }
+    }
+}
+
+/// The best hypotheses, best first.
+pub(crate) fn rank(hypotheses: Vec<Hypothesis>, facts: &Facts) -> Vec<Ranked> {
+    let alone: Vec<f64> = hypotheses.iter().map(|it| confidence(it.logit - distance(it, facts))).collect();
+    let reach: Vec<HashSet<&str>> = hypotheses.iter().map(|it| facts.dependencies(&it.owner)).collect();
+    let mut costs = vec![];
+    for ((it, own), reach) in hypotheses.iter().zip(&alone).zip(&reach) {
+        let others = hypotheses.iter().zip(&alone).filter(|(other, _)| !std::ptr::eq(*other, it));
+        let cost = others.map(|(other, sure)| explained(it, *own, other, *sure, reach)).fold(0.0, f64::max);
+        costs.push(distance(it, facts) + cost);
+    }
+    let mut ranked: Vec<Ranked> = hypotheses
+        .into_iter()
+        .zip(costs)
+        .map(|(it, cost)| Ranked {
+            confidence: confidence(it.logit - cost),
+            evidence: it.evidence.clone(),
+            hypothesis: it,
+        })
+        .filter(|it| it.confidence >= MIN_CONFIDENCE)
+        .collect();
+    ranked.sort_by(|a, b| {
+        let onsets = a.hypothesis.onset.cmp(&b.hypothesis.onset);
+        let names = (&a.hypothesis.owner, a.hypothesis.fault).cmp(&(&b.hypothesis.owner, b.hypothesis.fault));
+        b.confidence.total_cmp(&a.confidence).then(onsets).then(names)
+    });
+    let mut told = HashSet::new();
+    ranked.retain(|it| told.insert((it.hypothesis.owner.clone(), it.hypothesis.fault)));
+    ranked.truncate(MAX_CAUSES);
+    ranked
+}
+
+fn distance(it: &Hypothesis, facts: &Facts) -> f64 {
+    facts.owners.get(&it.owner).map_or(0.0, |owner| owner.hops as f64 * HOP_COST)
+}
+
+fn confidence(logit: f64) -> f64 {
+    (1.0 / (1.0 + (-logit).exp())).min(MAX_CONFIDENCE)
+}
+
+/// How much `other` takes away from `it`: a consequence is explained by a specific fault of the same owner, or of
+/// somebody its owner depends on; a rival cause only if it does not begin clearly earlier.
+fn explained(it: &Hypothesis, own: f64, other: &Hypothesis, sure: f64, reach: &HashSet<&str>) -> f64 {
+    let is_below = reach.contains(other.owner.as_str());
+    let begins_later = it.onset.secs_since(other.onset) > -TOLERANCE_SECS;
+    if !is_specific(other.fault) || sure < 0.4 || !(is_below || it.owner == other.owner) {
+        return 0.0;
+    }
+    match (is_specific(it.fault), is_below) {
+        (false, _) => EXPLAINED_COST * sure,
+        (true, true) if begins_later && sure > own * 0.8 => RIVAL_COST * sure,
+        _ => 0.0,
+    }
+}
+
+/// Faults that have a mechanism; the others only describe what is seen.
+const fn is_specific(fault: FaultClass) -> bool {
+    matches!(
+        fault,
+        FaultClass::CpuHog
+            | FaultClass::MemoryLeak
+            | FaultClass::PoolExhaustion
+            | FaultClass::BadDeploy
+            | FaultClass::DiskFilling
+            | FaultClass::DependencyTimeout
+    )
+}
