@@ -244,15 +244,17 @@ impl Correlator {
     /// True if load explains the anomaly, or may do so yet.
     fn is_held_back(&mut self, anomaly: &Anomaly, now: Timestamp, topology: &dyn Topology) -> bool {
         let role = Role::of(&anomaly.labels);
-        if !load::is_explainable(role) || anomaly.kind == AnomalyKind::Impossible || anomaly.kind == AnomalyKind::MissingData {
+        if !load::is_explainable(role)
+            || anomaly.kind == AnomalyKind::Impossible
+            || anomaly.kind == AnomalyKind::MissingData
+        {
             return false;
         }
         let id = anomaly.labels.id();
         let factor = self.limits().load_factor;
         // What was explained once stays so while it goes on and does not grow, also when traffic is usual again.
-        let is_known = |it: &Anomaly| {
-            it.onset == anomaly.onset && load::relative(anomaly) <= factor * load::relative(it)
-        };
+        let is_known =
+            |it: &Anomaly| it.onset == anomaly.onset && load::relative(anomaly) <= factor * load::relative(it);
         if let Some(known) = self.suppressed.get_mut(&id).filter(|it| is_known(it)) {
             known.time = anomaly.time;
             return true;
@@ -308,7 +310,8 @@ impl Correlator {
             if is_shift {
                 symptom.kind = AnomalyKind::LevelShift;
             }
-            let what = if is_shift { "has a new level, which is taken for normal from now on" } else { "has recovered" };
+            let what =
+                if is_shift { "has a new level, which is taken for normal from now on" } else { "has recovered" };
             note(&mut tracked.incident, anomaly.time, format!("{} {what}.", anomaly.labels));
             refresh(tracked);
             return true;
@@ -459,9 +462,10 @@ fn is_linked(incident: &Incident, anomaly: &Anomaly, topology: &dyn Topology, li
     if !touched.is_disjoint(&near) {
         return true;
     }
-    let is_together = incident.symptoms.iter().any(|it| {
-        it.onset.secs_since(anomaly.onset).abs() <= f64::from(limits.two_hops_within_secs)
-    });
+    let is_together = incident
+        .symptoms
+        .iter()
+        .any(|it| it.onset.secs_since(anomaly.onset).abs() <= f64::from(limits.two_hops_within_secs));
     is_together && !one_step(&touched, topology).is_disjoint(&near)
 }
 

@@ -16,7 +16,9 @@ struct World {
 impl World {
     fn new() -> Self {
         let map = ServiceMap::new();
-        for (from, to) in [("web", "shop"), ("shop", "payments"), ("payments", "db"), ("shop", "stock"), ("mail", "smtp")] {
+        for (from, to) in
+            [("web", "shop"), ("shop", "payments"), ("payments", "db"), ("shop", "stock"), ("mail", "smtp")]
+        {
             map.learn(&Labels::metric("client_errors_total", &[("service", from), ("peer_service", to)]));
         }
         let correlator = Correlator::new(Arc::new(Config::default()), 1);

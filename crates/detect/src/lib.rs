@@ -5,25 +5,27 @@
 
 #![warn(missing_docs)]
 
-mod config;
-mod glob;
-mod policy;
-mod calendar;
-mod rate;
 mod band;
-mod episode;
-mod series;
-mod missing;
-mod saved;
-mod shard;
-mod service_map;
-mod title;
-mod load;
+mod calendar;
+mod config;
 mod correlator;
+mod episode;
+mod glob;
+mod load;
+mod log_watch;
+mod missing;
+mod policy;
+mod rate;
+mod saved;
+mod series;
+mod service_map;
+mod shard;
+mod title;
 
 pub use calendar::{Day, Maintenance};
 pub use config::{Config, CorrelatorConfig};
 pub use correlator::Correlator;
+pub use log_watch::{LogWatch, LogWatchConfig};
 pub use policy::{Policy, Rule, Side, Sides, Usage};
 pub use saved::RestoreError;
 pub use service_map::ServiceMap;

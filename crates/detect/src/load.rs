@@ -31,9 +31,10 @@ pub(crate) fn explains(traffic: &Anomaly, anomaly: &Anomaly, factor: f64, topolo
 fn concerns(traffic: &Labels, labels: &Labels, topology: &dyn Topology) -> bool {
     let is_same = |a: Option<&str>, b: Option<&str>| a.is_some() && a == b;
     let is_caller = || {
-        labels.service().zip(traffic.service()).is_some_and(|(it, caller)| {
-            topology.callers(it).iter().any(|it| it == caller)
-        })
+        labels
+            .service()
+            .zip(traffic.service())
+            .is_some_and(|(it, caller)| topology.callers(it).iter().any(|it| it == caller))
     };
     is_same(traffic.service(), labels.service()) || is_same(traffic.host(), labels.host()) || is_caller()
 }

@@ -84,7 +84,10 @@ pub(crate) fn look<'a>(
         let is_recent = now.secs_since(it.newest) < FORGET_SECS;
         if is_alone && it.rule.has_symptoms() && (is_recent || it.is_missing) {
             let onset = it.newest;
-            out.push(Anomaly { is_over: !is_recent, ..it.describe(onset, now, AnomalyKind::MissingData, Direction::Below) });
+            out.push(Anomaly {
+                is_over: !is_recent,
+                ..it.describe(onset, now, AnomalyKind::MissingData, Direction::Below)
+            });
             it.is_missing = is_recent;
         }
     }
@@ -106,7 +109,8 @@ fn end_silent_episode(series: &mut Series, now: Timestamp, config: &Config, out:
         return;
     }
     let is_known = series.is_regular(config.missing_min_points);
-    let allowed_secs = if is_known { allowed_secs(series, config) } else { f64::from(config.incidents.symptom_timeout_secs) };
+    let allowed_secs =
+        if is_known { allowed_secs(series, config) } else { f64::from(config.incidents.symptom_timeout_secs) };
     if now.secs_since(series.newest) > allowed_secs {
         out.extend(series.end_episode(series.newest));
     }

@@ -69,9 +69,10 @@ impl Policy {
     /// All problems, each naming its key.
     pub(crate) fn validate(&self) -> Vec<String> {
         let mut problems = vec![];
-        for (key, value) in
-            [("min_absolute_deviation", self.min_absolute_deviation), ("min_relative_deviation", self.min_relative_deviation)]
-        {
+        for (key, value) in [
+            ("min_absolute_deviation", self.min_absolute_deviation),
+            ("min_relative_deviation", self.min_relative_deviation),
+        ] {
             if value.is_some_and(|it| !(it.is_finite() && it >= 0.0)) {
                 problems.push(format!("{key}: must be a number of at least 0"));
             }
@@ -183,8 +184,18 @@ pub struct Rule {
 
 /// Names of run-time internals of exporters: interesting beside an incident, never a reason for one.
 const INTERNALS: [&str; 12] = [
-    "go_", "process_", "prometheus_", "promhttp_", "scrape_", "net_conntrack_", "python_", "jvm_", "node_", "nodejs_",
-    "rust_", "sentinel_",
+    "go_",
+    "process_",
+    "prometheus_",
+    "promhttp_",
+    "scrape_",
+    "net_conntrack_",
+    "python_",
+    "jvm_",
+    "node_",
+    "nodejs_",
+    "rust_",
+    "sentinel_",
 ];
 
 impl Rule {
@@ -236,7 +247,8 @@ impl Rule {
     pub fn severity(&self, kind: AnomalyKind, score: &Score) -> Severity {
         let is_felt = matches!(self.role, Role::Latency | Role::Errors) && score.value > 3.0;
         let is_used_up = score.y > self.saturation && score.y > score.yhat;
-        let is_critical = kind == AnomalyKind::Impossible || kind != AnomalyKind::MissingData && (is_felt || is_used_up);
+        let is_critical =
+            kind == AnomalyKind::Impossible || kind != AnomalyKind::MissingData && (is_felt || is_used_up);
         if is_critical { Severity::Critical } else { Severity::Warning }
     }
 
@@ -270,34 +282,36 @@ pub(crate) fn direction_of(score: &Score) -> Direction {
 }
 
 fn sides(role: Role, name: &str, is_counter: bool, is_percent: bool) -> (Side, Side) {
-    use Usage::{Evidence, Symptom};
     if !role.is_scored() {
         return (IGNORED, IGNORED);
     }
-    let evidence = side(Evidence, 0.0, 0.1);
+    let evidence = side(Usage::Evidence, 0.0, 0.1);
     let is_internal = INTERNALS.iter().any(|it| name.starts_with(it)) && role != Role::Availability;
     let is_sum = name.ends_with("_sum") || is_counter && role == Role::Latency;
-    let is_host_detail = name.starts_with("host_pressure") || name.starts_with("host_load") || name.ends_with("memory_used_bytes");
+    let is_host_detail =
+        name.starts_with("host_pressure") || name.starts_with("host_load") || name.ends_with("memory_used_bytes");
     let is_throughput = role == Role::Traffic && name.contains("bytes");
     if is_internal || is_sum || is_host_detail || is_throughput {
         return (evidence, evidence);
     }
     match role {
-        Role::Traffic => (evidence, side(Symptom, 1.0, 0.6)),
-        Role::Errors => (side(Symptom, if is_counter { 0.2 } else { 0.01 }, 1.0), IGNORED),
-        Role::Latency => (side(Symptom, if name.ends_with("_seconds") { 0.005 } else { 0.0 }, 0.5), IGNORED),
-        Role::Cpu if name == "host_cpu_core_percent" => (side(Symptom, 50.0, 0.0), IGNORED),
-        Role::Cpu if is_percent => (side(Symptom, 20.0, 0.0), evidence),
-        Role::Cpu => (side(Symptom, 0.5, 0.5), evidence),
-        Role::Memory if is_percent => (side(Symptom, 20.0, 0.0), evidence),
-        Role::Memory => (side(Symptom, 0.0, 0.15), IGNORED),
-        Role::Disk if is_percent => (side(Symptom, 5.0, 0.0), IGNORED),
-        Role::Disk => (side(Symptom, 0.0, 0.15), evidence),
-        Role::Pool => (side(Symptom, 5.0, 0.5), evidence),
-        Role::Queue => (side(Symptom, 10.0, 1.0), evidence),
-        Role::Availability => (IGNORED, side(Symptom, 0.5, 0.0)),
+        Role::Traffic => (evidence, side(Usage::Symptom, 1.0, 0.6)),
+        Role::Errors => (side(Usage::Symptom, if is_counter { 0.2 } else { 0.01 }, 1.0), IGNORED),
+        Role::Latency => (side(Usage::Symptom, if name.ends_with("_seconds") { 0.005 } else { 0.0 }, 0.5), IGNORED),
+        Role::Cpu if name == "host_cpu_core_percent" => (side(Usage::Symptom, 50.0, 0.0), IGNORED),
+        Role::Cpu if is_percent => (side(Usage::Symptom, 20.0, 0.0), evidence),
+        Role::Cpu => (side(Usage::Symptom, 0.5, 0.5), evidence),
+        Role::Memory if is_percent => (side(Usage::Symptom, 20.0, 0.0), evidence),
+        Role::Memory => (side(Usage::Symptom, 0.0, 0.15), IGNORED),
+        Role::Disk if is_percent => (side(Usage::Symptom, 5.0, 0.0), IGNORED),
+        Role::Disk => (side(Usage::Symptom, 0.0, 0.15), evidence),
+        Role::Pool => (side(Usage::Symptom, 5.0, 0.5), evidence),
+        Role::Queue => (side(Usage::Symptom, 10.0, 1.0), evidence),
+        Role::Availability => (IGNORED, side(Usage::Symptom, 0.5, 0.0)),
         Role::Other if is_counter || name.starts_with("host_") => (evidence, evidence),
-        Role::Other | Role::Process | Role::Description => (side(Symptom, 0.0, 0.5), side(Symptom, 0.0, 0.5)),
+        Role::Other | Role::Process | Role::Description => {
+            (side(Usage::Symptom, 0.0, 0.5), side(Usage::Symptom, 0.0, 0.5))
+        }
     }
 }
 
@@ -332,7 +346,15 @@ mod tests {
     }
 
     fn score(y: f64, yhat: f64) -> Score {
-        Score { value: 2.0, is_ready: true, is_provisional: false, y, yhat, yhat_lower: yhat - 1.0, yhat_upper: yhat + 1.0 }
+        Score {
+            value: 2.0,
+            is_ready: true,
+            is_provisional: false,
+            y,
+            yhat,
+            yhat_lower: yhat - 1.0,
+            yhat_upper: yhat + 1.0,
+        }
     }
 
     #[test]
@@ -361,21 +383,23 @@ mod tests {
 
     #[test]
     fn what_may_open_an_incident() {
-        use Usage::{Evidence, Ignored, Symptom};
+        const EVIDENCE: Usage = Usage::Evidence;
+        const IGNORED: Usage = Usage::Ignored;
+        const SYMPTOM: Usage = Usage::Symptom;
         for (labels, above, below) in [
-            ("http_requests_total", Evidence, Symptom),
-            ("host_network_received_bytes_per_second", Evidence, Evidence),
-            ("host_disk_written_bytes_per_second", Evidence, Evidence),
-            ("host_pressure_percent", Evidence, Evidence),
-            ("host_load1", Evidence, Evidence),
-            ("host_memory_used_bytes", Evidence, Evidence),
-            ("host_processes", Evidence, Evidence),
-            ("go_goroutines", Evidence, Evidence),
-            ("client_errors_total", Symptom, Ignored),
-            ("latency", Symptom, Ignored),
-            ("cpu_usage", Symptom, Evidence),
-            ("temperature", Symptom, Symptom),
-            ("host_process_memory_bytes", Ignored, Ignored),
+            ("http_requests_total", EVIDENCE, SYMPTOM),
+            ("host_network_received_bytes_per_second", EVIDENCE, EVIDENCE),
+            ("host_disk_written_bytes_per_second", EVIDENCE, EVIDENCE),
+            ("host_pressure_percent", EVIDENCE, EVIDENCE),
+            ("host_load1", EVIDENCE, EVIDENCE),
+            ("host_memory_used_bytes", EVIDENCE, EVIDENCE),
+            ("host_processes", EVIDENCE, EVIDENCE),
+            ("go_goroutines", EVIDENCE, EVIDENCE),
+            ("client_errors_total", SYMPTOM, IGNORED),
+            ("latency", SYMPTOM, IGNORED),
+            ("cpu_usage", SYMPTOM, EVIDENCE),
+            ("temperature", SYMPTOM, SYMPTOM),
+            ("host_process_memory_bytes", IGNORED, IGNORED),
         ] {
             let rule = rule(labels);
             assert_eq!((rule.above.usage, rule.below.usage), (above, below), "{labels}");

@@ -220,7 +220,7 @@ impl Shard {
     /// Call it about every second; it looks every 5 s of `now`.
     pub fn tick(&mut self, now: Timestamp, out: &mut Vec<Anomaly>) {
         let since_look = self.looked_at.map_or(f64::INFINITY, |it| now.secs_since(it));
-        if since_look > PAUSE_SECS || since_look < 0.0 {
+        if !(0.0..=PAUSE_SECS).contains(&since_look) {
             self.listening_since = Some(now);
         }
         if (0.0..LOOK_SECS).contains(&since_look) {
@@ -274,8 +274,16 @@ impl Shard {
         });
         let mut metrics: Vec<Metric> = points.collect();
         metrics.extend([
-            Metric::counter("sentinel_detect_anomalies_total", "Anomalies told, with repeats and ends.", self.anomalies),
-            Metric::counter("sentinel_detect_series_forgotten_total", "Series forgotten after a long silence.", self.forgotten),
+            Metric::counter(
+                "sentinel_detect_anomalies_total",
+                "Anomalies told, with repeats and ends.",
+                self.anomalies,
+            ),
+            Metric::counter(
+                "sentinel_detect_series_forgotten_total",
+                "Series forgotten after a long silence.",
+                self.forgotten,
+            ),
             Metric::gauge("sentinel_detect_series", "Series with detector state.", self.series_count() as f64),
             Metric::gauge("sentinel_detect_state_bytes", "Memory of detector state.", self.state_bytes() as f64),
         ]);
@@ -322,9 +330,8 @@ impl Shard {
 
     fn forget(&mut self, now: Timestamp) {
         for (place, idx) in self.series.iter_mut().zip(0..) {
-            let is_gone = |it: &mut Series| {
-                it.points > 0 && now.secs_since(it.newest) > f64::from(self.config.forget_after_secs)
-            };
+            let is_gone =
+                |it: &mut Series| it.points > 0 && now.secs_since(it.newest) > f64::from(self.config.forget_after_secs);
             let Some(series) = place.series.take_if(is_gone) else { continue };
             place.generation = place.generation.wrapping_add(1);
             self.bands -= usize::from(series.band.is_some());

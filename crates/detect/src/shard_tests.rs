@@ -178,7 +178,7 @@ fn an_idle_host_is_quiet_and_a_busy_loop_is_told_within_ten_seconds() {
             world.see(r#"host_network_received_bytes_per_second{host="h",interface="eth0"}"#, bytes);
             world.see(r#"host_disk_written_bytes_per_second{host="h"}"#, if is_cron { 4e6 } else { 0.0 });
             if second == 2399 {
-                let symptoms: Vec<_> = world.take().into_iter().filter(|it| opens(it)).collect();
+                let symptoms: Vec<_> = world.take().into_iter().filter(opens).collect();
                 assert!(symptoms.is_empty(), "seed {seed}: {symptoms:#?}");
             }
         }
@@ -197,10 +197,9 @@ fn opens(anomaly: &Anomaly) -> bool {
 
 #[test]
 fn a_filling_disk_and_a_leak_are_told_although_the_level_follows() {
-    for (labels, base, slope) in [
-        (r#"host_disk_used_percent{mount="/"}"#, 40.0, 0.12),
-        (r#"service_memory_bytes{service="pay"}"#, 4e8, 1.2e6),
-    ] {
+    for (labels, base, slope) in
+        [(r#"host_disk_used_percent{mount="/"}"#, 40.0, 0.12), (r#"service_memory_bytes{service="pay"}"#, 4e8, 1.2e6)]
+    {
         let mut world = World::new();
         let mut random = fastrand::Rng::with_seed(3);
         world.run(labels, (0..600).map(|_| noisy(&mut random, base, base * 0.002)));

@@ -288,7 +288,11 @@ impl Level {
         if self.returning >= RETURN_POINTS {
             self.settle(self.former, self.scale);
         } else if self.returning == 0 {
-            if is_outside { self.learn_outside(time_millis, x, residual) } else { self.learn_inside(expected, residual) }
+            if is_outside {
+                self.learn_outside(time_millis, x, residual)
+            } else {
+                self.learn_inside(expected, residual)
+            }
             self.learn_drift(time_millis);
         }
     }

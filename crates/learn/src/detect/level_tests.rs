@@ -73,7 +73,8 @@ fn fewer_than_one_false_alarm_in_20_000_points_of_noise() {
 
 #[test]
 fn a_flat_series_with_tiny_noise_is_silent_and_a_deviation_is_not() {
-    for (x, is_anomalous) in [(50.0, false), (50.0001, false), (51.0, false), (49.0, false), (80.0, true), (0.0, true)] {
+    for (x, is_anomalous) in [(50.0, false), (50.0001, false), (51.0, false), (49.0, false), (80.0, true), (0.0, true)]
+    {
         let stream = std::iter::repeat_n(50.0, 20).chain([x]);
         assert_eq!(*scores(stream).last().unwrap() > 1.0, is_anomalous, "{x}");
     }

@@ -25,9 +25,8 @@ pub(super) fn fit(points: &[f64]) -> Start {
 
 fn theil_sen(points: &[f64]) -> f64 {
     let indexed = || points.iter().enumerate();
-    let slopes = indexed().flat_map(|(left, a)| {
-        indexed().skip(left + 1).map(move |(right, b)| (b - a) / (right - left) as f64)
-    });
+    let slopes =
+        indexed().flat_map(|(left, a)| indexed().skip(left + 1).map(move |(right, b)| (b - a) / (right - left) as f64));
     median(slopes.collect())
 }
 
