@@ -1,1 +1,27 @@
-//! HTTP API, web UI and /metrics.
+//! How do people and programs ask Sentinel? HTTP API, web UI, live events and /metrics over the ports of `signal`.
+//!
+//! Reading order: what it is given (`config`, `ports`, `app`), how a request passes (`routes`, `guard`, `rescue`,
+//! `parameters`), what it answers (`api`, `live`, `exposition`, `ui`, `assets`), and what it counts (`traffic`).
+
+#![warn(missing_docs)]
+
+mod api;
+mod app;
+mod assets;
+mod config;
+mod error;
+mod exposition;
+mod guard;
+mod live;
+mod parameters;
+mod ports;
+mod rescue;
+mod routes;
+mod traffic;
+mod ui;
+
+pub use config::Config;
+pub use error::Error;
+pub use live::Live;
+pub use ports::{Health, Ports};
+pub use routes::router;

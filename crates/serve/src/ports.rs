@@ -1,0 +1,47 @@
+//! What must the composition root hand over? One port for each thing that is shown or asked.
+
+use std::sync::Arc;
+
+use signal::{
+    ChangeLog, Clock, History, IncidentBook, Ledger, LogSearch, Meter, PlanDesk, Reports, Scores, Templates, Topology,
+};
+
+/// Everything `serve` reads from and the few words it passes on. All calls may touch the disk.
+pub struct Ports {
+    /// Incidents, acknowledgement, feedback.
+    pub incidents: Arc<dyn IncidentBook>,
+    /// Plans, approval, rejection.
+    pub plans: Arc<dyn PlanDesk>,
+    /// The hash-chained record.
+    pub ledger: Arc<dyn Ledger>,
+    /// Samples.
+    pub history: Arc<dyn History>,
+    /// Log lines.
+    pub logs: Arc<dyn LogSearch>,
+    /// Log templates.
+    pub templates: Arc<dyn Templates>,
+    /// Deploys and other changes.
+    pub changes: Arc<dyn ChangeLog>,
+    /// Who calls whom.
+    pub topology: Arc<dyn Topology>,
+    /// The newest verdicts.
+    pub scores: Arc<dyn Scores>,
+    /// Incident reports.
+    pub reports: Arc<dyn Reports>,
+    /// The stages that count what they do; printed on /metrics.
+    pub meters: Vec<Arc<dyn Meter>>,
+    /// The time that "now" and relative ranges refer to.
+    pub clock: Arc<dyn Clock>,
+    /// Version of the program.
+    pub version: &'static str,
+    /// Readiness and mode.
+    pub health: Arc<dyn Health>,
+}
+
+/// How is the program itself?
+pub trait Health: Send + Sync {
+    /// Ok if requests can be served in full, else why not.
+    fn ready(&self) -> Result<(), String>;
+    /// One word for people: `run`, `demo`, or the role.
+    fn mode(&self) -> String;
+}

@@ -1,0 +1,137 @@
+//! Which path is answered by whom? The whole table, and the layers every request passes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::{Config, Live, Ports, api, assets, exposition, guard, live, rescue, traffic, ui};
+
+/// A route: method, path, handler.
+type Route = (&'static str, &'static str, MethodRouter<Arc<App>>);
+
+/// The whole web server. Merge it with the router of `ingest`; both may hold other methods of the same path.
+pub fn router(ports: Arc<Ports>, live: Live, config: &Config) -> Router {
+    let app = Arc::new(App { ports, live, config: config.clone(), traffic: traffic::Traffic::default() });
+    let mut router = Router::new();
+    for (_, path, handler) in programs().into_iter().chain(pages()) {
+        router = router.route(path, handler);
+    }
+    let swagger = SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", api::openapi(app.ports.version));
+    // The last layer is the first to see a request.
+    router
+        .merge(swagger)
+        .fallback(rescue::no_such_path)
+        .layer(CatchPanicLayer::custom(|_| Error::Crashed.into_response()))
+        .layer(from_fn_with_state(app.clone(), guard::protect))
+        .layer(from_fn_with_state(app.clone(), rescue::shape))
+        .layer(from_fn_with_state(app.clone(), traffic::count))
+        .with_state(app)
+}
+
+/// What programs ask; every row stands in `openapi.json`.
+fn programs() -> Vec<Route> {
+    vec![
+        ("get", "/", get(ui::root)),
+        ("get", "/healthz", get(api::health::alive)),
+        ("get", "/health", get(api::health::alive)),
+        ("get", "/-/healthy", get(api::health::alive)),
+        ("get", "/readyz", get(api::health::ready)),
+        ("get", "/-/ready", get(api::health::ready)),
+        ("get", "/metrics", get(exposition::metrics)),
+        ("get", "/sentinel/v1/incidents", get(api::incidents::list)),
+        ("get", "/sentinel/v1/incidents/{id}", get(api::incidents::one)),
+        ("post", "/sentinel/v1/incidents/{id}/acknowledge", post(api::incidents::acknowledge)),
+        ("post", "/sentinel/v1/incidents/{id}/feedback", post(api::incidents::feedback)),
+        ("get", "/sentinel/v1/incidents/{id}/report", get(api::incidents::report)),
+        ("get", "/sentinel/v1/anomalies", get(api::series::anomalies)),
+        ("get", "/sentinel/v1/series", get(api::series::list)),
+        ("get", "/sentinel/v1/series/{id}/points", get(api::series::points)),
+        ("get", "/sentinel/v1/logs", get(api::logs::search)),
+        ("get", "/sentinel/v1/templates", get(api::logs::templates)),
+        ("get", "/sentinel/v1/topology", get(api::surroundings::topology)),
+        ("get", "/sentinel/v1/changes", get(api::surroundings::changes)),
+        ("get", "/sentinel/v1/plans", get(api::plans::list)),
+        ("get", "/sentinel/v1/plans/{id}", get(api::plans::one)),
+        ("post", "/sentinel/v1/plans/{id}/approve", post(api::plans::approve)),
+        ("post", "/sentinel/v1/plans/{id}/reject", post(api::plans::reject)),
+        ("get", "/sentinel/v1/audit", get(api::audit::list)),
+        ("get", "/sentinel/v1/audit/verify", get(api::audit::verify)),
+        ("get", "/sentinel/v1/events", get(live::events)),
+    ]
+}
+
+/// What people open.
+fn pages() -> Vec<Route> {
+    vec![
+        ("get", "/incidents", get(ui::incidents::page)),
+        ("get", "/incidents/{id}", get(ui::incident::page)),
+        ("get", "/series", get(ui::series::page)),
+        ("get", "/series/{id}", get(ui::series::one)),
+        ("get", "/logs", get(ui::logs::page)),
+        ("get", "/audit", get(ui::audit::page)),
+        ("get", "/assets/{file}", get(assets::file)),
+        ("get", "/favicon.ico", get(assets::favicon)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_of_programs_is_documented() {
+        let document = api::openapi("1.2.3");
+        assert_eq!(document["info"]["version"], "1.2.3");
+        for (method, path, _) in programs() {
+            let operation = &document["paths"][path][method];
+            assert!(operation["summary"].is_string(), "{method} {path} is missing in openapi.json");
+            let answers = operation["responses"].as_object().expect("responses");
+            assert!(answers.values().all(|it| it["description"].is_string() || it["$ref"].is_string()), "{path}");
+            let named: Vec<&str> = path.split(['{', '}']).skip(1).step_by(2).collect();
+            let shared = document["paths"][path]["parameters"].as_array();
+            let listed = operation["parameters"].as_array().into_iter().chain(shared).flatten();
+            let listed: Vec<&str> =
+                listed.filter(|it| it["in"] == "path").filter_map(|it| it["name"].as_str()).collect();
+            assert_eq!(named, listed, "{path}");
+        }
+    }
+
+    #[test]
+    fn ingest_is_documented_with_the_first_example() {
+        let document = api::openapi("1");
+        for path in ["/monitor", "/loki/api/v1/push", "/api/v1/write", "/sentinel/v1/changes"] {
+            assert!(document["paths"][path]["post"]["summary"].is_string(), "{path}");
+        }
+        let example = &document["paths"]["/monitor"]["post"]["requestBody"]["content"]["application/json"]["examples"];
+        let wanted = serde_json::json!({"timestamp": "10:00", "service_name": "PaymentGateway", "cpu_usage": 900});
+        assert_eq!(example["spike"]["value"], wanted);
+    }
+
+    #[test]
+    fn references_of_the_document_resolve() {
+        fn visit<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a str>) {
+            match value {
+                serde_json::Value::Object(map) => map.iter().for_each(|(key, it)| match it.as_str() {
+                    Some(target) if key == "$ref" => found.push(target),
+                    _ => visit(it, found),
+                }),
+                serde_json::Value::Array(items) => items.iter().for_each(|it| visit(it, found)),
+                _ => {}
+            }
+        }
+        let document = api::openapi("1");
+        let mut references = vec![];
+        visit(&document, &mut references);
+        assert!(references.len() > 20);
+        for it in references {
+            assert!(document.pointer(it.trim_start_matches('#')).is_some(), "{it}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What is this incident? Cause, plan, charts, evidence, timeline, and what a person can say to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::response::Html;
+use maud::{Markup, html};
+use signal::{Diagnosis, Evidence, EvidenceSource, Incident, IncidentStatus, Opinion, Plan, Timestamp};
+
+use super::incidents::{duration, percent};
+use super::layout::{Section, page as layout};
+use super::{chart, plan, text};
+use crate::api::incidents::id;
+use crate::app::App;
+use crate::error::Error;
+
+/// Charts of main symptoms.
+const CHARTS: usize = 4;
+/// What a chart shows before the first symptom.
+const LEAD: Duration = Duration::from_secs(5 * 60);
+/// What a chart shows after the end.
+const TAIL: Duration = Duration::from_secs(2 * 60);
+
+/// `GET /incidents/{id}`.
+pub async fn page(State(app): State<Arc<App>>, Path(text): Path<String>) -> Result<Html<String>, Error> {
+    let id = id(&text)?;
+    app.page(move |app| {
+        let incident = app.ports.incidents.incident(id)?;
+        let plans = app.ports.plans.plans(Some(id))?;
+        Ok(layout(app, &incident.title, Section::Incidents, &body(&incident, &plans, app.now())))
+    })
+    .await
+}
+
+fn body(it: &Incident, plans: &[Plan], now: Timestamp) -> Markup {
+    html! {
+        article data-incident=(it.id) {
+            div data-live id="head" { (head(it, now)) }
+            div.columns {
+                div.wide {
+                    section aria-labelledby="h-cause" data-live id="causes" {
+                        div.head { h2 id="h-cause" { "Likely cause" } }
+                        (causes(it.diagnosis.as_ref()))
+                    }
+                    section aria-labelledby="h-symptoms" data-live id="symptoms" {
+                        div.head { h2 id="h-symptoms" { "Symptoms" } (chart::legend()) }
+                        (symptoms(it))
+                    }
+                    @if let Some(diagnosis) = &it.diagnosis {
+                        section aria-labelledby="h-evidence" data-live id="evidence" {
+                            div.head { h2 id="h-evidence" { "Evidence" } span.muted { "read in " (text::number(diagnosis.took_ms)) " ms" } }
+                            ol.evidence { @for it in &diagnosis.evidence { (evidence(it)) } }
+                        }
+                    }
+                }
+                div.side {
+                    section aria-labelledby="h-plan" data-live id="plans" {
+                        div.head { h2 id="h-plan" { "Plan" } }
+                        @if plans.is_empty() { div.empty { p { "No playbook matches this fault. Actions are off until a playbook in the configuration enables them." } } }
+                        @for it in plans { (plan::card(it, now)) }
+                    }
+                    section aria-labelledby="h-timeline" data-live id="timeline" {
+                        div.head { h2 id="h-timeline" { "Timeline" } }
+                        (timeline(it))
+                    }
+                    section aria-labelledby="h-feedback" data-live id="feedback" {
+                        div.head { h2 id="h-feedback" { "Was this right?" } }
+                        (feedback(it))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn head(it: &Incident, now: Timestamp) -> Markup {
+    let report = |format: &str| format!("/sentinel/v1/incidents/{}/report?format={format}", it.id);
+    html! {
+        div.incident-head {
+            p.badges { span.id { (it.id) } (text::severity(it.severity)) span data-testid="incident-status" { (text::status(it.status)) } }
+            h1 data-testid="incident-title" { (text::plain(&it.title)) }
+            p.muted {
+                (duration(it, now)) " \u{b7} detected " (text::span(it.detected_at.since(it.started_at))) " after the first symptom"
+                @for service in &it.services { " " a.chip href={ "/incidents?service=" (text::encode(service)) } { (text::plain(service)) } }
+            }
+            div.actions {
+                @if it.status == IncidentStatus::Open {
+                    form method="post" action={ "/sentinel/v1/incidents/" (it.id) "/acknowledge" } data-done="Acknowledged." {
+                        input type="hidden" name="actor" value="web";
+                        button data-testid="acknowledge" { "Acknowledge" }
+                    }
+                }
+                span.links { "Report: "
+                    a href=(report("html")) data-testid="report-html" { "page" } " \u{b7} "
+                    a href=(report("md")) data-testid="report-md" { "Markdown" } " \u{b7} "
+                    a href=(report("json")) data-testid="report-json" { "JSON" }
+                }
+            }
+        }
+    }
+}
+
+fn causes(diagnosis: Option<&Diagnosis>) -> Markup {
+    let Some(diagnosis) = diagnosis else {
+        return html! { div.empty { p { "The evidence is being read. This takes a few seconds." } } };
+    };
+    html! {
+        @if diagnosis.causes.is_empty() {
+            div.empty data-testid="no-cause" { h3 { "No cause found" } p { "Nothing that changed around the first symptom explains it well enough. The symptoms below are what is known." } }
+        }
+        ol.causes {
+            @for (idx, it) in diagnosis.causes.iter().enumerate() {
+                li.cause.first[idx == 0] data-testid="cause" {
+                    div.cause-head {
+                        span.rank aria-label={ "rank " (idx + 1) } { (idx + 1) }
+                        div.cause-name { strong { (text::fault(it.fault)) } " in " strong { (text::plain(&it.service)) } }
+                        (confidence(it.confidence))
+                    }
+                    p { (text::plain(&it.summary)) }
+                    p.muted.small { "Shown best by " code { (text::plain(&it.indicator)) } ". Rests on "
+                        @for id in &it.evidence { a.ref href={ "#" (id.0) } { (id.0) } " " } }
+                }
+            }
+        }
+        @if !diagnosis.causes.is_empty() {
+            p.muted.small { "None of these is right with " (percent(diagnosis.no_cause_confidence)) "." }
+        }
+    }
+}
+
+/// A bar and its value; the value alone carries the meaning.
+fn confidence(share: f64) -> Markup {
+    let width = format!("{:.1}", (share * 100.0).clamp(0.0, 100.0));
+    html! {
+        span.confidence data-testid="confidence" title="Confidence" {
+            svg.bar-svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" {
+                rect.track width="100" height="6" rx="3" {}
+                rect.fill width=(width) height="6" rx="3" {}
+            }
+            span.hidden { "confidence " } (percent(share))
+        }
+    }
+}
+
+fn symptoms(it: &Incident) -> Markup {
+    let from = it.started_at.minus(LEAD).to_string();
+    let to = it.ended_at.map_or("now".to_owned(), |it| it.plus(TAIL).to_string());
+    html! {
+        @for symptom in it.symptoms.iter().take(CHARTS) {
+            figure.symptom data-key=(symptom.labels.id()) {
+                figcaption {
+                    a href={ (text::series_url(&symptom.labels)) "?from=" (text::encode(&from)) "&to=" (text::encode(&to)) } { (text::series(&symptom.labels)) }
+                    p.muted.small {
+                        (text::anomaly(symptom.kind, symptom.direction)) " \u{b7} peak " strong { (text::number(symptom.peak.y)) }
+                        ", expected " (text::number(symptom.peak.yhat_lower)) " to " (text::number(symptom.peak.yhat_upper))
+                        " \u{b7} since " (text::clock(symptom.onset))
+                        @if let Some(end) = symptom.ended_at { " until " (text::clock(end)) }
+                    }
+                }
+                (chart::chart(&symptom.labels, &from, &to, &[("first symptom", symptom.onset.to_string())], false))
+            }
+        }
+        @if it.symptoms.len() > CHARTS {
+            details.more-symptoms {
+                summary { (it.symptoms.len() - CHARTS) " more" }
+                ul { @for symptom in it.symptoms.iter().skip(CHARTS) {
+                    li { a href=(text::series_url(&symptom.labels)) { (text::series(&symptom.labels)) } " " span.muted { (text::anomaly(symptom.kind, symptom.direction)) } }
+                } }
+            }
+        }
+    }
+}
+
+fn evidence(it: &Evidence) -> Markup {
+    let (kind, link) = source(&it.source);
+    html! {
+        li id=(it.id.0) data-testid="evidence" data-key=(it.id.0) tabindex="-1" {
+            span.ref { (it.id.0) }
+            div {
+                p { (text::plain(&it.text)) }
+                @if let EvidenceSource::LogLines { example, .. } = &it.source { pre.line { (text::plain(example)) } }
+                @if let EvidenceSource::Process { command, .. } = &it.source { pre.line { (text::plain(command)) } }
+                p.muted.small { (kind) @if let Some((url, name)) = link { " \u{b7} " a href=(url) { (name) } } }
+            }
+        }
+    }
+}
+
+/// What it is, and where a person reads it again.
+fn source(source: &EvidenceSource) -> (&'static str, Option<(String, &'static str)>) {
+    let between = |from: Timestamp, to: Timestamp| {
+        let (from, to) = (from.minus(LEAD).to_string(), to.plus(TAIL).to_string());
+        format!("from={}&to={}", text::encode(&from), text::encode(&to))
+    };
+    match source {
+        EvidenceSource::SeriesWindow { labels, range, .. } => (
+            "Series",
+            Some((format!("{}?{}", text::series_url(labels), between(range.from, range.to)), "open the series")),
+        ),
+        EvidenceSource::LogLines { service, range, .. } => {
+            let url = format!("/logs?service={}&{}", text::encode(service), between(range.from, range.to));
+            ("Log lines", Some((url, "open the lines")))
+        }
+        EvidenceSource::Process { labels, range, .. } => (
+            "Process",
+            Some((format!("{}?{}", text::series_url(labels), between(range.from, range.to)), "open its series")),
+        ),
+        EvidenceSource::Change { .. } => ("Change", None),
+    }
+}
+
+fn timeline(it: &Incident) -> Markup {
+    html! {
+        ol.timeline data-testid="timeline" {
+            @for entry in &it.timeline { li { (text::clock(entry.time)) " " span { (text::plain(&entry.text)) } } }
+        }
+    }
+}
+
+fn feedback(it: &Incident) -> Markup {
+    html! {
+        p.muted.small { "Your answer calibrates later confidence and is written to the ledger." }
+        form.actions method="post" action={ "/sentinel/v1/incidents/" (it.id) "/feedback" } data-done="Thank you; recorded." {
+            input type="hidden" name="actor" value="web";
+            @for opinion in [Opinion::Right, Opinion::Wrong, Opinion::Noise] {
+                @let (value, words) = text::opinion(opinion);
+                button name="opinion" value=(value) aria-pressed=(it.feedback == Some(opinion)) data-testid={ "feedback-" (value) } { (words) }
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What was said? A search over log lines.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Html;
+use maud::{Markup, html};
+use signal::{LogHit, LogLevel};
+
+use super::layout::{Section, page as layout};
+use super::text;
+use crate::api::logs::{SearchQuery, find};
+use crate::app::App;
+use crate::error::Error;
+use crate::parameters::{Ask, given};
+
+const LEVELS: [(&str, &str); 6] = [
+    ("", "Any level"),
+    ("debug", "Debug+"),
+    ("info", "Info+"),
+    ("warn", "Warning+"),
+    ("error", "Error+"),
+    ("fatal", "Fatal"),
+];
+const RANGES: [(&str, &str); 5] =
+    [("-15m", "Last 15 min"), ("-1h", "Last hour"), ("-6h", "Last 6 h"), ("-1d", "Last day"), ("-7d", "Last 7 days")];
+
+/// `GET /logs`.
+pub async fn page(State(app): State<Arc<App>>, Ask(query): Ask<SearchQuery>) -> Result<Html<String>, Error> {
+    app.page(move |app| {
+        let (hits, problem) = match find(app, &query) {
+            Ok(hits) => (hits, None),
+            Err(Error::Unusable(problem)) => (vec![], Some(problem)),
+            Err(error) => return Err(error),
+        };
+        let body = html! {
+            div.title-row { h1 { "Logs" } }
+            (form(&query))
+            @if let Some(problem) = problem { p.notice.bad role="alert" { (text::plain(&problem)) } }
+            @else { div data-live id="lines" { (lines(&hits, app.config.page_size)) } }
+        };
+        Ok(layout(app, "Logs", Section::Logs, &body))
+    })
+    .await
+}
+
+fn form(query: &SearchQuery) -> Markup {
+    let from = given(&query.from).unwrap_or("-1h");
+    let is_listed = RANGES.iter().any(|(value, _)| *value == from);
+    html! {
+        form.search role="search" method="get" action="/logs" {
+            label.hidden for="q" { "Words" }
+            input.grow type="search" id="q" name="q" value=(given(&query.q).unwrap_or("")) placeholder="Words; \"quoted\" is a phrase" autocomplete="off" spellcheck="false";
+            label.hidden for="service" { "Service" }
+            input type="text" id="service" name="service" value=(given(&query.service).unwrap_or("")) placeholder="Service" autocomplete="off" spellcheck="false";
+            label.hidden for="level" { "Level" }
+            select id="level" name="level" {
+                @for (value, name) in LEVELS { option value=(value) selected[given(&query.level).unwrap_or("") == value] { (name) } }
+            }
+            label.hidden for="from" { "Range" }
+            select id="from" name="from" {
+                @if !is_listed { option value=(from) selected { "Chosen range" } }
+                @for (value, name) in RANGES { option value=(value) selected[value == from] { (name) } }
+            }
+            @if let Some(to) = given(&query.to).filter(|_| !is_listed) { input type="hidden" name="to" value=(to); }
+            button.primary { "Search" }
+        }
+    }
+}
+
+fn lines(hits: &[LogHit], limit: usize) -> Markup {
+    html! {
+        @if hits.is_empty() {
+            div.empty {
+                h2 { "No lines found" }
+                p { "All words must occur in a line. Widen the range, or send lines to " code { "/loki/api/v1/push" } " (Promtail, Grafana Alloy, Vector)." }
+            }
+        } @else {
+            p.muted.small role="status" { (hits.len()) " lines, newest first"
+                @if hits.len() >= limit { "; narrow the search for more" } }
+            table.log {
+                caption.hidden { "Log lines" }
+                thead.hidden { tr { th scope="col" { "Time" } th scope="col" { "Level" } th scope="col" { "Service" } th scope="col" { "Line" } } }
+                tbody { @for hit in hits { (line(hit)) } }
+            }
+        }
+    }
+}
+
+fn line(hit: &LogHit) -> Markup {
+    let level = hit.record.level();
+    html! {
+        tr class={ "level-" (level.as_str()) } data-key=(hit.id.0) data-testid="log-line" {
+            td.log-time { (text::clock(hit.record.time)) }
+            td.log-level { span class={ "badge " (tone(level)) } { (level.as_str()) } }
+            td.log-service { (text::plain(hit.record.labels.owner())) }
+            td.log-text { (text::plain(&hit.record.line)) }
+        }
+    }
+}
+
+const fn tone(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Debug | LogLevel::Info => "quiet",
+        LogLevel::Warn => "warn",
+        LogLevel::Error => "bad",
+        LogLevel::Fatal => "bad solid",
+    }
+}

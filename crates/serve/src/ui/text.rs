@@ -1,0 +1,261 @@
+//! How are values written for people? Foreign text made harmless, times, durations, numbers, labels.
+
+use std::time::Duration;
+
+use maud::{Markup, html};
+use signal::{
+    AnomalyKind, ChangeKind, Direction, FaultClass, IncidentStatus, Labels, Opinion, PlanState, Severity, Timestamp,
+};
+
+/// Foreign text without terminal escapes; other control characters and those that reorder text become visible.
+pub fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(it) = rest.next() {
+        match it {
+            '\u{1b}' => skip_escape(&mut rest),
+            '\n' | '\t' => plain.push(it),
+            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
+                plain.push('\u{fffd}');
+            }
+            _ if it.is_control() => plain.push('\u{fffd}'),
+            _ => plain.push(it),
+        }
+    }
+    plain
+}
+
+/// Skips what follows ESC: a control sequence up to its final byte, an operating system command up to its end, or one
+/// character (ECMA-48).
+fn skip_escape(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    match rest.next() {
+        Some('[') => {
+            while rest.next_if(|it| ('\u{20}'..='\u{3f}').contains(it)).is_some() {}
+            rest.next_if(|it| ('\u{40}'..='\u{7e}').contains(it));
+        }
+        Some(']') => {
+            while let Some(it) = rest.next_if(|it| *it != '\n') {
+                if it == '\u{7}' || (it == '\u{1b}' && rest.next_if_eq(&'\\').is_some()) {
+                    break;
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `2026-01-31 12:00:05`, UTC.
+pub fn instant(time: Timestamp) -> String {
+    let text = time.to_string();
+    match text.get(..19) {
+        Some(it) if time.is_plausible() => it.replace('T', " "),
+        _ => text,
+    }
+}
+
+/// A time of day with the whole instant behind it.
+pub fn clock(time: Timestamp) -> Markup {
+    let whole = instant(time);
+    let short = whole.split(' ').nth(1).unwrap_or(&whole);
+    html! { time datetime=(time) title={ (whole) " UTC" } { (short) } }
+}
+
+/// How long ago.
+pub fn ago(time: Timestamp, now: Timestamp) -> Markup {
+    let words =
+        if time > now { format!("in {}", span(time.since(now))) } else { format!("{} ago", span(now.since(time))) };
+    html! { time datetime=(time) title={ (instant(time)) " UTC" } { (words) } }
+}
+
+/// `5 s`, `12 min`, `3 h 20 min`, `2 d 4 h`.
+pub fn span(duration: Duration) -> String {
+    let secs = duration.as_secs();
+    match secs {
+        0..=99 => format!("{secs} s"),
+        100..=5999 => format!("{} min", secs / 60),
+        6000..=172_799 => format!("{} h {} min", secs / 3600, secs % 3600 / 60),
+        _ => format!("{} d {} h", secs / 86_400, secs % 86_400 / 3600),
+    }
+}
+
+/// Four significant digits, with k, M, G, T for large ones.
+pub fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return if value.is_nan() { "not a number".to_owned() } else { value.to_string() };
+    }
+    let (scaled, unit) = match value.abs() {
+        it if it >= 1e15 => return format!("{value:.3e}"),
+        it if it >= 1e12 => (value / 1e12, "T"),
+        it if it >= 1e9 => (value / 1e9, "G"),
+        it if it >= 1e6 => (value / 1e6, "M"),
+        it if it >= 1e4 => (value / 1e3, "k"),
+        it if it > 0.0 && it < 1e-4 => return format!("{value:.2e}"),
+        _ => (value, ""),
+    };
+    let whole_digits = scaled.abs().max(1.0).log10() as usize + 1;
+    let text = format!("{scaled:.*}", 4_usize.saturating_sub(whole_digits));
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}{unit}")
+}
+
+/// Name and label chips of a series.
+pub fn series(labels: &Labels) -> Markup {
+    let rest = labels.iter().filter(|(name, _)| *name != "__name__");
+    html! {
+        span.series {
+            span.metric { (plain(if labels.name().is_empty() { "(no name)" } else { labels.name() })) }
+            @for (name, value) in rest {
+                " " span.chip { span.key { (plain(name)) } "=" (plain(value)) }
+            }
+        }
+    }
+}
+
+/// Address of a series' page.
+pub fn series_url(labels: &Labels) -> String {
+    format!("/series/{}", labels.id())
+}
+
+/// One parameter of an address.
+pub fn encode(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+/// A word in a colored frame; the word alone carries the meaning.
+pub fn badge(tone: &str, word: &str) -> Markup {
+    html! { span class={ "badge " (tone) } { (word) } }
+}
+
+/// The status of an incident.
+pub fn status(status: IncidentStatus) -> Markup {
+    let (tone, word) = match status {
+        IncidentStatus::Open => ("bad", "Open"),
+        IncidentStatus::Acknowledged => ("warn", "Acknowledged"),
+        IncidentStatus::Resolved => ("good", "Resolved"),
+    };
+    badge(tone, word)
+}
+
+/// How urgent.
+pub fn severity(severity: Severity) -> Markup {
+    match severity {
+        Severity::Critical => badge("bad solid", "Critical"),
+        Severity::Warning => badge("warn", "Warning"),
+    }
+}
+
+/// The state of a plan.
+pub fn plan_state(state: PlanState) -> Markup {
+    let (tone, word) = match state {
+        PlanState::Proposed => ("accent", "Waits for approval"),
+        PlanState::Approved => ("accent", "Approved"),
+        PlanState::Executing => ("accent", "Executing"),
+        PlanState::Verifying => ("accent", "Verifying"),
+        PlanState::Succeeded => ("good", "Verified"),
+        PlanState::Undone => ("warn", "Undone"),
+        PlanState::Failed => ("bad", "Failed"),
+        PlanState::Rejected => ("quiet", "Rejected"),
+        PlanState::Expired => ("quiet", "Expired"),
+    };
+    badge(tone, word)
+}
+
+/// What sort of fault.
+pub fn fault(fault: FaultClass) -> &'static str {
+    match fault {
+        FaultClass::CpuHog => "CPU hog",
+        FaultClass::CpuSaturation => "CPU saturation",
+        FaultClass::MemoryLeak => "Memory leak",
+        FaultClass::PoolExhaustion => "Pool exhaustion",
+        FaultClass::BadDeploy => "Bad deploy",
+        FaultClass::DiskFilling => "Disk filling",
+        FaultClass::DependencyTimeout => "Dependency time-out",
+        FaultClass::TrafficSurge => "Traffic surge",
+        FaultClass::Network => "Network",
+        FaultClass::MissingData => "Missing data",
+        FaultClass::ErrorBurst => "Error burst",
+        FaultClass::Unknown => "Unknown fault",
+    }
+}
+
+/// What sort of anomaly, in a few words.
+pub fn anomaly(kind: AnomalyKind, direction: Direction) -> &'static str {
+    match (kind, direction) {
+        (AnomalyKind::Point, Direction::Above) => "above expected",
+        (AnomalyKind::Point, Direction::Below) => "below expected",
+        (AnomalyKind::LevelShift, Direction::Above) => "level moved up",
+        (AnomalyKind::LevelShift, Direction::Below) => "level moved down",
+        (AnomalyKind::Impossible, _) => "impossible value",
+        (AnomalyKind::MissingData, _) => "stopped coming",
+    }
+}
+
+/// What sort of change.
+pub fn change(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Deploy => "Deploy",
+        ChangeKind::Config => "Configuration",
+        ChangeKind::Flag => "Flag",
+        ChangeKind::Other => "Change",
+    }
+}
+
+/// What a person said.
+pub fn opinion(opinion: Opinion) -> (&'static str, &'static str) {
+    match opinion {
+        Opinion::Right => ("right", "Cause is right"),
+        Opinion::Wrong => ("wrong", "Cause is wrong"),
+        Opinion::Noise => ("noise", "Not a fault"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminal_escapes_vanish_and_tricks_become_visible() {
+        assert_eq!(plain("\u{1b}[31;1mred\u{1b}[0m"), "red");
+        assert_eq!(plain("\u{1b}]0;title\u{7}x\u{1b}]8;;http://e\u{1b}\\link"), "xlink");
+        assert_eq!(plain("a\u{202e}b\u{0}c\td"), "a\u{fffd}b\u{fffd}c\td");
+        assert_eq!(plain("\u{1b}"), "");
+        assert_eq!(plain("\u{1b}[31"), "");
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        let cases = [
+            (0.0, "0"),
+            (0.12345, "0.123"),
+            (8.0, "8"),
+            (99.96, "99.96"),
+            (1234.0, "1234"),
+            (12_345.0, "12.35k"),
+            (2.5e9, "2.5G"),
+            (-3.0e6, "-3M"),
+            (0.000012, "1.20e-5"),
+            (1e300, "1.000e300"),
+            (f64::NAN, "not a number"),
+            (100.0, "100"),
+            (9000.0, "9000"),
+        ];
+        for (value, wanted) in cases {
+            assert_eq!(number(value), wanted);
+        }
+    }
+
+    #[test]
+    fn spans_are_rounded_down() {
+        let cases = [(5, "5 s"), (130, "2 min"), (7300, "2 h 1 min"), (200_000, "2 d 7 h")];
+        for (secs, wanted) in cases {
+            assert_eq!(span(Duration::from_secs(secs)), wanted);
+        }
+    }
+}
