@@ -36,7 +36,6 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(600);
 pub struct Store {
     shared: Arc<Shared>,
     state: State,
-    clock: Arc<dyn ClockDebug>,
     /// None while dropping.
     messages: Option<SyncSender<Message>>,
     threads: Vec<JoinHandle<()>>,
@@ -60,10 +59,6 @@ pub struct Shared {
     /// Samples in segments up to this one are in blocks.
     pub samples_through: AtomicU64,
 }
-
-/// A clock that can be printed, so that the store can.
-trait ClockDebug: Clock + std::fmt::Debug {}
-impl ClockDebug for SystemClock {}
 
 impl Shared {
     /// Removes segments that are no longer needed.
@@ -94,15 +89,8 @@ impl Store {
         let shared = Arc::new(shared);
         let (messages, threads) = start_threads(&shared, wal)?;
         recovery.took = start.elapsed();
-        let store = Self {
-            shared,
-            state,
-            clock: Arc::new(SystemClock),
-            messages: Some(messages),
-            threads,
-            last_flush: Mutex::new(None),
-            _lock: lock,
-        };
+        let store =
+            Self { shared, state, messages: Some(messages), threads, last_flush: Mutex::new(None), _lock: lock };
         Ok((Arc::new(store), recovery))
     }
 
@@ -280,7 +268,7 @@ impl PlanStore for Store {
 
 impl Ledger for Store {
     fn append(&self, actor: &str, action: &str, subject: &str, detail: &str) -> Result<LedgerEntry, PortError> {
-        let entry = self.state.append_entry(self.clock.now(), actor, action, subject, detail);
+        let entry = self.state.append_entry(SystemClock.now(), actor, action, subject, detail);
         entry.map_err(Error::port("add to the ledger"))
     }
 

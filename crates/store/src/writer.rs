@@ -208,8 +208,10 @@ impl Writer {
     }
 
     fn must_flush(&self) -> bool {
-        let Shared { config, samples, segments, .. } = &*self.shared;
-        samples.head_bytes() as u64 > config.head_megabytes << 20 || segments.bytes() > config.wal_megabytes << 20
+        let Shared { config, samples, segments, samples_through, .. } = &*self.shared;
+        let is_wal_large = segments.bytes() > config.wal_megabytes << 20;
+        samples.head_bytes() as u64 > config.head_megabytes << 20
+            || is_wal_large && segments.wait_for_samples(samples_through.load(Relaxed))
     }
 
     /// From here on new samples go to a new segment; those before are handed to the flusher.

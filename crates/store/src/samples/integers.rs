@@ -1,11 +1,11 @@
-//! How is a row of integers made small? Its differences (none, first or second, whichever is smallest) around their
-//! median, as Rice codes.
+//! How is a row of integers made small? Divided by what all its steps have in common (memory comes in pages, times in
+//! seconds), then its differences (none, first or second, whichever is smallest) around their median, as Rice codes.
 //!
 //! Rice codes (Rice and Plaunt 1971) are optimal for geometric residuals: a quotient in unary and `k` bits. A regular
 //! time axis and a constant need no bits at all. Arithmetic wraps, so every i64 comes back.
 
 use super::bits::{BitReader, BitWriter};
-use crate::bytes::{Reader, put_signed, unzigzag, zigzag};
+use crate::bytes::{Reader, put_signed, put_varint, unzigzag, zigzag};
 
 /// From this quotient on a residual is written with all its 64 bits.
 const ESCAPE: u32 = 20;
@@ -14,6 +14,45 @@ const ALL_ZERO: u32 = 63;
 
 /// Adds the row to `out`; how many there are is known to the reader.
 pub fn encode(values: &[i64], out: &mut Vec<u8>) {
+    let first = values.first().copied().unwrap_or(0);
+    let unit = common_unit(values, first);
+    put_varint(out, unit.unsigned_abs());
+    if unit == 1 {
+        return encode_steps(values, out);
+    }
+    put_signed(out, first);
+    let steps: Vec<i64> = values.iter().map(|it| it.wrapping_sub(first) / unit).collect();
+    encode_steps(&steps, out);
+}
+
+/// Reads `count` integers back.
+pub fn decode(reader: &mut Reader<'_>, count: usize) -> Option<Vec<i64>> {
+    let unit = i64::try_from(reader.varint()?).ok()?;
+    if unit == 1 {
+        return decode_steps(reader, count);
+    }
+    let first = reader.signed()?;
+    let mut values = decode_steps(reader, count)?;
+    values.iter_mut().for_each(|it| *it = it.wrapping_mul(unit).wrapping_add(first));
+    Some(values)
+}
+
+/// The largest number that divides all distances from the first value; 1 if there is none or a distance overflows.
+fn common_unit(values: &[i64], first: i64) -> i64 {
+    let mut unit = 0_i64;
+    for value in values {
+        let Some(mut rest) = value.checked_sub(first).and_then(i64::checked_abs) else { return 1 };
+        while rest != 0 {
+            (unit, rest) = (rest, unit.checked_rem(rest).unwrap_or(0));
+        }
+        if unit == 1 {
+            return 1;
+        }
+    }
+    unit.max(1)
+}
+
+fn encode_steps(values: &[i64], out: &mut Vec<u8>) {
     let plan = (0..=2).map(|order| Plan::new(values, order)).min_by_key(|it| it.bits).expect("there are three orders");
     out.push((plan.order << 6) as u8 | plan.k as u8);
     values.iter().take(plan.order).for_each(|it| put_signed(out, *it));
@@ -28,8 +67,7 @@ pub fn encode(values: &[i64], out: &mut Vec<u8>) {
     writer.finish(out);
 }
 
-/// Reads `count` integers back.
-pub fn decode(reader: &mut Reader<'_>, count: usize) -> Option<Vec<i64>> {
+fn decode_steps(reader: &mut Reader<'_>, count: usize) -> Option<Vec<i64>> {
     let head = reader.byte()?;
     let (order, k) = (usize::from(head >> 6), u32::from(head & 63));
     let mut values = Vec::with_capacity(count);
@@ -151,6 +189,9 @@ mod tests {
         size_after_round_trip(&[]);
         size_after_round_trip(&[i64::MIN]);
         size_after_round_trip(&[i64::MIN, i64::MAX]);
+        size_after_round_trip(&[0, i64::MIN, 4096]);
+        let pages: Vec<i64> = (0..240).map(|it| (1 << 30) + 4096 * (it * it % 7)).collect();
+        assert!(size_after_round_trip(&pages) < 120);
     }
 
     #[test]

@@ -63,6 +63,11 @@ impl Segments {
         self.lock().len()
     }
 
+    /// True if a block of samples would let segments go.
+    pub fn wait_for_samples(&self, samples_through: u64) -> bool {
+        self.lock().iter().any(|it| it.has_samples && it.number > samples_through)
+    }
+
     /// Removes finished segments whose samples are in blocks and whose lines are in the index.
     pub fn remove_covered(&self, samples_through: u64, logs_through: u64, active: u64) -> Result<(), Error> {
         let mut segments = self.lock();
