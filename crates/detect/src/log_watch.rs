@@ -340,8 +340,10 @@ fn secs(range: TimeRange) -> f64 {
 }
 
 fn shortened(line: &str) -> &str {
-    let end = line.floor_char_boundary(MAX_EXAMPLE_BYTES);
-    line.get(..end).unwrap_or(line)
+    if line.len() <= MAX_EXAMPLE_BYTES {
+        return line;
+    }
+    (0..=MAX_EXAMPLE_BYTES).rev().find_map(|end| line.get(..end)).unwrap_or("")
 }
 
 #[cfg(test)]

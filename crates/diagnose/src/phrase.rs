@@ -5,17 +5,29 @@ use signal::{Labels, Timestamp, is_counter};
 /// Longest untrusted text inside a sentence, in characters.
 const MAX_QUOTED: usize = 120;
 
+/// Longest name of a series or template, in characters: whole, so that it can be looked up.
+const MAX_NAME: usize = 600;
+
 /// Untrusted text without control characters, in one line, shortened.
 pub(crate) fn plain(text: &str) -> String {
+    clean(text, MAX_QUOTED)
+}
+
+/// The same for what names a series: only absurdly long ones are shortened.
+pub(crate) fn name(text: &str) -> String {
+    clean(text, MAX_NAME)
+}
+
+fn clean(text: &str, max_chars: usize) -> String {
     // A line of a megabyte is not walked through to its end.
-    let begin = text.get(..text.floor_char_boundary(MAX_QUOTED * 16)).unwrap_or(text);
-    let clean: String = begin.chars().filter(|it| !is_hidden(*it)).collect();
+    let mut chars = text.chars();
+    let clean: String = chars.by_ref().take(max_chars * 16).filter(|it| !is_hidden(*it)).collect();
     let words: Vec<&str> = clean.split_whitespace().collect();
     let words = words.join(" ");
-    if words.chars().count() <= MAX_QUOTED && begin.len() == text.len() {
+    if words.chars().count() <= max_chars && chars.next().is_none() {
         return words;
     }
-    words.chars().take(MAX_QUOTED - 3).chain("...".chars()).collect()
+    words.chars().take(max_chars - 3).chain("...".chars()).collect()
 }
 
 /// The same in quotation marks; quotation marks inside become apostrophes, so that the end is clear.

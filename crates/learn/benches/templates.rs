@@ -8,7 +8,7 @@ use learn::logs::{TemplateMiner, TemplateMinerConfig};
 
 fn line(random: &mut Rng) -> String {
     let (id, hex, ip) = (random.u32(..), random.u64(..), random.u8(..));
-    let word = ["garden", "books", "toys"][random.usize(..3)];
+    let word = random.choice(["garden", "books", "toys"]).unwrap_or("");
     match random.u8(..6) {
         0 => format!("GET /products/{id} 200 in 12.{ip} ms client=10.0.3.{ip} request_id={hex:016x}"),
         1 => format!("2026-01-02T03:04:05.{ip}Z INFO Listed {ip} products of category {word} in {ip} ms"),

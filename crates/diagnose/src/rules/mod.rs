@@ -4,6 +4,7 @@ use signal::{EvidenceId, FaultClass, Incident, Timestamp};
 
 use crate::docket::Docket;
 use crate::facts::{Facts, Owner};
+use crate::phrase::name;
 use crate::rank::Hypothesis;
 
 mod cpu;
@@ -66,6 +67,7 @@ impl Draft {
 
     fn finish(self, owner: &str, fault: FaultClass, indicator: String, summary: String) -> Hypothesis {
         let Self { logit, onset, evidence } = self;
+        let indicator = name(&indicator);
         Hypothesis { owner: owner.to_owned(), fault, logit, onset, indicator, summary, evidence }
     }
 }
