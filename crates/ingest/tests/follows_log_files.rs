@@ -1,5 +1,7 @@
 //! Are log files followed from the pattern to the sink, and is the place saved only after the acknowledgement?
 
+#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
+
 mod fake;
 
 use std::io::Write;

@@ -1,5 +1,7 @@
 //! Is Loki push taken in both forms, and are mistakes told as Loki tells them, in plain text?
 
+#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
+
 mod fake;
 #[path = "fake/wire.rs"]
 mod wire;

@@ -1,5 +1,7 @@
 //! Does `POST /monitor` answer what clients of seed 0 expect?
 
+#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
+
 mod fake;
 
 use axum::http::StatusCode;

@@ -1,5 +1,7 @@
 //! Are the cases of the OpenMetrics project judged as they should be? They lie outside the repository.
 
+#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
+
 use std::path::{Path, PathBuf};
 
 use ingest::{Config, Format};

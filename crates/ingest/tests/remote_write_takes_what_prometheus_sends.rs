@@ -1,5 +1,7 @@
 //! Is remote write 1.0 taken as Prometheus sends it, and is what is wrong told in a way that ends its retries?
 
+#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
+
 mod fake;
 #[path = "fake/wire.rs"]
 mod wire;

@@ -1,5 +1,7 @@
 //! Are targets scraped over HTTP with the labels, `up` and the staleness markers of Prometheus?
 
+#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
+
 mod fake;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Does any decoder panic on foreign bytes? Random bytes, and valid bodies with random changes.
 
+#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
+
 #[path = "fake/wire.rs"]
 mod wire;
 

@@ -61,10 +61,9 @@ impl Group {
         let bound = sample.labels.iter().find(|(name, _)| name == "le").and_then(|(_, it)| bound_of(it));
         let bound = bound.ok_or("label le expected")?;
         self.has_negative_bound |= bound < 0.0;
-        if let Some((bound_before, number_before)) = self.bucket {
-            if bound <= bound_before || number < number_before {
-                return Err("buckets must be in order and cumulative".to_owned());
-            }
+        let is_in_order = |before: (f64, f64)| before.0 < bound && before.1 <= number;
+        if !self.bucket.is_none_or(is_in_order) {
+            return Err("buckets must be in order and cumulative".to_owned());
         }
         self.bucket = Some((bound, number));
         Ok(())
@@ -75,11 +74,13 @@ impl Group {
         if !matches!(kind, Kind::Histogram | Kind::GaugeHistogram) || self.key.is_empty() {
             return Ok(());
         }
-        let Some((bound, total)) = self.bucket.filter(|it| it.0 == f64::INFINITY) else {
+        let Some((_, total)) = self.bucket.filter(|it| it.0 == f64::INFINITY) else {
             return Err("a histogram needs a bucket with le=\"+Inf\"".to_owned());
         };
-        debug_assert!(bound.is_infinite());
-        if self.has_sum != self.count.is_some() && !(self.has_negative_bound && !self.has_sum) {
+        // With negative buckets there is no sum, so a count may stand alone.
+        let may_lack_sum = self.has_negative_bound || self.count.is_none();
+        let is_complete = if self.has_sum { self.count.is_some() } else { may_lack_sum };
+        if !is_complete {
             return Err("a histogram has both sum and count or none".to_owned());
         }
         if kind == Kind::Histogram && self.has_negative_bound && self.has_sum {

@@ -1,5 +1,4 @@
 //! A sink that remembers what it was given and answers as it is told, and a clock that stands still.
-#![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
