@@ -125,7 +125,7 @@ fn bytes_per_sample(criterion: &mut Criterion) {
     let kinds: Vec<(&str, Vec<f64>)> = vec![
         ("constant", vec![1.1; 24_000]),
         (
-            "counter, +0..20 per second",
+            "counter, +0..40 per second",
             (0..24_000)
                 .scan(0.0, |sum, _| {
                     *sum += (step(40.0) + 20.0).round().max(0.0);
