@@ -1,0 +1,424 @@
+//! Does every route answer as documented, and does nothing foreign get through?
+
+mod fakes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use fakes::{DIGEST, HOSTILE, World};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use serve::{Config, Live, router};
+use signal::{Clock, Event, IncidentBook, IncidentId, Timestamp};
+use tower::ServiceExt;
+
+const HOST: &str = "127.0.0.1:8080";
+const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_secs(1_769_860_800)
+    }
+}
+
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |it| it.to_str().unwrap())
+    }
+
+    fn assert_problem(&self, status: u16, detail: &str) {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let problem = self.json();
+        assert_eq!((&problem["type"], &problem["status"]), (&"about:blank".into(), &status.into()));
+        assert_eq!(problem["title"], StatusCode::from_u16(status).unwrap().canonical_reason().unwrap());
+        assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
+    }
+}
+
+fn world() -> Arc<World> {
+    World::busy(Arc::new(FixedClock))
+}
+
+fn app() -> Router {
+    router(world().ports(), Live::new(), &Config::default())
+}
+
+async fn send(app: &Router, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let mut request = Request::builder().method(method).uri(path).header("host", HOST);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = app.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let text = String::from_utf8_lossy(&body.collect().await.unwrap().to_bytes()).into_owned();
+    Answer { status: parts.status.as_u16(), headers: parts.headers, text }
+}
+
+async fn get(path: &str) -> Answer {
+    send(&app(), "GET", path, &[], "").await
+}
+
+async fn page(path: &str) -> Answer {
+    send(&app(), "GET", path, &[("accept", BROWSER)], "").await
+}
+
+async fn post(app: &Router, path: &str, body: &str) -> Answer {
+    send(app, "POST", path, &[("content-type", "application/json")], body).await
+}
+
+async fn series_id() -> String {
+    let found = get("/sentinel/v1/series?match=db_pool_connections_in_use+checkout").await.json();
+    assert_eq!(found["items"].as_array().unwrap().len(), 1);
+    found["items"][0]["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_root_negotiates() {
+    let status = get("/").await;
+    assert_eq!(status.json(), serde_json::json!({"status": "ready", "version": "0.1.0"}));
+    let overview = page("/").await;
+    assert!(overview.header("content-type").starts_with("text/html"));
+    assert!(overview.text.contains(r#"data-testid="incident-card""#));
+    assert_eq!(overview.header("vary"), "accept");
+}
+
+#[tokio::test]
+async fn health_has_its_usual_names() {
+    for path in ["/healthz", "/health", "/-/healthy"] {
+        assert_eq!(get(path).await.json()["status"], "ok", "{path}");
+    }
+    let empty = router(World::empty(Arc::new(FixedClock)).ports(), Live::new(), &Config::default());
+    for path in ["/readyz", "/-/ready"] {
+        assert_eq!(get(path).await.json()["status"], "ready", "{path}");
+        let unready = send(&empty, "GET", path, &[], "").await;
+        assert_eq!((unready.status, &unready.json()["reason"]), (503, &"no series yet".into()));
+    }
+}
+
+#[tokio::test]
+async fn lists_have_pages() {
+    let first = get("/sentinel/v1/incidents?limit=1").await.json();
+    assert_eq!((&first["items"][0]["id"], &first["next_cursor"]), (&"INC-2".into(), &"INC-2".into()));
+    let second = get("/sentinel/v1/incidents?limit=1&cursor=INC-2").await.json();
+    assert_eq!((&second["items"][0]["id"], &second["next_cursor"]), (&"INC-1".into(), &Value::Null));
+    let open = get("/sentinel/v1/incidents?status=open&service=cart").await.json();
+    assert_eq!(open["items"].as_array().unwrap().len(), 1);
+    let audit = get("/sentinel/v1/audit?limit=2").await.json();
+    assert_eq!(audit["next_cursor"], "2");
+    assert_eq!(get("/sentinel/v1/audit?after=2").await.json()["items"][0]["sequence"], 3);
+    let series = get("/sentinel/v1/series?limit=3").await.json();
+    assert_eq!(series["next_cursor"], "3");
+    for path in ["anomalies", "changes", "plans", "plans?incident=INC-2", "topology", "templates", "logs"] {
+        let list = get(&format!("/sentinel/v1/{path}")).await.json();
+        assert!(!list["items"].as_array().unwrap().is_empty() && list.get("next_cursor").is_some(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn single_things_are_answered() {
+    assert_eq!(get("/sentinel/v1/incidents/INC-2").await.json()["severity"], "critical");
+    assert_eq!(get("/sentinel/v1/plans/PLAN-1").await.json()["digest"], DIGEST);
+    let verdict = get("/sentinel/v1/audit/verify").await.json();
+    assert_eq!(verdict, serde_json::json!({"is_intact": true, "entries": 3}));
+    for (format, content_type) in [("html", "text/html"), ("md", "text/markdown"), ("json", "application/json")] {
+        let report = get(&format!("/sentinel/v1/incidents/INC-2/report?format={format}")).await;
+        assert!(report.header("content-type").starts_with(content_type), "{format}");
+        assert!(report.header("content-security-policy").contains("default-src 'none'"));
+    }
+}
+
+#[tokio::test]
+async fn a_chart_has_points_and_band() {
+    let chart = get(&format!("/sentinel/v1/series/{}/points?from=-10m&step=5", series_id().await)).await.json();
+    assert_eq!(chart["step_secs"], 5.0);
+    let (points, band) = (chart["points"].as_array().unwrap(), chart["band"].as_array().unwrap());
+    assert!(points.len() > 100 && points.len() <= 2 * 121, "{}", points.len());
+    assert!(band.iter().any(|it| it["value"].as_f64().unwrap() > 1.0));
+    assert!(band.iter().all(|it| it["yhat_lower"].as_f64() < it["yhat_upper"].as_f64()));
+}
+
+#[tokio::test]
+async fn logs_are_found_by_service_level_and_words() {
+    let errors = get("/sentinel/v1/logs?service=checkout&level=error&q=POOL+exhausted").await.json();
+    let lines = errors["items"].as_array().unwrap();
+    assert_eq!(lines.len(), 5);
+    assert!(lines.iter().all(|it| it["line"] == "pool exhausted after 5000 ms"));
+}
+
+#[tokio::test]
+async fn people_can_act() {
+    let app = app();
+    let acknowledged = post(&app, "/sentinel/v1/incidents/INC-2/acknowledge", "").await;
+    assert_eq!(acknowledged.json()["status"], "acknowledged");
+    let told = post(&app, "/sentinel/v1/incidents/INC-2/feedback", r#"{"opinion":"right","actor":"alice"}"#).await;
+    assert_eq!(told.json()["feedback"], "right");
+    let approve = "/sentinel/v1/plans/PLAN-1/approve";
+    post(&app, approve, r#"{"digest":"other"}"#).await.assert_problem(409, "digest");
+    let approved = post(&app, approve, &format!(r#"{{"digest":"{DIGEST}","actor":"alice"}}"#)).await.json();
+    assert_eq!((&approved["state"], &approved["approval"]["actor"]), (&"approved".into(), &"alice".into()));
+    post(&app, "/sentinel/v1/plans/PLAN-1/reject", "{}").await.assert_problem(409, "PLAN-1");
+}
+
+#[tokio::test]
+async fn a_form_of_our_own_page_leads_back_to_it() {
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", "http://127.0.0.1:8080")];
+    let body = format!("digest={DIGEST}&actor=web");
+    let answer = send(&app(), "POST", "/sentinel/v1/plans/PLAN-1/approve", &headers, &body).await;
+    assert_eq!((answer.status, answer.header("location")), (303, "/incidents/INC-2"));
+}
+
+#[tokio::test]
+async fn foreign_requests_are_refused() {
+    let (world, form) = (world(), ("content-type", "application/x-www-form-urlencoded"));
+    let app = router(world.ports(), Live::new(), &Config::default());
+    let path = "/sentinel/v1/incidents/INC-2/acknowledge";
+    send(&app, "POST", path, &[form], "actor=x").await.assert_problem(403, "form");
+    send(&app, "POST", path, &[form, ("origin", "http://evil.example")], "").await.assert_problem(403, "origin");
+    let json = ("content-type", "application/json");
+    send(&app, "POST", path, &[json, ("origin", "http://evil.example")], "{}").await.assert_problem(403, "origin");
+    send(&app, "POST", path, &[("content-type", "text/plain")], "{}").await.assert_problem(415, "application/json");
+    send(&app, "POST", path, &[], "").await.assert_problem(415, "application/json");
+    assert!(world.incident(IncidentId(2)).unwrap().feedback.is_none());
+    assert_eq!(world.incident(IncidentId(2)).unwrap().status, signal::IncidentStatus::Open);
+    let rebound = Request::get("/sentinel/v1/incidents").header("host", "evil.example").body(Body::empty()).unwrap();
+    assert_eq!(app.oneshot(rebound).await.unwrap().status(), 403);
+}
+
+#[tokio::test]
+async fn problems_say_what_is_wrong() {
+    let cases = [
+        ("/sentinel/v1/incidents/INC-99", 404, "INC-99"),
+        ("/sentinel/v1/incidents/x", 404, "x"),
+        ("/sentinel/v1/plans/PLAN-9", 404, "PLAN-9"),
+        ("/sentinel/v1/series/zz/points", 404, "zz"),
+        ("/sentinel/v1/series/00000000000000ff/points", 404, "00000000000000ff"),
+        ("/sentinel/v1/nothing", 404, "/sentinel/v1/nothing"),
+        ("/sentinel/v1/incidents?status=broken", 422, "status"),
+        ("/sentinel/v1/incidents?limit=0", 422, "limit"),
+        ("/sentinel/v1/incidents?limit=many", 400, "limit"),
+        ("/sentinel/v1/incidents?colour=red", 400, "colour"),
+        ("/sentinel/v1/incidents?cursor=7", 422, "cursor"),
+        ("/sentinel/v1/series?match=%7Ba%3D1%7D", 422, "match"),
+        ("/sentinel/v1/logs?level=loud", 422, "level"),
+        ("/sentinel/v1/logs?from=soon", 422, "from"),
+        ("/sentinel/v1/changes?from=-1m&to=-1h", 422, "from"),
+        ("/sentinel/v1/templates?window=5", 422, "window"),
+        ("/sentinel/v1/incidents/INC-2/report?format=docx", 400, "docx"),
+    ];
+    for (path, status, detail) in cases {
+        get(path).await.assert_problem(status, detail);
+    }
+    let app = app();
+    post(&app, "/sentinel/v1/plans/PLAN-1/approve", "{").await.assert_problem(400, "JSON");
+    post(&app, "/sentinel/v1/plans/PLAN-1/approve", "{}").await.assert_problem(422, "digest");
+    post(&app, "/sentinel/v1/incidents/INC-2/feedback", r#"{"opinion":"meh"}"#).await.assert_problem(422, "meh");
+    post(&app, "/sentinel/v1/incidents/INC-2/feedback", r#"{"opinion":"right","actor":" "}"#)
+        .await
+        .assert_problem(422, "actor");
+    post(&app, "/sentinel/v1/audit", "{}").await.assert_problem(405, "POST /sentinel/v1/audit");
+    let lost = page("/incidents/INC-99").await;
+    assert_eq!(lost.status, 404);
+    assert!(lost.text.contains("INC-99 does not exist") && lost.header("content-type").starts_with("text/html"));
+}
+
+#[tokio::test]
+async fn every_page_escapes_and_protects() {
+    let series = format!("/series/{}", series_id().await);
+    let evil = get("/sentinel/v1/series?match=cache_hits").await.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    let evil = format!("/series/{evil}?range=1h");
+    let paths = ["/", "/incidents", "/incidents?status=resolved", "/incidents/INC-1", "/incidents/INC-2", "/series"];
+    let more = ["/series?match=cache", "/logs", "/logs?q=script", "/audit", "/audit?verify=1", &series, &evil];
+    for path in paths.iter().chain(&more) {
+        let answer = page(path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        for part in ["<script>alert", "<img src=x", "\u{1b}", "\u{202e}", "style=\"", "onclick"] {
+            assert!(!answer.text.contains(part), "{path} contains {part:?}");
+        }
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"), "{path}");
+        assert!(!policy.contains("unsafe"), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+    }
+    let hostile = "&lt;script&gt;alert('x')&lt;/script&gt;";
+    for path in ["/", "/incidents", "/incidents/INC-1", "/incidents/INC-2", "/logs", &evil] {
+        assert!(page(path).await.text.contains(hostile), "{path}");
+    }
+    assert!(get("/sentinel/v1/logs").await.text.contains("<script>alert('x')"), "{HOSTILE} stays data in JSON");
+    for path in ["/logs?level=loud", "/series?match=%7Bx"] {
+        assert!(page(path).await.text.contains(r#"role="alert""#), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_incident_page_offers_all_it_should() {
+    let text = page("/incidents/INC-2").await.text;
+    let ids = ["incident-title", "cause", "evidence", "plan", "plan-state", "approve", "reject", "digest", "timeline"];
+    let more = ["feedback-right", "feedback-wrong", "feedback-noise", "acknowledge", "chart", "report-html"];
+    for id in ids.iter().chain(&more) {
+        assert!(text.contains(&format!(r#"data-testid="{id}""#)), "{id}");
+    }
+    assert!(text.contains(&format!(r#"name="digest" value="{DIGEST}""#)));
+}
+
+#[tokio::test]
+async fn an_empty_server_says_what_to_do() {
+    let app = router(World::empty(Arc::new(FixedClock)).ports(), Live::new(), &Config::default());
+    for (path, hint) in [
+        ("/", "/monitor"),
+        ("/incidents", "No incidents"),
+        ("/series", "/api/v1/write"),
+        ("/logs", "/loki/api/v1/push"),
+        ("/audit", "Nothing was done"),
+    ] {
+        let answer = send(&app, "GET", path, &[("accept", BROWSER)], "").await;
+        assert!(answer.status == 200 && answer.text.contains(hint), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn assets_are_found_under_their_hashed_names() {
+    let text = page("/").await.text;
+    let urls: Vec<&str> = text.split('"').filter(|it| it.starts_with("/assets/")).collect();
+    assert_eq!(urls.len(), 3);
+    for url in urls {
+        let asset = get(url).await;
+        assert_eq!(asset.status, 200, "{url}");
+        assert!(asset.header("cache-control").contains("immutable") && !asset.text.is_empty());
+    }
+    assert_eq!(get("/assets/sentinel-0.css").await.status, 404);
+    assert_eq!(get("/favicon.ico").await.status, 200);
+}
+
+#[tokio::test]
+async fn swagger_works_offline() {
+    let start = get("/docs/").await;
+    assert_eq!(start.status, 200);
+    assert!(start.header("content-security-policy").contains("default-src 'self'"));
+    assert!(!start.text.contains("https://"), "{}", start.text);
+    assert!(get("/docs/swagger-initializer.js").await.text.contains("/openapi.json"));
+    assert_eq!(get("/docs/swagger-ui-bundle.js").await.status, 200);
+    assert_eq!(get("/docs").await.status, 303);
+    assert_eq!(get("/openapi.json").await.json()["info"]["version"], "0.1.0");
+}
+
+#[tokio::test]
+async fn metrics_follow_the_format_that_was_asked_for() {
+    let app = app();
+    send(&app, "GET", "/sentinel/v1/incidents/INC-2", &[], "").await;
+    let text = send(&app, "GET", "/metrics", &[], "").await;
+    assert!(text.header("content-type").starts_with("text/plain; version=0.0.4"));
+    let samples = parse(&text.text);
+    let own = "sentinel_serve_requests_total{method=\"GET\",route=\"/sentinel/v1/incidents/{id}\",status=\"2xx\"}";
+    assert!(samples.contains(&(own.to_owned(), 1.0)), "{samples:?}");
+    assert!(samples.contains(&("sentinel_ingest_dropped_samples_total{reason=\"a\\\"b\\\\c\\nd\"}".to_owned(), 3.0)));
+    let accept = ("accept", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5");
+    let open = send(&app, "GET", "/metrics", &[accept], "").await;
+    assert!(open.header("content-type").starts_with("application/openmetrics-text; version=1.0.0"));
+    assert!(open.text.ends_with("\n# EOF\n"));
+    assert!(open.text.contains("# TYPE sentinel_serve_requests counter\n"));
+    parse(open.text.strip_suffix("# EOF\n").unwrap());
+}
+
+/// A strict reader of the text format: every family is announced once and before its samples, names and labels are
+/// well formed, no sample comes twice.
+fn parse(text: &str) -> Vec<(String, f64)> {
+    let mut samples: Vec<(String, f64)> = vec![];
+    let mut families: Vec<String> = vec![];
+    assert!(text.ends_with('\n'));
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert!(matches!(kind, "counter" | "gauge"), "{line}");
+            assert!(!families.contains(&name.to_owned()), "{name} comes twice");
+            families.push(name.to_owned());
+            continue;
+        }
+        if line.starts_with("# HELP ") {
+            continue;
+        }
+        let (series, value) = line.rsplit_once(' ').unwrap();
+        let name = series.split('{').next().unwrap();
+        assert!(name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_'), "{line}");
+        let family = families.last().unwrap();
+        assert!(name == family || name == format!("{family}_total"), "{line} is not of {family}");
+        if let Some(labels) = series.strip_prefix(name).filter(|it| !it.is_empty()) {
+            let inner = labels.strip_prefix('{').and_then(|it| it.strip_suffix('}')).unwrap();
+            check_labels(inner);
+        }
+        assert!(samples.iter().all(|(it, _)| it != series), "{series} comes twice");
+        samples.push((series.to_owned(), value.replace("+Inf", "inf").parse().unwrap()));
+    }
+    samples
+}
+
+fn check_labels(mut rest: &str) {
+    while !rest.is_empty() {
+        let (name, after) = rest.split_once("=\"").unwrap();
+        assert!(!name.is_empty() && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_'), "{name}");
+        let mut is_escaped = false;
+        let end = after.find(|it: char| {
+            assert!(!is_escaped || matches!(it, '\\' | '"' | 'n'), "unknown escape in {after}");
+            let is_end = it == '"' && !is_escaped;
+            is_escaped = it == '\\' && !is_escaped;
+            is_end
+        });
+        rest = &after[end.unwrap() + 1..];
+        rest = rest.strip_prefix(',').unwrap_or(rest);
+    }
+}
+
+#[tokio::test]
+async fn live_events_begin_with_hello_and_end_on_close() {
+    let (world, live) = (world(), Live::new());
+    let app = router(world.ports(), live.clone(), &Config { max_live_clients: 1, ..Config::default() });
+    let request = || Request::get("/sentinel/v1/events").header("host", HOST).body(Body::empty()).unwrap();
+    let response = app.clone().oneshot(request()).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let busy = app.clone().oneshot(request()).await.unwrap();
+    assert_eq!((busy.status().as_u16(), &busy.headers()["retry-after"]), (503, &"5".parse().unwrap()));
+    live.send(Event::Anomaly(Box::new(world.anomaly(0))));
+    live.send(Event::Incident(Box::new(world.incident(IncidentId(2)).unwrap())));
+    live.close();
+    let text = collect(response).await;
+    let events: Vec<&str> = text.lines().filter_map(|it| it.strip_prefix("event: ")).collect();
+    assert_eq!(events, ["hello", "anomaly", "incident"]);
+    let data = text.lines().filter_map(|it| it.strip_prefix("data: ")).nth(2).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(data).unwrap()["data"]["id"], "INC-2");
+}
+
+#[tokio::test]
+async fn a_listener_that_falls_behind_is_told_and_dropped() {
+    let (world, live) = (world(), Live::new());
+    let app = router(world.ports(), live.clone(), &Config::default());
+    let request = Request::get("/sentinel/v1/events").header("host", HOST).body(Body::empty()).unwrap();
+    let response = app.clone().oneshot(request).await.unwrap();
+    for idx in 0..300 {
+        live.send(Event::Anomaly(Box::new(world.anomaly(idx))));
+    }
+    let text = collect(response).await;
+    assert!(text.contains("event: lagged\ndata: {\"missed\":44}"), "{text}");
+    let metrics = send(&app, "GET", "/metrics", &[], "").await.text;
+    assert!(metrics.contains("sentinel_serve_live_clients_dropped_total{reason=\"lagged\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("sentinel_serve_live_clients 0\n"), "{metrics}");
+}
+
+async fn collect(response: axum::response::Response) -> String {
+    let whole = tokio::time::timeout(Duration::from_secs(20), response.into_body().collect());
+    String::from_utf8(whole.await.expect("the stream ends").unwrap().to_bytes().to_vec()).unwrap()
+}

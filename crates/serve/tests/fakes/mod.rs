@@ -1,0 +1,634 @@
+//! What would a real installation answer? A made-up shop in memory, with foreign text that tries to break out.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serve::{Health, Ports};
+use signal::{
+    Anomaly, AnomalyKind, Approval, Cause, Change, ChangeKind, ChangeLog, Clock, Diagnosis, Direction, Evidence,
+    EvidenceId, EvidenceSource, FaultClass, History, Incident, IncidentBook, IncidentFilter, IncidentId,
+    IncidentStatus, Labels, Ledger, LedgerEntry, LogHit, LogId, LogLevel, LogQuery, LogRecord, LogSearch, Matcher,
+    Meter, Metric, Opinion, Plan, PlanDesk, PlanId, PlanState, PlannedStep, Point, PortError, ReportFormat, Reports,
+    Score, Scores, SeriesId, SeriesQuery, Severity, StepKind, Symptom, TemplateChange, TemplateTrend, Templates,
+    TimeRange, TimelineEntry, Timestamp, Topology, Verification,
+};
+
+/// Text that must never reach a page unescaped.
+pub const HOSTILE: &str = "<script>alert('x')</script><img src=x onerror=alert(1)>";
+/// The digest of the waiting plan.
+pub const DIGEST: &str = "9f2c0a4f1c0f7f3d5b1e0c6a6b8d4e2f9f2c0a4f1c0f7f3d5b1e0c6a6b8d4e2f";
+const SERVICES: [&str; 8] = ["web", "cart", "checkout", "payments", "catalog", "search", "shipping", "accounts"];
+
+/// The shop and its troubles.
+pub struct World {
+    begin: Timestamp,
+    clock: Arc<dyn Clock>,
+    series: Vec<Labels>,
+    incidents: Mutex<Vec<Incident>>,
+    plans: Mutex<Vec<Plan>>,
+    ledger: Mutex<Vec<LedgerEntry>>,
+    logs: Vec<LogRecord>,
+    changes: Vec<Change>,
+}
+
+impl World {
+    /// Nothing has come in yet.
+    pub fn empty(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            begin: clock.now(),
+            clock,
+            series: vec![],
+            incidents: Mutex::default(),
+            plans: Mutex::default(),
+            ledger: Mutex::default(),
+            logs: vec![],
+            changes: vec![],
+        })
+    }
+
+    /// A shop whose checkout has run out of database connections four minutes ago.
+    pub fn busy(clock: Arc<dyn Clock>) -> Arc<Self> {
+        let begin = clock.now().minus(Duration::from_secs(240));
+        let plan = plan(begin);
+        let world = Self {
+            begin,
+            clock,
+            series: shop(),
+            incidents: Mutex::new(incidents(begin)),
+            plans: Mutex::new(vec![plan]),
+            ledger: Mutex::default(),
+            logs: lines(begin),
+            changes: vec![
+                change(begin.minus(Duration::from_secs(9000)), "search", ChangeKind::Config, "Raise the cache size"),
+                change(begin.minus(Duration::from_secs(95)), "checkout", ChangeKind::Deploy, HOSTILE),
+            ],
+        };
+        for (action, subject) in
+            [("incident.opened", "INC-2"), ("plan.proposed", "PLAN-1"), ("incident.diagnosed", "INC-2")]
+        {
+            world.append("sentinel", action, subject, r#"{"fault":"pool_exhaustion"}"#).unwrap();
+        }
+        Arc::new(world)
+    }
+
+    /// All ports, filled by this world.
+    pub fn ports(self: &Arc<Self>) -> Arc<Ports> {
+        Arc::new(Ports {
+            incidents: self.clone(),
+            plans: self.clone(),
+            ledger: self.clone(),
+            history: self.clone(),
+            logs: self.clone(),
+            templates: self.clone(),
+            changes: self.clone(),
+            topology: self.clone(),
+            scores: self.clone(),
+            reports: self.clone(),
+            meters: vec![self.clone()],
+            clock: self.clock.clone(),
+            version: "0.1.0",
+            health: self.clone(),
+        })
+    }
+
+    /// An anomaly of one of its series, as `detect` would tell it.
+    pub fn anomaly(&self, idx: usize) -> Anomaly {
+        let labels = self.series[idx % self.series.len()].clone();
+        let now = self.clock.now();
+        let score = self.verdict(&labels, now);
+        let (kind, direction) = (AnomalyKind::Point, Direction::Above);
+        Anomaly {
+            labels,
+            kind,
+            direction,
+            onset: self.begin,
+            time: now,
+            score,
+            severity: Severity::Warning,
+            is_over: idx % 3 == 2,
+        }
+    }
+
+    fn is_hit(&self, labels: &Labels) -> bool {
+        let names =
+            ["http_request_duration_seconds", "db_pool_connections_in_use", "queue_depth", "db_pool_wait_seconds"];
+        labels.service() == Some("checkout") && names.contains(&labels.name())
+    }
+
+    fn value(&self, labels: &Labels, time: Timestamp) -> f64 {
+        let base = base(labels);
+        let secs = time.secs_f64();
+        let rhythm = 1.0 + 0.12 * (secs / 300.0 + base).sin();
+        let value = base * rhythm * (1.0 + 0.06 * noise(labels.id(), time.millis() / 1000));
+        if self.is_hit(labels) && time >= self.begin {
+            value * (1.8 + 3.0 * (time.secs_since(self.begin) / 60.0).min(1.0))
+        } else {
+            value
+        }
+    }
+
+    fn verdict(&self, labels: &Labels, time: Timestamp) -> Score {
+        let base = base(labels);
+        let yhat = base * (1.0 + 0.12 * (time.secs_f64() / 300.0 + base).sin());
+        let y = self.value(labels, time);
+        let half = base * 0.18;
+        Score {
+            value: (y - yhat).abs() / half,
+            is_ready: true,
+            is_provisional: false,
+            y,
+            yhat,
+            yhat_lower: yhat - half,
+            yhat_upper: yhat + half,
+        }
+    }
+
+    fn times(range: TimeRange) -> impl Iterator<Item = Timestamp> {
+        let step = ((range.to.millis() - range.from.millis()) / 1500 / 1000 + 1).max(1);
+        (range.from.millis() / 1000..=range.to.millis() / 1000)
+            .step_by(usize::try_from(step).unwrap())
+            .map(Timestamp::from_secs)
+    }
+
+    fn labels(&self, id: SeriesId) -> Option<&Labels> {
+        self.series.iter().find(|it| it.id() == id)
+    }
+
+    fn change_plan(&self, id: PlanId, change: impl FnOnce(&mut Plan)) -> Result<Plan, PortError> {
+        let mut plans = self.plans.lock().unwrap();
+        let plan = plans.iter_mut().find(|it| it.id == id).ok_or_else(|| PortError::NotFound(id.to_string()))?;
+        if plan.state != PlanState::Proposed {
+            return Err(PortError::Refused(format!("{id} does not wait for approval any more")));
+        }
+        change(plan);
+        Ok(plan.clone())
+    }
+
+    fn change_incident(&self, id: IncidentId, change: impl FnOnce(&mut Incident)) -> Result<Incident, PortError> {
+        let mut incidents = self.incidents.lock().unwrap();
+        let found = incidents.iter_mut().find(|it| it.id == id).ok_or_else(|| PortError::NotFound(id.to_string()))?;
+        change(found);
+        Ok(found.clone())
+    }
+}
+
+fn noise(id: SeriesId, secs: i64) -> f64 {
+    let mut bits = id.hash() ^ (secs as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits ^= bits >> 31;
+    bits = bits.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    ((bits >> 40) as f64 / f64::from(1 << 24)) * 2.0 - 1.0
+}
+
+fn base(labels: &Labels) -> f64 {
+    match labels.name() {
+        "http_request_duration_seconds" => 0.12,
+        "service_memory_bytes" => 4.2e8,
+        "host_cpu_percent" => 34.0,
+        "db_pool_wait_seconds" => 0.004,
+        _ => 8.0 + (labels.id().hash() % 40) as f64,
+    }
+}
+
+fn shop() -> Vec<Labels> {
+    let mut series = vec![];
+    for service in SERVICES {
+        let own = [("service", service), ("host", "shop-1")];
+        for name in [
+            "service_cpu_percent",
+            "service_memory_bytes",
+            "db_pool_connections_in_use",
+            "db_pool_wait_seconds",
+            "queue_depth",
+        ] {
+            series.push(Labels::metric(name, &own));
+        }
+        series.push(Labels::metric("http_request_duration_seconds", &[("service", service), ("quantile", "0.95")]));
+    }
+    series.push(Labels::metric("host_cpu_percent", &[("host", "shop-1")]));
+    let path = "/a-very-long-path-without-any-place-to-break/".repeat(4);
+    series.push(Labels::metric("cache_hits", &[("service", "catalog"), ("path", &path), ("evil", HOSTILE)]));
+    series.sort();
+    series
+}
+
+fn checkout(name: &str) -> Labels {
+    shop().into_iter().find(|it| it.name() == name && it.service() == Some("checkout")).unwrap()
+}
+
+fn change(time: Timestamp, service: &str, kind: ChangeKind, title: &str) -> Change {
+    Change { time, service: service.to_owned(), kind, title: title.to_owned(), version: Some("2.4.1".to_owned()) }
+}
+
+fn incidents(begin: Timestamp) -> Vec<Incident> {
+    let after = |secs| begin.plus(Duration::from_secs(secs));
+    let symptom = |name: &str, secs: u64, severity, y, upper| Symptom {
+        labels: checkout(name),
+        kind: AnomalyKind::Point,
+        direction: Direction::Above,
+        onset: after(secs),
+        last_seen: after(240),
+        ended_at: None,
+        peak: Score {
+            value: 7.4,
+            is_ready: true,
+            is_provisional: false,
+            y,
+            yhat: upper * 0.85,
+            yhat_lower: upper * 0.7,
+            yhat_upper: upper,
+        },
+        severity,
+    };
+    let entry = |secs, text: &str| TimelineEntry { time: after(secs), text: text.to_owned() };
+    let open = Incident {
+        id: IncidentId(2),
+        status: IncidentStatus::Open,
+        severity: Severity::Critical,
+        title: "checkout: http_request_duration_seconds 4.9 x above expected".to_owned(),
+        services: vec!["checkout".to_owned(), "cart".to_owned(), HOSTILE.to_owned()],
+        started_at: begin,
+        detected_at: after(6),
+        ended_at: None,
+        symptoms: vec![
+            symptom("http_request_duration_seconds", 0, Severity::Critical, 0.61, 0.142),
+            symptom("db_pool_connections_in_use", 2, Severity::Warning, 132.0, 31.0),
+            symptom("db_pool_wait_seconds", 3, Severity::Warning, 0.0192, 0.0047),
+        ],
+        diagnosis: Some(diagnosis(begin)),
+        plans: vec![PlanId(1)],
+        timeline: vec![
+            entry(0, "First symptom: http_request_duration_seconds of checkout."),
+            entry(6, "Opened with severity critical."),
+            entry(7, "Diagnosed: pool exhaustion in checkout, 86 %."),
+            entry(8, "PLAN-1 proposed: recycle_pool on checkout."),
+        ],
+        feedback: None,
+    };
+    let earlier = |secs: u64| begin.minus(Duration::from_secs(secs));
+    let mut over =
+        Incident { id: IncidentId(1), status: IncidentStatus::Resolved, severity: Severity::Warning, ..open.clone() };
+    over.title = format!("catalog: cache_hits below expected {HOSTILE}");
+    over.services = vec!["catalog".to_owned()];
+    (over.started_at, over.detected_at, over.ended_at) = (earlier(5400), earlier(5390), Some(earlier(4800)));
+    over.symptoms.truncate(1);
+    over.diagnosis =
+        Some(Diagnosis { causes: vec![], evidence: vec![], no_cause_confidence: 0.9, ..diagnosis(earlier(5390)) });
+    (over.plans, over.feedback) = (vec![], Some(Opinion::Noise));
+    vec![open, over]
+}
+
+fn diagnosis(begin: Timestamp) -> Diagnosis {
+    let range = TimeRange::new(begin, begin.plus(Duration::from_secs(60)));
+    let evidence = |number: u32, text: &str, source| Evidence {
+        id: EvidenceId(format!("E{number}")),
+        text: text.to_owned(),
+        source,
+    };
+    let cause = |service: &str, indicator: &str, fault, confidence, summary: &str, ids: &[&str]| Cause {
+        service: service.to_owned(),
+        indicator: indicator.to_owned(),
+        fault,
+        confidence,
+        summary: summary.to_owned(),
+        evidence: ids.iter().map(|it| EvidenceId((*it).to_owned())).collect(),
+    };
+    let pool = checkout("db_pool_connections_in_use");
+    Diagnosis {
+        time: begin.plus(Duration::from_secs(7)),
+        causes: vec![
+            cause(
+                "checkout",
+                &pool.to_string(),
+                FaultClass::PoolExhaustion,
+                0.86,
+                "All 20 database connections of checkout are in use, and requests wait for one. Waiting began 2 s after the first symptom.",
+                &["E1", "E2"],
+            ),
+            cause(
+                "checkout",
+                "release 2.4.1",
+                FaultClass::BadDeploy,
+                0.31,
+                "Version 2.4.1 of checkout was deployed 95 s before the first symptom.",
+                &["E4"],
+            ),
+            cause(
+                "shop-1",
+                "host_process_cpu_percent",
+                FaultClass::CpuHog,
+                0.06,
+                "A process of shop-1 takes most of one core.",
+                &["E3"],
+            ),
+        ],
+        no_cause_confidence: 0.08,
+        evidence: vec![
+            evidence(
+                1,
+                "db_pool_connections_in_use of checkout rose from 27 to 132 (14.2 robust deviations).",
+                EvidenceSource::SeriesWindow {
+                    labels: pool.clone(),
+                    range,
+                    before: 27.0,
+                    during: 132.0,
+                    deviation: 14.2,
+                    onset: begin,
+                },
+            ),
+            evidence(
+                2,
+                "A new log template appeared 42 times per minute.",
+                EvidenceSource::LogLines {
+                    service: "checkout".to_owned(),
+                    template: "pool exhausted after <*> ms".to_owned(),
+                    range,
+                    before_per_minute: 0.0,
+                    during_per_minute: 42.0,
+                    ids: vec![LogId(3)],
+                    example: format!("\u{1b}[31mERROR\u{1b}[0m pool exhausted after 5000 ms, user={HOSTILE}"),
+                },
+            ),
+            evidence(
+                3,
+                "Process 4711 took 93 % of one core.",
+                EvidenceSource::Process {
+                    host: "shop-1".to_owned(),
+                    pid: 4711,
+                    start_time: 1_700_000_000,
+                    command: format!("/usr/bin/miner --pool {HOSTILE}"),
+                    labels: pool,
+                    range,
+                    value: 93.0,
+                },
+            ),
+            evidence(
+                4,
+                "checkout was deployed shortly before.",
+                EvidenceSource::Change {
+                    change: change(begin, "checkout", ChangeKind::Deploy, HOSTILE),
+                    lead_secs: 95.0,
+                },
+            ),
+        ],
+        took_ms: 11.8,
+    }
+}
+
+fn plan(begin: Timestamp) -> Plan {
+    let recycle =
+        ["/usr/local/bin/recycle-pool", "--service", "checkout", "--reason", HOSTILE].map(str::to_owned).to_vec();
+    let url = "http://deployer.internal/v1/services/checkout/pool".to_owned();
+    let webhook = |size: u32| StepKind::Webhook {
+        method: "POST".to_owned(),
+        url: url.clone(),
+        body: format!("{{\"max_connections\":{size}}}"),
+    };
+    Plan {
+        id: PlanId(1),
+        incident: IncidentId(2),
+        playbook: "recycle_pool".to_owned(),
+        target: "checkout".to_owned(),
+        fault: FaultClass::PoolExhaustion,
+        steps: vec![
+            PlannedStep { action: StepKind::Command { argv: recycle }, undo: None, outcome: None },
+            PlannedStep { action: webhook(40), undo: Some(webhook(20)), outcome: None },
+        ],
+        verification: Verification {
+            labels: checkout("http_request_duration_seconds"),
+            direction: Direction::Above,
+            threshold: 0.142,
+            hold_secs: 30,
+            timeout_secs: 300,
+        },
+        is_dry_run: true,
+        state: PlanState::Proposed,
+        reason: "Waits for approval.".to_owned(),
+        digest: DIGEST.to_owned(),
+        created_at: begin,
+        expires_at: begin.plus(Duration::from_secs(3600)),
+        approval: None,
+    }
+}
+
+fn lines(begin: Timestamp) -> Vec<LogRecord> {
+    let texts = [
+        ("checkout", "error", "pool exhausted after 5000 ms"),
+        ("checkout", "error", HOSTILE),
+        ("cart", "warn", "\u{1b}[33mWARN\u{1b}[0m retry 3 of 5 for POST http://checkout/v1/orders took 1204 ms"),
+        ("web", "info", "GET /cart 200 12ms \u{202e}gnirts desrever"),
+        ("payments", "debug", "settled order=88123 amount=12.50"),
+        (
+            "search",
+            "info",
+            "averyveryverylongtokenwithoutanyspaceinitthatmustwrapsomewhereorthepagebecomestoowideforaphone0123456789abcdefghijklmnopqrstuvwxyz",
+        ),
+        (
+            "accounts",
+            "fatal",
+            "panic: runtime error: index out of range [5] with length 3\n\tgoroutine 1 [running]:\n\tmain.main()",
+        ),
+    ];
+    let record = |idx: usize| {
+        let (service, level, line) = texts[idx % texts.len()];
+        let time = begin.plus(Duration::from_secs(6 * idx as u64));
+        LogRecord { time, labels: Labels::new([("service_name", service), ("level", level)]), line: line.to_owned() }
+    };
+    (0..35).map(record).collect()
+}
+
+impl IncidentBook for World {
+    fn incidents(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, PortError> {
+        let all = self.incidents.lock().unwrap();
+        let has_service = |it: &Incident| filter.service.as_ref().is_none_or(|service| it.services.contains(service));
+        let wanted = all.iter().filter(|it| filter.status.is_none_or(|status| it.status == status));
+        let wanted = wanted.filter(|it| has_service(it) && filter.before.is_none_or(|id| it.id < id));
+        Ok(wanted.take(if filter.limit == 0 { usize::MAX } else { filter.limit }).cloned().collect())
+    }
+
+    fn incident(&self, id: IncidentId) -> Result<Incident, PortError> {
+        self.change_incident(id, |_| ())
+    }
+
+    fn acknowledge(&self, id: IncidentId, actor: &str) -> Result<Incident, PortError> {
+        let entry = TimelineEntry { time: self.clock.now(), text: format!("Acknowledged by {actor}.") };
+        self.change_incident(id, |it| {
+            it.status = IncidentStatus::Acknowledged;
+            it.timeline.push(entry);
+        })
+    }
+
+    fn feedback(&self, id: IncidentId, opinion: Opinion, _: &str) -> Result<Incident, PortError> {
+        self.change_incident(id, |it| it.feedback = Some(opinion))
+    }
+}
+
+impl PlanDesk for World {
+    fn plans(&self, incident: Option<IncidentId>) -> Result<Vec<Plan>, PortError> {
+        let all = self.plans.lock().unwrap();
+        Ok(all.iter().filter(|it| incident.is_none_or(|id| it.incident == id)).cloned().collect())
+    }
+
+    fn plan(&self, id: PlanId) -> Result<Plan, PortError> {
+        let all = self.plans.lock().unwrap();
+        all.iter().find(|it| it.id == id).cloned().ok_or_else(|| PortError::NotFound(id.to_string()))
+    }
+
+    fn approve(&self, id: PlanId, digest: &str, actor: &str) -> Result<Plan, PortError> {
+        if digest != DIGEST {
+            return Err(PortError::Refused("the digest is not that of the plan".to_owned()));
+        }
+        let (time, signature) = (self.clock.now(), "00".to_owned());
+        let approval = Approval { actor: actor.to_owned(), time, digest: digest.to_owned(), signature };
+        self.change_plan(id, |it| (it.state, it.approval) = (PlanState::Approved, Some(approval)))
+    }
+
+    fn reject(&self, id: PlanId, _: &str) -> Result<Plan, PortError> {
+        self.change_plan(id, |it| it.state = PlanState::Rejected)
+    }
+}
+
+impl Ledger for World {
+    fn append(&self, actor: &str, action: &str, subject: &str, detail: &str) -> Result<LedgerEntry, PortError> {
+        let mut ledger = self.ledger.lock().unwrap();
+        let entry = LedgerEntry {
+            sequence: ledger.len() as u64 + 1,
+            time: self.clock.now(),
+            actor: actor.to_owned(),
+            action: action.to_owned(),
+            subject: subject.to_owned(),
+            detail: detail.to_owned(),
+            previous_hash: "0".repeat(64),
+            hash: "ab".repeat(32),
+        };
+        ledger.push(entry.clone());
+        Ok(entry)
+    }
+
+    fn entries(&self, after: u64, limit: usize) -> Result<Vec<LedgerEntry>, PortError> {
+        let ledger = self.ledger.lock().unwrap();
+        let rest = ledger.iter().filter(|it| it.sequence > after);
+        Ok(rest.take(if limit == 0 { usize::MAX } else { limit }).cloned().collect())
+    }
+
+    fn verify(&self) -> Result<u64, PortError> {
+        Ok(self.ledger.lock().unwrap().len() as u64)
+    }
+}
+
+impl History for World {
+    fn series(&self, query: &SeriesQuery) -> Result<Vec<Labels>, PortError> {
+        let found = self.series.iter().filter(|labels| query.matchers.iter().all(|it: &Matcher| it.matches(labels)));
+        Ok(found.take(if query.limit == 0 { usize::MAX } else { query.limit }).cloned().collect())
+    }
+
+    fn points(&self, series: SeriesId, range: TimeRange) -> Result<Vec<Point>, PortError> {
+        let Some(labels) = self.labels(series) else { return Ok(vec![]) };
+        Ok(Self::times(range).map(|time| Point { time, value: self.value(labels, time) }).collect())
+    }
+}
+
+impl Scores for World {
+    fn score(&self, series: SeriesId) -> Option<(Timestamp, Score)> {
+        let now = self.clock.now();
+        self.labels(series).map(|it| (now, self.verdict(it, now)))
+    }
+
+    fn band(&self, series: SeriesId, range: TimeRange) -> Vec<(Timestamp, Score)> {
+        let Some(labels) = self.labels(series) else { return vec![] };
+        Self::times(range).map(|time| (time, self.verdict(labels, time))).collect()
+    }
+
+    fn highest(&self, limit: usize) -> Vec<(Labels, Timestamp, Score)> {
+        let now = self.clock.now();
+        let mut all: Vec<_> = self.series.iter().map(|it| (it.clone(), now, self.verdict(it, now))).collect();
+        all.sort_by(|a, b| b.2.value.total_cmp(&a.2.value));
+        all.truncate(limit);
+        all
+    }
+}
+
+impl LogSearch for World {
+    fn search(&self, query: &LogQuery) -> Result<Vec<LogHit>, PortError> {
+        let words: Vec<String> = query.text.split_whitespace().map(str::to_lowercase).collect();
+        let is_wanted = |it: &LogRecord| {
+            let level: LogLevel = it.level();
+            query.range.contains(it.time)
+                && query.min_level.is_none_or(|min| level >= min)
+                && query.matchers.iter().all(|matcher| matcher.matches(&it.labels))
+                && words.iter().all(|word| it.line.to_lowercase().contains(word))
+        };
+        let numbered = self.logs.iter().enumerate().rev().filter(|(_, it)| is_wanted(it)).take(query.limit);
+        Ok(numbered.map(|(idx, it)| LogHit { id: LogId(idx as u64), record: it.clone(), relevance: 0.0 }).collect())
+    }
+
+    fn line(&self, id: LogId) -> Result<Option<LogRecord>, PortError> {
+        Ok(self.logs.get(usize::try_from(id.0).unwrap()).cloned())
+    }
+}
+
+impl Templates for World {
+    fn changes(&self, _: TimeRange, after: TimeRange) -> Vec<TemplateChange> {
+        let template = "pool exhausted after <*> ms".to_owned();
+        vec![TemplateChange {
+            service: "checkout".to_owned(),
+            template,
+            trend: TemplateTrend::New,
+            level: LogLevel::Error,
+            before_per_minute: 0.0,
+            after_per_minute: 42.0,
+            onset: after.from,
+            example: HOSTILE.to_owned(),
+        }]
+    }
+}
+
+impl ChangeLog for World {
+    fn changes(&self, range: TimeRange) -> Result<Vec<Change>, PortError> {
+        Ok(self.changes.iter().filter(|it| range.contains(it.time)).cloned().collect())
+    }
+}
+
+impl Topology for World {
+    fn callees(&self, service: &str) -> Vec<String> {
+        if service == "web" { vec!["cart".to_owned()] } else { vec![] }
+    }
+
+    fn callers(&self, service: &str) -> Vec<String> {
+        if service == "cart" { vec!["web".to_owned()] } else { vec![] }
+    }
+
+    fn neighbors(&self, _: &str) -> Vec<String> {
+        vec!["shop-1".to_owned()]
+    }
+}
+
+impl Reports for World {
+    fn incident_report(&self, id: IncidentId, format: ReportFormat) -> Result<String, PortError> {
+        let incident = self.incident(id)?;
+        Ok(match format {
+            ReportFormat::Html => format!("<!doctype html><title>{id}</title>"),
+            ReportFormat::Md => format!("# {id}\n"),
+            ReportFormat::Json => serde_json::to_string(&incident).unwrap(),
+        })
+    }
+}
+
+impl Meter for World {
+    fn metrics(&self) -> Vec<Metric> {
+        vec![
+            Metric::counter("sentinel_ingest_dropped_samples_total", "Samples dropped.", 3)
+                .label("reason", "a\"b\\c\nd"),
+            Metric::gauge("sentinel_store_series", "Series stored.", self.series.len() as f64),
+        ]
+    }
+}
+
+impl Health for World {
+    fn ready(&self) -> Result<(), String> {
+        if self.series.is_empty() { Err("no series yet".to_owned()) } else { Ok(()) }
+    }
+
+    fn mode(&self) -> String {
+        "demo".to_owned()
+    }
+}
