@@ -63,7 +63,7 @@ impl Config {
 pub struct HostConfig {
     /// True watches this host. Default: true.
     pub enabled: bool,
-    /// Time between two measurements, in milliseconds, 200 to 60000. Default: 1000.
+    /// Time between two measurements, in milliseconds, 250 to 60000. Default: 1000.
     pub interval_ms: u64,
     /// Value of the label `host`. Default: the host's name.
     pub host: Option<String>,
@@ -81,8 +81,8 @@ impl HostConfig {
     /// All problems, each naming its key.
     pub fn validate(&self) -> Vec<String> {
         let mut problems = vec![];
-        if !(200..=60_000).contains(&self.interval_ms) {
-            problems.push(format!("interval_ms: {} is not in 200..60000", self.interval_ms));
+        if !(250..=60_000).contains(&self.interval_ms) {
+            problems.push(format!("interval_ms: {} is not in 250..60000", self.interval_ms));
         }
         if self.top_processes > 100 {
             problems.push("top_processes: at most 100".to_owned());

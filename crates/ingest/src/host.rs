@@ -115,7 +115,7 @@ impl HostSampler {
         disks(&mut self.disks, elapsed_secs, &mut batch);
         networks(&mut self.networks, elapsed_secs, &mut batch);
         kernel::load_and_pressure(&mut batch);
-        self.processes.sample(&mut self.system, elapsed_secs.is_some(), &mut batch);
+        self.processes.sample(&mut self.system, elapsed_secs, &mut batch);
         batch.series
     }
 }

@@ -1,14 +1,15 @@
 //! Which processes use most? The top few by processor time and by memory, as evidence for a diagnosis.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 
-use sysinfo::{Process, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 use super::Batch;
 use crate::limits::shortened;
 
 /// Below this share of one core a process is not worth a series.
-const MIN_CPU_PERCENT: f32 = 5.0;
+const MIN_CPU_PERCENT: f64 = 5.0;
 /// Below this share of the host's memory a process is not worth a series.
 const MIN_MEMORY_SHARE: f64 = 0.05;
 /// Longest command line, in bytes.
@@ -17,43 +18,62 @@ const MAX_COMMAND_BYTES: usize = 200;
 /// Chooses and reports the top processes.
 pub(super) struct TopProcesses {
     n_top: usize,
+    /// Processor milliseconds of each process at the measurement before. sysinfo's own percentage is not used: it
+    /// leaves out a process that had used nothing before, which is just what a new hog looks like.
+    cpu_millis: HashMap<Pid, u64>,
 }
 
 impl TopProcesses {
-    pub(super) const fn new(n_top: usize) -> Self {
-        Self { n_top }
+    pub(super) fn new(n_top: usize) -> Self {
+        Self { n_top, cpu_millis: HashMap::new() }
     }
 
-    pub(super) fn sample(&self, system: &mut System, has_previous: bool, batch: &mut Batch<'_>) {
+    pub(super) fn sample(&mut self, system: &mut System, elapsed_secs: Option<f64>, batch: &mut Batch<'_>) {
         // Threads are left out, and command lines are not read here: both would cost more than all the rest.
         let kind = ProcessRefreshKind::nothing().with_cpu().with_memory().without_tasks();
         system.refresh_processes_specifics(ProcessesToUpdate::All, true, kind);
         batch.add("host_processes", &[], system.processes().len() as f64);
-        let (by_cpu, by_memory) = self.top(system, has_previous);
-        let mut wanted: Vec<sysinfo::Pid> = by_cpu.iter().chain(&by_memory).copied().collect();
-        wanted.sort_unstable();
-        wanted.dedup();
+        let by_cpu = self.top_by_cpu(system, elapsed_secs);
+        let by_memory = self.top_by_memory(system);
+        let wanted: Vec<Pid> = by_cpu.iter().chain(&by_memory).map(|(pid, _)| *pid).collect();
         let kind = ProcessRefreshKind::nothing().with_cmd(UpdateKind::OnlyIfNotSet).without_tasks();
         system.refresh_processes_specifics(ProcessesToUpdate::Some(&wanted), false, kind);
-        for (name, pids) in [("host_process_cpu_percent", by_cpu), ("host_process_memory_bytes", by_memory)] {
-            let is_cpu = name == "host_process_cpu_percent";
-            for process in pids.iter().filter_map(|it| system.process(*it)) {
-                let value = if is_cpu { f64::from(process.cpu_usage()) } else { process.memory() as f64 };
-                report(name, process, value, batch);
+        for (name, top) in [("host_process_cpu_percent", by_cpu), ("host_process_memory_bytes", by_memory)] {
+            for (pid, value) in top {
+                if let Some(process) = system.process(pid) {
+                    report(name, process, value, batch);
+                }
             }
         }
     }
 
-    fn top(&self, system: &System, has_previous: bool) -> (Vec<sysinfo::Pid>, Vec<sysinfo::Pid>) {
-        let min_memory = system.total_memory() as f64 * MIN_MEMORY_SHARE;
-        let is_busy = |it: &&Process| has_previous && it.cpu_usage() >= MIN_CPU_PERCENT;
-        let mut by_cpu: Vec<&Process> = system.processes().values().filter(is_busy).collect();
-        by_cpu.sort_by(|a, b| b.cpu_usage().total_cmp(&a.cpu_usage()).then(a.pid().cmp(&b.pid())));
-        let mut by_memory: Vec<&Process> =
-            system.processes().values().filter(|it| it.memory() as f64 >= min_memory).collect();
-        by_memory.sort_by(|a, b| b.memory().cmp(&a.memory()).then(a.pid().cmp(&b.pid())));
-        let pids = |all: Vec<&Process>| all.into_iter().take(self.n_top).map(Process::pid).collect();
-        (pids(by_cpu), pids(by_memory))
+    /// Percent of one core since the measurement before.
+    fn top_by_cpu(&mut self, system: &System, elapsed_secs: Option<f64>) -> Vec<(Pid, f64)> {
+        let now: HashMap<Pid, u64> =
+            system.processes().iter().map(|(pid, it)| (*pid, it.accumulated_cpu_time())).collect();
+        let before = std::mem::replace(&mut self.cpu_millis, now);
+        let Some(elapsed_secs) = elapsed_secs else { return vec![] };
+        let percent = |(pid, process): (&Pid, &Process)| {
+            // A process that has just begun has used all its time since the measurement before.
+            let is_new = process.run_time() as f64 <= elapsed_secs + 1.0;
+            let used_before = before.get(pid).copied().or_else(|| is_new.then_some(0))?;
+            let used_millis = process.accumulated_cpu_time().saturating_sub(used_before);
+            let percent = used_millis as f64 / 10.0 / elapsed_secs;
+            (percent >= MIN_CPU_PERCENT).then_some((*pid, percent))
+        };
+        self.top(system.processes().iter().filter_map(percent).collect())
+    }
+
+    fn top_by_memory(&self, system: &System) -> Vec<(Pid, f64)> {
+        let min_bytes = system.total_memory() as f64 * MIN_MEMORY_SHARE;
+        let bytes = system.processes().iter().map(|(pid, it)| (*pid, it.memory() as f64));
+        self.top(bytes.filter(|(_, bytes)| *bytes >= min_bytes).collect())
+    }
+
+    fn top(&self, mut all: Vec<(Pid, f64)>) -> Vec<(Pid, f64)> {
+        all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        all.truncate(self.n_top);
+        all
     }
 }
 
