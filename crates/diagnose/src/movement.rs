@@ -1,7 +1,7 @@
 //! Did a series move? A window against what came before it: robust deviation, side, onset and steadiness of a climb.
 //!
-//! The scale is the largest of MAD, interquartile range, 5 % of the level and a small floor by unit, because a scale
-//! of zero on a constant series makes every rounding error the most conspicuous thing of all.
+//! The scale is the largest of MAD, interquartile range, a share of the level and a small floor by unit, because a
+//! scale of zero on a constant series makes every rounding error the most conspicuous thing of all.
 
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ pub(crate) fn compare(labels: &Labels, points: &[Point], range: TimeRange) -> Co
         let level = median(&mut base.iter().map(|it| it.value).collect::<Vec<_>>());
         return Course::Stopped(Stop { labels: labels.clone(), level, last });
     }
-    let (level, scale) = base_of(base, floor_of(labels, role));
+    let (level, scale) = base_of(base, share_of(role), floor_of(labels, role));
     let smooth = smooth(window);
     match leave(&smooth, level, scale, range.from.plus(LEAD)) {
         Some((onset_idx, is_up)) => {
@@ -209,7 +209,7 @@ fn first_sustained(
 }
 
 /// Level and scale of the base.
-fn base_of(base: &[Point], floor: f64) -> (f64, f64) {
+fn base_of(base: &[Point], share: f64, floor: f64) -> (f64, f64) {
     let stride = base.len().div_ceil(MAX_BASE).max(1);
     let mut values: Vec<f64> = base.iter().step_by(stride).map(|it| it.value).collect();
     let level = median(&mut values);
@@ -217,7 +217,12 @@ fn base_of(base: &[Point], floor: f64) -> (f64, f64) {
     let spread = (quartile(3) - quartile(1)) / 1.349;
     let mut distances: Vec<f64> = values.iter().map(|it| (it - level).abs()).collect();
     let mad = 1.4826 * median(&mut distances);
-    (level, mad.max(spread).max(0.05 * level.abs()).max(floor))
+    (level, mad.max(spread).max(share * level.abs()).max(floor))
+}
+
+/// The smallest scale as a share of the level. What fills up is smooth and slow, and is wanted early.
+fn share_of(role: Role) -> f64 {
+    if matches!(role, Role::Memory | Role::Disk) { 0.01 } else { 0.05 }
 }
 
 /// The smallest scale that makes sense, by unit.

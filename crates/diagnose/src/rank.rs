@@ -66,7 +66,7 @@ pub(crate) fn rank(hypotheses: Vec<Hypothesis>, facts: &Facts) -> Vec<Ranked> {
     let mut costs = vec![];
     for ((it, own), reach) in hypotheses.iter().zip(&alone).zip(&reach) {
         let others = hypotheses.iter().zip(&alone).filter(|(other, _)| !std::ptr::eq(*other, it));
-        let cost = others.map(|(other, sure)| explained(it, *own, other, *sure, reach)).fold(0.0, f64::max);
+        let cost = others.map(|(other, sure)| explained(it, *own, other, *sure, reach, facts)).fold(0.0, f64::max);
         costs.push(distance(it, facts) + cost);
     }
     let mut ranked: Vec<Ranked> = hypotheses
@@ -99,11 +99,23 @@ fn confidence(logit: f64) -> f64 {
 }
 
 /// How much `other` takes away from `it`: a consequence is explained by a specific fault of the same owner, or of
-/// somebody its owner depends on; a rival cause only if it does not begin clearly earlier.
-fn explained(it: &Hypothesis, own: f64, other: &Hypothesis, sure: f64, reach: &HashSet<&str>) -> f64 {
+/// somebody its owner depends on; a rival cause only if it does not begin clearly earlier. What a host shows is
+/// explained by the same fault of a service that runs on it. `Unknown` gives way to any mechanism.
+fn explained(it: &Hypothesis, own: f64, other: &Hypothesis, sure: f64, reach: &HashSet<&str>, facts: &Facts) -> f64 {
     let is_below = reach.contains(other.owner.as_str());
     let begins_later = it.onset.secs_since(other.onset) > -TOLERANCE_SECS;
-    if !is_specific(other.fault) || sure < 0.4 || !(is_below || it.owner == other.owner) {
+    let is_guest =
+        facts.owners.get(&it.owner).is_some_and(|host| host.is_host && host.neighbors.contains(&other.owner));
+    if is_guest && it.fault == other.fault {
+        return EXPLAINED_COST * sure;
+    }
+    if !is_specific(other.fault) || !(is_below || it.owner == other.owner) {
+        return 0.0;
+    }
+    if it.fault == FaultClass::Unknown && sure >= MIN_CONFIDENCE {
+        return EXPLAINED_COST;
+    }
+    if sure < 0.4 {
         return 0.0;
     }
     match (is_specific(it.fault), is_below) {
