@@ -23,6 +23,7 @@ mod warmup;
 mod words;
 mod write_request;
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -38,7 +39,8 @@ const BAD_CONFIGURATION: u8 = 64;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_logging();
+    let command = cli.command.unwrap_or(Command::Run(RunArgs::default()));
+    start_logging(&command);
     // An error only means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -48,7 +50,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(dispatch(cli.command.unwrap_or(Command::Run(RunArgs::default()))));
+    let outcome = runtime.block_on(dispatch(command));
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     outcome.unwrap_or_else(|error| {
         if let Some(problems) = error.downcast_ref::<Problems>() {
@@ -117,8 +119,11 @@ fn http_client() -> anyhow::Result<reqwest::Client> {
     builder.timeout(std::time::Duration::from_secs(30)).build().context("cannot build the HTTP client")
 }
 
-/// Logs go to standard error, so that standard output stays for answers.
-fn start_logging() {
-    let level = std::env::var("SENTINEL_LOG").ok().and_then(|it| it.parse().ok()).unwrap_or(tracing::Level::INFO);
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
+/// Logs go to standard error, so that standard output stays for answers. Only a server tells what it does.
+fn start_logging(command: &Command) {
+    let usual = if matches!(command, Command::Run(_)) { tracing::Level::INFO } else { tracing::Level::WARN };
+    let level = std::env::var("SENTINEL_LOG").ok().and_then(|it| it.parse().ok()).unwrap_or(usual);
+    let is_terminal = std::io::stderr().is_terminal();
+    let logs = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    logs.with_ansi(is_terminal).with_target(false).init();
 }

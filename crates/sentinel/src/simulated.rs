@@ -64,12 +64,14 @@ impl Simulation {
         if !changes.is_empty() {
             intake.changes(changes).await.map_err(refused)?;
         }
-        if !logs.is_empty() {
-            intake.logs(Source::Api, logs).await.map_err(refused)?;
-        }
-        if !samples.is_empty() {
-            intake.settled(samples).await.map_err(refused)?;
-        }
+        // Both at once, so that they share one write to the disk.
+        let logs = async {
+            if logs.is_empty() { Ok(ingest::Accepted::default()) } else { intake.logs(Source::Api, logs).await }
+        };
+        let samples =
+            async { if samples.is_empty() { Ok(ingest::Accepted::default()) } else { intake.settled(samples).await } };
+        let (logs, samples) = tokio::join!(logs, samples);
+        logs.and(samples).map_err(refused)?;
         Ok(())
     }
 
