@@ -6,9 +6,6 @@ const root = document.documentElement;
 const stored = () => { try { return localStorage.getItem("theme"); } catch { return null; } };
 if (stored() === "light" || stored() === "dark") root.dataset.theme = stored();
 
-if (document.readyState === "loading") addEventListener("DOMContentLoaded", start);
-else start();
-
 function start() {
   startTheme();
   document.addEventListener("submit", onSubmit);
@@ -350,3 +347,7 @@ function startBandToggle() {
     for (const it of document.querySelectorAll(".chart")) it.classList.toggle("no-band", !event.target.checked);
   });
 }
+
+// Last, because everything above must be there before anything starts.
+if (document.readyState === "loading") addEventListener("DOMContentLoaded", start);
+else start();

@@ -124,7 +124,7 @@ fn causes(diagnosis: Option<&Diagnosis>) -> Markup {
             }
         }
         @if !diagnosis.causes.is_empty() {
-            p.muted.small { "None of these is right with " (percent(diagnosis.no_cause_confidence)) "." }
+            p.muted.small { "Probability that none of these is right: " (percent(diagnosis.no_cause_confidence)) "." }
         }
     }
 }

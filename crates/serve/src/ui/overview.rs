@@ -143,7 +143,7 @@ fn feed_item(event: &Event, now: Timestamp) -> Markup {
             li data-key={ "a" (it.labels.id()) (it.onset.millis()) } {
                 span class={ "pip " (if it.is_over { "good" } else { "warn" }) } aria-hidden="true" {}
                 div {
-                    a href=(text::series_url(&it.labels)) { (text::series(&it.labels)) }
+                    a href=(text::series_url(&it.labels)) { (text::series_in_short(&it.labels)) }
                     p.muted { (if it.is_over { "recovered" } else { text::anomaly(it.kind, it.direction) }) " \u{b7} " (text::ago(it.time, now)) }
                 }
             }

@@ -105,10 +105,27 @@ pub fn series(labels: &Labels) -> Markup {
         span.series {
             span.metric { (plain(if labels.name().is_empty() { "(no name)" } else { labels.name() })) }
             @for (name, value) in rest {
-                " " span.chip { span.key { (plain(name)) } "=" (plain(value)) }
+                @let value = plain(value);
+                " " span.chip title=[(value.chars().count() > LONG).then_some(&value)] { span.key { (plain(name)) } "=" (shortened(&value)) }
             }
         }
     }
+}
+
+/// Name and owner of a series, where space is short.
+pub fn series_in_short(labels: &Labels) -> Markup {
+    html! { span.series { span.metric { (shortened(&plain(labels.name()))) } " " span.chip { (shortened(&plain(labels.owner()))) } } }
+}
+
+/// Characters of a label that a list shows.
+const LONG: usize = 64;
+
+fn shortened(text: &str) -> String {
+    let mut shortened: String = text.chars().take(LONG).collect();
+    if shortened.len() < text.len() {
+        shortened.push('\u{2026}');
+    }
+    shortened
 }
 
 /// Address of a series' page.
