@@ -102,7 +102,7 @@ function morph(old, fresh) {
     const same = key ? kept.get(key) : place && !keyOf(place) && place.nodeName === child.nodeName ? place : null;
     if (!same || same.nodeName !== child.nodeName) {
       const added = document.importNode(child, true);
-      if (key && added.classList) added.classList.add("fresh");
+      if (key && /^(LI|ARTICLE)$/.test(added.nodeName)) added.classList.add("fresh");
       old.insertBefore(added, place);
       continue;
     }
@@ -171,7 +171,7 @@ function redrawAll() {
 
 async function load(node) {
   const isSpark = node.dataset.spark;
-  const query = isSpark ? "from=-15m&step=10" : new URLSearchParams({ from: node.dataset.from, to: node.dataset.to });
+  const query = isSpark ? "from=-15m&step=30" : new URLSearchParams({ from: node.dataset.from, to: node.dataset.to });
   try {
     const answer = await fetch(`/sentinel/v1/series/${node.dataset.spark || node.dataset.chart}/points?${query}`);
     if (!answer.ok) throw new Error((await answer.json()).detail);
@@ -265,11 +265,11 @@ function drawChart(node, series) {
   const at = (t, v) => `${x(t).toFixed(1)},${y(v).toFixed(1)}`;
 
   const box = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", tabindex: "0", "aria-label": words(series, anomalous) });
-  for (const it of ticks(low, high, height > 250 ? 6 : 3)) {
+  for (const it of ticks(low, high, height > 250 ? 6 : 4)) {
     svg("line", { x1: area.left, x2: area.right, y1: y(it), y2: y(it), class: "c-grid" }, box);
     svg("text", { x: area.left - 6, y: y(it) + 4, "text-anchor": "end", class: "c-tick" }, box, short(it));
   }
-  const step = 1000 * (TIME_STEPS.find((it) => (to - from) / 1000 / it <= Math.max(2, width / 110)) || 604800);
+  const step = 1000 * (TIME_STEPS.find((it) => (to - from) / 1000 / it <= Math.max(3, width / 90)) || 604800);
   for (let t = Math.ceil(from / step) * step; t <= to; t += step) {
     const label = step >= 86400000 ? new Date(t).toISOString().slice(5, 10) : clock(t).slice(0, step < 60000 ? 8 : 5);
     const edge = x(t) < area.left + 12 ? "start" : x(t) > area.right - 20 ? "end" : "middle";
@@ -284,7 +284,10 @@ function drawChart(node, series) {
     if (t >= from && t <= to) svg("line", { x1: x(t), x2: x(t), y1: area.top, y2: area.bottom, class: "c-mark" }, box);
   }
   svg("path", { d: line(points, at), class: "c-line" }, box);
-  for (const it of anomalous) if (it.y !== null) svg("circle", { cx: x(it.t), cy: y(it.y), r: 2.8, class: "c-dot" }, box);
+  // Single points are dots; where they stand close the line itself turns red.
+  const isDense = anomalous.length > width / 12;
+  if (isDense) svg("path", { d: redLine(band, at), class: "c-line c-bad" }, box);
+  else for (const it of anomalous) if (it.y !== null) svg("circle", { cx: x(it.t), cy: y(it.y), r: 2.8, class: "c-dot" }, box);
   addCursor(node, box, series, x, y, area);
   const hadFocus = node.contains(document.activeElement);
   node.replaceChildren(box);
@@ -300,6 +303,17 @@ function line(points, at) {
     const isBroken = idx === 0 || t - points[idx - 1][0] > Math.max(usual * 8, 5000);
     path += (isBroken ? "M" : "L") + at(t, v);
   });
+  return path;
+}
+
+/** The runs of anomalous points. */
+function redLine(band, at) {
+  let path = "", isOn = false;
+  for (const it of band) {
+    const isBad = it.score > 1 && it.y !== null;
+    if (isBad) path += (isOn ? "L" : "M") + at(it.t, it.y) + (isOn ? "" : "h.01");
+    isOn = isBad;
+  }
   return path;
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Html;
 use maud::{Markup, html};
-use signal::{LogHit, LogLevel};
+use signal::{LogHit, LogLevel, Timestamp};
 
 use super::layout::{Section, page as layout};
 use super::text;
@@ -37,7 +37,7 @@ pub async fn page(State(app): State<Arc<App>>, Ask(query): Ask<SearchQuery>) -> 
             div.title-row { h1 { "Logs" } }
             (form(&query))
             @if let Some(problem) = problem { p.notice.bad role="alert" { (text::plain(&problem)) } }
-            @else { div data-live id="lines" { (lines(&hits, app.config.page_size)) } }
+            @else { div data-live id="lines" { (lines(&hits, app.config.page_size, app.now())) } }
         };
         Ok(layout(app, "Logs", Section::Logs, &body))
     })
@@ -68,7 +68,7 @@ fn form(query: &SearchQuery) -> Markup {
     }
 }
 
-fn lines(hits: &[LogHit], limit: usize) -> Markup {
+fn lines(hits: &[LogHit], limit: usize, now: Timestamp) -> Markup {
     html! {
         @if hits.is_empty() {
             div.empty {
@@ -81,17 +81,17 @@ fn lines(hits: &[LogHit], limit: usize) -> Markup {
             table.log {
                 caption.hidden { "Log lines" }
                 thead.hidden { tr { th scope="col" { "Time" } th scope="col" { "Level" } th scope="col" { "Service" } th scope="col" { "Line" } } }
-                tbody { @for hit in hits { (line(hit)) } }
+                tbody { @for hit in hits { (line(hit, now)) } }
             }
         }
     }
 }
 
-fn line(hit: &LogHit) -> Markup {
+fn line(hit: &LogHit, now: Timestamp) -> Markup {
     let level = hit.record.level();
     html! {
         tr class={ "level-" (level.as_str()) } data-key=(hit.id.0) data-testid="log-line" {
-            td.log-time { (text::clock(hit.record.time)) }
+            td.log-time { (text::clock_of_day(hit.record.time, now)) }
             td.log-level { span class={ "badge " (tone(level)) } { (level.as_str()) } }
             td.log-service { (text::plain(hit.record.labels.owner())) }
             td.log-text { (text::plain(&hit.record.line)) }

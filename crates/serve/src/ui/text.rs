@@ -60,6 +60,15 @@ pub fn clock(time: Timestamp) -> Markup {
     html! { time datetime=(time) title={ (whole) " UTC" } { (short) } }
 }
 
+/// A time of day, with the date if it is not the day of `now`.
+pub fn clock_of_day(time: Timestamp, now: Timestamp) -> Markup {
+    let (whole, today) = (instant(time), instant(now));
+    if whole.get(..10) == today.get(..10) {
+        return clock(time);
+    }
+    html! { time datetime=(time) title={ (whole) " UTC" } { (whole.get(5..).unwrap_or(&whole)) } }
+}
+
 /// How long ago.
 pub fn ago(time: Timestamp, now: Timestamp) -> Markup {
     let words =
@@ -78,7 +87,7 @@ pub fn span(duration: Duration) -> String {
     }
 }
 
-/// Four significant digits, with k, M, G, T for large ones.
+/// Four significant digits (three below 1), with k, M, G, T for large ones.
 pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return if value.is_nan() { "not a number".to_owned() } else { value.to_string() };
@@ -92,8 +101,9 @@ pub fn number(value: f64) -> String {
         it if it > 0.0 && it < 1e-4 => return format!("{value:.2e}"),
         _ => (value, ""),
     };
-    let whole_digits = scaled.abs().max(1.0).log10() as usize + 1;
-    let text = format!("{scaled:.*}", 4_usize.saturating_sub(whole_digits));
+    let whole_digits = scaled.abs().max(1e-9).log10().floor() as i32 + 1;
+    let decimals = if whole_digits > 0 { 4 - whole_digits } else { 3 - whole_digits };
+    let text = format!("{scaled:.*}", usize::try_from(decimals).unwrap_or(0));
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     format!("{text}{unit}")
 }
@@ -251,6 +261,7 @@ mod tests {
         let cases = [
             (0.0, "0"),
             (0.12345, "0.123"),
+            (0.004_123, "0.00412"),
             (8.0, "8"),
             (99.96, "99.96"),
             (1234.0, "1234"),
