@@ -77,7 +77,7 @@ fn table(entries: &[LedgerEntry]) -> Markup {
                         td data-label="Actor" { (text::plain(&it.actor)) }
                         td data-label="Action" { code { (text::plain(&it.action)) } }
                         td data-label="Subject" { (subject(&it.subject)) }
-                        td data-label="Detail" { code.small { (text::plain(&it.detail)) } p.muted.small title=(it.hash) { "hash " (it.hash.get(..16).unwrap_or(&it.hash)) } }
+                        td data-label="Detail" { div { code.small { (text::plain(&it.detail)) } p.muted.small title=(it.hash) { "hash " (it.hash.get(..16).unwrap_or(&it.hash)) } } }
                     }
                 } }
             }

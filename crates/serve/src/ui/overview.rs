@@ -82,7 +82,7 @@ fn all_quiet(series: &[Labels], last: Option<&Incident>, now: Timestamp) -> Mark
             @if series.is_empty() {
                 h3 { "Nothing is watched yet" }
                 p { "Send a first sample:" }
-                pre { "curl -s $URL/monitor -H 'content-type: application/json' \\\n  -d '{\"timestamp\":\"10:00\",\"service_name\":\"PaymentGateway\",\"cpu_usage\":42}'" }
+                pre { "curl -s http://127.0.0.1:8080/monitor -H 'content-type: application/json' \\\n  -d '{\"timestamp\":\"10:00\",\"service_name\":\"PaymentGateway\",\"cpu_usage\":42}'" }
                 p { "Or point Prometheus " code { "remote_write" } " at " code { "/api/v1/write" } ", Promtail at " code { "/loki/api/v1/push" } "." }
             } @else {
                 h3 { span.tick aria-hidden="true" { "\u{2713}" } " All quiet" }
