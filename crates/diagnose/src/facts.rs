@@ -7,7 +7,7 @@ use signal::{
     Change, Incident, Labels, LogLevel, Matcher, Role, SeriesQuery, TemplateChange, TemplateTrend, TimeRange, Timestamp,
 };
 
-use crate::movement::{Course, LEAD, Movement, Stop, compare, needed};
+use crate::movement::{Course, LEAD, Movement, Stop, compare, median, needed};
 use crate::{Problem, Sources};
 
 /// How long after the onset is still looked at.
@@ -65,6 +65,8 @@ pub(crate) struct Owner {
     /// Versions that appeared: the series that tells of it, and when.
     pub(crate) versions: Vec<(Labels, Timestamp)>,
     pub(crate) processes: Vec<Process>,
+    /// What processes used before the window, by metric and command line: a restarted service is no stranger.
+    usual_use: BTreeMap<(String, String), f64>,
 }
 
 /// The resource use of one process.
@@ -73,7 +75,7 @@ pub(crate) struct Process {
     pub(crate) pid: u32,
     pub(crate) start_time: i64,
     pub(crate) command: String,
-    /// Median before the window; 0 if it was not there.
+    /// Median before the window of the process, or of one with the same command line; 0 if there was none.
     pub(crate) before: f64,
     /// Highest value in the window.
     pub(crate) during: f64,
@@ -180,6 +182,10 @@ pub(crate) fn gather(incident: &Incident, now: Timestamp, sources: &Sources<'_>,
     }
     for owner in facts.owners.values_mut() {
         owner.moves.sort_by(|a, b| b.strength().total_cmp(&a.strength()).then_with(|| a.onset.cmp(&b.onset)));
+        for it in &mut owner.processes {
+            let key = (it.labels.name().to_owned(), it.command.clone());
+            it.before = owner.usual_use.get(&key).map_or(it.before, |usual| usual.max(it.before));
+        }
         owner.processes.sort_by(|a, b| (b.during - b.before).total_cmp(&(a.during - a.before)));
     }
     facts
@@ -264,7 +270,7 @@ fn read_one(owner: &mut Owner, labels: Labels, range: TimeRange, sources: &Sourc
         }
     };
     if role == Role::Process {
-        owner.processes.extend(process(labels, &points, range));
+        read_process(owner, labels, &points, range);
         return;
     }
     if is_limit(&labels) || role == Role::Description {
@@ -286,12 +292,19 @@ fn is_limit(labels: &Labels) -> bool {
     labels.name().split('_').any(|it| matches!(it, "max" | "limit" | "capacity"))
 }
 
-fn process(labels: Labels, points: &[signal::Point], range: TimeRange) -> Option<Process> {
+fn read_process(owner: &mut Owner, labels: Labels, points: &[signal::Point], range: TimeRange) {
+    let split = points.partition_point(|it| it.time < range.from);
+    let (base, window) = points.split_at_checked(split).unwrap_or_default();
+    let before = median(&mut base.iter().map(|it| it.value).collect::<Vec<_>>());
+    let key = (labels.name().to_owned(), labels.get("command").unwrap_or("").to_owned());
+    let usual = owner.usual_use.entry(key).or_default();
+    *usual = usual.max(before);
+    owner.processes.extend(process(labels, before, window));
+}
+
+fn process(labels: Labels, before: f64, window: &[signal::Point]) -> Option<Process> {
     let pid = labels.get("pid")?.parse().ok()?;
     let start_time = labels.get("start_time")?.parse().ok()?;
-    let split = points.partition_point(|it| it.time < range.from);
-    let (base, window) = points.split_at_checked(split)?;
-    let before = crate::movement::median(&mut base.iter().map(|it| it.value).collect::<Vec<_>>());
     let during = window.iter().map(|it| it.value).filter(|it| it.is_finite()).max_by(f64::total_cmp)?;
     let onset = window.iter().find(|it| it.value > f64::midpoint(before, during))?.time;
     let command = labels.get("command").unwrap_or("").to_owned();

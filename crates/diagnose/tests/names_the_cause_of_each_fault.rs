@@ -133,6 +133,18 @@ fn a_version_that_appears_counts_as_a_deploy() {
 }
 
 #[test]
+fn a_service_that_was_restarted_is_no_stranger_that_takes_the_cpu() {
+    let mut world = bad_deploy();
+    let process = |pid: u32| {
+        format!(r#"host_process_cpu_percent{{host="app-1",pid="{pid}",start_time="{pid}",command="/srv/checkout"}}"#)
+    };
+    world.put_between(&process(100), -600..=-7, |_| 70.0);
+    world.put_between(&process(200), -6..=AGE, |_| 75.0);
+    let diagnosis = diagnose(&world, &incident(&[GATEWAY]));
+    assert!(diagnosis.causes.iter().all(|it| it.fault != FaultClass::CpuHog), "{:?}", diagnosis.causes);
+}
+
+#[test]
 fn disk_filling() {
     let mut world = World::shop();
     let disk = r#"host_disk_used_percent{host="data-1",mount="/"}"#;
