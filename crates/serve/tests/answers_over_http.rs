@@ -1,4 +1,10 @@
 //! Does every route answer as documented, and does nothing foreign get through?
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "functions of tests, outside of #[test]"
+)]
 
 mod fakes;
 
