@@ -258,7 +258,7 @@ impl Counted {
             };
             let was_watched = secs_before >= secs_after.min(30.0);
             let is_new = was_watched && lines_after >= enough;
-            return is_new.then(|| (TemplateTrend::New, rates, self.first));
+            return is_new.then_some((TemplateTrend::New, rates, self.first));
         }
         let expected = (lines_before + PRIOR_LINES) * share;
         if lines_after > expected * SURGE_RATIO
