@@ -21,10 +21,10 @@ act:
   dry_run: false
   allowed_commands: [/bin/true]
   playbooks:
-    - name: restart the service
+    - name: roll back
       when:
-        fault: [cpu_hog, cpu_saturation, memory_leak, traffic_surge, error_burst, unknown]
-        min_confidence: 0.0
+        fault: [bad_deploy]
+        min_confidence: 0.5
       steps:
         - action: {type: command, argv: [/bin/true, \"{service}\"]}
       verify: {hold_secs: 2, timeout_secs: 60}
@@ -39,16 +39,16 @@ const PAGES: [(&str, &str); 5] = [
     ("logs", "/logs"),
 ];
 
-fn observation(cpu_usage: f64, seconds_ago: i64) -> Value {
+fn observation(latency: f64, seconds_ago: i64) -> Value {
     let time = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(seconds_ago);
-    json!({"timestamp": time.to_string(), "service_name": "PaymentGateway", "cpu_usage": cpu_usage})
+    json!({"timestamp": time.to_string(), "service_name": "PaymentGateway", "latency": latency})
 }
 
-/// A server with a minute of history, some log lines and one incident with a proposed plan.
+/// A server with some minutes of history, some log lines and one incident with a proposed plan.
 fn server_with_incident() -> Server {
     let server = Server::start("browser", &format!("{QUIET}{PLAYBOOK}"));
     let past: Value =
-        (20..100).rev().map(|it| observation(30.0 + f64::from(u8::try_from(it % 7).unwrap()), it)).collect();
+        (20..160).rev().map(|it| observation(30.0 + f64::from(u8::try_from(it % 7).unwrap()), it)).collect();
     assert_eq!(server.post_json("/monitor", &past).status, 200);
     let now = jiff::Timestamp::now().as_nanosecond();
     let long = "a_very_long_word_without_any_space_".repeat(10);
@@ -59,9 +59,13 @@ fn server_with_incident() -> Server {
         .collect();
     let push = json!({"streams": [{"stream": {"service": "PaymentGateway", "level": "error"}, "values": lines}]});
     assert_eq!(server.post_json("/loki/api/v1/push", &push).status, 204);
+    let deployed_at = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(21);
+    let change = json!({"service": "PaymentGateway", "kind": "deploy", "title": "v2.4.1", "version": "2.4.1",
+        "time": deployed_at.to_string()});
+    assert_eq!(server.post_json("/sentinel/v1/changes", &change).status, 200);
     let fault: Value = (0..20).rev().map(|it| observation(900.0, it)).collect();
     assert_eq!(server.post_json("/monitor", &fault).status, 200);
-    wait_for(Duration::from_secs(15), "a plan", || server.list("/sentinel/v1/plans").into_iter().next());
+    wait_for(Duration::from_secs(20), "a plan", || server.list("/sentinel/v1/plans").into_iter().next());
     server
 }
 

@@ -156,7 +156,16 @@ fn a5_hostile_log_text_gives_a_safe_report() {
         "ERROR \u{1b}[2J\u{1b}]0;owned\u{7} {pid} $(reboot) `reboot` ]]> ```\n# Heading".to_owned(),
         "ERROR [click](javascript:alert(1)) | a | b |".to_owned(),
     ];
-    assert!(!monitor(&server, &observations("victim", "latency", 120, steady(50.0, 100))).iter().any(is_critical));
+    assert!(!monitor(&server, &observations("victim", "latency", 160, steady(50.0, 140))).iter().any(is_critical));
+    // Only after ordinary lines is anything new.
+    let start = jiff::Timestamp::now().as_nanosecond() - 160_000_000_000;
+    let ordinary: Vec<Value> = (0..700_i128)
+        .map(|idx| {
+            json!([(start + idx * 200_000_000).to_string(), format!("INFO request {idx} served in {} ms", idx % 9)])
+        })
+        .collect();
+    let push = json!({"streams": [{"stream": {"service": "victim"}, "values": ordinary}]});
+    assert_eq!(server.post_json("/loki/api/v1/push", &push).status, 204);
     let start = jiff::Timestamp::now().as_nanosecond() - 20_000_000_000;
     let values: Vec<Value> = (0..200_usize)
         .map(|idx| {
@@ -181,7 +190,9 @@ fn a5_hostile_log_text_gives_a_safe_report() {
         }
     }
     let markdown = report("md");
-    assert!(!markdown.contains('\u{1b}') && !markdown.contains(SCRIPT), "{markdown}");
+    // What stands between back quotes is shown as it is by every Markdown program.
+    let is_live = markdown.split('`').step_by(2).any(|it| it.contains(SCRIPT));
+    assert!(!markdown.contains('\u{1b}') && !is_live, "{markdown}");
     assert!(!markdown.lines().any(|it| it == "# Heading"), "a log line made a heading: {markdown}");
     serde_json::from_str::<Value>(&report("json")).expect("the JSON report is JSON");
     let plans = server.list("/sentinel/v1/plans");
@@ -237,11 +248,15 @@ fn a6_swagger_ui_works_offline() {
 fn a7_a_guarded_action_is_carried_out_and_audited() {
     let (hook, calls) = webhook();
     let server = Server::start("a7", &playbook(&hook));
-    assert!(!monitor(&server, &observations("checkout", "cpu_usage", 100, steady(30.0, 70))).iter().any(is_critical));
-    let answers = monitor(&server, &observations("checkout", "cpu_usage", 29, steady(900.0, 25)));
+    assert!(!monitor(&server, &observations("checkout", "latency", 160, steady(50.0, 130))).iter().any(is_critical));
+    let deployed_at = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(31);
+    let change = json!({"service": "checkout", "kind": "deploy", "title": "checkout 2.4.1", "version": "2.4.1",
+        "time": deployed_at.to_string()});
+    assert_eq!(server.post_json("/sentinel/v1/changes", &change).status, 200);
+    let answers = monitor(&server, &observations("checkout", "latency", 29, steady(900.0, 29)));
     assert!(answers.iter().any(is_critical));
-    let plan = wait_for(Duration::from_secs(10), "a plan", || server.list("/sentinel/v1/plans").into_iter().next());
-    assert_eq!((plan["state"].as_str(), plan["playbook"].as_str()), (Some("proposed"), Some("restart")));
+    let plan = wait_for(Duration::from_secs(20), "a plan", || server.list("/sentinel/v1/plans").into_iter().next());
+    assert_eq!((plan["state"].as_str(), plan["playbook"].as_str()), (Some("proposed"), Some("roll back")));
     let id = plan["id"].as_str().unwrap();
     assert!(calls.try_recv().is_err(), "nothing is called before the approval");
     let approve = |digest: &str| {
@@ -252,10 +267,10 @@ fn a7_a_guarded_action_is_carried_out_and_audited() {
     let approved = approve(plan["digest"].as_str().unwrap());
     assert_eq!(approved.status, 200, "{}", approved.text());
     let call = calls.recv_timeout(Duration::from_secs(20)).expect("the webhook is called");
-    assert!(call.starts_with("POST /restart/checkout"), "{call}");
-    // The service gets well, as it would after a restart.
+    assert!(call.starts_with("POST /rollback/checkout/2.4.1"), "{call}");
+    // The service gets well, as it would after a rollback.
     let state = wait_for(Duration::from_secs(60), "the plan ends", || {
-        monitor(&server, &observations("checkout", "cpu_usage", 0, [30.1]));
+        monitor(&server, &observations("checkout", "latency", 0, [50.1]));
         let plan = server.get_json(&format!("/sentinel/v1/plans/{id}"));
         ["succeeded", "failed", "undone", "expired"].into_iter().find(|it| plan["state"] == *it)
     });
@@ -267,7 +282,7 @@ fn a7_a_guarded_action_is_carried_out_and_audited() {
         .filter(|it| it["subject"] == id || it["detail"].as_str().unwrap().contains(id))
         .map(|it| format!("{} {}", it["actor"].as_str().unwrap(), it["action"].as_str().unwrap()))
         .collect();
-    for wanted in ["plan.proposed", "alice plan.approved", "step", "plan.succeeded"] {
+    for wanted in ["plan.proposed", "alice plan.refused", "alice plan.approved", "step.done", "plan.verified"] {
         assert!(actions.iter().any(|it| it.contains(wanted)), "{wanted} is not in the ledger: {actions:?}");
     }
     let url = format!("http://{}", server.address);
@@ -278,25 +293,25 @@ fn a7_a_guarded_action_is_carried_out_and_audited() {
     assert!(verify.status.success(), "{verify:?}");
 }
 
-/// A playbook that calls the test's webhook for any fault of the service.
+/// A playbook that calls the test's webhook when a deploy of the service is to blame.
 fn playbook(hook: &str) -> String {
     format!(
         "{QUIET}
 act:
   enabled: true
   dry_run: false
-  allowed_webhook_prefixes: [\"{hook}/restart/\"]
+  allowed_webhook_prefixes: [\"{hook}/rollback/\"]
   playbooks:
-    - name: restart
+    - name: roll back
       when:
-        fault: [cpu_hog, cpu_saturation, memory_leak, traffic_surge, error_burst, unknown]
+        fault: [bad_deploy]
         services: [checkout]
-        min_confidence: 0.0
+        min_confidence: 0.5
       steps:
         - action:
             type: webhook
             method: POST
-            url: \"{hook}/restart/{{service}}\"
+            url: \"{hook}/rollback/{{service}}/{{version}}\"
             body: \"{{{{}}}}\"
       verify:
         hold_secs: 2
