@@ -101,6 +101,9 @@ fn a_person_approves_the_plan_and_sees_it_verified() {
             for (name, path) in PAGES {
                 browser.open(&page(path));
                 browser.find("main");
+                wait_for(Duration::from_secs(10), &format!("the charts of {path} are drawn"), || {
+                    (!browser.text("main").contains("drawn by the page's script")).then_some(())
+                });
                 screenshot(&browser, &format!("{name}-{scheme}-{device}"));
                 check_page(&browser, &format!("{name} {scheme} {device}"), width, scheme);
             }
@@ -111,17 +114,20 @@ fn a_person_approves_the_plan_and_sees_it_verified() {
     browser.resize(1280, 900);
     browser.prefer("light");
     browser.open(&page("/incidents/INC-1"));
-    let approve = wait_for(Duration::from_secs(10), "a button to approve", || {
-        ["button[name='approve']", "form[action*='approve'] button", "button[data-action*='approve']", "button.approve"]
-            .iter()
-            .find_map(|it| browser.find_now(it))
-    });
+    let approve = browser.find("[data-testid=approve]");
     browser.script("window.is_the_same_page = true");
     browser.click(&approve);
-    wait_for(Duration::from_secs(60), "the page says that the plan succeeded", || {
-        server.post_json("/monitor", &observation(31.0, 0));
-        browser.text("main").to_lowercase().contains("succeeded").then_some(())
+    assert!(browser.text("#confirm").contains("/bin/true PaymentGateway"), "the dialog shows what will be done");
+    screenshot(&browser, "incident-confirm");
+    browser.click(&browser.find("#confirm [value=yes]"));
+    wait_for(Duration::from_secs(60), "the page says that the plan is verified", || {
+        let is_approved = server.list("/sentinel/v1/plans")[0]["state"] != "proposed";
+        if is_approved {
+            server.post_json("/monitor", &observation(31.0, 0));
+        }
+        browser.text("main").contains("Verified").then_some(())
     });
+    assert_eq!(browser.script("return window.is_the_same_page"), true, "it was shown live, without loading the page");
     assert_eq!(server.list("/sentinel/v1/plans")[0]["state"], "succeeded");
     screenshot(&browser, "incident-verified");
     let console = browser.console();
