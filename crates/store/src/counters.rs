@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use signal::{Metric, MetricKind};
 
+/// Help of a metric whose rows come from two places.
+pub const FAILED: &str = "Background work that failed and is tried again.";
+
 /// Numbers that only grow, and the health of the stage.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -28,6 +31,7 @@ pub struct Counters {
     pub bytes_cut: AtomicU64,
     pub files_set_aside: AtomicU64,
     pub reads_failed: AtomicU64,
+    pub panics: AtomicU64,
     pub is_wal_failing: AtomicBool,
     pub is_flush_failing: AtomicBool,
     pub is_index_failing: AtomicBool,
@@ -41,6 +45,9 @@ pub fn count(counter: &AtomicU64, by: u64) {
 impl Counters {
     /// Why the stage is unhealthy, if it is.
     pub fn complaint(&self) -> Option<&'static str> {
+        if self.has_panicked() {
+            return Some("one of its threads has panicked; restart Sentinel");
+        }
         let complaints = [
             (&self.is_wal_failing, "writes to the log on disk fail"),
             (&self.is_flush_failing, "blocks of samples cannot be written"),
@@ -49,12 +56,16 @@ impl Counters {
         complaints.iter().find(|(is_failing, _)| is_failing.load(Relaxed)).map(|(_, text)| *text)
     }
 
+    /// True if a thread is gone, so that its work will not be done.
+    pub fn has_panicked(&self) -> bool {
+        self.panics.load(Relaxed) > 0
+    }
+
     /// All of them, as metrics.
     pub fn metrics(&self) -> Vec<Metric> {
         const POINTS: &str = "Points refused or absorbed.";
         const LINES: &str = "Log lines refused or absorbed.";
         const EXPIRED: &str = "Files removed by retention.";
-        const FAILED: &str = "Background work that failed and is tried again.";
         let of = |name, help, value: &AtomicU64| Metric::counter(name, help, value.load(Relaxed));
         let seconds = self.sync_nanos.load(Relaxed) as f64 / 1e9;
         vec![
@@ -82,6 +93,7 @@ impl Counters {
             of("sentinel_store_wal_cut_bytes_total", "Bytes of the log that could not be read.", &self.bytes_cut),
             of("sentinel_store_files_set_aside_total", "Corrupt files set aside.", &self.files_set_aside),
             of("sentinel_store_reads_failed_total", "Files skipped by a read.", &self.reads_failed),
+            of("sentinel_store_panics_total", "Threads that ended by a panic.", &self.panics),
             Metric::gauge(
                 "sentinel_store_healthy_ratio",
                 "1 while everything can be written, else 0.",

@@ -15,6 +15,7 @@ mod recovery;
 mod samples;
 mod state;
 mod store;
+mod threads;
 mod wal;
 mod writer;
 

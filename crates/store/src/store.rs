@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -12,20 +12,19 @@ use signal::{
     LogId, LogQuery, LogRecord, LogSearch, Meter, Metric, Plan, PlanStore, Point, PortError, SeriesId, SeriesQuery,
     SystemClock, TimeRange, Timestamp,
 };
-use tracing::{error, warn};
+use tracing::warn;
 
-use crate::counters::{Counters, count};
+use crate::counters::{Counters, FAILED, count};
 use crate::disk::{self, DirectoryLock};
 use crate::logs::Logs;
 use crate::samples::Samples;
 use crate::state::State;
+use crate::threads;
 use crate::wal::frame::Frame;
 use crate::wal::{self, Segments, Wal};
-use crate::writer::{Appended, Done, FlushJob, Message, Request, Write, Writer};
+use crate::writer::{Appended, Done, Message, Request, Write};
 use crate::{Busy, Config, Error, Recovery};
 
-/// How long the flusher waits after an error.
-const RETRY: Duration = Duration::from_secs(5);
 /// When the samples that could not be moved to disk reach this many times the limit, writes are refused.
 const HEAD_LIMIT_FACTOR: u64 = 4;
 /// How long `flush` waits for the index.
@@ -62,7 +61,7 @@ pub struct Shared {
 
 impl Shared {
     /// Removes segments that are no longer needed.
-    fn remove_covered_segments(&self) {
+    pub fn remove_covered_segments(&self) {
         let through = (self.samples_through.load(Relaxed), self.logs.indexed_through());
         let active = self.active_segment.load(Relaxed);
         if let Err(error) = self.segments.remove_covered(through.0, through.1, active) {
@@ -87,7 +86,7 @@ impl Store {
         let state = State::open(&dir.join("state.sqlite"), &mut recovery)?;
         let (shared, wal) = recover(dir, config, &mut recovery)?;
         let shared = Arc::new(shared);
-        let (messages, threads) = start_threads(&shared, wal)?;
+        let (messages, threads) = threads::start(&shared, wal)?;
         recovery.took = start.elapsed();
         let store =
             Self { shared, state, messages: Some(messages), threads, last_flush: Mutex::new(None), _lock: lock };
@@ -215,6 +214,11 @@ impl Store {
     pub fn put_state(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         self.state.put_state(name, bytes)
     }
+
+    /// Entries of the ledger about any of these subjects, in order; found through an index.
+    pub fn entries_about(&self, subjects: &[String]) -> Result<Vec<LedgerEntry>, PortError> {
+        self.state.entries_about(subjects).map_err(Error::port("read the ledger"))
+    }
 }
 
 impl Drop for Store {
@@ -223,9 +227,8 @@ impl Drop for Store {
         self.messages = None;
         self.shared.logs.close();
         for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                error!("A thread of the store panicked.");
-            }
+            // A panic was told when it happened.
+            let _ = thread.join();
         }
     }
 }
@@ -307,6 +310,8 @@ impl Meter for Store {
             disk("samples", sizes.block_bytes),
             disk("logs", partition_bytes),
             disk("state", self.state.bytes()),
+            Metric::counter("sentinel_store_background_failures_total", FAILED, self.state.anchor_failures())
+                .label("task", "anchor"),
         ]);
         metrics
     }
@@ -341,67 +346,4 @@ fn recover(dir: &Path, config: Config, recovery: &mut Recovery) -> Result<(Share
         samples_through: AtomicU64::new(samples_through),
     };
     Ok((shared, wal))
-}
-
-type Threads = Vec<JoinHandle<()>>;
-
-fn start_threads(shared: &Arc<Shared>, wal: Wal) -> Result<(SyncSender<Message>, Threads), Error> {
-    let (messages, inbox) = sync_channel(shared.config.queue_writes);
-    let (flusher, jobs) = channel();
-    let next_log_id = shared.logs.newest_id() + 1;
-    let writer = Writer { shared: Arc::clone(shared), wal, next_log_id, flusher };
-    let start = |name: &str, work: Box<dyn FnOnce() + Send>| {
-        thread::Builder::new().name(name.to_owned()).spawn(work).map_err(Error::Thread)
-    };
-    let (for_flusher, for_indexer) = (Arc::clone(shared), Arc::clone(shared));
-    let threads = vec![
-        start("store-writer", Box::new(move || writer.run(&inbox)))?,
-        start("store-flusher", Box::new(move || run_flusher(&for_flusher, &jobs)))?,
-        start(
-            "store-indexer",
-            Box::new(move || {
-                for_indexer.logs.run_indexer(&|| for_indexer.remove_covered_segments());
-            }),
-        )?,
-    ];
-    Ok((messages, threads))
-}
-
-/// Writes blocks until the writer is gone. A block that cannot be written is tried again: its samples are in memory
-/// and in the write-ahead log meanwhile.
-fn run_flusher(shared: &Shared, jobs: &Receiver<FlushJob>) {
-    let mut failed: Option<FlushJob> = None;
-    loop {
-        let job = match failed.take() {
-            // Waits for the next job only as long as a failed one may rest.
-            Some(again) => match jobs.recv_timeout(RETRY) {
-                Ok(FlushJob { tell, .. }) => FlushJob { tell, ..again },
-                Err(RecvTimeoutError::Timeout) => again,
-                Err(RecvTimeoutError::Disconnected) => return,
-            },
-            None => match jobs.recv() {
-                Ok(job) => job,
-                Err(_) => return,
-            },
-        };
-        let result = job.frozen.as_ref().map_or(Ok(()), |it| shared.samples.write_block(it));
-        shared.counters.is_flush_failing.store(result.is_err(), Relaxed);
-        let is_written = result.is_ok();
-        match (result, &job.frozen) {
-            (Ok(()), Some(frozen)) => {
-                shared.samples_through.fetch_max(frozen.wal_through, Relaxed);
-                shared.remove_covered_segments();
-            }
-            (Ok(()), None) => {}
-            (Err(error), _) => {
-                error!(%error, cause = ?std::error::Error::source(&error), "Block not written; trying again.");
-                count(&shared.counters.flushes_failed, 1);
-                failed = Some(FlushJob { frozen: job.frozen.clone(), tell: None });
-            }
-        }
-        if let Some(tell) = job.tell {
-            // Nobody waits any more: fine.
-            let _ = tell.send(is_written);
-        }
-    }
 }

@@ -97,7 +97,7 @@ fn a_damaged_block_is_skipped_or_set_aside() {
 }
 
 /// Scenario: the databases hold something else than a database.
-/// Guarantees: they are set aside and told, and new ones are made.
+/// Guarantees: they are set aside and told, and new ones are made; that the ledger is lost stays no secret.
 #[test]
 fn a_damaged_partition_or_state_is_set_aside() {
     let scratch = Scratch::new();
@@ -117,7 +117,8 @@ fn a_damaged_partition_or_state_is_set_aside() {
     assert!(store.flush());
     let query = LogQuery { text: String::new(), matchers: vec![], min_level: None, range: TimeRange::ALL, limit: 10 };
     assert_eq!(store.search(&query).unwrap()[0].record.line, "new");
-    assert_eq!(store.verify().unwrap(), 0);
+    let verdict = store.verify().unwrap_err().to_string();
+    assert_eq!(verdict, "ledger entries after 0 are missing: its anchor names entry 1");
     drop(store);
     let (_, recovery) = Store::open(&scratch.path, Config::default()).unwrap();
     assert!(recovery.set_aside.is_empty());

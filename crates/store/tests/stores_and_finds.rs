@@ -278,4 +278,7 @@ fn decisions_survive() {
     assert_eq!(store.get_state("tail").unwrap().as_deref(), Some(&b"two"[..]));
     assert_eq!(store.get_state("none").unwrap(), None);
     assert_eq!(store.verify().unwrap(), 1);
+    let about = store.entries_about(&["INC-1".to_owned(), "PLAN-1".to_owned()]).unwrap();
+    assert_eq!(about, Ledger::entries(&*store, 0, 0).unwrap());
+    assert!(store.entries_about(&["INC-2".to_owned()]).unwrap().is_empty());
 }

@@ -194,11 +194,18 @@ impl Logs {
         self.changed.notify_all();
     }
 
-    /// Waits until nothing is pending; false if that takes longer.
+    /// Waits until nothing is pending; false if that takes longer, or will never be as a thread has panicked.
     pub fn wait_until_indexed(&self, at_most: Duration) -> bool {
-        let waiting = |it: &mut Pending| !it.lines.is_empty();
+        let waiting = |it: &mut Pending| !it.lines.is_empty() && !self.counters.has_panicked();
         let result = self.changed.wait_timeout_while(self.pending(), at_most, waiting);
-        !result.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+        result.unwrap_or_else(PoisonError::into_inner).0.lines.is_empty()
+    }
+
+    /// Wakes those who wait for the index, so that they look again whether it still works.
+    pub fn wake(&self) {
+        // The lock is between their looking and their waiting: without it they could miss this.
+        drop(self.pending());
+        self.changed.notify_all();
     }
 
     /// Removes partitions whose lines arrived before `oldest`, and the oldest ones above the size.

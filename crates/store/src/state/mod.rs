@@ -1,8 +1,9 @@
 //! Where is what Sentinel itself decided? Incidents, plans, changes, the ledger and small values, in one SQLite file.
 //!
 //! Every write is a transaction that is synced before the call returns. The objects are JSON, with columns beside them
-//! for what is searched.
+//! for what is searched. Beside it lies the anchor of the ledger.
 
+mod anchor;
 mod changes;
 mod incidents;
 mod ledger;
@@ -15,9 +16,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use signal::PortError;
+use signal::{Clock as _, PortError, SystemClock};
 use tracing::warn;
 
+use self::anchor::AnchorFile;
 use crate::{Error, Recovery, disk};
 
 const SCHEMA: &str = "
@@ -34,6 +36,7 @@ const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS ledger (
         sequence INTEGER PRIMARY KEY, time INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
         subject TEXT NOT NULL, detail TEXT NOT NULL, previous_hash TEXT NOT NULL, hash TEXT NOT NULL);
+    CREATE INDEX IF NOT EXISTS ledger_by_subject ON ledger (subject);
     CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value BLOB NOT NULL);
     PRAGMA user_version = 1;
     COMMIT;
@@ -44,6 +47,7 @@ const SCHEMA: &str = "
 pub struct State {
     path: PathBuf,
     connection: Mutex<Connection>,
+    anchor: AnchorFile,
     /// Ids that were given out and may not be saved yet.
     given_incident: Mutex<u64>,
 }
@@ -62,12 +66,24 @@ impl State {
             }
             other => other?,
         };
-        Ok(Self { path: path.to_owned(), connection: Mutex::new(connection), given_incident: Mutex::new(0) })
+        let state = Self {
+            path: path.to_owned(),
+            connection: Mutex::new(connection),
+            anchor: AnchorFile::beside(path),
+            given_incident: Mutex::new(0),
+        };
+        state.begin_anchor(SystemClock.now())?;
+        Ok(state)
     }
 
     /// Bytes on disk.
     pub fn bytes(&self) -> u64 {
         disk::size(&self.path) + disk::size(&disk::with_suffix(&self.path, "-wal"))
+    }
+
+    /// How often the anchor of the ledger could not be moved.
+    pub fn anchor_failures(&self) -> u64 {
+        self.anchor.failures()
     }
 
     /// Runs statements and names the operation in an error.
