@@ -101,9 +101,12 @@ fn a_person_approves_the_plan_and_sees_it_verified() {
             for (name, path) in PAGES {
                 browser.open(&page(path));
                 browser.find("main");
+                // A chart is drawn when it comes into view.
+                let draw = "const it = document.querySelector('.chart-wait'); it?.scrollIntoView(); return !it";
                 wait_for(Duration::from_secs(10), &format!("the charts of {path} are drawn"), || {
-                    (!browser.text("main").contains("drawn by the page's script")).then_some(())
+                    (browser.script(draw) == true).then_some(())
                 });
+                browser.script("scrollTo(0, 0)");
                 screenshot(&browser, &format!("{name}-{scheme}-{device}"));
                 check_page(&browser, &format!("{name} {scheme} {device}"), width, scheme);
             }
