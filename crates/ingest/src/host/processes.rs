@@ -38,12 +38,11 @@ impl TopProcesses {
         let wanted: Vec<Pid> = by_cpu.iter().chain(&by_memory).map(|(pid, _)| *pid).collect();
         let kind = ProcessRefreshKind::nothing().with_cmd(UpdateKind::OnlyIfNotSet).without_tasks();
         system.refresh_processes_specifics(ProcessesToUpdate::Some(&wanted), false, kind);
-        for (name, top) in [("host_process_cpu_percent", by_cpu), ("host_process_memory_bytes", by_memory)] {
-            for (pid, value) in top {
-                if let Some(process) = system.process(pid) {
-                    report(name, process, value, batch);
-                }
-            }
+        for (pid, percent) in by_cpu {
+            describe(system, pid, |labels| batch.add_percent("host_process_cpu_percent", labels, percent));
+        }
+        for (pid, bytes) in by_memory {
+            describe(system, pid, |labels| batch.add("host_process_memory_bytes", labels, bytes));
         }
     }
 
@@ -77,11 +76,13 @@ impl TopProcesses {
     }
 }
 
-fn report(name: &str, process: &Process, value: f64, batch: &mut Batch<'_>) {
-    let pid = process.pid().to_string();
+/// Gives the labels of a process to `add`, unless it has just ended.
+fn describe(system: &System, pid: Pid, add: impl FnOnce(&[(&str, &str)])) {
+    let Some(process) = system.process(pid) else { return };
+    let pid = pid.to_string();
     let start_time = process.start_time().to_string();
     let command = command(process.cmd(), &process.name().to_string_lossy());
-    batch.add(name, &[("pid", &pid), ("start_time", &start_time), ("command", &command)], value);
+    add(&[("pid", &pid), ("start_time", &start_time), ("command", &command)]);
 }
 
 /// The command line; kernel threads have none, so their name stands in brackets as `ps` prints it.
