@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use signal::{
-    Cause, Change, Evidence, EvidenceId, EvidenceSource, LogId, LogQuery, TemplateChange, TemplateTrend, TimeRange,
+    AnomalyKind, Cause, Change, Evidence, EvidenceId, EvidenceSource, LogId, LogQuery, TemplateChange, TemplateTrend,
+    TimeRange,
 };
 
 use crate::facts::{Facts, Process};
@@ -74,11 +75,17 @@ impl<'a> Docket<'a> {
     /// A value that a symptom saw, when there is no past to compare it with.
     pub(crate) fn symptom(&mut self, it: &signal::Symptom) -> EvidenceId {
         let (before, during) = (finite(it.peak.yhat), finite(it.peak.y));
+        let at = |number: f64| value(&it.labels, finite(number));
+        let expected = match it.kind {
+            AnomalyKind::Impossible => {
+                format!("only {} to {} is possible", at(it.peak.yhat_lower), at(it.peak.yhat_upper))
+            }
+            _ => format!("{} was expected", at(before)),
+        };
         let text = format!(
-            "{} was {} where {} was expected, first at {}.",
+            "{} was {} where {expected}, first at {}.",
             quoted(&it.labels.to_string()),
-            value(&it.labels, during),
-            value(&it.labels, before),
+            at(during),
             clock(it.onset),
         );
         let deviation = finite(it.peak.deviation()).clamp(-1e6, 1e6);

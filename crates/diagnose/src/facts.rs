@@ -299,7 +299,11 @@ fn read_process(owner: &mut Owner, labels: Labels, points: &[signal::Point], ran
     let key = (labels.name().to_owned(), labels.get("command").unwrap_or("").to_owned());
     let usual = owner.usual_use.entry(key).or_default();
     *usual = usual.max(before);
-    owner.processes.extend(process(labels, before, window));
+    // A process that ended before the first symptom is not what goes on now.
+    let started = range.from.plus(LEAD);
+    if window.last().is_some_and(|it| it.time >= started) {
+        owner.processes.extend(process(labels, before, window));
+    }
 }
 
 fn process(labels: Labels, before: f64, window: &[signal::Point]) -> Option<Process> {

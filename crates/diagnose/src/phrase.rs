@@ -72,6 +72,10 @@ pub(crate) fn value(labels: &Labels, value: f64) -> String {
 /// Three significant digits, without needless zeros.
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
+    // What is left over from smoothing is nothing, and nothing has no sign.
+    if size < 1e-9 {
+        return "0".to_owned();
+    }
     if size != 0.0 && !(0.001..1e9).contains(&size) {
         return format!("{value:.2e}");
     }

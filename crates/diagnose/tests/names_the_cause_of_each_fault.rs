@@ -144,6 +144,20 @@ fn a_service_that_was_restarted_is_no_stranger_that_takes_the_cpu() {
     assert!(diagnosis.causes.iter().all(|it| it.fault != FaultClass::CpuHog), "{:?}", diagnosis.causes);
 }
 
+/// Scenario: the miner of the incident before was ended half a minute ago; a service uses half a core, as it may.
+/// Guarantees: neither a process that is gone nor one that leaves the processor idle takes it away from others.
+#[test]
+fn processes_that_are_gone_or_idle_are_no_hogs() {
+    let mut world = bad_deploy();
+    let process = |pid: u32, command: &str| {
+        format!(r#"host_process_cpu_percent{{host="app-1",pid="{pid}",start_time="{pid}",command="{command}"}}"#)
+    };
+    world.put_between(&process(300, "minerd"), -80..=-30, |_| 400.0);
+    world.put_between(&process(301, "/srv/cart"), -20..=AGE, |_| 51.0);
+    let diagnosis = diagnose(&world, &incident(&[GATEWAY]));
+    assert!(diagnosis.causes.iter().all(|it| it.fault != FaultClass::CpuHog), "{:?}", diagnosis.causes);
+}
+
 #[test]
 fn disk_filling() {
     let mut world = World::shop();

@@ -12,6 +12,7 @@ use serve::{Live, Ports};
 use signal::{Clock, History, Ledger, Meter, PlanStore};
 use store::{Recovery, Store};
 
+use crate::bands::Bands;
 use crate::book::Book;
 use crate::config::Config;
 use crate::health::Health;
@@ -42,6 +43,8 @@ pub struct System {
     pub desk: Arc<Desk>,
     /// Incidents for people.
     pub book: Arc<Book>,
+    /// What was expected, also of the past.
+    pub bands: Arc<Bands>,
     /// The way in for signals.
     pub intake: Arc<Intake>,
     /// What the protocols count.
@@ -95,11 +98,13 @@ impl System {
         responder.connect(Arc::clone(&desk));
 
         // ## Ingest and serve
+        let bands =
+            Arc::new(Bands::new(Arc::clone(&store), Arc::clone(&shards), Arc::clone(&responder), Arc::clone(&clock)));
         let book = Arc::new(Book {
             store: Arc::clone(&store),
             responder: Arc::clone(&responder),
             plans: Arc::clone(&desk) as _,
-            scores: Arc::clone(&shards) as _,
+            scores: Arc::clone(&bands) as _,
             clock: Arc::clone(&clock),
         });
         let intake = Arc::new(Intake {
@@ -124,6 +129,7 @@ impl System {
             responder,
             desk,
             book,
+            bands,
             intake,
             ingest_counts,
             live,
@@ -142,7 +148,7 @@ impl System {
             templates: Arc::clone(&self.log_watch) as _,
             changes: Arc::clone(&self.store) as _,
             topology: Arc::clone(&self.map) as _,
-            scores: Arc::clone(&self.shards) as _,
+            scores: Arc::clone(&self.bands) as _,
             reports: Arc::clone(&self.book) as _,
             meters: self.meters(),
             clock: Arc::clone(&self.clock),
@@ -155,8 +161,8 @@ impl System {
             Arc::clone(&self.ingest_counts),
             Arc::clone(&self.clock),
         );
-        let pages = serve::router(ports, self.live.clone(), &self.config.serve);
-        crate::access::guard(pages.merge(signals), &self.config, address)
+        let router = serve::router(ports, self.live.clone(), &self.config.serve, signals);
+        crate::access::guard(router, &self.config, address)
     }
 
     /// The history port.
@@ -169,6 +175,7 @@ impl System {
         let now = self.clock.now();
         self.shards.tick(now);
         self.responder.tick(now);
+        self.bands.tick(now);
     }
 
     fn meters(&self) -> Vec<Arc<dyn Meter>> {

@@ -2,6 +2,7 @@
 
 mod access;
 mod assemble;
+mod bands;
 mod bench;
 mod book;
 mod cli;

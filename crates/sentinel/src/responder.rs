@@ -128,6 +128,11 @@ impl Responder {
         }
     }
 
+    /// The incidents that are open now.
+    pub fn open_incidents(&self) -> Vec<Incident> {
+        self.lock().open.values().map(|it| it.incident.clone()).collect()
+    }
+
     /// Changes an incident, open or not, for a person: acknowledges it, takes feedback.
     pub fn change(&self, id: IncidentId, change: impl FnOnce(&mut Incident)) -> Result<Incident, PortError> {
         let mut state = self.lock();

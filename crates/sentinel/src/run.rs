@@ -46,6 +46,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     tracing::info!("Stopping.");
     // Receivers are only gone if all tasks have ended already.
     let _ = stop.send(true);
+    system.live.close();
     let ended = tokio::time::timeout(STOP, async { while tasks.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         tracing::warn!("Some tasks did not stop in time.");

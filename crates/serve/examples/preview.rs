@@ -21,7 +21,7 @@ async fn main() -> std::io::Result<()> {
     let live = Live::new();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("http://{}", listener.local_addr()?);
-    let app = router(world.ports(), live.clone(), &Config::default());
+    let app = router(world.ports(), live.clone(), &Config::default(), axum::Router::new());
     if !is_empty {
         tokio::spawn(tell(world, live));
     }

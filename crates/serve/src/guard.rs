@@ -51,7 +51,23 @@ fn check(request: &Request, allowed: &[String]) -> Result<(), Error> {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
-    check_change(request.headers(), host.as_deref())
+    if request.uri().path().starts_with("/sentinel/") {
+        check_change(request.headers(), host.as_deref())
+    } else {
+        check_signal(request.headers(), host.as_deref())
+    }
+}
+
+/// Protocols have content types of their own; no sender but a browser says where it comes from.
+fn check_signal(headers: &HeaderMap, host: Option<&str>) -> Result<(), Error> {
+    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+    let text = origin.to_str().unwrap_or("null");
+    let origin_host = text.split_once("://").map(|(_, it)| it);
+    if is_same_host(origin_host, host) { Ok(()) } else { Err(foreign_origin(text)) }
+}
+
+fn foreign_origin(origin: &str) -> Error {
+    Error::Foreign(format!("origin {origin:?} is not this server"))
 }
 
 /// A page of another site can send a form or text without asking, but not JSON, and it cannot forge `Origin`.
@@ -59,9 +75,7 @@ fn check_change(headers: &HeaderMap, host: Option<&str>) -> Result<(), Error> {
     let origin = headers.get(ORIGIN).map(|it| it.to_str().unwrap_or("null"));
     let origin_host = origin.and_then(|it| it.split_once("://")).map(|(_, it)| it);
     match origin {
-        Some(text) if origin_host.is_none() || !is_same_host(origin_host, host) => {
-            Err(Error::Foreign(format!("origin {text:?} is not this server")))
-        }
+        Some(text) if origin_host.is_none() || !is_same_host(origin_host, host) => Err(foreign_origin(text)),
         Some(_) if is_form(headers) => Ok(()),
         None if is_form(headers) => Err(Error::Foreign("a form must come from a page of this server".to_owned())),
         _ if is_json(headers) => Ok(()),
@@ -104,6 +118,18 @@ mod tests {
         for host in ["evil.example", "127.0.0.1.evil.example:8080", "localhost.evil.example", "[evil]", "", "?"] {
             assert!(!is_ours(host, &allowed), "{host}");
         }
+    }
+
+    #[test]
+    fn signals_need_no_origin_but_never_a_foreign_one() {
+        let check = |origin: Option<&'static str>| {
+            let origin = origin.map(|it| (ORIGIN, HeaderValue::from_static(it)));
+            check_signal(&origin.into_iter().collect(), Some("127.0.0.1:8080")).map_err(|it| it.status().as_u16())
+        };
+        assert_eq!(check(None), Ok(()));
+        assert_eq!(check(Some("http://127.0.0.1:8080")), Ok(()));
+        assert_eq!(check(Some("http://evil.example")), Err(403));
+        assert_eq!(check(Some("null")), Err(403));
     }
 
     #[test]

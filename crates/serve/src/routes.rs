@@ -16,8 +16,9 @@ use crate::{Config, Live, Ports, api, assets, exposition, guard, live, rescue, t
 /// A route: method, path, handler.
 type Route = (&'static str, &'static str, MethodRouter<Arc<App>>);
 
-/// The whole web server. Merge it with the router of `ingest`; both may hold other methods of the same path.
-pub fn router(ports: Arc<Ports>, live: Live, config: &Config) -> Router {
+/// The whole web server. `others` are routes of other stages on the same listener, such as the protocols of `ingest`;
+/// every request passes the same guards, and both may hold other methods of the same path.
+pub fn router(ports: Arc<Ports>, live: Live, config: &Config, others: Router) -> Router {
     let app = Arc::new(App { ports, live, config: config.clone(), traffic: traffic::Traffic::default() });
     let mut router = Router::new();
     for (_, path, handler) in programs().into_iter().chain(pages()) {
@@ -28,11 +29,12 @@ pub fn router(ports: Arc<Ports>, live: Live, config: &Config) -> Router {
     router
         .merge(swagger)
         .fallback(rescue::no_such_path)
+        .with_state(app.clone())
+        .merge(others)
         .layer(CatchPanicLayer::custom(|_| Error::Crashed.into_response()))
         .layer(from_fn_with_state(app.clone(), guard::protect))
         .layer(from_fn_with_state(app.clone(), rescue::shape))
-        .layer(from_fn_with_state(app.clone(), traffic::count))
-        .with_state(app)
+        .layer(from_fn_with_state(app, traffic::count))
 }
 
 /// What programs ask; every row stands in `openapi.json`.

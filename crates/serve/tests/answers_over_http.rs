@@ -62,7 +62,7 @@ fn world() -> Arc<World> {
 }
 
 fn app() -> Router {
-    router(world().ports(), Live::new(), &Config::default())
+    router(world().ports(), Live::new(), &Config::default(), axum::Router::new())
 }
 
 async fn send(app: &Router, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
@@ -109,7 +109,8 @@ async fn health_has_its_usual_names() {
     for path in ["/healthz", "/health", "/-/healthy"] {
         assert_eq!(get(path).await.json()["status"], "ok", "{path}");
     }
-    let empty = router(World::empty(Arc::new(FixedClock)).ports(), Live::new(), &Config::default());
+    let empty =
+        router(World::empty(Arc::new(FixedClock)).ports(), Live::new(), &Config::default(), axum::Router::new());
     for path in ["/readyz", "/-/ready"] {
         assert_eq!(get(path).await.json()["status"], "ready", "{path}");
         let unready = send(&empty, "GET", path, &[], "").await;
@@ -192,7 +193,7 @@ async fn a_form_of_our_own_page_leads_back_to_it() {
 #[tokio::test]
 async fn foreign_requests_are_refused() {
     let (world, form) = (world(), ("content-type", "application/x-www-form-urlencoded"));
-    let app = router(world.ports(), Live::new(), &Config::default());
+    let app = router(world.ports(), Live::new(), &Config::default(), axum::Router::new());
     let path = "/sentinel/v1/incidents/INC-2/acknowledge";
     send(&app, "POST", path, &[form], "actor=x").await.assert_problem(403, "form");
     send(&app, "POST", path, &[form, ("origin", "http://evil.example")], "").await.assert_problem(403, "origin");
@@ -284,7 +285,7 @@ async fn the_incident_page_offers_all_it_should() {
 
 #[tokio::test]
 async fn an_empty_server_says_what_to_do() {
-    let app = router(World::empty(Arc::new(FixedClock)).ports(), Live::new(), &Config::default());
+    let app = router(World::empty(Arc::new(FixedClock)).ports(), Live::new(), &Config::default(), axum::Router::new());
     for (path, hint) in [
         ("/", "/monitor"),
         ("/incidents", "No incidents"),
@@ -392,7 +393,8 @@ fn check_labels(mut rest: &str) {
 #[tokio::test]
 async fn live_events_begin_with_hello_and_end_on_close() {
     let (world, live) = (world(), Live::new());
-    let app = router(world.ports(), live.clone(), &Config { max_live_clients: 1, ..Config::default() });
+    let app =
+        router(world.ports(), live.clone(), &Config { max_live_clients: 1, ..Config::default() }, axum::Router::new());
     let request = || Request::get("/sentinel/v1/events").header("host", HOST).body(Body::empty()).unwrap();
     let response = app.clone().oneshot(request()).await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -411,7 +413,7 @@ async fn live_events_begin_with_hello_and_end_on_close() {
 #[tokio::test]
 async fn a_listener_that_falls_behind_is_told_and_dropped() {
     let (world, live) = (world(), Live::new());
-    let app = router(world.ports(), live.clone(), &Config::default());
+    let app = router(world.ports(), live.clone(), &Config::default(), axum::Router::new());
     let request = Request::get("/sentinel/v1/events").header("host", HOST).body(Body::empty()).unwrap();
     let response = app.clone().oneshot(request).await.unwrap();
     for idx in 0..300 {

@@ -50,10 +50,16 @@ const WORDS: [(Role, &[&str]); 9] = [
     (Role::Availability, &["up", "alive", "healthy", "ready"]),
 ];
 
+/// What detection itself writes about other series.
+const DERIVED: [&str; 4] = ["yhat", "yhat_lower", "yhat_upper", "anomaly_score"];
+
 impl Role {
     /// The role of a series.
     pub fn of(labels: &Labels) -> Self {
         let name = labels.name().to_ascii_lowercase();
+        if DERIVED.contains(&name.as_str()) {
+            return Self::Description;
+        }
         if name.starts_with("host_process_") {
             return Self::Process;
         }
@@ -116,6 +122,7 @@ mod tests {
         assert_eq!(role("host_disk_used_percent"), Role::Disk);
         assert_eq!(role("host_disk_written_bytes_per_second"), Role::Traffic);
         assert_eq!(role("memory"), Role::Memory);
+        assert_eq!(role(r#"yhat_upper{for="latency",service="pay"}"#), Role::Description);
         assert_eq!(role("up"), Role::Availability);
         assert_eq!(role("temperature"), Role::Other);
     }

@@ -11,6 +11,9 @@ use crate::rank::Hypothesis;
 
 /// A process that grew by less, in percent of one core, takes no CPU worth a word.
 const MIN_GROWTH: f64 = 50.0;
+/// Below this share of one core, and below that use of the host, nobody waits for the processor, in percent.
+const MIN_USE: f64 = 80.0;
+const MIN_HOST_USE: f64 = 70.0;
 /// Share of the host's growth that a process must explain.
 const MIN_SHARE: f64 = 0.4;
 
@@ -34,6 +37,9 @@ fn is_usage(it: &Movement) -> bool {
 fn hog(owner: &Owner, moved: Option<&Movement>, facts: &Facts, docket: &mut Docket<'_>) -> Option<Hypothesis> {
     let is_cpu = |it: &&Process| it.labels.name().contains("cpu");
     let process = owner.processes.iter().find(is_cpu).filter(|it| it.during - it.before >= MIN_GROWTH)?;
+    if process.during < MIN_USE && moved.is_none_or(|it| it.during < MIN_HOST_USE) {
+        return None;
+    }
     let growth = process.during - process.before;
     let cores = owner.moves.iter().filter(|it| it.labels.get("core").is_some()).count().max(1);
     // Without a host series that moved, the process must speak for itself.
