@@ -25,6 +25,12 @@ pub(crate) struct Band {
 }
 
 impl Band {
+    /// The same memory without verdicts.
+    pub fn emptied(mut self) -> Self {
+        self.entries.clear();
+        Self { entries: self.entries, next: 0 }
+    }
+
     /// Takes in a verdict.
     pub fn push(&mut self, time: Timestamp, score: &Score) {
         let entry = Entry {

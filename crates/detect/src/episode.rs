@@ -49,6 +49,11 @@ pub(crate) enum News {
 }
 
 impl Episode {
+    /// True while an episode goes on or points of the last few were anomalous.
+    pub fn is_anomalous(&self) -> bool {
+        self.open.is_some() || self.recent != 0
+    }
+
     /// Takes in a point; `anomaly` says what is wrong with it.
     pub fn observe(
         &mut self,

@@ -130,6 +130,7 @@ impl Policy {
         if self.lowest.is_some() || self.highest.is_some() {
             rule.lowest = self.lowest.unwrap_or(rule.lowest);
             rule.highest = self.highest.unwrap_or(rule.highest);
+            rule.bound_slack = 0.0;
             rule.is_bound_certain = true;
         }
     }
@@ -172,6 +173,8 @@ pub struct Rule {
     pub lowest: f64,
     /// Values outside `lowest..=highest` are impossible.
     pub highest: f64,
+    /// So far outside a value is rounding, not physics.
+    pub bound_slack: f64,
     /// False if the bounds are only guessed from the name: then the series must have kept them so far.
     pub is_bound_certain: bool,
     /// A counter, judged by its rate per second.
@@ -259,6 +262,7 @@ impl Rule {
         let (above, below) = sides(role, name, counts, is_percent);
         let (k, n) = duration(role, name);
         let (lowest, highest, is_bound_certain) = bounds(role, name, is_percent, f64::from(config.max_cores));
+        let is_whole = is_percent && role.is_resource() && highest <= 100.0 && name != "host_cpu_core_percent";
         Self {
             role,
             above,
@@ -268,10 +272,11 @@ impl Rule {
             recovery_points: 5,
             lowest,
             highest,
+            bound_slack: if highest <= 1.0 { 0.001 } else { 1.0 },
             is_bound_certain,
             is_counter: counts,
             guards_tails: !(role == Role::Cpu && is_percent),
-            saturation: if is_percent && role.is_resource() && highest <= 100.0 { 95.0 } else { f64::INFINITY },
+            saturation: if is_whole { 95.0 } else { f64::INFINITY },
         }
     }
 }
@@ -326,13 +331,11 @@ fn duration(role: Role, name: &str) -> (u8, u8) {
 
 /// Physical bounds by name: lowest, highest, and whether they are certain.
 fn bounds(role: Role, name: &str, is_percent: bool, max_cores: f64) -> (f64, f64, bool) {
-    // A little over 100 is rounding, not physics.
-    const PERCENT: f64 = 101.0;
     let is_of_cores = role == Role::Cpu && !name.starts_with("host_");
     match (is_percent, is_of_cores) {
-        (true, true) => (-0.001, 100.0 * max_cores, true),
-        (true, false) => (-0.001, PERCENT, role.is_resource()),
-        (false, _) if name.ends_with("_ratio") => (-0.001, 1.001, false),
+        (true, true) => (0.0, 100.0 * max_cores, true),
+        (true, false) => (0.0, 100.0, role.is_resource()),
+        (false, _) if name.ends_with("_ratio") => (0.0, 1.0, false),
         (false, _) => (f64::NEG_INFINITY, f64::INFINITY, true),
     }
 }

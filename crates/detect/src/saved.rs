@@ -1,7 +1,7 @@
 //! How does a shard survive a restart? Its learned state as bytes, with a version in front and a check sum behind.
 //!
 //! Layout, little endian: `SNTD`, version u32, number of series u64, then per series its labels as text, the words of its
-//! estimator, the counter's reading and the arrival of its points; at the end FNV-1a of all before. Open episodes are not
+//! estimators (none for a missing one), the counter's reading and the arrival of its points; at the end FNV-1a of all before. Open episodes are not
 //! kept: a fault that goes on after the restart opens its episode again within k of n points, because the level is kept.
 
 use signal::{Labels, Timestamp};
@@ -11,7 +11,7 @@ use crate::series::Series;
 use crate::shard::Shard;
 
 const MAGIC: &[u8; 4] = b"SNTD";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Why saved state is not used. The shard then starts fresh; nothing is half restored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,11 +76,12 @@ impl Shard {
 
 fn write(series: &Series, bytes: &mut Vec<u8>) {
     let labels = series.labels.to_string();
-    let words = Vec::<u64>::from(&series.level);
     bytes.extend((labels.len() as u64).to_le_bytes());
     bytes.extend(labels.as_bytes());
-    bytes.extend((words.len() as u64).to_le_bytes());
-    words.iter().for_each(|it| bytes.extend(it.to_le_bytes()));
+    for words in [Vec::from(&series.level), series.counts.as_ref().map(|it| Vec::from(&**it)).unwrap_or_default()] {
+        bytes.extend((words.len() as u64).to_le_bytes());
+        words.iter().for_each(|it| bytes.extend(it.to_le_bytes()));
+    }
     let (rate_millis, reading) = series.rate.to_parts();
     for word in [
         rate_millis.cast_unsigned(),
@@ -100,12 +101,12 @@ fn read(reader: &mut Reader<'_>, shard: &Shard) -> Result<Series, RestoreError> 
     let len = reader.length()?;
     let text = std::str::from_utf8(reader.take(len)?).ok();
     let labels: Labels = text.and_then(|it| it.parse().ok()).ok_or_else(|| reader.damaged())?;
-    let mut words = vec![];
-    for _ in 0..reader.length()? {
-        words.push(reader.word()?);
-    }
     let mut series = Series::new(labels, &shard.config);
-    series.level.restore(&words).map_err(|_| reader.damaged())?;
+    series.level.restore(&reader.words()?).map_err(|_| reader.damaged())?;
+    let words = reader.words()?;
+    if let Some(counts) = series.counts.as_mut().filter(|_| !words.is_empty()) {
+        counts.restore(&words).map_err(|_| reader.damaged())?;
+    }
     series.rate = Rate::from_parts((reader.word()?.cast_signed(), f64::from_bits(reader.word()?)));
     series.newest = Timestamp::from_millis(reader.word()?.cast_signed());
     series.oldest = Timestamp::from_millis(reader.word()?.cast_signed());
@@ -141,6 +142,11 @@ impl<'a> Reader<'a> {
 
     fn word(&mut self) -> Result<u64, RestoreError> {
         self.array().map(u64::from_le_bytes)
+    }
+
+    /// Words with their number in front.
+    fn words(&mut self) -> Result<Vec<u64>, RestoreError> {
+        (0..self.length()?).map(|_| self.word()).collect()
     }
 
     /// A length that the rest of the bytes can hold, so that a damaged one reserves no memory.

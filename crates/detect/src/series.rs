@@ -1,6 +1,6 @@
 //! What does a shard know of one series, and what does it say to the next point?
 
-use learn::detect::{Level, Settings};
+use learn::detect::{Counts, Level, Settings};
 use signal::{Anomaly, AnomalyKind, Direction, Labels, Point, Role, Score, Timestamp};
 
 use crate::band::Band;
@@ -15,6 +15,8 @@ pub(crate) struct Series {
     pub labels: Labels,
     pub rule: Rule,
     pub level: Level,
+    /// For counters of failures: judges them while failures are rare.
+    pub counts: Option<Box<Counts>>,
     pub rate: Rate,
     pub episode: Episode,
     /// The newest verdict.
@@ -52,8 +54,10 @@ impl Series {
     /// A series that has just been seen for the first time.
     pub fn new(labels: Labels, config: &Config) -> Self {
         let rule = Rule::of(&labels, config);
+        let has_counts = rule.role == Role::Errors && rule.is_counter;
         Self {
             level: Level::new(settings(&rule, config)),
+            counts: has_counts.then(|| Box::new(Counts::new(config.adopt_after_secs as f32))),
             rule,
             labels,
             rate: Rate::default(),
@@ -101,14 +105,17 @@ impl Series {
             return;
         }
         for second in (1..=32).rev() {
-            self.level.learn_one(point.time.millis().saturating_sub(second * 1000), 0.0);
+            self.teach(point.time.millis().saturating_sub(second * 1000), 0.0);
         }
         self.rate = Rate::from_parts((point.time.millis().saturating_sub(1000), 0.0));
     }
 
     /// Judges a value, and says what is wrong with it. Changes only the newest verdict.
     pub fn judge(&mut self, time: Timestamp, y: f64) -> (Judged, Option<(AnomalyKind, Direction)>) {
-        let estimate = self.level.score_one(time.millis(), y);
+        let estimate = match &self.counts {
+            Some(counts) if counts.is_rare() => counts.score_one(time.millis(), y),
+            _ => self.level.score_one(time.millis(), y),
+        };
         self.score = Score {
             value: estimate.value,
             is_ready: estimate.is_ready,
@@ -130,8 +137,13 @@ impl Series {
     pub fn learn(&mut self, time: Timestamp, y: f64, anomaly: Option<(AnomalyKind, Direction)>) {
         match anomaly {
             Some((AnomalyKind::Impossible, _)) => {}
-            Some(_) => self.level.learn_one(time.millis(), y),
-            None => self.level.learn_minor(time.millis(), y),
+            Some(_) => self.teach(time.millis(), y),
+            None => {
+                self.level.learn_minor(time.millis(), y);
+                if let Some(counts) = &mut self.counts {
+                    counts.learn_one(time.millis(), y);
+                }
+            }
         }
     }
 
@@ -172,7 +184,16 @@ impl Series {
 
     /// Memory in bytes, without the labels' text, which the series shares with others.
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.level.state_bytes() - size_of::<Level>() + self.band.as_ref().map_or(0, Band::bytes)
+        let counts = self.counts.as_ref().map_or(0, |it| it.state_bytes());
+        let band = self.band.as_ref().map_or(0, Band::bytes);
+        size_of::<Self>() + self.level.state_bytes() - size_of::<Level>() + counts + band
+    }
+
+    fn teach(&mut self, time_millis: i64, y: f64) {
+        self.level.learn_one(time_millis, y);
+        if let Some(counts) = &mut self.counts {
+            counts.learn_one(time_millis, y);
+        }
     }
 
     fn anomaly(&self, time: Timestamp, news: News) -> Option<Anomaly> {
@@ -187,7 +208,8 @@ impl Series {
     }
 
     fn is_impossible(&mut self, y: f64) -> bool {
-        if self.is_unbounded || (self.rule.lowest..=self.rule.highest).contains(&y) || y.is_nan() {
+        let Rule { lowest, highest, bound_slack, .. } = self.rule;
+        if self.is_unbounded || (lowest - bound_slack..=highest + bound_slack).contains(&y) || y.is_nan() {
             return false;
         }
         // A guess from the name alone must have held for a while; else the name means something different.
@@ -195,24 +217,24 @@ impl Series {
         !self.is_unbounded
     }
 
+    /// The band is the range of possible values. Nothing else is expected: what was learned says nothing about a value
+    /// that cannot be.
     fn impossible_score(&self, y: f64) -> Score {
         let (lowest, highest) = (self.rule.lowest, self.rule.highest);
-        let middle = match (lowest.is_finite(), highest.is_finite()) {
-            (true, true) => f64::midpoint(lowest, highest),
-            (true, false) => lowest,
-            _ => highest,
-        };
-        let half = (highest - middle).abs().min((middle - lowest).abs());
-        let value = if half > 0.0 { (y - middle).abs() / half } else { 2.0 };
-        let yhat = if self.score.is_ready { self.score.yhat } else { middle };
+        let broken = if y < lowest { lowest } else { highest };
+        let (yhat_lower, yhat_upper) =
+            (if lowest.is_finite() { lowest } else { broken }, if highest.is_finite() { highest } else { broken });
+        let yhat = f64::midpoint(yhat_lower, yhat_upper);
+        let half = (yhat_upper - yhat_lower) / 2.0;
+        let value = if half > 0.0 { (y - yhat).abs() / half } else { 2.0 };
         Score {
             value: value.max(self.score.value).max(1.01),
             is_ready: true,
             is_provisional: self.score.is_provisional,
             y,
             yhat,
-            yhat_lower: if lowest.is_finite() { lowest } else { yhat },
-            yhat_upper: if highest.is_finite() { highest } else { yhat },
+            yhat_lower,
+            yhat_upper,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A shard belongs to one thread; nothing here locks. Series are spread over shards by the hash of their labels.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use signal::{Anomaly, Labels, Metric, Point, Score, SeriesId, TimeRange, Timestamp};
@@ -19,6 +19,8 @@ const LOOK_SECS: f64 = 5.0;
 const PAUSE_SECS: f64 = 15.0;
 /// A new counter of failures was zero before, if the shard has been watching for so many seconds.
 const WATCHED_SECS: f64 = 120.0;
+/// So many series are looked at for one whose band can be given to another.
+const BANDS_LOOKED_AT: usize = 64;
 
 /// What became of a point. Every point has exactly one fate, and each is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,7 +109,8 @@ pub struct Shard {
     owner_idx: HashMap<SeriesId, u32>,
     fates: [u64; Fate::ALL.len()],
     anomalies: u64,
-    bands: usize,
+    /// Series with a band, in the order in which they got it.
+    bands: VecDeque<Slot>,
     forgotten: u64,
     first_now: Option<Timestamp>,
     looked_at: Option<Timestamp>,
@@ -133,7 +136,7 @@ impl Shard {
             owner_idx: HashMap::new(),
             fates: [0; Fate::ALL.len()],
             anomalies: 0,
-            bands: 0,
+            bands: VecDeque::new(),
             forgotten: 0,
             first_now: None,
             looked_at: None,
@@ -185,6 +188,7 @@ impl Shard {
             out.extend(owner.missing_since.take().map(|since| owner.anomaly(since, point.time, true)));
         }
         let Some(y) = series.value(point) else { return self.count(Fate::WarmingUp, point.value) };
+        let mut wants_band = false;
         let (judged, anomaly) = series.judge(point.time, y);
         let is_planned = self.calendar.covers(&series.labels, point.time);
         if is_planned {
@@ -196,12 +200,9 @@ impl Shard {
             out.extend(series.tell(point.time, anomaly.filter(|_| !is_backfill)));
             self.anomalies += (out.len() - told) as u64;
         }
-        if series.band.is_none() && series.score.is_ready && self.bands < config.band_series {
-            series.band = Some(Band::default());
-            self.bands += 1;
-        }
-        if let Some(band) = &mut series.band {
-            band.push(point.time, &series.score);
+        match &mut series.band {
+            Some(band) => band.push(point.time, &series.score),
+            None => wants_band = series.score.is_ready && (anomaly.is_some() || self.bands.len() < config.band_series),
         }
         let verdict = Verdict {
             score: series.score.clone(),
@@ -213,6 +214,9 @@ impl Shard {
             is_anomalous: anomaly.is_some() && !is_planned,
         };
         *counter(&mut self.fates, verdict.fate) += 1;
+        if wants_band {
+            self.give_band(slot);
+        }
         verdict
     }
 
@@ -243,8 +247,8 @@ impl Shard {
         self.find(id).filter(|it| it.points > 0).map(|it| (it.newest, it.score.clone()))
     }
 
-    /// The newest 120 verdicts of a series that lie in the range. Kept for the first `band_series` series and for
-    /// those whose place has become free.
+    /// The newest 120 verdicts of a series that lie in the range. Kept for the first `band_series` series; a series that
+    /// becomes anomalous gets the place of one that is not.
     pub fn band(&self, id: SeriesId, range: TimeRange) -> Vec<(Timestamp, Score)> {
         self.find(id).and_then(|it| it.band.as_ref()).map(|it| it.range(range)).unwrap_or_default()
     }
@@ -334,17 +338,44 @@ impl Shard {
                 |it: &mut Series| it.points > 0 && now.secs_since(it.newest) > f64::from(self.config.forget_after_secs);
             let Some(series) = place.series.take_if(is_gone) else { continue };
             place.generation = place.generation.wrapping_add(1);
-            self.bands -= usize::from(series.band.is_some());
             self.slots.remove(&series.labels.id());
             self.free.push(idx);
             self.forgotten += 1;
         }
+        let places = &self.series;
+        self.bands.retain(|slot| places.get(slot.idx as usize).is_some_and(|it| it.generation == slot.generation));
+    }
+
+    /// Gives a series a band with its newest verdict: a new one, or that of the series that has had its band longest and
+    /// is not anomalous. With very many anomalous series at once there may be none to give.
+    fn give_band(&mut self, slot: Slot) {
+        let mut free = (self.bands.len() < self.config.band_series).then(Band::default);
+        for _ in 0..self.bands.len().min(BANDS_LOOKED_AT) {
+            if free.is_some() {
+                break;
+            }
+            let Some(oldest) = self.bands.pop_front() else { break };
+            match self.get_mut(oldest) {
+                Some(it) if it.episode.is_anomalous() => self.bands.push_back(oldest),
+                Some(it) => free = it.band.take().map(Band::emptied),
+                None => free = Some(Band::default()),
+            }
+        }
+        if let (Some(mut band), Some(series)) = (free, self.get_mut(slot)) {
+            band.push(series.newest, &series.score);
+            series.band = Some(band);
+            self.bands.push_back(slot);
+        }
+    }
+
+    fn get_mut(&mut self, slot: Slot) -> Option<&mut Series> {
+        let place = self.series.get_mut(slot.idx as usize).filter(|it| it.generation == slot.generation);
+        place.and_then(|it| it.series.as_mut())
     }
 }
 
 fn counter(fates: &mut [u64; Fate::ALL.len()], fate: Fate) -> &mut u64 {
-    let idx = Fate::ALL.iter().position(|it| *it == fate).expect("ALL lists every fate");
-    fates.get_mut(idx).expect("there is a counter for every fate")
+    fates.get_mut(fate as usize).expect("there is a counter for every fate")
 }
 
 /// Why a point is not judged, or None if it is.

@@ -434,3 +434,162 @@ fn scores_bands_and_ranks_can_be_asked_for() {
     assert_eq!(world.shard.highest(9).len(), 2);
     assert!(world.shard.score(SeriesId::from_hash(1)).is_none());
 }
+
+/// The counter of the report: single failures a few seconds apart on a young series.
+#[test]
+fn scattered_failures_on_a_young_counter_open_nothing() {
+    let mut world = World::new();
+    let parts = [(0.0, 21), (1.0, 8), (2.0, 31), (3.0, 1), (4.0, 1), (5.0, 51), (6.0, 301)];
+    let readings = parts.into_iter().flat_map(|(reading, count)| repeat(reading, count));
+    world.run(r#"http_requests_total{service="pay",status="500"}"#, readings);
+    assert_eq!(world.take(), vec![]);
+}
+
+/// Failures per second before and after; the fault has seconds without a failure and is told all the same.
+#[test]
+fn a_rise_of_rare_failures_is_told_whatever_zeros_lie_between() {
+    for (before, after, within_secs) in
+        [(0.03, 4.0, 10.0), (0.0, 1.5, 25.0), (0.3, 8.0, 8.0), (1.0, 8.0, 10.0), (0.0, 20.0, 4.0)]
+    {
+        for seed in 0..10 {
+            let mut world = World::new();
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut reading = 0.0;
+            for second in 0..700 {
+                // Young, and then long watched.
+                let is_fault = second >= if seed % 2 == 0 { 80 } else { 600 };
+                let (mut product, limit) = (random.f64(), f64::exp(if is_fault { -after } else { -before }));
+                while product > limit {
+                    (product, reading) = (product * random.f64(), reading + 1.0);
+                }
+                world.run(r#"client_errors_total{service="pay"}"#, [reading]);
+                if is_fault && !world.told.is_empty() {
+                    break;
+                }
+            }
+            let told = world.take();
+            let first = told.first().unwrap_or_else(|| panic!("{before} to {after} seed {seed} was not told"));
+            let began = START.plus(std::time::Duration::from_secs(if seed % 2 == 0 { 80 } else { 600 }));
+            let secs = first.time.secs_since(began);
+            assert!((0.0..=within_secs).contains(&secs), "{before} to {after} seed {seed}: after {secs} s");
+            assert!(first.score.yhat <= before * 3.0 + 0.1 && first.score.yhat_upper < after.max(3.5));
+        }
+    }
+}
+
+#[test]
+fn an_impossible_value_tells_the_possible_range() {
+    for (labels, value, upper) in
+        [("cpu_usage", 900.0, 800.0), ("cpu_usage", -9.0, 800.0), ("host_memory_used_percent", 120.0, 100.0)]
+    {
+        let mut world = World::new();
+        world.run(labels, repeat(50.0, 30));
+        let score = world.run(labels, [value])[0].score.clone();
+        assert_eq!((score.yhat_lower, score.yhat_upper), (0.0, upper), "{labels} {value}");
+    }
+}
+
+#[test]
+fn a_full_resource_is_critical() {
+    for (labels, severity) in [("host_memory_used_percent", Severity::Critical), ("cpu_usage", Severity::Warning)] {
+        let mut world = World::new();
+        world.run(labels, repeat(40.0, 60).chain(repeat(98.0, 10)));
+        assert_eq!(world.take().first().map(|it| it.severity), Some(severity), "{labels}");
+    }
+}
+
+#[test]
+fn an_anomalous_series_gets_the_band_of_a_quiet_one() {
+    let mut world = World::with(Config { band_series: 2, ..Config::default() });
+    let labels = ["latency_a", "latency_b", "latency_c", "latency_d"];
+    let has_band =
+        |world: &World, it: &str| !world.shard.band(it.parse::<Labels>().unwrap().id(), TimeRange::ALL).is_empty();
+    let bands = |world: &World| labels.map(|it| has_band(world, it));
+    for _ in 0..30 {
+        world.pass(1);
+        labels.iter().for_each(|it| _ = world.see(it, 1.0));
+    }
+    assert_eq!(bands(&world), [true, true, false, false]);
+    world.run("latency_d", [9.0]);
+    assert_eq!(bands(&world), [false, true, false, true]);
+    world.run("latency_c", repeat(9.0, 3));
+    assert_eq!(bands(&world), [false, false, true, true]);
+    // All that have one are anomalous: nobody is robbed.
+    world.run("latency_a", [9.0]);
+    assert_eq!(bands(&world), [false, false, true, true]);
+    let band = world.shard.band(labels[2].parse::<Labels>().unwrap().id(), TimeRange::ALL);
+    assert_eq!(band.iter().map(|(_, it)| it.y).collect::<Vec<_>>(), [9.0; 3]);
+}
+
+/// A real host: bursts of compilers, memory that drifts, load that follows; 20 to 60 s after the start a busy loop on one
+/// of two cores.
+#[test]
+fn a_busy_loop_on_a_host_that_has_just_been_met_is_told_within_ten_seconds() {
+    for learning_secs in [20, 30, 45, 60] {
+        for seed in 0..40 {
+            let mut world = World::new();
+            let mut random = fastrand::Rng::with_seed(seed);
+            let (mut load, mut memory, mut told_after) = (0.1, 35.0, None);
+            for second in 0..learning_secs + 11 {
+                world.pass(1);
+                let is_busy = second >= learning_secs;
+                // Now and then something runs for a second or two.
+                let spike = if random.u32(..12) == 0 { 40.0 * random.f64() } else { 0.0 };
+                let first = (noisy(&mut random, 2.0, 2.0) + spike).min(100.0);
+                let first = if is_busy { 100.0 } else { first };
+                let second_core = noisy(&mut random, 2.0, 2.0);
+                let cpu = f64::midpoint(first, second_core);
+                load += (f64::from(u8::from(is_busy)) + cpu / 200.0 - load) / 60.0;
+                memory += 0.02 * (random.f64() - 0.45);
+                let mut see = |name: &str, value: f64| {
+                    let labels = format!(r#"{name}host="h"}}"#);
+                    world.see(&labels, value);
+                };
+                see("host_cpu_percent{", (cpu * 10.0).round() / 10.0);
+                see(r#"host_cpu_core_percent{core="0","#, first);
+                see(r#"host_cpu_core_percent{core="1","#, second_core);
+                see("host_load1{", (load * 100.0).round() / 100.0);
+                see("host_memory_used_percent{", memory);
+                see("host_memory_used_bytes{", memory * 4e7);
+                see(r#"host_pressure_percent{kind="some",resource="cpu","#, if is_busy { 5.0 } else { 0.0 });
+                see("host_processes{", 120.0 + (random.f64() * 3.0).round());
+                if world.told.iter().any(opens) {
+                    told_after = Some(second - learning_secs);
+                    break;
+                }
+            }
+            let case = format!("seed {seed} after {learning_secs} s: {told_after:?} {:#?}", world.told.first());
+            assert!(told_after.is_some_and(|it| (0..=8).contains(&it)), "{case}");
+        }
+    }
+}
+
+/// Short compilations are load, and a drifting memory is life: an hour of it opens nothing.
+#[test]
+fn an_ordinary_host_with_bursts_is_quiet() {
+    for seed in 0..10 {
+        let mut world = World::new();
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (mut memory, mut burst_secs, mut load) = (35.0, 0_i32, 0.1);
+        for _ in 0..3600 {
+            world.pass(1);
+            // Negative: seconds since the last one, because two without a pause are one long one.
+            burst_secs -= 1;
+            if burst_secs < -10 && random.u32(..60) == 0 {
+                burst_secs = random.i32(1..6);
+            }
+            let is_burst = burst_secs > 0;
+            let cpu = if is_burst { 30.0 + 65.0 * random.f64() } else { noisy(&mut random, 2.0, 2.0) };
+            load += (cpu / 50.0 - load) / 60.0;
+            memory = (memory + 0.05 * (random.f64() - 0.5)).clamp(20.0, 60.0);
+            world.see(r#"host_cpu_percent{host="h"}"#, cpu);
+            world.see(r#"host_cpu_core_percent{core="0",host="h"}"#, (1.5 * cpu).min(100.0));
+            world.see(r#"host_load1{host="h"}"#, load);
+            world.see(r#"host_memory_used_percent{host="h"}"#, memory + if is_burst { 3.0 } else { 0.0 });
+            world.see(r#"host_processes{host="h"}"#, if is_burst { 160.0 } else { 120.0 });
+            world.see(r#"host_disk_used_percent{host="h",mount="/"}"#, 50.0 + if is_burst { 0.1 } else { 0.0 });
+        }
+        let told: Vec<_> = world.take().into_iter().filter(opens).collect();
+        assert!(told.is_empty(), "seed {seed}: {told:#?}");
+    }
+}

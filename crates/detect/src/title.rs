@@ -25,39 +25,51 @@ pub(crate) fn what(symptom: &Symptom) -> String {
     match symptom.kind {
         AnomalyKind::MissingData if name.is_empty() => "no data".to_owned(),
         AnomalyKind::MissingData => format!("{name} has stopped"),
-        AnomalyKind::Impossible => format!("{name} is impossible: {}", number(y)),
-        AnomalyKind::Point | AnomalyKind::LevelShift => {
-            let (ratio, side) = match symptom.direction {
-                Direction::Above => (y / yhat, "above"),
-                Direction::Below => (1.0 - y / yhat, "below"),
+        AnomalyKind::Impossible => {
+            let (lowest, highest) = (symptom.peak.yhat_lower, symptom.peak.yhat_upper);
+            let limits = match lowest < highest {
+                true => format!("outside the possible range {} to {}", number(lowest), number(highest)),
+                false => format!("beyond the possible {}", number(lowest)),
             };
-            match symptom.direction {
-                Direction::Above if yhat > 0.0 && (2.0..1000.0).contains(&ratio) => {
-                    format!("{name} {ratio:.1} x above expected")
-                }
-                Direction::Above if yhat > 0.0 && (1.0..2.0).contains(&ratio) => {
-                    format!("{name} {:.0} % above expected", (ratio - 1.0) * 100.0)
-                }
-                Direction::Below if yhat > 0.0 && (0.0..=1.0).contains(&ratio) => {
-                    format!("{name} {:.0} % below expected", ratio * 100.0)
-                }
-                _ => format!("{name} {side} expected: {} instead of {}", number(y), number(yhat)),
-            }
+            format!("{name} is {}, {limits}", number(y))
         }
+        AnomalyKind::Point | AnomalyKind::LevelShift => format!("{name} {}", deviation(symptom.direction, y, yhat)),
     }
 }
 
-/// Three significant digits.
-fn number(value: f64) -> String {
-    match value.abs() {
-        0.0 => "0".to_owned(),
-        magnitude if (0.001..1e6).contains(&magnitude) => {
-            let digits = (2 - magnitude.log10().floor() as i32).clamp(0, 6) as usize;
-            let text = format!("{value:.digits$}");
-            if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+/// How far from what was expected: as a factor or a share if that makes sense, else both numbers.
+fn deviation(direction: Direction, y: f64, yhat: f64) -> String {
+    // What is tiny against the value is nothing to people.
+    let yhat = if yhat.abs() < 0.001 * y.abs() { 0.0 } else { yhat };
+    let ratio = y / yhat;
+    match direction {
+        Direction::Above if yhat > 0.0 && ratio >= 10.0 => format!("{ratio:.0} x above expected"),
+        Direction::Above if yhat > 0.0 && ratio >= 2.0 => format!("{ratio:.1} x above expected"),
+        Direction::Above if yhat > 0.0 && ratio >= 1.0 => format!("{:.0} % above expected", (ratio - 1.0) * 100.0),
+        Direction::Below if yhat > 0.0 && (0.0..=1.0).contains(&ratio) => {
+            format!("{:.0} % below expected", (1.0 - ratio) * 100.0)
         }
-        _ => format!("{value:.2e}"),
+        Direction::Above => format!("above expected: {} instead of {}", number(y), number(yhat)),
+        Direction::Below => format!("below expected: {} instead of {}", number(y), number(yhat)),
     }
+}
+
+/// Three significant digits, with `k`, `M`, `G`, `T` for thousands and more.
+fn number(value: f64) -> String {
+    /// From this magnitude on, divided by, written behind.
+    const UNITS: [(f64, f64, &str); 5] =
+        [(1e12, 1e12, " T"), (1e9, 1e9, " G"), (1e6, 1e6, " M"), (1e4, 1e3, " k"), (0.001, 1.0, "")];
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let magnitude = value.abs();
+    let unit = UNITS.iter().find(|(least, ..)| (*least..1e15).contains(&magnitude));
+    let Some((_, divisor, unit)) = unit else { return format!("{value:.2e}") };
+    let value = value / divisor;
+    let digits = (2 - value.abs().log10().floor() as i32).clamp(0, 6) as usize;
+    let text = format!("{value:.digits$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}{unit}")
 }
 
 #[cfg(test)]
@@ -74,7 +86,7 @@ mod tests {
             onset: Timestamp::MIN,
             last_seen: Timestamp::MIN,
             ended_at: None,
-            peak: Score { yhat, ..Score::warming_up(y) },
+            peak: Score { yhat, yhat_lower: 0.0, yhat_upper: 800.0, ..Score::warming_up(y) },
             severity: Severity::Warning,
         }
     }
@@ -91,7 +103,19 @@ mod tests {
     #[test]
     fn every_sort_has_its_words() {
         for (labels, kind, y, yhat, expected) in [
-            ("cpu_usage", AnomalyKind::Impossible, 900.0, 400.0, "cpu_usage is impossible: 900"),
+            (
+                "cpu_usage",
+                AnomalyKind::Impossible,
+                900.0,
+                400.0,
+                "cpu_usage is 900, outside the possible range 0 to 800",
+            ),
+            ("m", AnomalyKind::Point, 13.0, 7.37e-10, "m above expected: 13 instead of 0"),
+            ("m", AnomalyKind::Point, 0.25, -2e-9, "m above expected: 0.25 instead of 0"),
+            ("m", AnomalyKind::Point, 17.4, 1.0, "m 17 x above expected"),
+            ("m", AnomalyKind::Point, 1.2345e9, 0.0, "m above expected: 1.23 G instead of 0"),
+            ("m", AnomalyKind::Point, 12_345.0, 0.0, "m above expected: 12.3 k instead of 0"),
+            ("m", AnomalyKind::Point, -5e6, 0.0, "m below expected: -5 M instead of 0"),
             ("m", AnomalyKind::Point, 145.0, 100.0, "m 45 % above expected"),
             ("m", AnomalyKind::Point, 10.0, 100.0, "m 90 % below expected"),
             ("m", AnomalyKind::LevelShift, 0.25, 0.0, "m above expected: 0.25 instead of 0"),

@@ -109,7 +109,7 @@ impl Shop {
         }
         let mut anomalies = vec![];
         for (labels, value) in points {
-            let labels: Labels = labels.parse().unwrap();
+            let labels: Labels = labels.parse().expect("the shop writes valid labels");
             self.map.learn(&labels);
             self.shard.observe(&labels, Point { time: now, value }, now, &mut anomalies);
         }
