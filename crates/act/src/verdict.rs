@@ -82,20 +82,20 @@ mod tests {
 
     #[test]
     fn recovery_needs_the_whole_hold_time() {
-        use Direction::{Above, Below};
+        let (above, below) = (Direction::Above, Direction::Below);
         let good = [(1, 50.0), (2, 9.0), (3, 9.0), (4, 9.0), (5, 9.0), (6, 9.0), (7, 9.0)];
-        assert_eq!(check("cpu", Above, &good[..5], 5), Verdict::Waiting, "the bad point is still inside");
-        assert_eq!(check("cpu", Above, &good, 7), Verdict::Recovered);
-        assert_eq!(check("cpu", Above, &[(1, 1.0), (2, 1.0)], 3), Verdict::Waiting, "too early");
+        assert_eq!(check("cpu", above, &good[..5], 5), Verdict::Waiting, "the bad point is still inside");
+        assert_eq!(check("cpu", above, &good, 7), Verdict::Recovered);
+        assert_eq!(check("cpu", above, &[(1, 1.0), (2, 1.0)], 3), Verdict::Waiting, "too early");
         assert_eq!(
-            check("cpu", Above, &[(-3, 1.0), (-2, 1.0), (-1, 1.0)], 5),
+            check("cpu", above, &[(-3, 1.0), (-2, 1.0), (-1, 1.0)], 5),
             Verdict::Waiting,
             "points before the act"
         );
-        assert_eq!(check("cpu", Above, &[(9, 1.0)], 10), Verdict::Waiting, "one point is not enough");
-        assert_eq!(check("cpu", Above, &[(8, f64::NAN), (9, 1.0)], 10), Verdict::Waiting, "NaN says nothing");
-        assert_eq!(check("cpu", Below, &good, 7), Verdict::Waiting, "wrong side");
-        assert_eq!(check("cpu", Below, &[(6, 11.0), (7, 12.0)], 8), Verdict::Recovered);
+        assert_eq!(check("cpu", above, &[(9, 1.0)], 10), Verdict::Waiting, "one point is not enough");
+        assert_eq!(check("cpu", above, &[(8, f64::NAN), (9, 1.0)], 10), Verdict::Waiting, "NaN says nothing");
+        assert_eq!(check("cpu", below, &good, 7), Verdict::Waiting, "wrong side");
+        assert_eq!(check("cpu", below, &[(6, 11.0), (7, 12.0)], 8), Verdict::Recovered);
     }
 
     #[test]

@@ -34,7 +34,7 @@ fn change(mut value: Value, now: Timestamp, config: &Config) -> Result<Change, S
     if let Value::Object(object) = &mut value {
         object.entry("time").or_insert_with(|| Value::String(now.to_string()));
     }
-    let change: Change = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    let change: Change = serde_path_to_error::deserialize(value).map_err(|error| error.to_string())?;
     if !change.time.is_plausible() {
         return Err("time: must lie between 1970-01-01 and 2200-01-01".to_owned());
     }
@@ -72,7 +72,7 @@ mod tests {
             (r#"{"kind":"deploy","title":"v2"}"#, "missing field `service`"),
             (
                 r#"[{"service":"a","kind":"flag","title":"x"},{"service":"a","kind":"party","title":"x"}]"#,
-                "[1]: unknown variant",
+                "[1]: kind: unknown variant",
             ),
             (r#"{"service":"a","kind":"flag","title":"x","time":"1960-01-01T00:00:00Z"}"#, "time: must lie"),
             (r#"{"service":"","kind":"flag","title":"x"}"#, "service: must have"),

@@ -58,6 +58,7 @@ fn score(y: f64) -> Score {
 }
 
 /// A small incident with everything in it, every text given.
+// Long because it is one piece of data: an incident with one of everything.
 fn with_text(text: impl Fn(&str) -> String) -> IncidentReport {
     let labels = Labels::metric("service_cpu_percent", &[("service", &text("pay"))]);
     let range = TimeRange::new(at(30), at(50));

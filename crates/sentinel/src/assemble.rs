@@ -57,6 +57,7 @@ pub struct System {
 
 impl System {
     /// Builds the system over a data directory.
+    // Long because the whole of the product is wired here, one stage after the other.
     pub fn assemble(config: Config, data_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         // ## Store
         let (store, recovery) = Store::open(data_dir, config.store.clone())

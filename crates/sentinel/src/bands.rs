@@ -23,8 +23,10 @@ const EVERY: Duration = Duration::from_secs(30);
 const AFTER: Duration = Duration::from_secs(60);
 /// How long before the first symptom a band is of interest.
 const BEFORE: Duration = Duration::from_secs(120);
-/// The parts of a verdict that are kept, and the names of their series.
-const PARTS: [(&str, fn(&Score) -> f64); 4] = [
+/// The name of a series of band values, and what of a verdict it holds.
+type Part = (&'static str, fn(&Score) -> f64);
+/// The parts of a verdict that are kept.
+const PARTS: [Part; 4] = [
     ("yhat", |it| it.yhat),
     ("yhat_lower", |it| it.yhat_lower),
     ("yhat_upper", |it| it.yhat_upper),
@@ -122,7 +124,7 @@ fn series(labels: &Labels, band: &[(Timestamp, Score)]) -> Vec<SeriesPoints> {
     if ready.is_empty() {
         return vec![];
     }
-    let one = |(name, part): &(&str, fn(&Score) -> f64)| SeriesPoints {
+    let one = |(name, part): &Part| SeriesPoints {
         labels: part_labels(labels, name),
         points: ready.iter().map(|(time, it)| Point { time: *time, value: part(it) }).collect(),
     };

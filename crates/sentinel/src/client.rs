@@ -97,6 +97,9 @@ pub async fn audit(command: &AuditCommand) -> anyhow::Result<()> {
     match command {
         AuditCommand::Verify { remote, .. } => {
             let answer = get(remote, "/sentinel/v1/audit/verify").await?;
+            if answer.get("is_intact").and_then(Value::as_bool) == Some(false) {
+                bail!("the ledger is broken: {answer}");
+            }
             print(remote, &answer, |it| println!("The chain holds: {} entries.", field(it, "entries")))
         }
         AuditCommand::List { remote } => {

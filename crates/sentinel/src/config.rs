@@ -10,8 +10,14 @@ use serde_json::{Map, Value};
 use crate::nearest::nearest;
 
 /// Environment variables that look like settings but are not part of the file.
-const NOT_SETTINGS: [&str; 5] =
-    ["SENTINEL_URL", "SENTINEL_TOKEN", "SENTINEL_TEST_SERVICES", "SENTINEL_BUILD_CACHE", "SENTINEL_LOG"];
+const NOT_SETTINGS: [&str; 6] = [
+    "SENTINEL_URL",
+    "SENTINEL_TOKEN",
+    "SENTINEL_LOG",
+    "SENTINEL_BUILD_CACHE",
+    "SENTINEL_TEST_DATA",
+    "SENTINEL_TEST_SERVICES",
+];
 
 /// The whole configuration. Every key has a default; an empty file is a good one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -215,11 +215,16 @@ fn the_api_names_the_parameter_at_fault() {
                 &["PLAN-999999"],
             ),
             post("/sentinel/v1/plans/PLAN-999999/approve", JSON, r#"{"digest":"x","actor":""}"#, 422, &["actor"]),
-            // FIXME: this answer and the one to `party` below name the wrong value and the right ones, but not the field.
-            post("/sentinel/v1/incidents/INC-999999/feedback", JSON, r#"{"opinion":"meh"}"#, 422, &["meh", "noise"]),
+            post(
+                "/sentinel/v1/incidents/INC-999999/feedback",
+                JSON,
+                r#"{"opinion":"meh"}"#,
+                422,
+                &["opinion", "meh", "noise"],
+            ),
             change("{", &["body"]),
             change(r#"{"kind":"deploy","title":"v2"}"#, &["service"]),
-            change(r#"{"service":"a","kind":"party","title":"v2"}"#, &["party", "deploy"]),
+            change(r#"{"service":"a","kind":"party","title":"v2"}"#, &["kind", "party", "deploy"]),
             change(r#"{"service":"a","kind":"deploy","title":"v2","time":"1300-01-01T00:00:00Z"}"#, &["time"]),
         ],
     );

@@ -30,7 +30,7 @@ fn every_scenario_holds() {
         let lanes: Vec<_> = (0..4)
             .map(|lane| {
                 let mine: Vec<&PathBuf> = files.iter().skip(lane).step_by(4).collect();
-                scope.spawn(move || mine.into_iter().filter_map(failure).collect::<Vec<_>>())
+                scope.spawn(move || mine.into_iter().filter_map(|it| failure(it)).collect::<Vec<_>>())
             })
             .collect();
         lanes.into_iter().flat_map(|it| it.join().expect("a lane")).collect()
@@ -38,7 +38,7 @@ fn every_scenario_holds() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-fn failure(file: &PathBuf) -> Option<String> {
+fn failure(file: &Path) -> Option<String> {
     let output = sentinel(&["test", file.to_str().expect("a printable path")]);
     (!output.status.success()).then(|| text(&output))
 }
@@ -53,9 +53,8 @@ fn wrong_expectations_and_wrong_files_are_told() {
         std::fs::write(&file, text).expect("the scenario is written");
         sentinel(&["test", file.to_str().expect("a printable path")])
     };
-    let wrong = run(
-        "load 1s cpu_usage{service=\"pay\"} 50x60\ndetect 60s\nexpect incident within 10s of 10s: service=\"pay\"\n",
-    );
+    let wrong =
+        run("load 1s cpu_usage{service=\"pay\"} 50x60\ndetect\nexpect incident within 10s of 10s: service=\"pay\"\n");
     assert_eq!(wrong.status.code(), Some(1), "{}", text(&wrong));
     assert!(text(&wrong).contains("FAIL"), "{}", text(&wrong));
     let broken = run("load 1s {{{ 50x60\n");

@@ -14,6 +14,9 @@ pub enum Error {
     /// A field has a value that cannot be used; the text names the field.
     #[error("{0}")]
     Unusable(String),
+    /// The body is larger than any answer of a person can be.
+    #[error("the body is too large")]
+    TooLarge,
     /// A body that is neither JSON nor a form of our own pages. The client sends `Content-Type: application/json`.
     #[error("Content-Type must be application/json")]
     NotJson,

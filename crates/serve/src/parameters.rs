@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use signal::{TimeRange, Timestamp};
@@ -39,7 +39,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Told<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         let is_form = is_form(request.headers());
-        let bytes = Bytes::from_request(request, state).await.map_err(|it| Error::Malformed(it.body_text()))?;
+        let bytes = Bytes::from_request(request, state).await.map_err(|it| match it.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
+            _ => Error::Malformed(it.body_text()),
+        })?;
         let value = if is_form { from_form(&bytes)? } else { from_json(&bytes)? };
         Ok(Self { value, is_form })
     }
@@ -47,10 +50,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Told<T> {
 
 fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let text: &[u8] = if bytes.iter().all(u8::is_ascii_whitespace) { b"{}" } else { bytes };
-    serde_json::from_slice(text).map_err(|error| match error.classify() {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    // The error begins with the path of the field.
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| match error.inner().classify() {
         serde_json::error::Category::Data => Error::Unusable(error.to_string()),
         _ => Error::Malformed(format!("body is not JSON: {error}")),
-    })
+    })?;
+    reader.end().map_err(|error| Error::Malformed(format!("body is not JSON: {error}")))?;
+    Ok(value)
 }
 
 fn from_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {

@@ -42,6 +42,7 @@ impl Error {
             Self::Port(PortError::Invalid(_)) | Self::Unusable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Port(PortError::Failed { .. }) | Self::Crashed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Foreign(_) => StatusCode::FORBIDDEN,
             Self::NoSuchMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
