@@ -301,7 +301,7 @@ impl Meter for Store {
             gauge("sentinel_store_series_count", "Series in memory and in blocks.", sizes.series),
             gauge("sentinel_store_head_series_count", "Series that are being written.", sizes.head_series),
             gauge("sentinel_store_head_points_count", "Points in memory.", sizes.head_points),
-            gauge("sentinel_store_head_bytes", "Bytes of chunks in memory.", sizes.head_bytes),
+            gauge("sentinel_store_head_bytes", "Bytes of samples in memory.", sizes.head_bytes),
             gauge("sentinel_store_blocks_count", "Blocks of samples.", sizes.blocks),
             Metric::gauge("sentinel_store_block_points_count", "Points in blocks.", sizes.block_points as f64),
             gauge("sentinel_store_log_partitions_count", "Partitions of the log index.", n_partitions),

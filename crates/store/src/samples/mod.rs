@@ -12,7 +12,7 @@ mod series;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use signal::{Labels, Point, SeriesId, SeriesPoints, SeriesQuery, TimeRange, Timestamp};
@@ -32,7 +32,7 @@ pub struct Samples {
     counters: Arc<Counters>,
     late_millis: i64,
     /// Outside the lock, because every write asks for it.
-    head_bytes: AtomicUsize,
+    head_bytes: AtomicIsize,
 }
 
 #[derive(Debug, Default)]
@@ -99,7 +99,7 @@ impl Samples {
             state: RwLock::new(state),
             counters,
             late_millis,
-            head_bytes: AtomicUsize::new(0),
+            head_bytes: AtomicIsize::new(0),
         })
     }
 
@@ -119,7 +119,7 @@ impl Samples {
         fates
     }
 
-    fn apply_one(&self, state: &mut State, batch: &SeriesPoints, fates: &mut Fates) -> usize {
+    fn apply_one(&self, state: &mut State, batch: &SeriesPoints, fates: &mut Fates) -> isize {
         let id = batch.labels.id();
         let State { head, frozen, blocks, index } = state;
         let older = Older { frozen: frozen.as_deref(), blocks, counters: &self.counters };
@@ -186,7 +186,7 @@ impl Samples {
 
     /// Bytes in memory that a flush would move to disk.
     pub fn head_bytes(&self) -> usize {
-        self.head_bytes.load(Relaxed)
+        usize::try_from(self.head_bytes.load(Relaxed)).unwrap_or(0)
     }
 
     /// True while a former head is not written yet.
@@ -285,7 +285,7 @@ impl Samples {
 }
 
 /// Decides the fate of one point; returns by how many bytes memory has grown.
-fn place(series: &mut Series, older: &Older<'_>, point: Point, late_millis: i64, fates: &mut Fates) -> usize {
+fn place(series: &mut Series, older: &Older<'_>, point: Point, late_millis: i64, fates: &mut Fates) -> isize {
     let Some(newest) = series.newest.filter(|it| *it >= point.time) else {
         series.newest = Some(point.time);
         fates.stored += 1;

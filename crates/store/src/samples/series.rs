@@ -8,6 +8,11 @@ use super::chunk;
 
 /// Raw points before they are merged into the growing chunk: 16 bytes each, so few; merging costs time, so not one.
 const TAIL_POINTS: usize = 16;
+/// A longer chunk costs more to merge into, so it waits for more: at least one raw point for so many encoded ones.
+/// Thus each point is encoded about 3 times until its chunk is sealed; with a tail of one length it would be 8 times.
+const CHUNK_TO_TAIL: usize = 2;
+/// What a raw point takes.
+const POINT_BYTES: isize = size_of::<Point>() as isize;
 /// A chunk of this many points is sealed.
 const CHUNK_POINTS: usize = 240;
 /// A chunk of this many bytes is sealed, however few points it has.
@@ -59,27 +64,28 @@ impl Chunk {
 }
 
 impl SeriesData {
-    /// Adds a point that is newer than all others; returns by how many bytes memory has grown.
-    pub fn push(&mut self, point: Point) -> usize {
+    /// Adds a point that is newer than all others; returns by how many bytes memory has grown (less than 0: shrunk).
+    pub fn push(&mut self, point: Point) -> isize {
         self.tail.push(point);
-        if self.tail.len() < TAIL_POINTS {
-            return 0;
+        let encoded = self.growing.as_ref().map_or(0, |it| it.count);
+        let is_tail_long = self.tail.len() >= TAIL_POINTS.max(encoded / CHUNK_TO_TAIL);
+        if !is_tail_long && encoded + self.tail.len() < CHUNK_POINTS {
+            return POINT_BYTES;
         }
-        let before = self.growing.as_ref().map_or(0, |it| it.bytes.len());
+        let before = self.open_bytes();
         self.merge_tail();
-        let Some(growing) = &self.growing else { return 0 };
-        let grown = growing.bytes.len().saturating_sub(before);
-        if growing.count >= CHUNK_POINTS || growing.bytes.len() >= CHUNK_BYTES {
+        let grown = self.open_bytes() - before;
+        if self.growing.as_ref().is_some_and(|it| it.count >= CHUNK_POINTS || it.bytes.len() >= CHUNK_BYTES) {
             self.sealed.extend(self.growing.take());
         }
-        grown
+        POINT_BYTES + grown
     }
 
-    /// Adds a point that is older than the newest one.
-    pub fn push_late(&mut self, point: Point) -> usize {
+    /// Adds a point that is older than the newest one; returns by how many bytes memory has grown.
+    pub fn push_late(&mut self, point: Point) -> isize {
         let at = self.late.partition_point(|it| it.time < point.time);
         self.late.insert(at, point);
-        size_of::<Point>()
+        POINT_BYTES
     }
 
     /// True if a point with this time is in memory.
@@ -131,12 +137,19 @@ impl SeriesData {
         self.sealed.iter().chain(&self.growing)
     }
 
+    /// What merging changes.
+    fn open_bytes(&self) -> isize {
+        let growing = self.growing.as_ref().map_or(0, |it| it.bytes.len());
+        growing as isize + self.tail.len() as isize * POINT_BYTES
+    }
+
     fn merge_tail(&mut self) {
         self.growing = match self.growing.take() {
             Some(growing) => Chunk::new(&joined(&growing, &self.tail)),
             None => Chunk::new(&self.tail),
         };
         self.tail.clear();
+        self.tail.shrink_to(TAIL_POINTS);
     }
 }
 
@@ -161,5 +174,30 @@ impl Slice {
             Self::Points(found) => found,
         };
         points.extend(found.into_iter().filter(|it| range.contains(it.time)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_counted_and_chunks_are_of_one_size() {
+        let mut data = SeriesData::default();
+        let mut counted = 0;
+        for idx in 0..1000 {
+            counted += data.push(Point { time: Timestamp::from_secs(idx), value: f64::from((idx * idx % 97) as u8) });
+            let sealed: usize = data.sealed.iter().map(|it| it.bytes.len()).sum();
+            assert_eq!(counted, sealed as isize + data.open_bytes(), "after {idx}");
+            assert_eq!(data.len() as i64, idx + 1);
+            assert!(data.tail.len() <= CHUNK_POINTS / 3, "raw points are few: {}", data.tail.len());
+        }
+        counted += data.push_late(Point { time: Timestamp::from_millis(500), value: 0.0 });
+        assert_eq!(
+            counted - data.open_bytes(),
+            data.sealed.iter().map(|it| it.bytes.len()).sum::<usize>() as isize + 16
+        );
+        let counts: Vec<usize> = data.sealed.iter().map(|it| it.count).collect();
+        assert_eq!(counts, [CHUNK_POINTS; 4]);
     }
 }
