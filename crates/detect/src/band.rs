@@ -32,6 +32,7 @@ impl Band {
     }
 
     /// Takes in a verdict.
+    #[inline]
     pub fn push(&mut self, time: Timestamp, score: &Score) {
         let entry = Entry {
             millis: time.millis(),

@@ -146,6 +146,7 @@ impl Calendar {
     }
 
     /// True if a window that concerns the series is on.
+    #[inline]
     pub fn covers(&mut self, labels: &Labels, time: Timestamp) -> bool {
         if self.entries.is_empty() {
             return false;

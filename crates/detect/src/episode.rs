@@ -55,6 +55,7 @@ impl Episode {
     }
 
     /// Takes in a point; `anomaly` says what is wrong with it.
+    #[inline]
     pub fn observe(
         &mut self,
         time: Timestamp,
@@ -109,6 +110,7 @@ impl Episode {
         }
     }
 
+    #[inline]
     fn observe_normal(&mut self, rule: &Rule) -> News {
         self.recent <<= 1;
         self.normal_points = self.normal_points.saturating_add(1);

@@ -212,6 +212,7 @@ impl Rule {
     }
 
     /// The rule for a side.
+    #[inline]
     pub fn side(&self, direction: Direction) -> &Side {
         match direction {
             Direction::Above => &self.above,
@@ -230,6 +231,7 @@ impl Rule {
     }
 
     /// True if a point outside its band is far enough away to count.
+    #[inline]
     pub fn accepts(&self, score: &Score) -> bool {
         let distance = (score.y - score.yhat).abs();
         let side = self.side(direction_of(score));

@@ -41,15 +41,6 @@ pub(crate) struct Series {
     pub band: Option<Band>,
 }
 
-/// What became of a value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Judged {
-    /// It has a score.
-    Scored,
-    /// The estimator is not ready.
-    WarmingUp,
-}
-
 impl Series {
     /// A series that has just been seen for the first time.
     pub fn new(labels: Labels, config: &Config) -> Self {
@@ -77,6 +68,7 @@ impl Series {
     }
 
     /// Takes note of when a point came.
+    #[inline]
     pub fn arrive(&mut self, time: Timestamp) {
         let secs = time.secs_since(self.newest);
         match self.points {
@@ -94,6 +86,7 @@ impl Series {
     }
 
     /// The value to judge: the reading, or the rate of a counter.
+    #[inline]
     pub fn value(&mut self, point: Point) -> Option<f64> {
         if self.rule.is_counter { self.rate.next(point.time.millis(), point.value) } else { Some(point.value) }
     }
@@ -110,13 +103,14 @@ impl Series {
         self.rate = Rate::from_parts((point.time.millis().saturating_sub(1000), 0.0));
     }
 
-    /// Judges a value, and says what is wrong with it. Changes only the newest verdict.
-    pub fn judge(&mut self, time: Timestamp, y: f64) -> (Judged, Option<(AnomalyKind, Direction)>) {
+    /// Judges a value, and says what is wrong with it. Changes nothing but whether guessed bounds are believed.
+    #[inline]
+    pub fn judge(&mut self, time: Timestamp, y: f64) -> (Score, Option<(AnomalyKind, Direction)>) {
         let estimate = match &self.counts {
             Some(counts) if counts.is_rare() => counts.score_one(time.millis(), y),
             _ => self.level.score_one(time.millis(), y),
         };
-        self.score = Score {
+        let score = Score {
             value: estimate.value,
             is_ready: estimate.is_ready,
             is_provisional: estimate.is_provisional,
@@ -125,15 +119,17 @@ impl Series {
             yhat_lower: estimate.yhat_lower,
             yhat_upper: estimate.yhat_upper,
         };
-        if self.is_impossible(y) {
-            self.score = self.impossible_score(y);
-            return (Judged::Scored, Some((AnomalyKind::Impossible, direction_of(&self.score))));
+        if self.is_impossible(&score) {
+            let score = self.impossible_score(&score);
+            let direction = direction_of(&score);
+            return (score, Some((AnomalyKind::Impossible, direction)));
         }
-        let anomaly = self.rule.accepts(&self.score).then(|| (AnomalyKind::Point, direction_of(&self.score)));
-        (if estimate.is_ready { Judged::Scored } else { Judged::WarmingUp }, anomaly)
+        let anomaly = self.rule.accepts(&score).then(|| (AnomalyKind::Point, direction_of(&score)));
+        (score, anomaly)
     }
 
     /// Lets the estimator learn. What is impossible teaches nothing; what no policy cares about is soon the new level.
+    #[inline]
     pub fn learn(&mut self, time: Timestamp, y: f64, anomaly: Option<(AnomalyKind, Direction)>) {
         match anomaly {
             Some((AnomalyKind::Impossible, _)) => {}
@@ -148,6 +144,7 @@ impl Series {
     }
 
     /// Takes in what a point means for the episode, and tells of it.
+    #[inline]
     pub fn tell(&mut self, time: Timestamp, anomaly: Option<(AnomalyKind, Direction)>) -> Option<Anomaly> {
         let news = self.episode.observe(time, anomaly, &self.rule, self.interval_secs);
         self.anomaly(time, news)
@@ -207,19 +204,22 @@ impl Series {
         Some(Anomaly { is_over, ..self.describe(open.onset, time, kind, open.direction) })
     }
 
-    fn is_impossible(&mut self, y: f64) -> bool {
+    #[inline]
+    fn is_impossible(&mut self, score: &Score) -> bool {
+        let y = score.y;
         let Rule { lowest, highest, bound_slack, .. } = self.rule;
         if self.is_unbounded || (lowest - bound_slack..=highest + bound_slack).contains(&y) || y.is_nan() {
             return false;
         }
         // A guess from the name alone must have held for a while; else the name means something different.
-        self.is_unbounded = !self.rule.is_bound_certain && !self.score.is_ready;
+        self.is_unbounded = !self.rule.is_bound_certain && !score.is_ready;
         !self.is_unbounded
     }
 
     /// The band is the range of possible values. Nothing else is expected: what was learned says nothing about a value
     /// that cannot be.
-    fn impossible_score(&self, y: f64) -> Score {
+    fn impossible_score(&self, score: &Score) -> Score {
+        let y = score.y;
         let (lowest, highest) = (self.rule.lowest, self.rule.highest);
         let broken = if y < lowest { lowest } else { highest };
         let (yhat_lower, yhat_upper) =
@@ -228,9 +228,9 @@ impl Series {
         let half = (yhat_upper - yhat_lower) / 2.0;
         let value = if half > 0.0 { (y - yhat).abs() / half } else { 2.0 };
         Score {
-            value: value.max(self.score.value).max(1.01),
+            value: value.max(score.value).max(1.01),
             is_ready: true,
-            is_provisional: self.score.is_provisional,
+            is_provisional: score.is_provisional,
             y,
             yhat,
             yhat_lower,

@@ -11,7 +11,7 @@ use crate::band::Band;
 use crate::calendar::Calendar;
 use crate::config::Config;
 use crate::missing::{self, Owner};
-use crate::series::{Judged, Series};
+use crate::series::Series;
 
 /// Series are looked at for silence after so many seconds.
 const LOOK_SECS: f64 = 5.0;
@@ -189,35 +189,34 @@ impl Shard {
         }
         let Some(y) = series.value(point) else { return self.count(Fate::WarmingUp, point.value) };
         let mut wants_band = false;
-        let (judged, anomaly) = series.judge(point.time, y);
+        let (score, anomaly) = series.judge(point.time, y);
+        // What is told below describes this verdict.
+        series.score.clone_from(&score);
         let is_planned = self.calendar.covers(&series.labels, point.time);
         if is_planned {
             out.extend(series.end_episode(point.time));
         } else {
             series.learn(point.time, y, anomaly);
-            let is_backfill = now.secs_since(point.time) > f64::from(config.backfill_age_secs);
+            let age_millis = now.millis().saturating_sub(point.time.millis());
+            let is_backfill = age_millis > 1000 * i64::from(config.backfill_age_secs);
             let told = out.len();
             out.extend(series.tell(point.time, anomaly.filter(|_| !is_backfill)));
             self.anomalies += (out.len() - told) as u64;
         }
         match &mut series.band {
-            Some(band) => band.push(point.time, &series.score),
-            None => wants_band = series.score.is_ready && (anomaly.is_some() || self.bands.len() < config.band_series),
+            Some(band) => band.push(point.time, &score),
+            None => wants_band = score.is_ready && (anomaly.is_some() || self.bands.len() < config.band_series),
         }
-        let verdict = Verdict {
-            score: series.score.clone(),
-            fate: match judged {
-                _ if is_planned => Fate::Maintenance,
-                Judged::Scored => Fate::Scored,
-                Judged::WarmingUp => Fate::WarmingUp,
-            },
-            is_anomalous: anomaly.is_some() && !is_planned,
+        let fate = match score.is_ready {
+            _ if is_planned => Fate::Maintenance,
+            true => Fate::Scored,
+            false => Fate::WarmingUp,
         };
-        *counter(&mut self.fates, verdict.fate) += 1;
+        *counter(&mut self.fates, fate) += 1;
         if wants_band {
             self.give_band(slot);
         }
-        verdict
+        Verdict { score, fate, is_anomalous: anomaly.is_some() && !is_planned }
     }
 
     /// Looks for series that have stopped, ends what will not end by itself, and forgets series that are long gone.
@@ -380,10 +379,11 @@ fn counter(fates: &mut [u64; Fate::ALL.len()], fate: Fate) -> &mut u64 {
 
 /// Why a point is not judged, or None if it is.
 fn refuse(series: &Series, point: Point, now: Timestamp, config: &Config) -> Option<Fate> {
-    let tolerance_secs = f64::from(config.future_tolerance_secs);
+    // In whole milliseconds: every point comes here.
+    let ahead_millis = point.time.millis().saturating_sub(now.millis());
     if series.rule.is_ignored() {
         Some(Fate::Ignored)
-    } else if !point.time.is_plausible() || point.time.secs_since(now) > tolerance_secs {
+    } else if !point.time.is_plausible() || ahead_millis > 1000 * i64::from(config.future_tolerance_secs) {
         Some(Fate::Future)
     } else if point.time < series.newest {
         Some(Fate::Late)

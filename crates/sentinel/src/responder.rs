@@ -166,8 +166,8 @@ impl Responder {
         }
         let series = &worst.labels;
         let state = self.lock();
-        let incident = state.open.values().map(|it| &it.incident);
-        let incident = incident.filter(|it| it.symptoms.iter().any(|symptom| symptom.labels == *series)).next_back();
+        let mut incidents = state.open.values().map(|it| &it.incident);
+        let incident = incidents.rfind(|it| it.symptoms.iter().any(|symptom| symptom.labels == *series));
         let report = incident.map_or_else(
             || format!(
                 "{series} is {:.4}, expected {:.4} ({:.4} to {:.4}). It has not lasted long enough to open an incident.",

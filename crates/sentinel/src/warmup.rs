@@ -25,10 +25,10 @@ pub fn warm(
     now: Timestamp,
 ) -> anyhow::Result<()> {
     for idx in 0..shards.len() {
-        if let Some(state) = store.get_state(&name(idx))? {
-            if let Err(reason) = shards.restore(idx, &state) {
-                tracing::warn!(shard = idx, reason, "Saved detector state not used.");
-            }
+        if let Some(state) = store.get_state(&name(idx))?
+            && let Err(reason) = shards.restore(idx, &state)
+        {
+            tracing::warn!(shard = idx, reason, "Saved detector state not used.");
         }
     }
     let range = TimeRange::ending_at(now, SAMPLES);

@@ -9,7 +9,7 @@ use super::excursion::Excursion;
 /// Points before the usual distance is believed.
 const READY_POINTS: u32 = 300;
 /// Time constant of the reference, in points.
-const MEMORY_POINTS: f64 = 300.0;
+const MEMORY_POINTS: u32 = 300;
 /// Points of a block.
 const BLOCK_POINTS: u32 = 60;
 /// What a block leaves of the usual distance: half is forgotten in about an hour of 1 s data.
@@ -52,6 +52,7 @@ impl Drift {
     }
 
     /// Half the width of the band around the reference; None while there is too little to compare with.
+    #[inline]
     pub fn allowance(&self, scale: f64) -> Option<f64> {
         let floor = (MIN_SCALES * scale).max(MIN_SHARE * self.reference.abs());
         let range = if self.points < YOUNG_POINTS { YOUNG_ALLOWANCE * self.usual_range } else { 0.0 };
@@ -59,12 +60,14 @@ impl Drift {
     }
 
     /// The distance that both the level and the point agree on; 0 if they lie on different sides of the reference.
+    #[inline]
     pub fn distance(&self, level: f64, x: f64) -> f64 {
         let (slow, now) = (level - self.reference, x - self.reference);
         if slow * now > 0.0 { slow.abs().min(now.abs()) } else { 0.0 }
     }
 
     /// Takes in the level after a usual point. Returns true when a long stay away has become the new reference.
+    #[inline]
     pub fn learn(&mut self, time_millis: i64, level: f64, scale: f64, adopt_after_secs: f64) -> bool {
         let distance = (level - self.reference).abs();
         if let Some(allowance) = self.allowance(scale)
@@ -75,7 +78,9 @@ impl Drift {
         }
         self.away = Excursion::default();
         self.points = self.points.saturating_add(1);
-        self.reference += (level - self.reference) * (1.0 / MEMORY_POINTS).max(1.0 / f64::from(self.points));
+        let is_young = self.points < MEMORY_POINTS;
+        let weight = if is_young { 1.0 / f64::from(self.points) } else { 1.0 / f64::from(MEMORY_POINTS) };
+        self.reference += (level - self.reference) * weight;
         self.newest = self.newest.max(distance);
         (self.lowest, self.highest) = (self.lowest.min(level), self.highest.max(level));
         if self.points.is_multiple_of(BLOCK_POINTS) {

@@ -20,6 +20,7 @@ const MIN_POINTS: u32 = 20;
 
 impl Excursion {
     /// True while the series is away.
+    #[inline]
     pub fn is_on(&self) -> bool {
         self.points > 0
     }
@@ -36,6 +37,7 @@ impl Excursion {
     }
 
     /// A point that is back: two of them outweigh four that were away, so that a single quiet point ends nothing.
+    #[inline]
     pub fn shrink(&mut self) {
         self.points = if self.points > 8 { self.points.min(24) - 2 } else { self.points.saturating_sub(2) };
     }
