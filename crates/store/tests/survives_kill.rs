@@ -1,4 +1,4 @@
-//! Is everything that was acknowledged there after `kill -9`, exactly once?
+//! Is everything that was acknowledged there after `kill -9`, exactly once, and is no crash taken for tampering?
 //!
 //! The test starts itself as a child that writes and prints what was acknowledged, kills it at a random moment, and
 //! does so again on the same directory. Then every acknowledged point and line is looked for.
@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use scratch::Scratch;
 use signal::{
-    Clock, History, Labels, LogQuery, LogRecord, LogSearch, Matcher, Point, SeriesPoints, SystemClock, TimeRange,
-    Timestamp,
+    Clock, History, Labels, Ledger, LogQuery, LogRecord, LogSearch, Matcher, Point, SeriesPoints, SystemClock,
+    TimeRange, Timestamp,
 };
 use store::{Config, Store, Write};
 
@@ -64,6 +64,7 @@ fn log_write(start: Timestamp, round: i64, batch: i64) -> Write {
 fn write_until_killed(directory: &Path, round: i64) {
     let (store, recovery) = Store::open(directory, config()).unwrap();
     assert!(recovery.set_aside.is_empty(), "{recovery}");
+    store.verify().expect("a kill between an entry and its anchor is no alarm");
     // Behind what an earlier child has written: it may have run ahead of the clock.
     let newest = store.points(series(0).id(), TimeRange::ALL).unwrap().last().map(|it| it.time);
     let start = newest.map_or(SystemClock.now(), |it| Timestamp::from_millis(it.millis() + 1));
@@ -88,6 +89,8 @@ fn write_until_killed(directory: &Path, round: i64) {
             // One write per line, so that the parent never reads half of one.
             std::io::stdout().write_all(format!("{kind} {batch}\n").as_bytes()).unwrap();
         }
+        let entry = Ledger::append(&*store, "child", "batch.written", &format!("round {round}"), "").unwrap();
+        std::io::stdout().write_all(format!("ledger {}\n", entry.sequence).as_bytes()).unwrap();
         if batch % 50 == 49 {
             store.maintain(SystemClock.now()).unwrap();
         }
@@ -97,7 +100,7 @@ fn write_until_killed(directory: &Path, round: i64) {
 #[derive(Default)]
 struct Acknowledged {
     start: i64,
-    /// (kind, batch)
+    /// (kind, batch), for the ledger its sequence
     batches: Vec<(String, i64)>,
 }
 
@@ -122,7 +125,7 @@ fn run_and_kill(directory: &Path, round: i64, random: &mut fastrand::Rng) -> Ack
         let line = line.rsplit("... ").next().unwrap_or_default();
         match line.split_once(' ') {
             Some(("start", millis)) => acknowledged.start = millis.parse().unwrap(),
-            Some((kind @ ("samples" | "logs"), batch)) => {
+            Some((kind @ ("samples" | "logs" | "ledger"), batch)) => {
                 acknowledged.batches.push((kind.to_owned(), batch.parse().unwrap()));
                 return acknowledged.batches.len();
             }
@@ -140,7 +143,7 @@ fn run_and_kill(directory: &Path, round: i64, random: &mut fastrand::Rng) -> Ack
 }
 
 /// Scenario: eight processes one after another write to one directory and are killed at random moments.
-/// Guarantees: every acknowledged point and line is there exactly once.
+/// Guarantees: every acknowledged point, line and entry of the ledger is there exactly once.
 #[test]
 fn nothing_acknowledged_is_lost_or_doubled() {
     if let (Ok(directory), Ok(round)) = (env::var(DIRECTORY), env::var(ROUND)) {
@@ -172,8 +175,11 @@ fn check(store: &Store, acknowledged: &Acknowledged, round: i64) {
         .inspect(|it| assert!(it.is_sorted_by(|a, b| a.time < b.time)))
         .map(|it| it.iter().map(|it| (it.time.millis(), it.value)).collect())
         .collect();
+    let n_entries = store.verify().unwrap();
     for (kind, batch) in &acknowledged.batches {
-        if kind == "logs" {
+        if kind == "ledger" {
+            assert!(*batch as u64 <= n_entries, "round {round} entry {batch} of {n_entries}");
+        } else if kind == "logs" {
             (0..30).for_each(|it| assert_eq!(lines.get(&format!("round {round} batch {batch} line {it}")), Some(&1)));
         } else {
             for idx in 0..20 {
