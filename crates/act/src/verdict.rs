@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use signal::{Direction, Point, TimeRange, Timestamp, Verification, is_counter};
+use signal::{Direction, Point, TimeRange, Timestamp, Verification, is_counter, rates};
 
 /// The least number of points on which recovery is believed.
 const MIN_POINTS: usize = 2;
@@ -42,18 +42,6 @@ pub fn judge(verification: &Verification, points: &[Point], done_at: Timestamp, 
     }
     let is_late = now.since(done_at) >= Duration::from_secs(verification.timeout_secs);
     if is_late { Verdict::TimedOut } else { Verdict::Waiting }
-}
-
-/// A counter is judged by its rate per second; after a reset it has grown from zero.
-fn rates(points: &[Point]) -> Vec<Point> {
-    let pairs = points.iter().zip(points.iter().skip(1));
-    pairs
-        .filter_map(|(before, after)| {
-            let growth = if after.value < before.value { after.value } else { after.value - before.value };
-            let secs = after.time.secs_since(before.time);
-            (secs > 0.0).then_some(Point { time: after.time, value: growth / secs })
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use signal::{Labels, Point, Role, TimeRange, Timestamp, is_counter};
+use signal::{Labels, Point, Role, TimeRange, Timestamp, is_counter, rates};
 
 /// The window begins so long before the incident, because a cause comes before its first symptom.
 pub(crate) const LEAD: Duration = Duration::from_secs(90);
@@ -279,19 +279,6 @@ fn climb(points: &[Point]) -> f64 {
 
 fn finite(points: &[Point]) -> Vec<Point> {
     points.iter().copied().filter(|it| it.value.is_finite()).collect()
-}
-
-/// Rates per second of a counter; a fall is a restart from zero.
-fn rates(points: &[Point]) -> Vec<Point> {
-    let finite = finite(points);
-    let rate = |pair: &[Point]| match pair {
-        [a, b] if b.time > a.time => {
-            let growth = if b.value >= a.value { b.value - a.value } else { b.value };
-            Some(Point { time: b.time, value: growth / b.time.secs_since(a.time) })
-        }
-        _ => None,
-    };
-    finite.windows(2).filter_map(rate).collect()
 }
 
 /// Median; sorts the values as a side effect. Zero for none.

@@ -1,7 +1,7 @@
 //! What was expected while an incident went on? The bands of its symptoms, kept after the detector has forgotten them.
 //!
 //! A shard remembers its last two minutes of verdicts. For the first symptoms of an incident they are written to the
-//! store as series `yhat`, `yhat_lower`, `yhat_upper` and `anomaly_score` with the source's labels and `for`, its name.
+//! store as series `y`, `yhat`, `yhat_lower`, `yhat_upper` and `anomaly_score` with the source's labels and `for`, its name.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,8 @@ const BEFORE: Duration = Duration::from_secs(120);
 /// The name of a series of band values, and what of a verdict it holds.
 type Part = (&'static str, fn(&Score) -> f64);
 /// The parts of a verdict that are kept.
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
+    ("y", |it| it.y),
     ("yhat", |it| it.yhat),
     ("yhat_lower", |it| it.yhat_lower),
     ("yhat_upper", |it| it.yhat_upper),
@@ -80,30 +81,25 @@ impl Bands {
         batch
     }
 
-    /// The kept band of a series.
+    /// The kept band of a series. All parts were written together, so that they have the same times.
     fn kept(&self, labels: &Labels, range: TimeRange) -> Result<Vec<(Timestamp, Score)>, PortError> {
-        let part = |name: &str| self.store.points(part_labels(labels, name).id(), range);
-        let (middle, lower, upper, value) =
-            (part("yhat")?, part("yhat_lower")?, part("yhat_upper")?, part("anomaly_score")?);
-        let actual = self.store.points(labels.id(), range)?;
-        let y = |time: Timestamp| actual.binary_search_by_key(&time, |it| it.time).ok().and_then(|it| actual.get(it));
-        let rows = middle.iter().zip(&lower).zip(&upper).zip(&value);
-        Ok(rows
-            .map(|(((middle, lower), upper), value)| {
-                (
-                    middle.time,
-                    Score {
-                        value: value.value,
-                        is_ready: true,
-                        is_provisional: false,
-                        y: y(middle.time).map_or(f64::NAN, |it| it.value),
-                        yhat: middle.value,
-                        yhat_lower: lower.value,
-                        yhat_upper: upper.value,
-                    },
-                )
-            })
-            .collect())
+        let parts = PARTS.map(|(name, _)| self.store.points(part_labels(labels, name).id(), range));
+        let [y, yhat, lower, upper, value] = parts;
+        let (y, yhat, lower, upper, value) = (y?, yhat?, lower?, upper?, value?);
+        let rows = y.iter().zip(&yhat).zip(&lower).zip(&upper).zip(&value);
+        Ok(rows.map(|((((y, yhat), lower), upper), value)| (y.time, score([y, yhat, lower, upper, value]))).collect())
+    }
+}
+
+fn score([y, yhat, lower, upper, value]: [&Point; 5]) -> Score {
+    Score {
+        value: value.value,
+        is_ready: true,
+        is_provisional: false,
+        y: y.value,
+        yhat: yhat.value,
+        yhat_lower: lower.value,
+        yhat_upper: upper.value,
     }
 }
 
@@ -177,6 +173,6 @@ mod tests {
         let time = Timestamp::from_secs(1);
         let written = series(&labels, &[(time, score.clone()), (time, Score { is_ready: false, ..score })]);
         let values: Vec<f64> = written.iter().flat_map(|it| it.points.iter().map(|it| it.value)).collect();
-        assert_eq!(values, [1.0, 0.0, 2.0, 2.0]);
+        assert_eq!(values, [9.0, 1.0, 0.0, 2.0, 2.0]);
     }
 }

@@ -46,10 +46,11 @@ impl Book {
 
     fn chart(&self, symptom: &Symptom, range: TimeRange) -> Result<Chart, PortError> {
         let series = symptom.labels.id();
+        let points = self.store.points(series, range)?;
         let anomalous = TimeRange::new(symptom.onset, symptom.ended_at.unwrap_or(symptom.last_seen));
         Ok(Chart {
             labels: symptom.labels.clone(),
-            points: self.store.points(series, range)?,
+            points: if signal::is_counter(&symptom.labels) { signal::rates(&points) } else { points },
             band: self.scores.band(series, range),
             anomalous: vec![anomalous],
         })
@@ -93,8 +94,8 @@ impl Reports for Book {
         let range = TimeRange::new(incident.started_at.minus(MARGIN), end.plus(MARGIN));
         let charts = incident.symptoms.iter().take(CHARTS).map(|it| self.chart(it, range)).collect::<Result<_, _>>()?;
         let plans = self.plans.plans(Some(id))?;
-        let about = |subject: &str| subject == id.to_string() || plans.iter().any(|it| subject == it.id.to_string());
-        let ledger = Ledger::entries(&*self.store, 0, 0)?.into_iter().filter(|it| about(&it.subject)).collect();
+        let plan_ids = plans.iter().map(|it| it.id.to_string());
+        let ledger = self.store.entries_about(&plan_ids.chain([id.to_string()]).collect::<Vec<_>>())?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let report = IncidentReport { incident, plans, charts, ledger, generated_at: self.clock.now(), version };
         Ok(match format {

@@ -39,5 +39,5 @@ pub use ports::{
     Topology,
 };
 pub use role::{Role, is_counter};
-pub use sample::{Point, SeriesPoints};
+pub use sample::{Point, SeriesPoints, rates};
 pub use time::{TimeRange, Timestamp};

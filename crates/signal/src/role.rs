@@ -51,7 +51,7 @@ const WORDS: [(Role, &[&str]); 9] = [
 ];
 
 /// What detection itself writes about other series.
-const DERIVED: [&str; 4] = ["yhat", "yhat_lower", "yhat_upper", "anomaly_score"];
+const DERIVED: [&str; 5] = ["y", "yhat", "yhat_lower", "yhat_upper", "anomaly_score"];
 
 impl Role {
     /// The role of a series.

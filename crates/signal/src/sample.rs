@@ -28,3 +28,29 @@ impl SeriesPoints {
         Self { labels, points: vec![Point { time, value }] }
     }
 }
+
+/// Rates per second of a counter's points, each at the time of the later point; after a reset the counter is taken to
+/// have begun at 0. Points that are not finite or not newer than the one before are passed over.
+///
+/// ```
+/// use signal::{Point, Timestamp, rates};
+///
+/// let point = |secs, value| Point { time: Timestamp::from_secs(secs), value };
+/// let found = rates(&[point(0, 10.0), point(2, 14.0), point(3, f64::NAN), point(4, 3.0)]);
+/// assert_eq!(found, [point(2, 2.0), point(4, 1.5)]);
+/// ```
+pub fn rates(points: &[Point]) -> Vec<Point> {
+    let mut before: Option<Point> = None;
+    let mut rates = Vec::with_capacity(points.len());
+    for point in points.iter().filter(|it| it.value.is_finite()) {
+        let secs = before.map_or(0.0, |it| point.time.secs_since(it.time));
+        if let Some(before) = before.filter(|_| secs > 0.0) {
+            let growth = if point.value < before.value { point.value } else { point.value - before.value };
+            rates.push(Point { time: point.time, value: growth / secs });
+        }
+        if before.is_none() || secs > 0.0 {
+            before = Some(*point);
+        }
+    }
+    rates
+}

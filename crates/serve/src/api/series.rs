@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
-use signal::{Labels, Matcher, Point, Score, SeriesId, SeriesQuery, TimeRange, Timestamp, is_counter};
+use signal::{Labels, Matcher, Point, Score, SeriesId, SeriesQuery, TimeRange, Timestamp, is_counter, rates};
 
 use crate::app::App;
 use crate::error::Error;
@@ -178,17 +178,6 @@ fn step_ms(wanted_secs: Option<f64>, range: TimeRange, max_points: usize) -> Res
         Some(secs) if secs.is_finite() && secs > 0.0 => Ok(((secs * 1000.0) as i64).max(smallest)),
         Some(_) => Err(Error::Unusable("step: must be a positive number of seconds".to_owned())),
     }
-}
-
-/// Growth per second between neighbors; a counter that falls was reset and began again at zero.
-fn rates(points: &[Point]) -> Vec<Point> {
-    let pairs = points.iter().zip(points.iter().skip(1));
-    pairs
-        .map(|(before, it)| {
-            let growth = if it.value < before.value { it.value } else { it.value - before.value };
-            Point { time: it.time, value: growth / it.time.secs_since(before.time) }
-        })
-        .collect()
 }
 
 /// The lowest and the highest point of each step, so that no peak is lost.
