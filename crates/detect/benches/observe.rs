@@ -34,5 +34,28 @@ fn observe(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, observe);
+/// With the look-up of the series, as batches from the network come.
+fn observe_labels(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("observe_labels");
+    let series = 10_000_u64;
+    let mut shard = Shard::new(Arc::new(Config::default()));
+    let labels: Vec<Labels> = (0..series).map(|it| Labels::metric("latency", &[("series", &it.to_string())])).collect();
+    let mut random = fastrand::Rng::with_seed(1);
+    let (mut second, mut anomalies) = (1_767_225_600, vec![]);
+    let mut round = |shard: &mut Shard| {
+        second += 1;
+        let time = Timestamp::from_secs(second);
+        for it in &labels {
+            let point = Point { time, value: 100.0 + random.f64() };
+            black_box(shard.observe(it, point, time, &mut anomalies));
+        }
+        anomalies.clear();
+    };
+    (0..70).for_each(|_| round(&mut shard));
+    group.throughput(Throughput::Elements(series));
+    group.bench_function("10000", |bencher| bencher.iter(|| round(&mut shard)));
+    group.finish();
+}
+
+criterion_group!(benches, observe, observe_labels);
 criterion_main!(benches);

@@ -18,6 +18,7 @@ mod policy;
 mod rate;
 mod saved;
 mod series;
+mod series_map;
 mod service_map;
 mod shard;
 mod title;

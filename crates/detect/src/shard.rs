@@ -2,7 +2,7 @@
 //!
 //! A shard belongs to one thread; nothing here locks. Series are spread over shards by the hash of their labels.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use signal::{Anomaly, Labels, Metric, Point, Score, SeriesId, TimeRange, Timestamp};
@@ -12,6 +12,7 @@ use crate::calendar::Calendar;
 use crate::config::Config;
 use crate::missing::{self, Owner};
 use crate::series::Series;
+use crate::series_map::SeriesMap;
 
 /// Series are looked at for silence after so many seconds.
 const LOOK_SECS: f64 = 5.0;
@@ -104,9 +105,9 @@ pub struct Shard {
     calendar: Calendar,
     pub(crate) series: Vec<Place>,
     free: Vec<u32>,
-    slots: HashMap<SeriesId, Slot>,
+    slots: SeriesMap<Slot>,
     owners: Vec<Owner>,
-    owner_idx: HashMap<SeriesId, u32>,
+    owner_idx: SeriesMap<u32>,
     fates: [u64; Fate::ALL.len()],
     anomalies: u64,
     /// Series with a band, in the order in which they got it.
@@ -131,9 +132,9 @@ impl Shard {
             config,
             series: vec![],
             free: vec![],
-            slots: HashMap::new(),
+            slots: SeriesMap::default(),
             owners: vec![],
-            owner_idx: HashMap::new(),
+            owner_idx: SeriesMap::default(),
             fates: [0; Fate::ALL.len()],
             anomalies: 0,
             bands: VecDeque::new(),
