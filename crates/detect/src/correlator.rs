@@ -343,7 +343,7 @@ impl Correlator {
         }
         incident.symptoms.retain(|it| it.labels.id() != anomaly.labels.id());
         let symptom = symptom_of(anomaly);
-        let text = format!("{}: {} since {}.", symptom.labels.owner(), title::what(&symptom), symptom.onset);
+        let text = format!("{}: {}.", symptom.labels.owner(), title::what(&symptom));
         incident.symptoms.push(symptom);
         note(incident, anomaly.time, text);
         refresh(tracked);

@@ -593,3 +593,19 @@ fn an_ordinary_host_with_bursts_is_quiet() {
         assert!(told.is_empty(), "seed {seed}: {told:#?}");
     }
 }
+
+/// Scenario: the host was busy when it was first met, then it is idle, and a minute later a process takes one core.
+/// Guarantees: the band has followed to the idle level, so that the busy loop is told within ten seconds.
+#[test]
+fn a_host_that_was_first_met_busy_is_soon_known_idle() {
+    let mut world = World::new();
+    let mut random = fastrand::Rng::with_seed(11);
+    let cpu = r#"host_cpu_percent{host="vm"}"#;
+    let busy: Vec<f64> = (0..40).map(|_| noisy(&mut random, 95.0, 2.0).min(100.0)).collect();
+    let idle: Vec<f64> = (0..60).map(|_| noisy(&mut random, 3.0, 1.0).max(0.0)).collect();
+    let hog: Vec<f64> = (0..10).map(|_| noisy(&mut random, 53.0, 1.0)).collect();
+    world.run(cpu, busy.into_iter().chain(idle));
+    assert!(!world.take().iter().any(opens), "being idle is no fault");
+    world.run(cpu, hog);
+    assert!(world.take().iter().any(opens), "the busy loop is not told within ten seconds");
+}
