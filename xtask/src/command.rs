@@ -1,6 +1,7 @@
 //! How are other programs started? In the workspace's root, with one target folder, and shown before they run.
 
 use std::env;
+use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -25,6 +26,24 @@ pub fn cargo() -> Command {
 pub fn run(command: &mut Command) -> Result<()> {
     println!("$ {}", shown(command));
     let status = command.status().with_context(|| format!("cannot start {}", shown(command)))?;
+    if !status.success() {
+        bail!("{} ended with {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// Runs a program, shows what it prints line by line and gives each line to `read`; a status other than 0 is an error.
+pub fn run_and_read(command: &mut Command, mut read: impl FnMut(&str)) -> Result<()> {
+    println!("$ {}", shown(command));
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {}", shown(command)))?;
+    let output = child.stdout.take().context("the output was asked for")?;
+    for line in BufReader::new(output).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        println!("{line}");
+        read(&line);
+    }
+    let status = child.wait()?;
     if !status.success() {
         bail!("{} ended with {status}", shown(command));
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::command::{cargo, is_installed, run as run_command};
+use crate::command::{cargo, is_installed, run as run_command, run_and_read};
 use crate::{codegen, docs, licenses, services, tidy};
 
 /// Runs everything. The tests come last, so that the end of the output is the test runner's own summary.
@@ -23,17 +23,38 @@ pub fn run(is_ci: bool) -> Result<()> {
     checks.print();
     println!("\n== test");
     let services = if is_ci { "required" } else { "optional" };
-    let tests = run_command(cargo().env("SENTINEL_TEST_SERVICES", services).args([
-        "test",
-        "--workspace",
-        "--no-fail-fast",
-        "--quiet",
-    ]));
+    let mut tests = cargo();
+    tests.env("SENTINEL_TEST_SERVICES", services).args(["test", "--workspace", "--no-fail-fast", "--quiet"]);
+    let mut tally = Tally::default();
+    let tests = run_and_read(&mut tests, |line| tally.add(line));
+    // The runner prints a summary per test binary; this is their sum.
+    println!("\n{} passed, {} failed", tally.passed, tally.failed);
     match (checks.failed().as_slice(), tests) {
         ([], Ok(())) => Ok(()),
         ([], Err(error)) => Err(error),
         (failed, Ok(())) => bail!("tests passed, but these checks failed: {}", failed.join(", ")),
         (failed, Err(error)) => bail!("{error:#}; these checks failed too: {}", failed.join(", ")),
+    }
+}
+
+/// Tests of all test binaries.
+#[derive(Debug, Default, PartialEq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+impl Tally {
+    /// Adds a line such as `test result: ok. 3 passed; 0 failed; 0 ignored; ...`.
+    fn add(&mut self, line: &str) {
+        let Some(summary) = line.strip_prefix("test result: ") else { return };
+        for part in summary.split([';', '.']) {
+            match part.trim().split_once(' ') {
+                Some((count, "passed")) => self.passed += count.parse().unwrap_or(0),
+                Some((count, "failed")) => self.failed += count.parse().unwrap_or(0),
+                _ => {}
+            }
+        }
     }
 }
 
@@ -73,5 +94,19 @@ impl Checks {
 
     fn failed(&self) -> Vec<&'static str> {
         self.done.iter().filter(|it| it.2.is_some()).map(|it| it.0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tally_sums_all_summaries() {
+        let mut tally = Tally::default();
+        tally.add("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s");
+        tally.add("running 5 tests");
+        tally.add("test result: FAILED. 5 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.27s");
+        assert_eq!(tally, Tally { passed: 8, failed: 1 });
     }
 }

@@ -85,7 +85,7 @@ pub enum Role {
 /// Which configuration.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConfigArgs {
-    /// YAML file; environment variables SENTINEL_<SECTION>__<KEY> go over it.
+    /// YAML file; environment variables such as SENTINEL_STORE__QUEUE_WRITES go over it.
     #[arg(short = 'c', long = "config", value_name = "FILE")]
     pub file: Option<PathBuf>,
 }

@@ -15,7 +15,7 @@ pub enum Error {
     #[error("{0}")]
     Unusable(String),
     /// The body is larger than any answer of a person can be.
-    #[error("the body is too large")]
+    #[error("the body is larger than the limit of 2 MiB")]
     TooLarge,
     /// A body that is neither JSON nor a form of our own pages. The client sends `Content-Type: application/json`.
     #[error("Content-Type must be application/json")]
