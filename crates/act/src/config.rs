@@ -1,6 +1,7 @@
 //! What may be done, on whom and how often? The `act` section of the configuration.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,9 @@ pub struct Config {
     /// Addresses that webhook steps may call: scheme, host, port and the beginning of the path, for example
     /// `https://deploy.example.com/hooks/`. Default none.
     pub allowed_webhook_prefixes: Vec<String>,
+    /// Files that hold bearer tokens, by the allowed address below which webhooks carry them: the longest that fits
+    /// counts. A token is read when it is sent and stands in no plan. Default none.
+    pub webhook_token_files: BTreeMap<String, PathBuf>,
     /// How long a webhook may take before it counts as failed, in seconds. Default 10.
     pub webhook_timeout_secs: u64,
     /// How long a process has to end by itself after SIGTERM before it gets SIGKILL, in seconds. Default 5.
@@ -51,6 +55,7 @@ impl Default for Config {
             allowed_commands: vec![],
             command_timeout_secs: 60,
             allowed_webhook_prefixes: vec![],
+            webhook_token_files: BTreeMap::new(),
             webhook_timeout_secs: 10,
             terminate_grace_secs: 5,
             host_name: String::new(),

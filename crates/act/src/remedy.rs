@@ -78,7 +78,11 @@ pub fn validate_allow_lists(config: &Config) -> Vec<String> {
         let problem = webhook::problem_of_prefix(it)?;
         Some(format!("act.allowed_webhook_prefixes[{idx}]: {it:?} {problem}"))
     });
-    commands.chain(prefixes).collect()
+    let tokens = config.webhook_token_files.keys().filter_map(|it| {
+        let is_allowed = config.allowed_webhook_prefixes.contains(it);
+        (!is_allowed).then(|| format!("act.webhook_token_files: {it:?} is no address of act.allowed_webhook_prefixes"))
+    });
+    commands.chain(prefixes).chain(tokens).collect()
 }
 
 /// The first bytes of foreign output, printable, for a step's outcome.

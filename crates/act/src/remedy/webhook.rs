@@ -120,7 +120,14 @@ impl Request {
         let (Some(method), Ok(url)) = (method_of(&self.method), Url::parse(&self.url)) else {
             return Effect::failed(format!("{} {} is no request", self.method, self.url));
         };
+        let token = match token(&url, tools.config) {
+            Ok(token) => token,
+            Err(problem) => return Effect::failed(problem),
+        };
         let mut request = tools.client.request(method, url).header("idempotency-key", &tools.idempotency_key);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
         if !self.body.is_empty() {
             request = request.header("content-type", "application/json").body(self.body.clone());
         }
@@ -153,6 +160,17 @@ impl Remedy for Request {
 
     fn carry_out<'a>(&'a self, tools: &'a Tools<'a>) -> Acting<'a> {
         Box::pin(self.send(tools))
+    }
+}
+
+/// The bearer token for an address: of the longest prefix that has one.
+fn token(url: &Url, config: &Config) -> Result<Option<String>, String> {
+    let fitting = config.webhook_token_files.iter();
+    let fitting = fitting.filter(|(prefix, _)| Url::parse(prefix).is_ok_and(|it| is_below(url, &it)));
+    let Some((_, file)) = fitting.max_by_key(|(prefix, _)| prefix.len()) else { return Ok(None) };
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(error) => Err(format!("cannot read the token file {}: {error}", file.display())),
     }
 }
 
@@ -278,5 +296,21 @@ mod tests {
         let body = serde_json::json!({"{service}": 1});
         let template = Webhook { method: "GET".to_owned(), url: "http://127.0.0.1:9000/a".to_owned(), body };
         assert_eq!(template.validate(&config()).len(), 2);
+    }
+
+    #[test]
+    fn the_token_of_the_longest_address_is_sent() {
+        let folder = std::env::temp_dir().join(format!("sentinel-webhook-token-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("b"), "secret-b\n").unwrap();
+        let files = [("https://x.example/", "a"), ("https://x.example/b/", "b")];
+        let files = files.map(|(prefix, file)| (prefix.to_owned(), folder.join(file)));
+        let config = Config { webhook_token_files: files.into(), ..Config::default() };
+        let found = |url: &str| token(&Url::parse(url).unwrap(), &config);
+        assert_eq!(found("https://x.example/b/c"), Ok(Some("secret-b".to_owned())));
+        assert!(found("https://x.example/c").unwrap_err().contains("cannot read the token file"));
+        assert_eq!(found("https://y.example/b/c"), Ok(None));
+        assert!(config.validate().iter().any(|it| it.starts_with("act.webhook_token_files")));
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use signal::{Incident, IncidentBook as _, IncidentFilter, Plan, PlanDesk as _, PlanState, Timestamp};
+use signal::{Cause, Incident, IncidentBook as _, IncidentFilter, Plan, PlanDesk as _, PlanState, Timestamp};
 use testkit::shop::{Fault, Remedy};
 
 use super::miner::Miner;
@@ -79,6 +79,12 @@ fn since(stage: &Stage, before: u64) -> anyhow::Result<Vec<Incident>> {
     Ok(incidents)
 }
 
+/// True if another cause leads now, or the same one with far more or less confidence.
+fn is_news(told: &Cause, now: &Cause) -> bool {
+    let is_same = (&told.service, told.fault) == (&now.service, now.fault);
+    !is_same || (told.confidence - now.confidence).abs() > 0.2
+}
+
 /// One fault from beginning to end.
 struct Scene {
     fault: Fault,
@@ -87,7 +93,8 @@ struct Scene {
     before: u64,
     started: Timestamp,
     is_found: bool,
-    cause: String,
+    /// What was told of the cause last.
+    cause: Option<Cause>,
     plan: Option<Plan>,
 }
 
@@ -101,7 +108,7 @@ impl Scene {
             }
             other => (other, None),
         };
-        Ok(Self { fault, miner, before, started, is_found: false, cause: String::new(), plan: None })
+        Ok(Self { fault, miner, before, started, is_found: false, cause: None, plan: None })
     }
 
     async fn play(mut self, stage: &mut Stage, args: &DemoArgs) -> anyhow::Result<ShownFault> {
@@ -136,11 +143,11 @@ impl Scene {
             let after = incident.detected_at.secs_since(self.started);
             tell(args, stage, &format!("found  {} after {after:.0} s: {}", incident.id, incident.title));
         }
-        let cause = incident.diagnosis.as_ref().and_then(|it| it.causes.first());
-        let cause = cause.map_or_else(String::new, |it| format!("{:.0} % {}", it.confidence * 100.0, it.summary));
-        if cause != self.cause {
-            tell(args, stage, &format!("why    {cause}"));
-            self.cause = cause;
+        if let Some(cause) = incident.diagnosis.as_ref().and_then(|it| it.causes.first())
+            && self.cause.as_ref().is_none_or(|it| is_news(it, cause))
+        {
+            tell(args, stage, &format!("why    {:.0} % {}", cause.confidence * 100.0, cause.summary));
+            self.cause = Some(cause.clone());
         }
         self.look_at_plan(incident, stage, args)
     }
