@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use maud::{Markup, html};
-use signal::{Change, Event, Incident, IncidentFilter, Labels, PlanState, Score, SeriesQuery, Timestamp};
+use signal::{Change, Event, Incident, IncidentFilter, Labels, PlanState, Role, Score, SeriesQuery, Timestamp};
 
 use super::layout::{Section, page};
 use super::{chart, incidents, text};
@@ -56,6 +56,8 @@ fn stats(
 ) -> Result<Markup, Error> {
     let owners: BTreeSet<&str> = series.iter().filter_map(Labels::service).collect();
     let hosts: BTreeSet<&str> = series.iter().filter_map(Labels::host).collect();
+    // What Sentinel itself wrote about other series, and descriptions, are not watched.
+    let watched = series.iter().filter(|it| Role::of(it).is_scored()).count();
     let waiting = app.ports.plans.plans(None)?.iter().filter(|it| it.state == PlanState::Proposed).count();
     let anomalous = highest.iter().filter(|(_, _, it)| it.is_ready && it.value > 1.0).count();
     let anomalous =
@@ -69,7 +71,7 @@ fn stats(
             (stat("stat-open", tone(!open.is_empty(), "bad"), &open.len().to_string(), "open incidents"))
             (stat("stat-plans", tone(waiting > 0, "accent"), &waiting.to_string(), "plans wait for approval"))
             (stat("stat-anomalous", tone(anomalous != "0", "warn"), &anomalous, "anomalous series now"))
-            (stat("stat-series", "", &series.len().to_string(), "series watched"))
+            (stat("stat-series", "", &watched.to_string(), "series watched"))
             (stat("stat-services", "", &owners.len().to_string(), "services"))
             (stat("stat-hosts", "", &hosts.len().to_string(), "hosts"))
         }
