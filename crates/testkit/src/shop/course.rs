@@ -261,13 +261,7 @@ fn deploy(now: Timestamp, name: &str, world: &mut World) -> Vec<Change> {
     service.version = format!("{}{NEXT_BUILD}", service.spec.version);
     service.pid += 1_000;
     let title = format!("Deploy {name} {}", service.version);
-    vec![Change {
-        time: now,
-        service: name.to_owned(),
-        kind: ChangeKind::Deploy,
-        title,
-        version: Some(service.version.clone()),
-    }]
+    vec![rollout(now, name, title, &service.version)]
 }
 
 fn roll_back(now: Timestamp, name: &str, world: &mut World) -> Vec<Change> {
@@ -275,13 +269,12 @@ fn roll_back(now: Timestamp, name: &str, world: &mut World) -> Vec<Change> {
     service.version = service.spec.version.to_owned();
     service.pid += 1_000;
     let title = format!("Roll back {name} to {}", service.version);
-    vec![Change {
-        time: now,
-        service: name.to_owned(),
-        kind: ChangeKind::Deploy,
-        title,
-        version: Some(service.version.clone()),
-    }]
+    vec![rollout(now, name, title, &service.version)]
+}
+
+fn rollout(now: Timestamp, service: &str, title: String, version: &str) -> Change {
+    let (service, version) = (service.to_owned(), Some(version.to_owned()));
+    Change { time: now, service, kind: ChangeKind::Deploy, title, version }
 }
 
 fn restart(name: &str, world: &mut World) {
