@@ -1,10 +1,11 @@
 //! Estimators and statistics: pure arithmetic, no clock, no I/O, nothing imported from another crate of ours.
 //!
 //! Reading order: `catalog` lists what there is; `detect` says how unusual one point of one series is;
-//! `logs` says which lines say the same thing.
+//! `logs` says which lines say the same thing; `evaluate` says how good all that is on published benchmarks.
 
 #![warn(missing_docs)]
 
 pub mod catalog;
 pub mod detect;
+pub mod evaluate;
 pub mod logs;

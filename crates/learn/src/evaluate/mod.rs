@@ -1,0 +1,3 @@
+//! How good is a detector? The published metrics, computed as their authors define them.
+
+pub mod nab;
