@@ -6,9 +6,11 @@
 //! because there the message itself is quoted.
 
 /// What replaces a variable.
-pub(super) const WILD: &[u8] = b"<*>";
+pub(super) const WILD_TEXT: &str = "<*>";
+/// The same as bytes.
+pub(super) const WILD: &[u8] = WILD_TEXT.as_bytes();
 /// Only so many bytes of a line are looked at; what follows is as good as variable.
-const MAX_BYTES: usize = 4096;
+pub(super) const MAX_BYTES: usize = 4096;
 /// Weekdays and months at the beginning of a line belong to a timestamp.
 const CALENDAR: [&[u8]; 19] = [
     b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun", b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul",

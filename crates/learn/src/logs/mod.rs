@@ -7,6 +7,8 @@
 mod hash;
 mod mask;
 mod miner;
+mod parameters;
 
 pub use mask::mask;
 pub use miner::{TemplateId, TemplateMiner, TemplateMinerConfig};
+pub use parameters::parameters;
