@@ -232,6 +232,7 @@ pub(crate) mod tests {
                 yhat_upper: 20.0,
             },
             severity: Severity::Critical,
+            explanation: String::new(),
         }
     }
 

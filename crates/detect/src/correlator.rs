@@ -29,13 +29,22 @@ const LONGEST_TIMELINE: usize = 500;
 /// Anomalies that may wait for the next tick.
 const LONGEST_QUEUE: usize = 100_000;
 
+/// What is found of a series by itself and what is found by comparing it with others begin and end apart.
+type Finding = (SeriesId, Option<AnomalyKind>);
+
+fn finding(labels: &Labels, kind: AnomalyKind) -> Finding {
+    (labels.id(), kind.is_of_group().then_some(kind))
+}
+
 /// Groups anomalies into incidents.
 pub struct Correlator {
     config: Arc<Config>,
     next_id: u64,
     queue: Vec<Anomaly>,
-    /// Anomalies that open nothing, by series: evidence, and resources that load explains.
-    evidence: HashMap<SeriesId, Anomaly>,
+    /// Like `queue`, of anomalies that may open nothing.
+    beside: Vec<Anomaly>,
+    /// Anomalies that open nothing: evidence by series and finding, and resources that load explains by series.
+    evidence: HashMap<Finding, Anomaly>,
     suppressed: HashMap<SeriesId, Anomaly>,
     /// Creeping resources that wait for traffic to explain them, and since when.
     waiting: BTreeMap<SeriesId, (Timestamp, Anomaly)>,
@@ -68,6 +77,7 @@ impl Correlator {
             config,
             next_id,
             queue: vec![],
+            beside: vec![],
             evidence: HashMap::new(),
             suppressed: HashMap::new(),
             waiting: BTreeMap::new(),
@@ -97,12 +107,24 @@ impl Correlator {
         }
     }
 
+    /// Takes in an anomaly that may only stand beside an incident, whatever its series may do; its end ends the symptom
+    /// that it has become meanwhile.
+    pub fn observe_evidence(&mut self, anomaly: Anomaly) {
+        self.counts.received += 1;
+        if self.beside.len() < LONGEST_QUEUE {
+            self.beside.push(anomaly);
+        } else {
+            self.counts.dropped_full += 1;
+        }
+    }
+
     /// Works on what has come in; returns full copies of incidents that were opened, changed or resolved.
     pub fn tick(&mut self, now: Timestamp, topology: &dyn Topology) -> Vec<Incident> {
         let queue = std::mem::take(&mut self.queue);
         let (mut symptoms, evidence): (Vec<_>, Vec<_>) = queue.into_iter().partition(|it| self.is_symptom(it));
         // Evidence first, so that the traffic of this tick can explain the resources of this tick.
-        evidence.into_iter().for_each(|it| self.keep_evidence(it));
+        let beside = std::mem::take(&mut self.beside);
+        evidence.into_iter().chain(beside).for_each(|it| self.keep_evidence(it));
         symptoms.extend(std::mem::take(&mut self.waiting).into_values().map(|(since, it)| {
             self.waiting.insert(it.labels.id(), (since, it.clone()));
             it
@@ -197,8 +219,9 @@ impl Correlator {
         if anomaly.is_over {
             self.end_symptom(&anomaly);
         } else {
-            self.counts.evidence += u64::from(!self.evidence.contains_key(&anomaly.labels.id()));
-            self.evidence.insert(anomaly.labels.id(), anomaly);
+            let finding = finding(&anomaly.labels, anomaly.kind);
+            self.counts.evidence += u64::from(!self.evidence.contains_key(&finding));
+            self.evidence.insert(finding, anomaly);
         }
     }
 
@@ -224,12 +247,17 @@ impl Correlator {
     fn work(&mut self, anomaly: Anomaly, now: Timestamp, topology: &dyn Topology) -> Option<Anomaly> {
         let id = anomaly.labels.id();
         if anomaly.is_over {
-            let was_held = self.waiting.remove(&id).is_some() | self.suppressed.remove(&id).is_some();
+            let was_held = !anomaly.kind.is_of_group()
+                && (self.waiting.remove(&id).is_some() | self.suppressed.remove(&id).is_some());
             let has_ended = self.end_symptom(&anomaly);
             self.counts.dropped_unknown += u64::from(!has_ended && !was_held);
             return None;
         }
-        if self.extend_symptom(&anomaly) {
+        let is_extended = self.extend_symptom(&anomaly);
+        if anomaly.kind.is_of_group() {
+            return (!is_extended).then_some(anomaly);
+        }
+        if is_extended {
             self.waiting.remove(&id);
             return None;
         }
@@ -280,7 +308,8 @@ impl Correlator {
     fn extend_symptom(&mut self, anomaly: &Anomaly) -> bool {
         for tracked in self.incidents.iter_mut().filter(|it| it.incident.is_open()) {
             let symptoms = &mut tracked.incident.symptoms;
-            let Some(symptom) = symptoms.iter_mut().find(|it| it.labels.id() == anomaly.labels.id()) else { continue };
+            let is_it = |it: &&mut Symptom| finding(&it.labels, it.kind) == finding(&anomaly.labels, anomaly.kind);
+            let Some(symptom) = symptoms.iter_mut().find(is_it) else { continue };
             let came_back = symptom.ended_at.take().is_some();
             symptom.last_seen = symptom.last_seen.max(anomaly.time);
             symptom.severity = symptom.severity.max(anomaly.severity);
@@ -290,6 +319,7 @@ impl Correlator {
             if anomaly.score.value > symptom.peak.value {
                 symptom.peak = anomaly.score.clone();
                 symptom.direction = anomaly.direction;
+                symptom.explanation.clone_from(&anomaly.explanation);
             }
             if came_back {
                 let text = format!("{} is anomalous again.", anomaly.labels);
@@ -303,7 +333,9 @@ impl Correlator {
 
     fn end_symptom(&mut self, anomaly: &Anomaly) -> bool {
         for tracked in &mut self.incidents {
-            let is_it = |it: &&mut Symptom| it.labels.id() == anomaly.labels.id() && it.ended_at.is_none();
+            let finding_of = |it: &Symptom| finding(&it.labels, it.kind);
+            let is_it =
+                |it: &&mut Symptom| finding_of(it) == finding(&anomaly.labels, anomaly.kind) && it.ended_at.is_none();
             let Some(symptom) = tracked.incident.symptoms.iter_mut().find(is_it) else { continue };
             symptom.ended_at = Some(anomaly.time);
             let is_shift = anomaly.kind == AnomalyKind::LevelShift;
@@ -341,7 +373,7 @@ impl Correlator {
             note(incident, anomaly.time, "A symptom came back; the incident is open again.".to_owned());
             self.counts.reopened += 1;
         }
-        incident.symptoms.retain(|it| it.labels.id() != anomaly.labels.id());
+        incident.symptoms.retain(|it| finding(&it.labels, it.kind) != finding(&anomaly.labels, anomaly.kind));
         let symptom = symptom_of(anomaly);
         let text = format!("{}: {}.", symptom.labels.owner(), title::what(&symptom));
         incident.symptoms.push(symptom);
@@ -416,6 +448,7 @@ fn symptom_of(anomaly: &Anomaly) -> Symptom {
         ended_at: None,
         peak: anomaly.score.clone(),
         severity: anomaly.severity,
+        explanation: anomaly.explanation.clone(),
     }
 }
 

@@ -55,6 +55,7 @@ impl World {
             score,
             severity: Severity::Warning,
             is_over: false,
+            explanation: String::new(),
         }
     }
 
@@ -268,4 +269,48 @@ fn absurd_anomalies_are_survived_and_counted() {
     }
     assert!(!world.correlator.metrics().is_empty());
     assert!(world.incidents().iter().all(|it| !it.title.is_empty()));
+}
+
+#[test]
+fn what_is_found_among_peers_joins_the_incident_and_ends_apart() {
+    let mut world = World::new();
+    let labels = r#"latency{service="db",instance="db-3"}"#;
+    let peer = |it: &World, is_over| Anomaly {
+        kind: AnomalyKind::Peer,
+        explanation: "Seven peers are at 100.".to_owned(),
+        is_over,
+        ..it.anomaly(labels, 3.0, 4.0)
+    };
+    world.see(labels, 3.0);
+    world.correlator.observe(peer(&world, false));
+    world.pass(1);
+    let incident = world.incidents().remove(0);
+    assert_eq!(world.incidents().len(), 1);
+    let kinds: Vec<AnomalyKind> = incident.symptoms.iter().map(|it| it.kind).collect();
+    assert_eq!(kinds, [AnomalyKind::Point, AnomalyKind::Peer]);
+    assert_eq!(incident.symptoms[1].explanation, "Seven peers are at 100.");
+    // The series by itself takes the level for normal; its peers do not.
+    world.end(labels);
+    world.pass(30);
+    let incident = world.incidents().remove(0);
+    assert!(incident.is_open());
+    assert_eq!(incident.symptoms.iter().filter(|it| it.ended_at.is_some()).count(), 1);
+    world.correlator.observe(peer(&world, true));
+    world.pass(30);
+    assert_eq!(world.incidents().remove(0).status, IncidentStatus::Resolved);
+}
+
+#[test]
+fn evidence_opens_nothing_until_it_is_a_symptom() {
+    let mut world = World::new();
+    let joint = |it: &World| Anomaly { kind: AnomalyKind::Joint, ..it.anomaly(r#"latency{service="db"}"#, 3.0, 4.0) };
+    world.correlator.observe_evidence(joint(&world));
+    world.pass(1);
+    assert_eq!(world.incidents(), []);
+    world.correlator.observe(joint(&world));
+    world.pass(1);
+    assert_eq!(world.services(), ["db"]);
+    world.correlator.observe_evidence(Anomaly { is_over: true, ..joint(&world) });
+    world.pass(30);
+    assert_eq!(world.incidents().remove(0).status, IncidentStatus::Resolved);
 }

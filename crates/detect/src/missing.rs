@@ -44,6 +44,7 @@ impl Owner {
             score,
             severity: Severity::Warning,
             is_over,
+            explanation: String::new(),
         }
     }
 }

@@ -176,6 +176,7 @@ impl Series {
             score: self.score.clone(),
             severity: self.rule.severity(kind, &self.score),
             is_over: false,
+            explanation: String::new(),
         }
     }
 

@@ -33,6 +33,10 @@ pub(crate) fn what(symptom: &Symptom) -> String {
             };
             format!("{name} is {}, {limits}", number(y))
         }
+        AnomalyKind::Peer => format!("{name} differs from its peers: {} instead of {}", number(y), number(yhat)),
+        AnomalyKind::Joint => {
+            format!("{name} does not fit its other signals: {} instead of {}", number(y), number(yhat))
+        }
         AnomalyKind::Point | AnomalyKind::LevelShift => format!("{name} {}", deviation(symptom.direction, y, yhat)),
     }
 }
@@ -88,6 +92,7 @@ mod tests {
             ended_at: None,
             peak: Score { yhat, yhat_lower: 0.0, yhat_upper: 800.0, ..Score::warming_up(y) },
             severity: Severity::Warning,
+            explanation: String::new(),
         }
     }
 
@@ -119,6 +124,8 @@ mod tests {
             ("m", AnomalyKind::Point, 145.0, 100.0, "m 45 % above expected"),
             ("m", AnomalyKind::Point, 10.0, 100.0, "m 90 % below expected"),
             ("m", AnomalyKind::LevelShift, 0.25, 0.0, "m above expected: 0.25 instead of 0"),
+            ("m", AnomalyKind::Peer, 0.5, 0.2, "m differs from its peers: 0.5 instead of 0.2"),
+            ("m", AnomalyKind::Joint, 3.0, 80.0, "m does not fit its other signals: 3 instead of 80"),
             ("m", AnomalyKind::MissingData, 0.0, 0.0, "m has stopped"),
             (r#"{service="a"}"#, AnomalyKind::MissingData, 0.0, 0.0, "no data"),
         ] {

@@ -108,6 +108,7 @@ fn incident(labels: Labels) -> Incident {
         ended_at: None,
         peak: Score::warming_up(30.0),
         severity: Severity::Critical,
+        explanation: String::new(),
     };
     Incident {
         id: IncidentId(1),

@@ -80,6 +80,8 @@ impl<'a> Docket<'a> {
             AnomalyKind::Impossible => {
                 format!("only {} to {} is possible", at(it.peak.yhat_lower), at(it.peak.yhat_upper))
             }
+            AnomalyKind::Peer => format!("{} was to be expected from its peers", at(before)),
+            AnomalyKind::Joint => format!("{} was to be expected from its other signals", at(before)),
             _ => format!("{} was expected", at(before)),
         };
         let text = format!(

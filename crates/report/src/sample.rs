@@ -127,6 +127,7 @@ fn with_text(text: impl Fn(&str) -> String) -> IncidentReport {
             ended_at: Some(at(50)),
             peak: score(95.0),
             severity: Severity::Critical,
+            explanation: String::new(),
         }],
         diagnosis: Some(diagnosis),
         plans: vec![PlanId(3)],

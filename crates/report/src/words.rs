@@ -107,6 +107,9 @@ pub fn symptom(symptom: &Symptom) -> String {
         AnomalyKind::MissingData => "no data".to_owned(),
         AnomalyKind::Impossible => format!("impossible value {}", number(peak.y)),
         AnomalyKind::LevelShift => format!("level moved {side} the expected {band}, peak {}", number(peak.y)),
+        AnomalyKind::Peer | AnomalyKind::Joint => {
+            format!("{side} {band}, peak {}. {}", number(peak.y), symptom.explanation)
+        }
         AnomalyKind::Point => format!("{side} the expected {band}, peak {}", number(peak.y)),
     }
 }

@@ -59,6 +59,18 @@ pub enum AnomalyKind {
     Impossible,
     /// A series that used to come has stopped.
     MissingData,
+    /// Differs from the other members of its fleet, which are calm.
+    Peer,
+    /// Several signals of one service together are as they never were, though each alone may be usual.
+    Joint,
+}
+
+impl AnomalyKind {
+    /// True if it was found by comparing series with each other: it begins and ends apart from what is said of the
+    /// series by itself.
+    pub const fn is_of_group(self) -> bool {
+        matches!(self, Self::Peer | Self::Joint)
+    }
 }
 
 /// How urgent it is.
@@ -90,4 +102,7 @@ pub struct Anomaly {
     pub severity: Severity,
     /// True when the recovery window has passed and the episode is over.
     pub is_over: bool,
+    /// What it was compared with, in a sentence made by code; empty if the score says it all.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub explanation: String,
 }

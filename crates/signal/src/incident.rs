@@ -110,6 +110,9 @@ pub struct Symptom {
     pub peak: Score,
     /// Its severity.
     pub severity: Severity,
+    /// What it was compared with at its peak; empty if the score says it all.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub explanation: String,
 }
 
 /// One thing that happened in an incident.

@@ -238,6 +238,7 @@ pub fn incident(number: u64, service: &str, host: &str, pid: u32, start_time: i6
         ended_at: None,
         peak,
         severity: Severity::Critical,
+        explanation: String::new(),
     };
     Incident {
         id: IncidentId(number),

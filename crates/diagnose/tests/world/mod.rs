@@ -200,6 +200,7 @@ pub fn incident(symptoms: &[&str]) -> Incident {
                 yhat_upper: 0.06,
             },
             severity: Severity::Critical,
+            explanation: String::new(),
         })
         .collect();
     let mut services: Vec<String> = symptoms.iter().map(|it| it.labels.owner().to_owned()).collect();

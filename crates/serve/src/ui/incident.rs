@@ -148,7 +148,7 @@ fn symptoms(it: &Incident) -> Markup {
     let to = it.ended_at.map_or("now".to_owned(), |it| it.plus(TAIL).to_string());
     html! {
         @for symptom in it.symptoms.iter().take(CHARTS) {
-            figure.symptom data-key=(symptom.labels.id()) {
+            figure.symptom data-key={ (symptom.labels.id()) @if symptom.kind.is_of_group() { "-group" } } {
                 figcaption {
                     a href={ (text::series_url(&symptom.labels)) "?from=" (text::encode(&from)) "&to=" (text::encode(&to)) } { (text::series(&symptom.labels)) }
                     p.muted.small {
@@ -156,6 +156,7 @@ fn symptoms(it: &Incident) -> Markup {
                         ", expected " (text::number(symptom.peak.yhat_lower)) " to " (text::number(symptom.peak.yhat_upper))
                         " \u{b7} since " (text::clock(symptom.onset))
                         @if let Some(end) = symptom.ended_at { " until " (text::clock(end)) }
+                        @if !symptom.explanation.is_empty() { br; span.muted data-testid="explanation" { (text::plain(&symptom.explanation)) } }
                     }
                 }
                 (chart::chart(&symptom.labels, &from, &to, &[("first symptom", symptom.onset.to_string())], false))

@@ -219,6 +219,10 @@ pub fn anomaly(kind: AnomalyKind, direction: Direction) -> &'static str {
         (AnomalyKind::Point, Direction::Below) => "below expected",
         (AnomalyKind::LevelShift, Direction::Above) => "level moved up",
         (AnomalyKind::LevelShift, Direction::Below) => "level moved down",
+        (AnomalyKind::Peer, Direction::Above) => "above its peers",
+        (AnomalyKind::Peer, Direction::Below) => "below its peers",
+        (AnomalyKind::Joint, Direction::Above) => "above what its other signals imply",
+        (AnomalyKind::Joint, Direction::Below) => "below what its other signals imply",
         (AnomalyKind::Impossible, _) => "impossible value",
         (AnomalyKind::MissingData, _) => "stopped coming",
     }

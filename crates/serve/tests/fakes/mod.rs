@@ -106,6 +106,7 @@ impl World {
             score,
             severity: Severity::Warning,
             is_over: idx % 3 == 2,
+            explanation: String::new(),
         }
     }
 
@@ -238,6 +239,7 @@ fn incidents(begin: Timestamp) -> Vec<Incident> {
             yhat_upper: upper,
         },
         severity,
+        explanation: String::new(),
     };
     let entry = |secs, text: &str| TimelineEntry { time: after(secs), text: text.to_owned() };
     let open = Incident {

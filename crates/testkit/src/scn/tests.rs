@@ -47,6 +47,7 @@ impl Threshold {
             ended_at: None,
             peak: Score::warming_up(value),
             severity: Severity::Critical,
+            explanation: String::new(),
         };
         let cause = Cause {
             service: service.clone(),
