@@ -9,3 +9,4 @@ pub mod catalog;
 pub mod detect;
 pub mod evaluate;
 pub mod logs;
+pub mod random;
