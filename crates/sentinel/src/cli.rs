@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use signal::{IncidentId, PlanId};
 
+use crate::offline::eval::EvalArgs;
+use crate::offline::score::ScoreArgs;
+
 /// Watches services and machine-learning models, finds what is wrong, explains it, and fixes it under guard.
 ///
 /// Without a command it runs with zero configuration: it watches this host and serves its UI on
@@ -33,6 +36,10 @@ pub enum Command {
     Test(TestArgs),
     /// Measures what this machine can take.
     Bench(BenchArgs),
+    /// Scores each row of a series in a file, judged by the rows before it.
+    Score(ScoreArgs),
+    /// Computes the metric of a published benchmark, beside the published values.
+    Eval(EvalArgs),
     /// Asks a running server how it is.
     Status(RemoteArgs),
     /// Lists the incidents of a running server.

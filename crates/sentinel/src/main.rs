@@ -13,6 +13,7 @@ mod health;
 mod intake;
 mod key;
 mod nearest;
+mod offline;
 mod offsets;
 mod responder;
 mod run;
@@ -71,6 +72,8 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Config(args) => print!("{}", serde_saphyr::to_string(&load_config(args.file.as_deref())?)?),
         Command::Test(args) => return scenario::test(&args),
         Command::Bench(args) => bench::bench(&args).await?,
+        Command::Score(args) => return offline::finish(offline::score::run(&args)),
+        Command::Eval(args) => return offline::finish(offline::eval::run(&args)),
         Command::Status(args) => client::status(&args).await?,
         Command::Incidents(args) => client::incidents(&args).await?,
         Command::Actions(args) => client::actions(&args).await?,

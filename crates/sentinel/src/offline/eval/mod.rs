@@ -1,0 +1,55 @@
+//! How good is Sentinel on published benchmarks? The published metric, on the published files, beside the published values.
+//!
+//! One file per benchmark, one line of `EvalCommand` and one of `run` each; `report` is what they all return.
+
+pub mod nab;
+mod nab_files;
+pub mod report;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+pub use report::{Breakdown, Figure, Report, Row};
+
+/// Options of `eval`.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// The benchmark.
+    #[command(subcommand)]
+    pub command: EvalCommand,
+}
+
+/// The benchmarks.
+#[derive(Debug, Subcommand)]
+pub enum EvalCommand {
+    /// The Numenta Anomaly Benchmark: labelled series, scored causally by one configuration.
+    Nab(nab::NabArgs),
+}
+
+/// What every benchmark is given.
+#[derive(Clone, Debug, Args)]
+pub struct DataArgs {
+    /// The folder with the benchmark's published files.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `sentinel eval`.
+///
+/// # Errors
+/// `BadInput` if the folder does not hold the benchmark.
+pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
+    let (report, is_json) = match &args.command {
+        EvalCommand::Nab(args) => (nab::evaluate(args)?, args.data.json),
+    };
+    if is_json {
+        println!("{}", report.to_json());
+    } else {
+        print!("{report}");
+    }
+    Ok(())
+}

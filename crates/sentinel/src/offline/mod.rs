@@ -1,0 +1,35 @@
+//! What does Sentinel do with a user's own files, without a server?
+//!
+//! A command reads its input whole (`table`), complains about the first problem (`bad_input`, exit code 2), and only then
+//! writes (`output`). `score` judges one series; `eval` computes the metrics of published benchmarks.
+
+pub mod bad_input;
+mod csv_file;
+pub mod eval;
+pub mod input;
+mod instants;
+pub mod output;
+pub mod progress;
+pub mod score;
+mod scorer;
+mod series;
+pub mod table;
+
+use std::process::ExitCode;
+
+pub use bad_input::BadInput;
+
+/// The exit code of an offline command; a problem of the input is told here.
+///
+/// # Errors
+/// What is not about the input.
+pub fn finish(outcome: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    let Err(error) = outcome else { return Ok(ExitCode::SUCCESS) };
+    if let Some(problem) = error.downcast_ref::<BadInput>() {
+        eprintln!("error: {problem}");
+        return Ok(ExitCode::from(bad_input::EXIT_CODE));
+    }
+    // A reader that has seen enough (`| head`) is no failure.
+    let is_closed = |it: &std::io::Error| it.kind() == std::io::ErrorKind::BrokenPipe;
+    if error.downcast_ref::<std::io::Error>().is_some_and(is_closed) { Ok(ExitCode::SUCCESS) } else { Err(error) }
+}
