@@ -1,13 +1,17 @@
 //! Which lines say the same thing? A streaming miner of log templates.
 //!
-//! `mask` replaces what is surely a variable; `miner` groups what is left by a token tree in the manner of Drain
-//! (He, Zhu, Zheng, Lyu: "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS 2017), with a cache of
-//! masked lines before the tree, because most lines differ from an earlier one only in their variables.
+//! Reading order: `mask` replaces what is surely a variable by its looks (`words`); `tokens` reads the columns of what
+//! is left; `review` finds the columns in which many words stand; `miner` does it line by line in bounded memory, with a
+//! cache of masked lines before all else, because most lines differ from an earlier one only in their variables.
+//! `parameters` reads the values back out of a line.
 
 mod hash;
 mod mask;
 mod miner;
 mod parameters;
+mod review;
+mod tokens;
+mod words;
 
 pub use mask::mask;
 pub use miner::{TemplateId, TemplateMiner, TemplateMinerConfig};
