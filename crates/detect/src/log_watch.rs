@@ -139,11 +139,29 @@ impl State {
             return;
         };
         let template = self.miner.learn_one(&record.line);
+        for (from, into) in self.miner.take_merged() {
+            self.fold(from, into);
+        }
         let key = (service, template);
         if !self.counted.contains_key(&key) && self.counted.len() >= self.config.max_counted {
             self.make_room();
         }
         self.counted.entry(key).or_insert_with(|| Counted::new(record)).count(record);
+    }
+
+    /// Counts of a template that merged go to the one that took it in.
+    fn fold(&mut self, from: TemplateId, into: TemplateId) {
+        let services: Vec<u32> =
+            self.counted.keys().filter(|(_, template)| *template == from).map(|(service, _)| *service).collect();
+        for service in services {
+            let Some(part) = self.counted.remove(&(service, from)) else { continue };
+            match self.counted.get_mut(&(service, into)) {
+                Some(whole) => whole.add(part),
+                None => {
+                    self.counted.insert((service, into), part);
+                }
+            }
+        }
     }
 
     fn service(&mut self, record: &LogRecord) -> Option<u32> {
@@ -240,6 +258,29 @@ impl Counted {
         while self.buckets.front().is_some_and(|it| it.number < oldest) {
             self.buckets.pop_front();
         }
+    }
+
+    /// Adds the counts of the same lines under another name.
+    fn add(&mut self, other: Self) {
+        if other.newest > self.newest {
+            self.example = other.example;
+        }
+        self.first = self.first.min(other.first);
+        self.newest = self.newest.max(other.newest);
+        self.level = self.level.max(other.level);
+        for it in other.buckets {
+            let place = self.buckets.partition_point(|bucket| bucket.number < it.number);
+            match self.buckets.get_mut(place).filter(|bucket| bucket.number == it.number) {
+                Some(bucket) => {
+                    bucket.lines = bucket.lines.saturating_add(it.lines);
+                    bucket.first = bucket.first.min(it.first);
+                    bucket.last = bucket.last.max(it.last);
+                }
+                None => self.buckets.insert(place, it),
+            }
+        }
+        let oldest = self.newest.millis().div_euclid(BUCKET_MILLIS) - KEPT_BUCKETS;
+        self.buckets.retain(|it| it.number >= oldest);
     }
 
     /// What changed, lines per minute before and after, and when it began.
@@ -412,6 +453,22 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_turn_out_to_be_of_one_template_count_together() {
+        let watch = LogWatch::new(LogWatchConfig::default());
+        let words = ["tea", "ink", "oil", "rum", "gin", "ale"];
+        for secs in 0..360 {
+            say(&watch, secs, "pay", "all is well");
+            let word = words[usize::try_from(secs).unwrap() % words.len()];
+            if secs % 60 < 6 || secs >= 310 {
+                say(&watch, secs, "pay", &format!("order of {word} refused"));
+            }
+        }
+        let expected = [("order of <*> refused".to_owned(), TemplateTrend::Surging, at(310))];
+        assert_eq!(changes(&watch), expected);
+        assert_eq!(watch.lock().counted.len(), 2);
+    }
+
+    #[test]
     fn order_of_arrival_does_not_matter() {
         let lines: Vec<i64> = (0..360).filter(|it| it % 9 == 0 || *it > 305).collect();
         let (straight, mixed) = (LogWatch::new(LogWatchConfig::default()), LogWatch::new(LogWatchConfig::default()));
@@ -429,8 +486,8 @@ mod tests {
         let watch = LogWatch::new(config);
         let mut random = fastrand::Rng::with_seed(1);
         for secs in 0..2000 {
-            let word: String = (0..9).map(|_| random.lowercase()).collect();
-            say(&watch, secs, ["a", "b", "c"][random.usize(..3)], &format!("{word}z is what was said"));
+            let words: String = (0..36).map(|it| if it % 9 == 8 { ' ' } else { random.lowercase() }).collect();
+            say(&watch, secs, ["a", "b", "c"][random.usize(..3)], &words);
         }
         watch.observe(&LogRecord {
             time: Timestamp::from_millis(-5),
