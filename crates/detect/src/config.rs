@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Budget;
 use crate::calendar::Maintenance;
 use crate::policy::Policy;
 
@@ -11,6 +12,8 @@ use crate::policy::Policy;
 pub struct Config {
     /// Policies over the built-in ones; of those that match a series the first counts. Default: none.
     pub policies: Vec<Policy>,
+    /// How many alerts there may be; of those that match a series the first counts. Default: no limit.
+    pub budgets: Vec<Budget>,
     /// Times in which nothing is reported. Default: none.
     pub maintenance: Vec<Maintenance>,
     /// Half the width of the expected band, in robust standard deviations. Default: 5.5.
@@ -43,6 +46,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             policies: vec![],
+            budgets: vec![],
             maintenance: vec![],
             threshold_scales: 5.5,
             adopt_after_secs: 600,
@@ -79,6 +83,9 @@ impl Config {
         }
         for (idx, policy) in self.policies.iter().enumerate() {
             problems.extend(policy.validate().into_iter().map(|it| format!("policies[{idx}].{it}")));
+        }
+        for (idx, budget) in self.budgets.iter().enumerate() {
+            problems.extend(budget.validate().into_iter().map(|it| format!("budgets[{idx}].{it}")));
         }
         for (idx, maintenance) in self.maintenance.iter().enumerate() {
             problems.extend(maintenance.validate().into_iter().map(|it| format!("maintenance[{idx}].{it}")));

@@ -1,16 +1,23 @@
 //! Which series gets which estimator, when is a deviation worth a word, and which anomalies are one incident?
 //!
 //! Reading order: `config`, `policy`, `calendar` say what is wanted; `shard` owns the state of its `series` and judges
-//! points; `correlator` groups anomalies into incidents along the `service_map`.
+//! points; `budgets` says how high the threshold must be for few enough alerts (`account`, `calibrator`, `ladder`);
+//! `correlator` groups anomalies into incidents along the `service_map`.
 
 #![warn(missing_docs)]
 
+mod account;
+mod backtest;
 mod band;
+mod budget;
+mod budgets;
 mod calendar;
+mod calibrator;
 mod config;
 mod correlator;
 mod episode;
 mod glob;
+mod ladder;
 mod load;
 mod log_watch;
 mod missing;
@@ -21,8 +28,12 @@ mod series;
 mod series_map;
 mod service_map;
 mod shard;
+mod threshold;
 mod title;
 
+pub use backtest::back_test;
+pub use budget::Budget;
+pub use budgets::{AlertBudgets, Rehearsal};
 pub use calendar::{Day, Maintenance};
 pub use config::{Config, CorrelatorConfig};
 pub use correlator::Correlator;
@@ -31,3 +42,4 @@ pub use policy::{Policy, Rule, Side, Sides, Usage};
 pub use saved::RestoreError;
 pub use service_map::ServiceMap;
 pub use shard::{Fate, Shard, Slot, Verdict};
+pub use threshold::Criterion;

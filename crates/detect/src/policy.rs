@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use signal::{AnomalyKind, Direction, Labels, Role, Score, Severity, is_counter};
+use signal::{AnomalyKind, Choice, Direction, Labels, Role, Score, Severity, is_counter};
 
 use crate::config::Config;
 use crate::glob;
+use crate::threshold::Criterion;
 
 /// What an anomaly of a series may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +60,14 @@ pub struct Policy {
     pub of_points: Option<u8>,
     /// So many normal points in a row end the anomaly. Default: 5.
     pub recovery_points: Option<u8>,
+    /// The score from which a point counts in place of 1.0. Default: 1.0, or what the budget of the series asks for.
+    pub threshold: Option<f64>,
+    /// The threshold is so many robust standard deviations of the residuals, for example 2.5 or 3, in place of the
+    /// calibrated one. Default: calibrated.
+    pub sigma: Option<f64>,
+    /// The threshold is such that this share of the series' points is above, for example 0.05 or 0.1, in place of the
+    /// calibrated one. Default: calibrated.
+    pub contamination: Option<f64>,
     /// Values below this are impossible and reported at once. Default: by name, else none.
     pub lowest: Option<f64>,
     /// Values above this are impossible and reported at once. Default: by name, else none.
@@ -92,7 +101,28 @@ impl Policy {
         {
             problems.push("lowest: must be below highest".to_owned());
         }
+        problems.extend(self.criterion_problems());
         problems
+    }
+
+    fn criterion_problems(&self) -> Vec<String> {
+        let criteria = [
+            self.threshold.map(Choice::Threshold),
+            self.sigma.map(Choice::Sigma),
+            self.contamination.map(Choice::Contamination),
+        ];
+        let mut problems: Vec<String> =
+            criteria.iter().flatten().filter_map(Choice::problem).map(str::to_owned).collect();
+        if criteria.iter().flatten().count() > 1 {
+            problems.push("threshold: only one of threshold, sigma and contamination can be set".to_owned());
+        }
+        problems
+    }
+
+    /// How the threshold is set, if this policy says so.
+    fn criterion(&self) -> Option<Criterion> {
+        let threshold = self.threshold.map(Criterion::Score);
+        threshold.or(self.sigma.map(Criterion::Sigma)).or(self.contamination.map(Criterion::Contamination))
     }
 
     fn matches(&self, labels: &Labels, role: Role) -> bool {
@@ -126,6 +156,7 @@ impl Policy {
         if let Some(k) = self.anomalous_points {
             (rule.k, rule.n) = (k, rule.n.max(k));
         }
+        rule.criterion = self.criterion().unwrap_or(rule.criterion);
         rule.recovery_points = self.recovery_points.unwrap_or(rule.recovery_points);
         if self.lowest.is_some() || self.highest.is_some() {
             rule.lowest = self.lowest.unwrap_or(rule.lowest);
@@ -181,6 +212,8 @@ pub struct Rule {
     pub is_counter: bool,
     /// True if the band covers heavy tails; false for series whose duration of deviation decides (CPU).
     pub guards_tails: bool,
+    /// How the threshold is set.
+    pub criterion: Criterion,
     /// Above this the resource is used up; infinite if there is no such limit.
     pub saturation: f64,
 }
@@ -278,6 +311,7 @@ impl Rule {
             is_bound_certain,
             is_counter: counts,
             guards_tails: !(role == Role::Cpu && is_percent),
+            criterion: Criterion::Calibrated,
             saturation: if is_whole { 95.0 } else { f64::INFINITY },
         }
     }

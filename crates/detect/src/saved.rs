@@ -1,8 +1,9 @@
 //! How does a shard survive a restart? Its learned state as bytes, with a version in front and a check sum behind.
 //!
 //! Layout, little endian: `SNTD`, version u32, number of series u64, then per series its labels as text, the words of its
-//! estimators (none for a missing one), the counter's reading and the arrival of its points; at the end FNV-1a of all before. Open episodes are not
-//! kept: a fault that goes on after the restart opens its episode again within k of n points, because the level is kept.
+//! estimators and of its threshold (none for a missing one), the counter's reading and the arrival of its points; at the
+//! end FNV-1a of all before. Budgets have a file of their own: `SNTB`, version, then names and words. Open episodes are
+//! not kept: a fault that goes on after the restart opens its episode again within k of n points, because the level is kept.
 
 use signal::{Labels, Timestamp};
 
@@ -11,7 +12,8 @@ use crate::series::Series;
 use crate::shard::Shard;
 
 const MAGIC: &[u8; 4] = b"SNTD";
-const VERSION: u32 = 2;
+const NAMED_MAGIC: &[u8; 4] = b"SNTB";
+const VERSION: u32 = 3;
 
 /// Why saved state is not used. The shard then starts fresh; nothing is half restored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,18 +50,7 @@ impl Shard {
     /// The bytes are of another version or damaged; the shard is as it was.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<usize, RestoreError> {
         let mut reader = Reader { bytes, offset: 0 };
-        if reader.take(4)? != MAGIC {
-            return Err(RestoreError::Damaged { offset: 0 });
-        }
-        let version = u32::from_le_bytes(reader.array()?);
-        if version != VERSION {
-            return Err(RestoreError::Version { found: version });
-        }
-        let body = bytes.len().saturating_sub(8);
-        let (Some(covered), Some(sum)) = (bytes.get(..body), bytes.get(body..)) else { return Err(reader.damaged()) };
-        if fnv(covered).to_le_bytes() != sum {
-            return Err(RestoreError::Damaged { offset: body });
-        }
+        reader.check(MAGIC)?;
         let count = reader.word()?;
         let mut restored = vec![];
         for _ in 0..count {
@@ -78,7 +69,9 @@ fn write(series: &Series, bytes: &mut Vec<u8>) {
     let labels = series.labels.to_string();
     bytes.extend((labels.len() as u64).to_le_bytes());
     bytes.extend(labels.as_bytes());
-    for words in [Vec::from(&series.level), series.counts.as_ref().map(|it| Vec::from(&**it)).unwrap_or_default()] {
+    let counts = series.counts.as_ref().map(|it| Vec::from(&**it)).unwrap_or_default();
+    let threshold = series.threshold.as_ref().map(|it| it.to_words()).unwrap_or_default();
+    for words in [Vec::from(&series.level), counts, threshold] {
         bytes.extend((words.len() as u64).to_le_bytes());
         words.iter().for_each(|it| bytes.extend(it.to_le_bytes()));
     }
@@ -107,6 +100,10 @@ fn read(reader: &mut Reader<'_>, shard: &Shard) -> Result<Series, RestoreError> 
     if let Some(counts) = series.counts.as_mut().filter(|_| !words.is_empty()) {
         counts.restore(&words).map_err(|_| reader.damaged())?;
     }
+    let words = reader.words()?;
+    if let Some(threshold) = &mut series.threshold {
+        threshold.restore(&words);
+    }
     series.rate = Rate::from_parts((reader.word()?.cast_signed(), f64::from_bits(reader.word()?)));
     series.newest = Timestamp::from_millis(reader.word()?.cast_signed());
     series.oldest = Timestamp::from_millis(reader.word()?.cast_signed());
@@ -118,12 +115,55 @@ fn read(reader: &mut Reader<'_>, shard: &Shard) -> Result<Series, RestoreError> 
     Ok(series)
 }
 
+/// Words by name, with a version in front and a check sum behind.
+pub(crate) fn save_named(entries: impl Iterator<Item = (String, Vec<u64>)>) -> Vec<u8> {
+    let mut bytes = NAMED_MAGIC.to_vec();
+    bytes.extend(VERSION.to_le_bytes());
+    for (name, words) in entries {
+        bytes.extend((name.len() as u64).to_le_bytes());
+        bytes.extend(name.as_bytes());
+        bytes.extend((words.len() as u64).to_le_bytes());
+        words.iter().for_each(|it| bytes.extend(it.to_le_bytes()));
+    }
+    let sum = fnv(&bytes);
+    bytes.extend(sum.to_le_bytes());
+    bytes
+}
+
+/// Reads what `save_named` wrote.
+pub(crate) fn read_named(bytes: &[u8]) -> Result<Vec<(String, Vec<u64>)>, RestoreError> {
+    let mut reader = Reader { bytes, offset: 0 };
+    let body = reader.check(NAMED_MAGIC)?;
+    let mut entries = vec![];
+    while reader.offset < body {
+        let len = reader.length()?;
+        let name =
+            std::str::from_utf8(reader.take(len)?).map_err(|_| RestoreError::Damaged { offset: reader.offset })?;
+        entries.push((name.to_owned(), reader.words()?));
+    }
+    Ok(entries)
+}
+
 struct Reader<'a> {
     bytes: &'a [u8],
     offset: usize,
 }
 
 impl<'a> Reader<'a> {
+    /// Checks what stands in front and behind; returns where the body ends.
+    fn check(&mut self, magic: &[u8]) -> Result<usize, RestoreError> {
+        if self.take(magic.len())? != magic {
+            return Err(RestoreError::Damaged { offset: 0 });
+        }
+        let version = u32::from_le_bytes(self.array()?);
+        if version != VERSION {
+            return Err(RestoreError::Version { found: version });
+        }
+        let body = self.bytes.len().saturating_sub(8);
+        let (covered, sum) = self.bytes.split_at_checked(body).ok_or_else(|| self.damaged())?;
+        if fnv(covered).to_le_bytes() == sum { Ok(body) } else { Err(RestoreError::Damaged { offset: body }) }
+    }
+
     fn damaged(&self) -> RestoreError {
         RestoreError::Damaged { offset: self.offset }
     }

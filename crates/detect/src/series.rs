@@ -1,13 +1,17 @@
 //! What does a shard know of one series, and what does it say to the next point?
 
-use learn::detect::{Counts, Level, Settings};
-use signal::{Anomaly, AnomalyKind, Direction, Labels, Point, Role, Score, Timestamp};
+use std::time::Duration;
 
+use learn::detect::{Counts, Level, Settings};
+use signal::{Anomaly, AnomalyKind, Direction, Labels, Point, Role, Score, Severity, Timestamp};
+
+use crate::account::{Candidate, Claim, Spending};
 use crate::band::Band;
 use crate::config::Config;
 use crate::episode::{Episode, News};
-use crate::policy::{Rule, direction_of};
+use crate::policy::{Rule, Usage, direction_of};
 use crate::rate::Rate;
+use crate::threshold::Threshold;
 
 /// Everything a shard keeps of a series.
 #[derive(Clone, Debug)]
@@ -39,6 +43,12 @@ pub(crate) struct Series {
     /// Guessed bounds were broken once, so they are none.
     pub is_unbounded: bool,
     pub band: Option<Band>,
+    /// If the threshold is not the estimator's own.
+    pub threshold: Option<Box<Threshold>>,
+    /// If there is a budget for the alerts of this series.
+    pub spending: Option<Spending>,
+    /// An incident goes on for so long after its last symptom.
+    incident_secs: f64,
 }
 
 impl Series {
@@ -64,6 +74,9 @@ impl Series {
             has_ended: false,
             is_unbounded: false,
             band: None,
+            threshold: Threshold::new(rule.criterion),
+            spending: None,
+            incident_secs: f64::from(config.incidents.resolve_after_secs + config.incidents.reopen_within_secs),
         }
     }
 
@@ -119,6 +132,10 @@ impl Series {
             yhat_lower: estimate.yhat_lower,
             yhat_upper: estimate.yhat_upper,
         };
+        let score = match &mut self.threshold {
+            Some(it) => it.apply(score),
+            None => score,
+        };
         if self.is_impossible(&score) {
             let score = self.impossible_score(&score);
             let direction = direction_of(&score);
@@ -131,6 +148,11 @@ impl Series {
     /// Lets the estimator learn. What is impossible teaches nothing; what no policy cares about is soon the new level.
     #[inline]
     pub fn learn(&mut self, time: Timestamp, y: f64, anomaly: Option<(AnomalyKind, Direction)>) {
+        if let Some(threshold) =
+            self.threshold.as_mut().filter(|_| anomaly.is_none_or(|it| it.0 != AnomalyKind::Impossible))
+        {
+            threshold.learn();
+        }
         match anomaly {
             Some((AnomalyKind::Impossible, _)) => {}
             Some(_) => self.teach(time.millis(), y),
@@ -141,6 +163,39 @@ impl Series {
                 }
             }
         }
+    }
+
+    /// What of an anomaly the budget of the series lets through. An episode that was told goes on whatever the budget
+    /// says; evidence costs nothing.
+    pub fn within_budget(
+        &mut self,
+        time: Timestamp,
+        anomaly: Option<(AnomalyKind, Direction)>,
+        rehearsal: Option<&mut Vec<Candidate>>,
+    ) -> Option<(AnomalyKind, Direction)> {
+        let Some(spending) = &mut self.spending else { return anomaly };
+        let Some((kind, direction)) = anomaly else {
+            spending.pass();
+            return None;
+        };
+        let is_immediate = kind == AnomalyKind::Impossible;
+        if !is_immediate && self.rule.side(direction).usage != Usage::Symptom {
+            spending.pass();
+            return anomaly;
+        }
+        let (k, n) = self.rule.k_of_n(direction, self.interval_secs);
+        let recovery_secs = f64::from(self.rule.recovery_points) * self.interval_secs;
+        let claim = Claim {
+            labels: &self.labels,
+            time,
+            until: time.plus(Duration::from_secs_f64((recovery_secs + self.incident_secs).clamp(0.0, 1e6))),
+            score: self.score.value,
+            is_certain: is_immediate || self.rule.severity(kind, &self.score) == Severity::Critical,
+            is_immediate,
+            k,
+            n,
+        };
+        (spending.admits(&claim, rehearsal) || self.episode.open.is_some()).then_some((kind, direction))
     }
 
     /// Takes in what a point means for the episode, and tells of it.
@@ -184,7 +239,10 @@ impl Series {
     pub fn bytes(&self) -> usize {
         let counts = self.counts.as_ref().map_or(0, |it| it.state_bytes());
         let band = self.band.as_ref().map_or(0, Band::bytes);
-        size_of::<Self>() + self.level.state_bytes() - size_of::<Level>() + counts + band
+        size_of::<Self>() + self.level.state_bytes() - size_of::<Level>()
+            + counts
+            + band
+            + self.threshold.as_ref().map_or(0, |_| size_of::<Threshold>())
     }
 
     fn teach(&mut self, time_millis: i64, y: f64) {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use signal::{Anomaly, Labels, Metric, Point, Score, SeriesId, TimeRange, Timestamp};
 
+use crate::account::Spending;
 use crate::band::Band;
+use crate::budgets::{AlertBudgets, Rehearsal};
 use crate::calendar::Calendar;
 use crate::config::Config;
 use crate::missing::{self, Owner};
@@ -103,6 +105,9 @@ pub struct Slot {
 pub struct Shard {
     pub(crate) config: Arc<Config>,
     calendar: Calendar,
+    budgets: Arc<AlertBudgets>,
+    /// While history is replayed: what it would have alerted.
+    rehearsal: Option<Rehearsal>,
     pub(crate) series: Vec<Place>,
     free: Vec<u32>,
     slots: SeriesMap<Slot>,
@@ -127,7 +132,15 @@ pub(crate) struct Place {
 impl Shard {
     /// Knows no series yet. The configuration must be valid (`Config::validate`); what is not has no effect.
     pub fn new(config: Arc<Config>) -> Self {
+        let budgets = Arc::new(AlertBudgets::new(&config));
+        Self::with_budgets(config, budgets)
+    }
+
+    /// The same with budgets that are shared with other shards.
+    pub fn with_budgets(config: Arc<Config>, budgets: Arc<AlertBudgets>) -> Self {
         Self {
+            budgets,
+            rehearsal: None,
             calendar: Calendar::new(&config.maintenance),
             config,
             series: vec![],
@@ -143,6 +156,16 @@ impl Shard {
             looked_at: None,
             listening_since: None,
         }
+    }
+
+    /// From now on points are history: what they would have alerted is collected, and nothing is spent.
+    pub fn begin_rehearsal(&mut self) {
+        self.rehearsal = Some(Rehearsal::default());
+    }
+
+    /// History ends; hand the answer to [`AlertBudgets::rehearse`].
+    pub fn end_rehearsal(&mut self) -> Rehearsal {
+        self.rehearsal.take().unwrap_or_default()
     }
 
     /// Judges a point and learns from it; anomalies that begin, go on or end are appended to `out`.
@@ -200,8 +223,10 @@ impl Shard {
             series.learn(point.time, y, anomaly);
             let age_millis = now.millis().saturating_sub(point.time.millis());
             let is_backfill = age_millis > 1000 * i64::from(config.backfill_age_secs);
+            let anomaly = anomaly.filter(|_| !is_backfill);
             let told = out.len();
-            out.extend(series.tell(point.time, anomaly.filter(|_| !is_backfill)));
+            let admitted = series.within_budget(point.time, anomaly, self.rehearsal.as_mut().map(|it| &mut it.0));
+            out.extend(series.tell(point.time, admitted));
             self.anomalies += (out.len() - told) as u64;
         }
         match &mut series.band {
@@ -300,6 +325,7 @@ impl Shard {
 
     pub(crate) fn add(&mut self, mut series: Series) -> Slot {
         let owner = Owner::of(&series.labels);
+        series.spending = self.budgets.account(&series.labels).map(Spending::new);
         series.owner = *self.owner_idx.entry(owner.labels.id()).or_insert_with(|| {
             self.owners.push(owner);
             (self.owners.len() - 1) as u32

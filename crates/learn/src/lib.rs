@@ -1,7 +1,7 @@
 //! Estimators and statistics: pure arithmetic, no clock, no I/O, nothing imported from another crate of ours.
 //!
 //! Reading order: `catalog` lists what there is; `detect` says how unusual one point of one series is;
-//! `logs` says which lines say the same thing; `evaluate` says how good all that is on published benchmarks.
+//! `quantile` follows a share of a stream; `logs` says which lines say the same thing; `evaluate` says how good all that is on published benchmarks.
 
 #![warn(missing_docs)]
 
@@ -9,4 +9,5 @@ pub mod catalog;
 pub mod detect;
 pub mod evaluate;
 pub mod logs;
+pub mod quantile;
 pub mod random;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use act::Desk;
 use anyhow::Context as _;
 use axum::Router;
-use detect::{LogWatch, ServiceMap};
+use detect::{AlertBudgets, LogWatch, ServiceMap};
 use serve::{Live, Ports};
 use signal::{Clock, History, Ledger, Meter, PlanStore};
 use store::{Recovery, Store};
@@ -33,6 +33,8 @@ pub struct System {
     pub recovery: Recovery,
     /// Scoring.
     pub shards: Arc<Shards>,
+    /// How many alerts there may be.
+    pub budgets: Arc<AlertBudgets>,
     /// Log templates.
     pub log_watch: Arc<LogWatch>,
     /// Who calls whom.
@@ -68,8 +70,10 @@ impl System {
         let log_watch = Arc::new(LogWatch::new(config.templates.clone()));
         let map = Arc::new(ServiceMap::default());
         let detect_config = Arc::new(config.detect.clone());
+        let budgets = Arc::new(AlertBudgets::new(&detect_config));
         let responder = Responder::open(
             Arc::clone(&detect_config),
+            Arc::clone(&budgets),
             Arc::clone(&store),
             Arc::clone(&log_watch),
             Arc::clone(&map),
@@ -78,12 +82,14 @@ impl System {
         let on_anomalies = Arc::clone(&responder);
         let shards = Shards::start(
             detect_config,
+            &budgets,
             config.shards,
             Arc::clone(&clock),
             Arc::new(move |anomalies| on_anomalies.anomalies(anomalies)),
         )
         .context("cannot start the detector threads")?;
-        warmup::warm(&store, &shards, &log_watch, &map, clock.now()).context("cannot read the stored history")?;
+        warmup::warm(&store, &shards, &budgets, &log_watch, &map, clock.now())
+            .context("cannot read the stored history")?;
 
         // ## Act
         let on_plan = Arc::clone(&responder);
@@ -125,6 +131,7 @@ impl System {
             store,
             recovery,
             shards,
+            budgets,
             log_watch,
             map,
             responder,
@@ -175,6 +182,7 @@ impl System {
     pub fn tick(&self) {
         let now = self.clock.now();
         self.shards.tick(now);
+        self.budgets.tick(now);
         self.responder.tick(now);
         self.bands.tick(now);
     }
@@ -184,6 +192,7 @@ impl System {
             Arc::clone(&self.ingest_counts) as _,
             Arc::clone(&self.store) as _,
             Arc::clone(&self.shards) as _,
+            Arc::clone(&self.budgets) as _,
             Arc::clone(&self.log_watch) as _,
             Arc::clone(&self.responder) as _,
             Arc::clone(&self.desk) as _,

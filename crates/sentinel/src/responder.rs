@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use act::Desk;
-use detect::{Correlator, LogWatch, ServiceMap};
+use detect::{AlertBudgets, Correlator, LogWatch, ServiceMap};
 use diagnose::Sources;
 use ingest::MonitorVerdict;
 use serve::Live;
@@ -29,6 +29,7 @@ const SETTLED: Duration = Duration::from_secs(4);
 /// Turns anomalies into incidents, diagnoses and plans.
 pub struct Responder {
     store: Arc<Store>,
+    budgets: Arc<AlertBudgets>,
     log_watch: Arc<LogWatch>,
     map: Arc<ServiceMap>,
     live: Live,
@@ -66,13 +67,17 @@ impl Responder {
     /// Takes up open incidents where an earlier process left them.
     pub fn open(
         config: Arc<detect::Config>,
+        budgets: Arc<AlertBudgets>,
         store: Arc<Store>,
         log_watch: Arc<LogWatch>,
         map: Arc<ServiceMap>,
         live: Live,
     ) -> Result<Arc<Self>, PortError> {
         let filter = signal::IncidentFilter { limit: 0, ..Default::default() };
-        let unresolved: Vec<Incident> = store.incidents(&filter)?.into_iter().filter(Incident::is_open).collect();
+        let mut all = store.incidents(&filter)?;
+        all.iter().rev().for_each(|it| budgets.opened(it));
+        all.retain(Incident::is_open);
+        let unresolved = all;
         let mut correlator = Correlator::new(config, store.next_incident_id().map_err(not_saved)?.0);
         correlator.resume(unresolved.clone());
         let follow = |incident: Incident| (incident.id, Following { incident, next_diagnosis: DIAGNOSES.len() });
@@ -80,6 +85,7 @@ impl Responder {
         let state = State { correlator, open, counts: Counts::default() };
         Ok(Arc::new(Self {
             store,
+            budgets,
             log_watch,
             map,
             live,
@@ -136,6 +142,11 @@ impl Responder {
     /// Changes an incident, open or not, for a person: acknowledges it, takes feedback.
     pub fn change(&self, id: IncidentId, change: impl FnOnce(&mut Incident)) -> Result<Incident, PortError> {
         let mut state = self.lock();
+        let mut before = None;
+        let change = |it: &mut Incident| {
+            before = it.feedback;
+            change(it);
+        };
         let incident = match state.open.get_mut(&id) {
             Some(following) => {
                 change(&mut following.incident);
@@ -150,6 +161,7 @@ impl Responder {
         state.correlator.update_external(&incident);
         self.store.save_incident(&incident).map_err(not_saved)?;
         drop(state);
+        self.budgets.judged(&incident, before);
         self.live.send(Event::Incident(Box::new(incident.clone())));
         Ok(incident)
     }
@@ -194,6 +206,9 @@ impl Responder {
         let is_new = self.store.incident(id).is_err();
         let mut state = self.lock();
         state.counts.opened += u64::from(is_new);
+        if is_new {
+            self.budgets.opened(&incident);
+        }
         if incident.is_open() {
             let next_diagnosis = state.open.get(&id).map_or(0, |it| it.next_diagnosis);
             state.open.insert(id, Following { incident: incident.clone(), next_diagnosis });

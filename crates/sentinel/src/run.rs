@@ -51,7 +51,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     if ended.is_err() {
         tracing::warn!("Some tasks did not stop in time.");
     }
-    tokio::task::spawn_blocking(move || warmup::save(&system.store, &system.shards)).await??;
+    tokio::task::spawn_blocking(move || warmup::save(&system.store, &system.shards, &system.budgets)).await??;
     Ok(())
 }
 
@@ -106,7 +106,7 @@ pub fn background(system: &Arc<System>, stopped: &watch::Receiver<bool>) -> Join
     }));
     let it = Arc::clone(system);
     tasks.spawn(every(SAVE, stopped.clone(), move || {
-        if let Err(error) = warmup::save(&it.store, &it.shards) {
+        if let Err(error) = warmup::save(&it.store, &it.shards, &it.budgets) {
             tracing::error!(%error, "Detector state not saved.");
         }
     }));

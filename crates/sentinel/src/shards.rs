@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use detect::{Shard, Verdict};
+use detect::{AlertBudgets, Rehearsal, Shard, Verdict};
 use signal::{Anomaly, Clock, Labels, Meter, Metric, Score, Scores, SeriesId, SeriesPoints, TimeRange, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
@@ -55,6 +55,7 @@ impl Shards {
     /// Starts `count` shards (0 means one per core).
     pub fn start(
         config: Arc<detect::Config>,
+        budgets: &Arc<AlertBudgets>,
         count: usize,
         clock: Arc<dyn Clock>,
         on_anomalies: OnAnomalies,
@@ -63,7 +64,7 @@ impl Shards {
         let count = if count == 0 { cores } else { count };
         let timing = Arc::new(Timing::default());
         let lane = |idx: usize| {
-            let shard = Arc::new(Mutex::new(Shard::new(Arc::clone(&config))));
+            let shard = Arc::new(Mutex::new(Shard::with_budgets(Arc::clone(&config), Arc::clone(budgets))));
             let (queue, jobs) = mpsc::channel(QUEUE);
             let worker = Worker {
                 shard: Arc::clone(&shard),
@@ -102,6 +103,16 @@ impl Shards {
             judged.extend(answer.await.unwrap_or_default());
         }
         judged
+    }
+
+    /// From now on points are history, until [`Shards::end_rehearsal`].
+    pub fn begin_rehearsal(&self) {
+        self.lanes.iter().for_each(|it| lock(&it.shard).begin_rehearsal());
+    }
+
+    /// What history would have alerted.
+    pub fn end_rehearsal(&self) -> Vec<Rehearsal> {
+        self.lanes.iter().map(|it| lock(&it.shard).end_rehearsal()).collect()
     }
 
     /// Learns from stored points without telling anybody: what was anomalous then has been told then. Points that the

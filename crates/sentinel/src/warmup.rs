@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use detect::{LogWatch, ServiceMap};
+use detect::{AlertBudgets, LogWatch, ServiceMap};
 use signal::{History as _, LogQuery, LogSearch as _, PortError, SeriesPoints, SeriesQuery, TimeRange, Timestamp};
 use store::Store;
 
@@ -13,6 +13,8 @@ use crate::shards::Shards;
 const SAMPLES: Duration = Duration::from_secs(600);
 /// Log lines that are counted again.
 const LOGS: Duration = Duration::from_secs(1800);
+/// Where the state of the budgets is kept.
+const BUDGETS: &str = "alert-budgets";
 /// At most this many of them.
 const LOG_LINES: usize = 50_000;
 
@@ -20,6 +22,7 @@ const LOG_LINES: usize = 50_000;
 pub fn warm(
     store: &Arc<Store>,
     shards: &Shards,
+    budgets: &AlertBudgets,
     log_watch: &LogWatch,
     map: &ServiceMap,
     now: Timestamp,
@@ -31,21 +34,29 @@ pub fn warm(
             tracing::warn!(shard = idx, reason, "Saved detector state not used.");
         }
     }
+    if let Some(state) = store.get_state(BUDGETS)?
+        && let Err(reason) = budgets.restore(&state)
+    {
+        tracing::warn!(%reason, "Saved alert budgets not used.");
+    }
     let range = TimeRange::ending_at(now, SAMPLES);
+    shards.begin_rehearsal();
     let query = SeriesQuery { matchers: vec![], range: Some(range), limit: 0 };
     for labels in store.series(&query)? {
         map.learn(&labels);
         let points = store.points(labels.id(), range)?;
         shards.replay(&SeriesPoints { labels, points });
     }
+    budgets.rehearse(shards.end_rehearsal(), range);
     Ok(replay_logs(store, log_watch, now)?)
 }
 
-/// Saves the state of all shards.
-pub fn save(store: &Store, shards: &Shards) -> anyhow::Result<()> {
+/// Saves the state of all shards and budgets.
+pub fn save(store: &Store, shards: &Shards, budgets: &AlertBudgets) -> anyhow::Result<()> {
     for (idx, state) in shards.save().iter().enumerate() {
         store.put_state(&name(idx), state)?;
     }
+    store.put_state(BUDGETS, &budgets.save())?;
     Ok(())
 }
 

@@ -1,12 +1,14 @@
 //! The nouns and the ports every stage shares; no I/O, no async, nothing imported from another crate of ours.
 //!
 //! Reading order: what comes in (`time`, `labels`, `sample`, `log`, `change`), what is found in it
-//! (`anomaly`, `incident`, `evidence`, `diagnosis`), what is done about it (`plan`, `ledger`), how a
+//! (`anomaly`, `incident`, `evidence`, `diagnosis`), what is done about it (`plan`, `ledger`), how often people are told (`budget`, `backtest`), how a
 //! stage is told about the outside (`ports`), and how it tells about itself (`meter`).
 
 #![warn(missing_docs)]
 
 mod anomaly;
+mod backtest;
+mod budget;
 mod change;
 mod diagnosis;
 mod event;
@@ -23,6 +25,8 @@ mod sample;
 mod time;
 
 pub use anomaly::{Anomaly, AnomalyKind, Direction, Score, Severity};
+pub use backtest::{BackTest, BackTestAlert, BackTestOutcome, BackTestQuestion, BackTester, BandPoint, Choice};
+pub use budget::{AlertBudget, BudgetStatus, Budgets, HeldAlert};
 pub use change::{Change, ChangeKind};
 pub use diagnosis::{Cause, Diagnosis, FaultClass};
 pub use event::Event;
