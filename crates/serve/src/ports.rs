@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use signal::{
-    ChangeLog, Clock, History, IncidentBook, Ledger, LogSearch, Meter, PlanDesk, Reports, Scores, Templates, Topology,
+    BackTester, Budgets, ChangeLog, Clock, History, IncidentBook, Ledger, LogSearch, Meter, PlanDesk, Reports, Scores,
+    Templates, Topology,
 };
 
 /// Everything `serve` reads from and the few words it passes on. All calls may touch the disk.
@@ -26,6 +27,10 @@ pub struct Ports {
     pub topology: Arc<dyn Topology>,
     /// The newest verdicts.
     pub scores: Arc<dyn Scores>,
+    /// How many alerts there may be.
+    pub budgets: Arc<dyn Budgets>,
+    /// What would have alerted.
+    pub back_tester: Arc<dyn BackTester>,
     /// Incident reports.
     pub reports: Arc<dyn Reports>,
     /// The stages that count what they do; printed on /metrics.

@@ -169,6 +169,65 @@ async fn logs_are_found_by_service_level_and_words() {
 }
 
 #[tokio::test]
+async fn budgets_are_told_and_metered_on_the_overview() {
+    let budgets = get("/sentinel/v1/budgets").await.json();
+    assert_eq!(budgets["items"][1]["budget"], "3 per day");
+    assert_eq!(budgets["items"][1]["alerts_by_day"].as_array().unwrap().len(), 7);
+    let overview = page("/").await.text;
+    assert_eq!(overview.matches(r#"data-testid="budget""#).count(), 2);
+    assert!(overview.contains("2</span> in 24 h, budget 3 per day") && !overview.contains(HOSTILE));
+}
+
+#[tokio::test]
+async fn a_back_test_compares_thresholds() {
+    let app = app();
+    let path = "/sentinel/v1/backtest";
+    let body =
+        r#"{"selector": "queue_depth{service=\"cart\"}", "from": "-1h", "budgets": ["3 per day"], "sigma": [3]}"#;
+    let found = post(&app, path, body).await.json();
+    let names: Vec<&Value> = found["outcomes"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+    assert_eq!(names, ["as configured", "3 per day", "sigma 3"]);
+    assert_eq!(
+        (&found["outcomes"][1]["choice"], &found["outcomes"][0]["choice"]),
+        (&serde_json::json!({"budget": "3 per day"}), &"configured".into())
+    );
+    assert!(found["band"].as_array().unwrap().len() > 100 && found["from"].is_string());
+    for (body, field) in [
+        (r#"{"selector": "nothing_like_it"}"#, "selector: no stored series"),
+        (r#"{"selector": "a b"}"#, "selector: "),
+        (r#"{}"#, "selector: "),
+        (r#"{"selector": "queue_depth", "from": "yesterday"}"#, "from: "),
+        (r#"{"selector": "queue_depth", "budgets": ["3 per day", "many"]}"#, "budgets[1]: "),
+        (r#"{"selector": "queue_depth", "sigma": [3, -1]}"#, "sigma[1]: must lie between"),
+        (r#"{"selector": "queue_depth", "contamination": [0.9]}"#, "contamination[0]: must lie"),
+        (r#"{"selector": "queue_depth", "configured": false}"#, "1 to 8 choices"),
+        (r#"{"selector": "queue_depth", "threshold": [1, 2, 3, 4, 5, 6, 7, 8]}"#, "1 to 8 choices"),
+        (r#"{"selector": "queue_depth", "limit": 3}"#, "limit"),
+    ] {
+        post(&app, path, body).await.assert_problem(422, field);
+    }
+    post(&app, path, "{").await.assert_problem(400, "JSON");
+}
+
+#[tokio::test]
+async fn the_page_of_a_back_test_draws_lanes_and_lists_alerts() {
+    let empty = page("/backtest").await.text;
+    assert!(empty.contains(r#"data-testid="backtest-form""#) && empty.contains("/backtest?match="), "{empty}");
+    let asked =
+        page("/backtest?match=queue_depth%7Bservice%3D%22cart%22%7D&range=1h&alerts=5&per=week&sigma3=on").await;
+    assert_eq!(asked.status, 200);
+    for part in ["5 per week", "sigma 3", r#"data-testid="lane""#, "data-band=\"[[", r#"data-testid="backtest-alerts""#]
+    {
+        assert!(asked.text.contains(part), "{part}");
+    }
+    assert!(!asked.text.contains(HOSTILE) && !asked.text.contains("as configured \u{b7}"));
+    let wrong = page("/backtest?match=cart&range=1h").await;
+    assert!(wrong.status == 200 && wrong.text.contains("no stored series") && wrong.text.contains("queue_depth"));
+    let series = page(&format!("/series/{}", series_id().await)).await.text;
+    assert!(series.contains(r#"data-testid="backtest-link""#));
+}
+
+#[tokio::test]
 async fn people_can_act() {
     let app = app();
     let acknowledged = post(&app, "/sentinel/v1/incidents/INC-2/acknowledge", "").await;

@@ -19,10 +19,7 @@ use crate::Timestamp;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct AlertBudget {
-    alerts: f64,
-    period: Period,
-}
+pub struct AlertBudget(f64, Period);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Period {
@@ -34,12 +31,12 @@ enum Period {
 impl AlertBudget {
     /// Alerts per period.
     pub fn alerts(self) -> f64 {
-        self.alerts
+        self.0
     }
 
     /// The period in days.
     pub fn period_days(self) -> f64 {
-        match self.period {
+        match self.1 {
             Period::Hour => 1.0 / 24.0,
             Period::Day => 1.0,
             Period::Week => 7.0,
@@ -48,7 +45,7 @@ impl AlertBudget {
 
     /// The same as alerts per day.
     pub fn per_day(self) -> f64 {
-        self.alerts / self.period_days()
+        self.0 / self.period_days()
     }
 }
 
@@ -65,18 +62,18 @@ impl FromStr for AlertBudget {
             _ => return Err(wrong()),
         };
         let alerts = count.trim().parse().ok().filter(|it| (0.01..=10_000.0).contains(it)).ok_or_else(wrong)?;
-        Ok(Self { alerts, period })
+        Ok(Self(alerts, period))
     }
 }
 
 impl fmt::Display for AlertBudget {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let period = match self.period {
+        let period = match self.1 {
             Period::Hour => "hour",
             Period::Day => "day",
             Period::Week => "week",
         };
-        write!(formatter, "{} per {period}", self.alerts)
+        write!(formatter, "{} per {period}", self.0)
     }
 }
 

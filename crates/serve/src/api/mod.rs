@@ -1,6 +1,8 @@
 //! What do programs get? JSON, one file per noun, and the document that describes it.
 
 pub mod audit;
+pub mod backtest;
+pub mod budgets;
 pub mod health;
 pub mod incidents;
 pub mod logs;

@@ -11,6 +11,7 @@ function start() {
   document.addEventListener("submit", onSubmit);
   drawAll(document);
   startBandToggle();
+  startForms();
   startLive();
   let resizing;
   addEventListener("resize", () => { clearTimeout(resizing); resizing = setTimeout(redrawAll, 150); });
@@ -182,6 +183,8 @@ async function load(node) {
       band: data.band.filter((it) => it.is_ready && it.yhat_lower !== null && it.yhat_upper !== null)
         .map((it) => ({ t: Date.parse(it.time), low: it.yhat_lower, high: it.yhat_upper, y: it.y, score: it.value })),
     };
+    // A back-test brings its own band.
+    if (node.dataset.band) series.band = JSON.parse(node.dataset.band).map(([t, low, high, y, score]) => ({ t, low, high, y, score }));
     loaded.set(node, series);
     if (isSpark) drawSpark(node, series); else drawChart(node, series);
   } catch (error) {
@@ -354,6 +357,29 @@ function addCursor(node, box, { points, band, isRate }, x, y, area) {
     if (move) { event.preventDefault(); show((at < 0 ? points.length : at) + move); }
     if (event.key === "Escape") hide();
   });
+}
+
+// ---- forms
+
+/** Sliders show their number, and fields for a series suggest those that fit. */
+function startForms() {
+  for (const it of document.querySelectorAll("[data-output]")) {
+    it.addEventListener("input", () => { document.getElementById(it.dataset.output).textContent = it.value; });
+  }
+  for (const it of document.querySelectorAll("[data-suggest]")) {
+    let typing;
+    it.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => suggest(it), 200); });
+  }
+}
+
+async function suggest(field) {
+  const words = field.value.replace(/[^\p{L}\p{N}_.:-]+/gu, " ").trim();
+  try {
+    const answer = await fetch(`/sentinel/v1/series?limit=20&match=${encodeURIComponent(words)}`);
+    if (!answer.ok) return;
+    const options = (await answer.json()).items.map((it) => { const node = document.createElement("option"); node.value = it.name; return node; });
+    document.getElementById(field.dataset.suggest).replaceChildren(...options);
+  } catch { /* without suggestions the field still works */ }
 }
 
 function startBandToggle() {

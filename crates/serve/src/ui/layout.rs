@@ -14,6 +14,8 @@ pub enum Section {
     Incidents,
     /// `/series`
     Series,
+    /// `/backtest`
+    BackTest,
     /// `/logs`
     Logs,
     /// `/audit`
@@ -22,10 +24,11 @@ pub enum Section {
     None,
 }
 
-const LINKS: [(Section, &str, &str); 5] = [
+const LINKS: [(Section, &str, &str); 6] = [
     (Section::Overview, "/", "Overview"),
     (Section::Incidents, "/incidents", "Incidents"),
     (Section::Series, "/series", "Series"),
+    (Section::BackTest, "/backtest", "Back-test"),
     (Section::Logs, "/logs", "Logs"),
     (Section::Audit, "/audit", "Audit"),
 ];

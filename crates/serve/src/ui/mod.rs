@@ -3,6 +3,8 @@
 //! Every text from telemetry goes through `text::plain` and through maud's escaping; nothing is ever inserted raw.
 
 pub mod audit;
+pub mod backtest;
+mod budgets;
 mod chart;
 pub mod incident;
 pub mod incidents;

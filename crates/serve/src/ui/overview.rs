@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use signal::{Change, Event, Incident, IncidentFilter, Labels, PlanState, Role, Score, SeriesQuery, Timestamp};
 
 use super::layout::{Section, page};
-use super::{chart, incidents, text};
+use super::{budgets, chart, incidents, text};
 use crate::app::App;
 use crate::error::Error;
 
@@ -17,6 +17,7 @@ pub fn render(app: &App) -> Result<Markup, Error> {
     let series = app.ports.history.series(&SeriesQuery::default())?;
     let highest = app.ports.scores.highest(8);
     let changes = app.recent_changes()?;
+    let budget = app.ports.budgets.budgets();
     let now = app.now();
     let body = html! {
         div data-live id="stats" { (stats(app, &open, &series, &highest)?) }
@@ -33,6 +34,12 @@ pub fn render(app: &App) -> Result<Markup, Error> {
                 }
             }
             div.side {
+                @if !budget.is_empty() {
+                    section aria-labelledby="h-budgets" data-live id="budgets" {
+                        div.head { h2 id="h-budgets" { "Alert budgets" } a href="/backtest" { "Back-test" } }
+                        (budgets::meters(&budget))
+                    }
+                }
                 section aria-labelledby="h-feed" data-live id="feed" {
                     div.head { h2 id="h-feed" { "Live events" } }
                     (feed(app, now))

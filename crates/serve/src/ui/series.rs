@@ -10,7 +10,7 @@ use signal::Labels;
 
 use super::layout::{Section, page as layout};
 use super::overview::score_word;
-use super::{chart, text};
+use super::{backtest, chart, text};
 use crate::api::series::{ListQuery, SeriesItem, find, id};
 use crate::app::App;
 use crate::error::Error;
@@ -112,7 +112,7 @@ pub async fn one(
                 div.head { (chart::legend()) label.check { input type="checkbox" id="band" checked; " Expected band" } }
                 (chart::chart(&labels, &from, &to, &[], true))
             }
-            (related(&labels))
+            (related(&labels, &chosen))
         };
         Ok(layout(app, labels.name(), Section::Series, &body))
     })
@@ -133,9 +133,12 @@ fn shown(query: &OneQuery, app: &App) -> Result<(String, String, String), Error>
     known.map(|_| (format!("-{range}"), "now".to_owned(), range.to_owned()))
 }
 
-fn related(labels: &Labels) -> Markup {
+fn related(labels: &Labels, range: &str) -> Markup {
+    // A quarter of an hour is too short to say how many alerts there are a day.
+    let range = if range.is_empty() || range.ends_with('m') { "24h" } else { range };
     html! {
         p {
+            a.button href=(backtest::url(labels, range)) data-testid="backtest-link" { "Back-test this series" } " "
             @if let Some(service) = labels.service() {
                 a.button href={ "/series?match=" (text::encode(service)) } { "Other series of " (text::plain(service)) } " "
                 a.button href={ "/logs?service=" (text::encode(service)) } { "Logs of " (text::plain(service)) }

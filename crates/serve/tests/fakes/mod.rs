@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serve::{Health, Ports};
 use signal::{
-    Anomaly, AnomalyKind, Approval, Cause, Change, ChangeKind, ChangeLog, Clock, Diagnosis, Direction, Evidence,
-    EvidenceId, EvidenceSource, FaultClass, History, Incident, IncidentBook, IncidentFilter, IncidentId,
-    IncidentStatus, Labels, Ledger, LedgerEntry, LogHit, LogId, LogLevel, LogQuery, LogRecord, LogSearch, Matcher,
-    Meter, Metric, Opinion, Plan, PlanDesk, PlanId, PlanState, PlannedStep, Point, PortError, ReportFormat, Reports,
-    Score, Scores, SeriesId, SeriesQuery, Severity, StepKind, Symptom, TemplateChange, TemplateTrend, Templates,
-    TimeRange, TimelineEntry, Timestamp, Topology, Verification,
+    AlertBudget, Anomaly, AnomalyKind, Approval, BackTest, BackTestAlert, BackTestOutcome, BackTestQuestion,
+    BackTester, BandPoint, BudgetStatus, Budgets, Cause, Change, ChangeKind, ChangeLog, Clock, Diagnosis, Direction,
+    Evidence, EvidenceId, EvidenceSource, FaultClass, HeldAlert, History, Incident, IncidentBook, IncidentFilter,
+    IncidentId, IncidentStatus, Labels, Ledger, LedgerEntry, LogHit, LogId, LogLevel, LogQuery, LogRecord, LogSearch,
+    Matcher, Meter, Metric, Opinion, Plan, PlanDesk, PlanId, PlanState, PlannedStep, Point, PortError, ReportFormat,
+    Reports, Score, Scores, SeriesId, SeriesQuery, Severity, StepKind, Symptom, TemplateChange, TemplateTrend,
+    Templates, TimeRange, TimelineEntry, Timestamp, Topology, Verification,
 };
 
 /// Text that must never reach a page unescaped.
@@ -84,6 +85,8 @@ impl World {
             topology: self.clone(),
             scores: self.clone(),
             reports: self.clone(),
+            budgets: self.clone(),
+            back_tester: self.clone(),
             meters: vec![self.clone()],
             clock: self.clock.clone(),
             version: "0.1.0",
@@ -170,6 +173,74 @@ impl World {
         let found = incidents.iter_mut().find(|it| it.id == id).ok_or_else(|| PortError::NotFound(id.to_string()))?;
         change(found);
         Ok(found.clone())
+    }
+}
+
+impl Budgets for World {
+    fn budgets(&self) -> Vec<BudgetStatus> {
+        if self.series.is_empty() {
+            return vec![];
+        }
+        let budget: AlertBudget = "3 per day".parse().unwrap();
+        let held = HeldAlert {
+            series: HOSTILE.to_owned(),
+            onset: self.begin,
+            last_seen: self.begin,
+            peak_score: 1.2,
+            threshold: 1.4,
+        };
+        let status = BudgetStatus {
+            name: "checkout".to_owned(),
+            budget,
+            budget_per_day: 3.0,
+            alerts_last_day: 2,
+            alerts_by_day: vec![0, 1, 0, 4, 3, 0, 2],
+            multiplier: 1.4,
+            always_above: 10.0,
+            expected_per_day: 2.5,
+            calibrated_days: 13.0,
+            held_total: 1,
+            held: vec![held],
+        };
+        vec![BudgetStatus { name: HOSTILE.to_owned(), alerts_last_day: 7, ..status.clone() }, status]
+    }
+}
+
+impl BackTester for World {
+    fn back_test(&self, question: &BackTestQuestion) -> Result<BackTest, PortError> {
+        let has_labels = |it: &&Labels| question.selector.iter().all(|(name, value)| it.get(name) == Some(value));
+        let series: Vec<Labels> = self.series.iter().filter(has_labels).cloned().collect();
+        let Some(first) = series.first() else {
+            return Err(PortError::Invalid("selector: no stored series has these labels".to_owned()));
+        };
+        let times: Vec<Timestamp> = Self::times(question.range).collect();
+        let band = times.iter().map(|it| BandPoint { time: *it, score: self.verdict(first, *it) }).collect();
+        let score = self.verdict(first, self.clock.now());
+        let alert = BackTestAlert {
+            series: first.to_string(),
+            onset: self.begin,
+            detected_at: self.begin,
+            end: None,
+            severity: Severity::Warning,
+            peak_score: score.value,
+            value: score.y,
+            expected: score.yhat,
+            expected_lower: score.yhat_lower,
+            expected_upper: score.yhat_upper,
+            why: HOSTILE.to_owned(),
+        };
+        let outcomes = question.choices.iter().map(|choice| BackTestOutcome {
+            name: choice.name(),
+            choice: *choice,
+            alerts: vec![alert.clone()],
+            alerts_left_out: 0,
+            alerts_per_day: 1.0,
+            held: 0,
+            threshold: 1.0,
+            threshold_max: 1.0,
+        });
+        let (points, outcomes) = (times.len(), outcomes.collect());
+        Ok(BackTest { series, range: question.range, points, points_before: 0, days: 1.0, outcomes, band })
     }
 }
 
