@@ -1,7 +1,8 @@
 //! Estimators and statistics: pure arithmetic, no clock, no I/O, nothing imported from another crate of ours.
 //!
 //! Reading order: `catalog` lists what there is; `detect` says how unusual one point of one series is;
-//! `quantile` follows a share of a stream; `logs` says which lines say the same thing; `evaluate` says how good all that is on published benchmarks.
+//! `quantile` follows a share of a stream; `logs` says which lines say the same thing;
+//! `evaluate` says how good all that is on published benchmarks.
 
 #![warn(missing_docs)]
 

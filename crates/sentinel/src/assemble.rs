@@ -12,6 +12,7 @@ use serve::{Live, Ports};
 use signal::{Clock, History, Ledger, Meter, PlanStore};
 use store::{Recovery, Store};
 
+use crate::back_tester::StoredBackTester;
 use crate::bands::Bands;
 use crate::book::Book;
 use crate::config::Config;
@@ -35,6 +36,8 @@ pub struct System {
     pub shards: Arc<Shards>,
     /// How many alerts there may be.
     pub budgets: Arc<AlertBudgets>,
+    /// What would have alerted.
+    pub back_tester: Arc<StoredBackTester>,
     /// Log templates.
     pub log_watch: Arc<LogWatch>,
     /// Who calls whom.
@@ -81,7 +84,7 @@ impl System {
         )?;
         let on_anomalies = Arc::clone(&responder);
         let shards = Shards::start(
-            detect_config,
+            Arc::clone(&detect_config),
             &budgets,
             config.shards,
             Arc::clone(&clock),
@@ -90,6 +93,8 @@ impl System {
         .context("cannot start the detector threads")?;
         warmup::warm(&store, &shards, &budgets, &log_watch, &map, clock.now())
             .context("cannot read the stored history")?;
+
+        let back_tester = Arc::new(StoredBackTester::new(detect_config, Arc::clone(&store) as _, Arc::clone(&map)));
 
         // ## Act
         let on_plan = Arc::clone(&responder);
@@ -132,6 +137,7 @@ impl System {
             recovery,
             shards,
             budgets,
+            back_tester,
             log_watch,
             map,
             responder,
@@ -157,6 +163,8 @@ impl System {
             changes: Arc::clone(&self.store) as _,
             topology: Arc::clone(&self.map) as _,
             scores: Arc::clone(&self.bands) as _,
+            budgets: Arc::clone(&self.budgets) as _,
+            back_tester: Arc::clone(&self.back_tester) as _,
             reports: Arc::clone(&self.book) as _,
             meters: self.meters(),
             clock: Arc::clone(&self.clock),

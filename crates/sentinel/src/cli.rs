@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use signal::{IncidentId, PlanId};
 
+use crate::backtest::BacktestArgs;
 use crate::offline::eval::EvalArgs;
 use crate::offline::score::ScoreArgs;
 
@@ -40,6 +41,8 @@ pub enum Command {
     Score(ScoreArgs),
     /// Computes the metric of a published benchmark, beside the published values.
     Eval(EvalArgs),
+    /// Tells what would have alerted under which budget, sigma or threshold.
+    Backtest(Box<BacktestArgs>),
     /// Asks a running server how it is.
     Status(RemoteArgs),
     /// Lists the incidents of a running server.
@@ -274,4 +277,24 @@ pub enum AuditCommand {
         #[command(flatten)]
         remote: RemoteArgs,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+        let parsed = Cli::try_parse_from(["sentinel", "backtest", "--file", "f.csv", "--budget", "3 per day"]);
+        assert!(parsed.is_ok(), "{parsed:?}");
+        for wrong in
+            [vec!["backtest"], vec!["backtest", "m", "--budget", "many"], vec!["backtest", "m", "--value", "v"]]
+        {
+            let words = ["sentinel"].into_iter().chain(wrong.iter().copied());
+            assert!(Cli::try_parse_from(words).is_err(), "{wrong:?}");
+        }
+    }
 }

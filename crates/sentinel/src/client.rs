@@ -1,5 +1,7 @@
 //! How do the commands talk to a running server? Small HTTP calls and tables.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
@@ -126,9 +128,28 @@ async fn text(args: &RemoteArgs, path: &str) -> anyhow::Result<String> {
     send(args, reqwest::Method::GET, path, None).await
 }
 
+/// Posts a question whose answer may take longer than usual.
+pub async fn ask_patiently(args: &RemoteArgs, path: &str, body: Value, patience: Duration) -> anyhow::Result<Value> {
+    let answer = send_within(args, reqwest::Method::POST, path, Some(body), Some(patience)).await?;
+    serde_json::from_str(&answer).context("the answer is not JSON")
+}
+
 async fn send(args: &RemoteArgs, method: reqwest::Method, path: &str, body: Option<Value>) -> anyhow::Result<String> {
+    send_within(args, method, path, body, None).await
+}
+
+async fn send_within(
+    args: &RemoteArgs,
+    method: reqwest::Method,
+    path: &str,
+    body: Option<Value>,
+    patience: Option<Duration>,
+) -> anyhow::Result<String> {
     let url = format!("{}{path}", args.url.trim_end_matches('/'));
     let mut request = crate::http_client()?.request(method, &url).header("accept", "application/json, */*;q=0.1");
+    if let Some(patience) = patience {
+        request = request.timeout(patience);
+    }
     if let Some(token) = &args.token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
@@ -150,7 +171,8 @@ fn items(answer: &Value) -> &[Value] {
     answer.get("items").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-fn field(value: &Value, name: &str) -> String {
+/// A field as text without control characters.
+pub fn field(value: &Value, name: &str) -> String {
     match value.get(name) {
         Some(Value::String(text)) => text.chars().filter(|it| !it.is_control()).collect(),
         Some(other) => other.to_string(),

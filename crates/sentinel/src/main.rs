@@ -2,6 +2,8 @@
 
 mod access;
 mod assemble;
+mod back_tester;
+mod backtest;
 mod bands;
 mod bench;
 mod book;
@@ -74,6 +76,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bench(args) => bench::bench(&args).await?,
         Command::Score(args) => return offline::finish(offline::score::run(&args)),
         Command::Eval(args) => return offline::finish(offline::eval::run(&args)),
+        Command::Backtest(args) => return offline::finish(backtest::run(&args).await),
         Command::Status(args) => client::status(&args).await?,
         Command::Incidents(args) => client::incidents(&args).await?,
         Command::Actions(args) => client::actions(&args).await?,

@@ -12,7 +12,7 @@ pub mod output;
 pub mod progress;
 pub mod score;
 mod scorer;
-mod series;
+pub mod series;
 pub mod table;
 
 use std::process::ExitCode;

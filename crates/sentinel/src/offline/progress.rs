@@ -21,6 +21,17 @@ impl Progress {
         Self { bar }
     }
 
+    /// Something that tells nothing until it is done.
+    pub fn waiting(what: &'static str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_message(what);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar }
+    }
+
     /// Some more steps are done. Cheap enough to call every thousand rows, not on every one.
     pub fn advance(&self, n_steps: usize) {
         self.bar.inc(n_steps as u64);
