@@ -91,6 +91,9 @@ impl Quantile {
 mod tests {
     use super::*;
 
+    /// What is made of normal noise.
+    type Shape = fn(f64) -> f64;
+
     /// A sum of uniform numbers is nearly normal; powers make it heavy-tailed.
     fn noise(rng: &mut fastrand::Rng) -> f64 {
         (0..12).map(|_| rng.f64()).sum::<f64>() - 6.0
@@ -98,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_wanted_share_is_above_whatever_the_distribution() {
-        let shapes: [(&str, fn(f64) -> f64); 4] = [
+        let shapes: [(&str, Shape); 4] = [
             ("normal", |z| z.abs()),
             ("lognormal", |z| (2.0 * z).exp()),
             ("tiny", |z| z.abs() * 1e-7),
