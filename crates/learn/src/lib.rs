@@ -10,5 +10,6 @@ pub mod catalog;
 pub mod detect;
 pub mod evaluate;
 pub mod logs;
+pub mod outlier;
 pub mod quantile;
 pub mod random;

@@ -1,3 +1,4 @@
 //! How good is a detector? The published metrics, computed as their authors define them.
 
 pub mod nab;
+pub mod ranking;

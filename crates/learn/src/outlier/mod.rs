@@ -1,0 +1,11 @@
+//! Which rows of many numbers are unlike the others, and which of their numbers are to blame?
+//!
+//! Reading order: `matrix` and `standardize` hold the rows; `isolation_forest`, `one_class_svm`, `autoencoder`, `tcn`
+//! and `streaming_forest` judge them; `blame` names the features; `detector` puts one of them to work.
+
+pub mod blame;
+mod gaussian_kernel;
+pub mod isolation_forest;
+pub mod matrix;
+pub mod one_class_svm;
+pub mod standardize;
