@@ -39,6 +39,19 @@ impl Blame {
         shares_of(self.corrections(&scaled).map(|(correction, weight)| correction * correction * weight).collect())
     }
 
+    /// What the other features let expect for each feature; NaN in the row counts as the usual value.
+    pub fn expected(&self, row: &[f64]) -> Vec<f64> {
+        let scaled = self.scales.apply_one(row);
+        let corrected = self.corrections(&scaled).zip(&scaled).map(|((correction, _), it)| it - correction);
+        corrected.enumerate().map(|(feature, it)| self.scales.restore(feature, it)).collect()
+    }
+
+    /// Memory that it takes, in bytes.
+    pub fn state_bytes(&self) -> usize {
+        let n_features = self.scales.n_features();
+        size_of::<Self>() + size_of::<f64>() * n_features * (3 + n_features)
+    }
+
     /// Squared distance of a row from the usual, in units of the usual.
     pub fn squared_distance(&self, row: &[f64]) -> f64 {
         let scaled = self.scales.apply_one(row);
@@ -154,6 +167,7 @@ mod tests {
         let shares = blame.shares(&[1000.0, 1050.0, -900.0, 980.0]);
         assert_eq!(top(&shares), Some(2), "{shares:?}");
         assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        assert!((blame.expected(&[1000.0, 1050.0, -900.0, 980.0])[2] - 1000.0).abs() < 200.0);
         assert!(blame.squared_distance(&[1000.0, 1050.0, -900.0, 980.0]) > 100.0);
         assert!(blame.squared_distance(&[1000.0, 1050.0, 1020.0, 980.0]) < 10.0);
     }

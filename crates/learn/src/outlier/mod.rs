@@ -3,9 +3,14 @@
 //! Reading order: `matrix` and `standardize` hold the rows; `isolation_forest`, `one_class_svm`, `autoencoder`, `tcn`
 //! and `streaming_forest` judge them; `blame` names the features; `detector` puts one of them to work.
 
+pub mod autoencoder;
 pub mod blame;
+pub mod detector;
 mod gaussian_kernel;
 pub mod isolation_forest;
 pub mod matrix;
+mod network;
 pub mod one_class_svm;
 pub mod standardize;
+pub mod streaming_forest;
+pub mod tcn;

@@ -84,6 +84,12 @@ impl OneClassSvm {
         (-self.decision_one(row) / self.rho.max(f64::MIN_POSITIVE)).exp2()
     }
 
+    /// The scores of all rows.
+    pub fn score(&self, rows: &Matrix) -> Vec<f64> {
+        let offset = self.rho.max(f64::MIN_POSITIVE);
+        self.decision(rows).into_iter().map(|it| (-it / offset).exp2()).collect()
+    }
+
     /// Number of rows that hold the boundary.
     pub fn n_support(&self) -> usize {
         self.weights.len()

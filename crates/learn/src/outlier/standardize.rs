@@ -87,6 +87,12 @@ impl Standardizer {
         row.iter().zip(&self.features).map(one).collect()
     }
 
+    /// The value that is `scaled` units from the usual; NaN if there is no such feature.
+    pub fn restore(&self, feature: usize, scaled: f64) -> f64 {
+        let Some(usual) = self.features.get(feature) else { return f64::NAN };
+        usual.location + scaled * if scaled < 0.0 { usual.below } else { usual.above }
+    }
+
     /// All rows in units of the scale.
     pub fn apply(&self, rows: &Matrix) -> Matrix {
         let mut scaled = Matrix::new(self.features.len());
@@ -116,6 +122,7 @@ mod tests {
         let train = Matrix::from_rows(&[[0.0, 7.0], [0.0, 7.0], [1.0, 7.0], [1.0, 7.0]]).unwrap();
         assert_eq!(Standardizer::by_moments(&train).apply_one(&[2.0, 7.5]), [3.0, 0.5]);
         assert_eq!(Standardizer::by_range(&train).apply_one(&[0.5, 8.0]), [0.5, 1.0]);
+        assert_eq!(Standardizer::by_moments(&train).restore(0, 3.0), 2.0);
     }
 
     #[test]
