@@ -111,7 +111,11 @@ fn check_svm(scaled: &Matrix, expected: &[f64], offset: f64, n_support: usize) {
     let svm = OneClassSvm::fit(scaled, config);
     let decision = svm.decision(scaled);
     let worst = decision.iter().zip(expected).map(|(ours, theirs)| (ours - theirs).abs()).fold(0.0, f64::max);
-    println!("SVM: offset {:.6}, {} support vectors, decision values within {worst:.1e}", svm.offset(), svm.n_support());
+    println!(
+        "SVM: offset {:.6}, {} support vectors, decision values within {worst:.1e}",
+        svm.offset(),
+        svm.n_support()
+    );
     assert!(worst < 1e-3 && (svm.offset() - offset).abs() < 1e-3, "{worst} {}", svm.offset());
     assert_eq!(svm.n_support(), n_support);
 }

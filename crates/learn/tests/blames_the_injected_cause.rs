@@ -1,5 +1,7 @@
 //! Of 1,000 anomalies whose guilty feature is known, in how many does the largest contribution name it?
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may panic")]
+
 use learn::outlier::blame::top;
 use learn::outlier::detector::{Detector, DetectorConfig, Method};
 use learn::outlier::matrix::Matrix;

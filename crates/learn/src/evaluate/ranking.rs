@@ -164,7 +164,8 @@ mod tests {
     #[test]
     fn near_misses_count_in_the_volume_and_far_ones_do_not() {
         let labels = span_of_100(50, 59);
-        let scores = |first, last| span_of_100(first, last).iter().map(|it| f64::from(u8::from(*it))).collect::<Vec<_>>();
+        let scores =
+            |first, last| span_of_100(first, last).iter().map(|it| f64::from(u8::from(*it))).collect::<Vec<_>>();
         let [hit, near, far] = [(50, 59), (46, 55), (10, 19)].map(|it| vus_pr(&scores(it.0, it.1), &labels, 20));
         assert!(hit > 0.8 && hit > near && near > far && far < 0.2, "{hit} {near} {far}");
         // Without a buffer it is the plain area.

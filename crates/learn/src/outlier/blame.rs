@@ -101,7 +101,13 @@ fn correlations(scaled: &Matrix) -> Matrix {
         let own = diagonal.get(row_index).copied().unwrap_or(0.0);
         let correlation = |(index, (sum, other)): (usize, (&f64, &f64))| {
             let norm = (own * other).sqrt();
-            if index == row_index { 1.0 } else if norm > 0.0 { (1.0 - SHRINKAGE) * sum / norm } else { 0.0 }
+            if index == row_index {
+                1.0
+            } else if norm > 0.0 {
+                (1.0 - SHRINKAGE) * sum / norm
+            } else {
+                0.0
+            }
         };
         let row: Vec<f64> = row.iter().zip(&diagonal).enumerate().map(correlation).collect();
         matrix.push(&row);

@@ -65,7 +65,8 @@ pub struct Detector {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Model {
-    Forest(IsolationForest),
+    /// With the range of its training rows: beyond it a forest sees no difference.
+    Forest(Standardizer, IsolationForest),
     Svm(Standardizer, OneClassSvm),
     Autoencoder(Autoencoder),
     Tcn(Tcn),
@@ -102,7 +103,7 @@ impl Detector {
     /// Memory that the detector takes, in bytes.
     pub fn state_bytes(&self) -> usize {
         let model = match &self.model {
-            Model::Forest(it) => it.state_bytes(),
+            Model::Forest(_, it) => it.state_bytes(),
             Model::Svm(_, it) => it.state_bytes(),
             Model::Autoencoder(it) => it.state_bytes(),
             Model::Tcn(it) => it.state_bytes(),
@@ -127,7 +128,7 @@ impl Detector {
         let by_model: Vec<Vec<f64>> = match &self.model {
             Model::Tcn(it) => it.contributions(rows),
             Model::Autoencoder(it) => rows.rows().map(|row| it.contributions(row)).collect(),
-            Model::Forest(_) | Model::Svm(..) => rows.rows().map(|it| self.falls(it)).collect(),
+            Model::Forest(..) | Model::Svm(..) => rows.rows().map(|it| self.falls(it)).collect(),
         };
         by_model.into_iter().zip(by_relations).map(|(model, relations)| together(&model, &relations)).collect()
     }
@@ -204,7 +205,8 @@ impl Model {
         let seed = config.seed;
         match config.method {
             Method::IsolationForest => {
-                Self::Forest(IsolationForest::fit(train, IsolationForestConfig { seed, ..Default::default() }))
+                let forest = IsolationForest::fit(train, IsolationForestConfig { seed, ..Default::default() });
+                Self::Forest(Standardizer::by_range(train), forest)
             }
             Method::OneClassSvm => {
                 let scales = Standardizer::by_range(train);
@@ -220,7 +222,10 @@ impl Model {
 
     fn score(&self, rows: &Matrix) -> Vec<f64> {
         match self {
-            Self::Forest(it) => it.score(rows),
+            Self::Forest(range, it) => {
+                let raised = |(score, row): (f64, &[f64])| score + (1.0 - score) * beyond(&range.apply_one(row));
+                it.score(rows).into_iter().zip(rows.rows()).map(raised).collect()
+            }
             Self::Svm(scales, it) => it.score(&scales.apply(rows)),
             Self::Autoencoder(it) => rows.rows().map(|row| it.score_one(row)).collect(),
             Self::Tcn(it) => it.score(rows),
@@ -231,6 +236,13 @@ impl Model {
 fn verdict(score: f64, threshold: f64, contributions: Vec<f64>) -> Verdict {
     let score = score / threshold;
     Verdict { score, is_anomaly: score > 1.0, contributions }
+}
+
+/// How far the farthest value lies beyond the range of 0 to 1, in 0 to 1: a half at once the range. A forest's cuts lie
+/// within its training rows, so that it takes every value beyond them for the outermost one.
+fn beyond(in_ranges: &[f64]) -> f64 {
+    let farthest = in_ranges.iter().map(|it| (it - 1.0).max(-it)).fold(0.0, f64::max);
+    farthest / (1.0 + farthest)
 }
 
 /// The score that this share of scores exceeds.
@@ -287,9 +299,12 @@ mod tests {
         for method in METHODS {
             let verdicts = Detector::fit(&train, DetectorConfig { method, ..Default::default() }).judge(&test);
             let highest = (0..60).max_by(|a, b| verdicts[*a].score.total_cmp(&verdicts[*b].score));
-            // A forest knows only that a value lies outside, not how far.
-            assert!(highest == Some(40) || method == Method::IsolationForest, "{method:?}");
-            assert!(verdicts[40].is_anomaly && top(&verdicts[40].contributions) == Some(2), "{method:?} {:?}", verdicts[40]);
+            assert_eq!(highest, Some(40), "{method:?}");
+            assert!(
+                verdicts[40].is_anomaly && top(&verdicts[40].contributions) == Some(2),
+                "{method:?} {:?}",
+                verdicts[40]
+            );
         }
     }
 
@@ -310,7 +325,10 @@ mod tests {
             for n in 0..=3 {
                 let some = holes.select(&(0..n).collect::<Vec<_>>());
                 let verdicts = judge_each_by_the_others(&some, config);
-                assert!(verdicts.len() == n && verdicts.iter().all(|it| it.score.is_finite()), "{method:?} {verdicts:?}");
+                assert!(
+                    verdicts.len() == n && verdicts.iter().all(|it| it.score.is_finite()),
+                    "{method:?} {verdicts:?}"
+                );
             }
         }
     }

@@ -22,10 +22,6 @@ impl GaussianKernel {
         self.columns.len()
     }
 
-    pub(super) fn n_rows(&self) -> usize {
-        self.n_rows
-    }
-
     /// exp(-gamma * squared distance) of `row` to every row; what `values` had is replaced.
     pub(super) fn values(&self, row: &[f64], values: &mut Vec<f32>) {
         values.clear();

@@ -113,11 +113,14 @@ impl IsolationForest {
     }
 
     #[inline]
-    #[allow(clippy::indexing_slicing, reason = "children are made with their parent; features are below the row's length")]
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "children are made with their parent; features are below the row's length"
+    )]
     fn path(&self, root: u32, row: &[f64]) -> f64 {
         let mut node = self.nodes[root as usize];
         while node.left != 0 {
-            let is_right = !(row[node.feature as usize] <= node.value);
+            let is_right = row[node.feature as usize] > node.value;
             node = self.nodes[node.left as usize + usize::from(is_right)];
         }
         node.value
@@ -254,7 +257,9 @@ mod tests {
 
     #[test]
     fn degenerate_input_is_survived() {
-        for train in [Matrix::new(2), Matrix::from_rows(&[[1.0, 1.0]]).unwrap(), Matrix::from_rows(&[[1.0, 1.0]; 9]).unwrap()] {
+        for train in
+            [Matrix::new(2), Matrix::from_rows(&[[1.0, 1.0]]).unwrap(), Matrix::from_rows(&[[1.0, 1.0]; 9]).unwrap()]
+        {
             let forest = IsolationForest::fit(&train, IsolationForestConfig::default());
             assert!((0.0..=1.0).contains(&forest.score_one(&[1.0, 2.0])));
         }

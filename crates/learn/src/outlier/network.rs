@@ -36,7 +36,8 @@ impl Network {
     pub(super) fn new(widths: &[(usize, usize)], random: &mut Random) -> Self {
         let layer = |(n_in, n_out): &(usize, usize)| {
             let bound = (6.0 / (n_in + n_out).max(1) as f64).sqrt();
-            let weights = (0..n_out * (n_in + 1)).map(|it| if it % (n_in + 1) == *n_in { 0.0 } else { random.between(-bound, bound) });
+            let weights = (0..n_out * (n_in + 1))
+                .map(|it| if it % (n_in + 1) == *n_in { 0.0 } else { random.between(-bound, bound) });
             Layer { n_in: *n_in, n_out: *n_out, weights: weights.collect() }
         };
         Self { layers: widths.iter().map(layer).collect() }
@@ -78,7 +79,8 @@ impl Network {
     fn add_gradients(&self, input: &[f64], wanted: &[f64], gradients: &mut [Vec<f64>]) {
         let activations = self.activations(input);
         let Some(output) = activations.last() else { return };
-        let mut errors: Vec<f64> = output.iter().zip(wanted).map(|(it, wanted)| (it - wanted).clamp(-HUBER, HUBER)).collect();
+        let mut errors: Vec<f64> =
+            output.iter().zip(wanted).map(|(it, wanted)| (it - wanted).clamp(-HUBER, HUBER)).collect();
         for (index, (layer, gradients)) in self.layers.iter().zip(gradients.iter_mut()).enumerate().rev() {
             let before = index.checked_sub(1).and_then(|it| activations.get(it)).map_or(input, Vec::as_slice);
             let mut errors_before = layer.backward(before, &errors, gradients);
@@ -171,13 +173,13 @@ mod tests {
         };
         let mut gradients: Vec<Vec<f64>> = network.layers.iter().map(|it| vec![0.0; it.weights.len()]).collect();
         network.add_gradients(&input, &wanted, &mut gradients);
-        for layer in 0..3 {
-            for weight in 0..network.layers[layer].weights.len() {
+        for (layer, gradients) in gradients.iter().enumerate() {
+            for (weight, gradient) in gradients.iter().enumerate() {
                 let (mut more, mut less) = (network.clone(), network.clone());
                 more.layers[layer].weights[weight] += 1e-6;
                 less.layers[layer].weights[weight] -= 1e-6;
                 let difference = (loss(&more) - loss(&less)) / 2e-6;
-                assert!((difference - gradients[layer][weight]).abs() < 1e-5, "{layer} {weight}");
+                assert!((difference - gradient).abs() < 1e-5, "{layer} {weight}");
             }
         }
     }
@@ -187,7 +189,8 @@ mod tests {
         let mut random = Random::new(2);
         let mut network = Network::new(&[(1, 8), (8, 1)], &mut random);
         let mut adam = Adam::new(&network, 0.01);
-        let rows: Vec<([f64; 1], [f64; 1])> = (0..64).map(|it| f64::from(it) / 16.0 - 2.0).map(|x| ([x], [x.sin()])).collect();
+        let rows: Vec<([f64; 1], [f64; 1])> =
+            (0..64).map(|it| f64::from(it) / 16.0 - 2.0).map(|x| ([x], [x.sin()])).collect();
         let batch: Vec<(&[f64], &[f64])> = rows.iter().map(|it| (&it.0[..], &it.1[..])).collect();
         for _ in 0..1500 {
             network.learn(&batch, &mut adam);

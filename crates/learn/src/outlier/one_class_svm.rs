@@ -175,7 +175,13 @@ impl Solver {
     fn start(&mut self, total: f64) {
         let n_full = total as usize;
         for (index, alpha) in self.alpha.iter_mut().enumerate() {
-            *alpha = if index < n_full { 1.0 } else if index == n_full { total - n_full as f64 } else { 0.0 };
+            *alpha = if index < n_full {
+                1.0
+            } else if index == n_full {
+                total - n_full as f64
+            } else {
+                0.0
+            };
         }
         for index in 0..self.alpha.len() {
             let alpha = self.alpha.get(index).copied().unwrap_or(0.0);
@@ -251,7 +257,13 @@ impl Solver {
         }
         match n_free {
             0 if upper.is_finite() && lower.is_finite() => (upper + lower) / 2.0,
-            0 => if lower.is_finite() { lower } else { 0.0 },
+            0 => {
+                if lower.is_finite() {
+                    lower
+                } else {
+                    0.0
+                }
+            }
             _ => sum / f64::from(n_free),
         }
     }
@@ -300,7 +312,9 @@ mod tests {
 
     #[test]
     fn degenerate_input_is_survived() {
-        for train in [Matrix::new(2), Matrix::from_rows(&[[1.0, 1.0]]).unwrap(), Matrix::from_rows(&[[1.0, 1.0]; 9]).unwrap()] {
+        for train in
+            [Matrix::new(2), Matrix::from_rows(&[[1.0, 1.0]]).unwrap(), Matrix::from_rows(&[[1.0, 1.0]; 9]).unwrap()]
+        {
             let svm = OneClassSvm::fit(&train, OneClassSvmConfig::default());
             assert!(svm.decision_one(&[1.0, 2.0]).is_finite());
             assert!(svm.state_bytes() > 0);

@@ -58,7 +58,15 @@ impl Standardizer {
             let fallback = [mean_square.sqrt(), location.abs() / 10.0, 1.0].into_iter().find(|it| *it > 0.0);
             let floor = fallback.unwrap_or(1.0);
             let wider = below.max(above);
-            let or_other = |it: f64| if it > 0.0 { it } else if wider > 0.0 { wider } else { floor };
+            let or_other = |it: f64| {
+                if it > 0.0 {
+                    it
+                } else if wider > 0.0 {
+                    wider
+                } else {
+                    floor
+                }
+            };
             Usual { location, below: or_other(below), above: or_other(above) }
         })
     }
@@ -135,7 +143,8 @@ mod tests {
     #[test]
     fn missing_constant_and_absent_values_are_survived() {
         let train = Matrix::from_rows(&[[f64::NAN, 3.0], [f64::NAN, 3.0]]).unwrap();
-        for it in [Standardizer::by_moments(&train), Standardizer::by_range(&train), Standardizer::by_quantiles(&train)] {
+        for it in [Standardizer::by_moments(&train), Standardizer::by_range(&train), Standardizer::by_quantiles(&train)]
+        {
             assert_eq!(it.apply_one(&[f64::NAN, f64::INFINITY]), [0.0, 0.0]);
             assert!(it.apply_one(&[5.0, 9.0]).iter().all(|it| it.is_finite()));
         }

@@ -50,7 +50,13 @@ impl Tcn {
         let scales = Standardizer::by_quantiles(train);
         let flat: Vec<f64> = scales.apply(train).rows().flat_map(clipped).collect();
         let mut random = Random::new(config.seed);
-        let widths = [(2 * n, CHANNELS), (2 * CHANNELS, CHANNELS), (2 * CHANNELS, CHANNELS), (2 * CHANNELS, CHANNELS), (CHANNELS, n)];
+        let widths = [
+            (2 * n, CHANNELS),
+            (2 * CHANNELS, CHANNELS),
+            (2 * CHANNELS, CHANNELS),
+            (2 * CHANNELS, CHANNELS),
+            (CHANNELS, n),
+        ];
         let mut network = Network::new(&widths, &mut random);
         let changes: Vec<f64> = flat.iter().zip(flat.iter().skip(n)).map(|(before, after)| after - before).collect();
         let window = |start: usize| flat.get(start * n..(start + WINDOW) * n);
@@ -91,7 +97,8 @@ impl Tcn {
             let window = past.get(row.checked_sub(WINDOW)? * n..row * n)?;
             let (before, now) = (past.get((row - 1) * n..row * n)?, scaled.get(row * n..(row + 1) * n)?);
             let wanted = differences(now, before);
-            (n > 0 && rows.n_features() == n).then(|| self.errors.in_units(&differences(&wanted, &self.network.apply(window))))
+            (n > 0 && rows.n_features() == n)
+                .then(|| self.errors.in_units(&differences(&wanted, &self.network.apply(window))))
         };
         (0..rows.n_rows()).map(|it| one(it).unwrap_or_default()).collect()
     }
