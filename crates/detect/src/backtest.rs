@@ -24,11 +24,15 @@ use crate::title;
 const LISTED: usize = 500;
 /// Points of the chart's band.
 const BAND_STEPS: i64 = 600;
+/// From a shorter span nothing is said about a day.
+const SHORTEST_DAYS: f64 = 0.25;
 /// The shard looks for missing series about as often as in a running system.
 const LOOK: Duration = Duration::from_secs(5);
 /// After so long a silence it is looked less often.
 const LONG_SILENCE: Duration = Duration::from_secs(3600);
 const RARE_LOOK: Duration = Duration::from_secs(1800);
+/// So long after the last point the incidents are looked at once more.
+const AFTER: Duration = Duration::from_secs(120);
 
 /// Replays the points of some series. Those before `range` only teach; the rest is told about. `topology` links services
 /// as in the running system. `on_progress` gets the share that is done, from 0 to 1.
@@ -153,8 +157,8 @@ impl Replay {
             }
         }
         if let Some(newest) = newest {
-            // What recovered with the last points is closed.
-            self.pass(newest, newest.plus(Duration::from_secs(120)), topology);
+            // What recovered with the last points is closed; that no more points come means nothing.
+            self.note(newest.plus(AFTER), topology);
         }
     }
 
@@ -170,17 +174,21 @@ impl Replay {
             if let Some(account) = &self.account {
                 account.tick(now);
             }
-            for changed in self.correlator.tick(now, topology) {
-                match self.incidents.iter_mut().find(|it| it.id == changed.id) {
-                    Some(known) => *known = changed,
-                    None => self.incidents.push(changed),
-                }
-            }
+            self.note(now, topology);
             if now >= self.range.from {
                 self.threshold_max = self.threshold_max.max(self.threshold());
             }
             if now >= to {
                 return;
+            }
+        }
+    }
+
+    fn note(&mut self, now: Timestamp, topology: &dyn Topology) {
+        for changed in self.correlator.tick(now, topology) {
+            match self.incidents.iter_mut().rfind(|it| it.id == changed.id) {
+                Some(known) => *known = changed,
+                None => self.incidents.push(changed),
             }
         }
     }
@@ -216,7 +224,7 @@ impl Replay {
             choice,
             alerts: told.iter().take(LISTED).filter_map(|it| alert(it)).collect(),
             alerts_left_out: told.len().saturating_sub(LISTED),
-            alerts_per_day: if days > 0.0 { told.len() as f64 / days } else { 0.0 },
+            alerts_per_day: (days >= SHORTEST_DAYS).then(|| told.len() as f64 / days),
             held: self.held().saturating_sub(self.held_before),
             threshold: self.threshold(),
             threshold_max: self.threshold_max.max(self.threshold()),

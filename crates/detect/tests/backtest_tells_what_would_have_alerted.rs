@@ -67,7 +67,7 @@ fn each_choice_has_its_alerts() {
         assert!((1.05..1.15).contains(&alert.value) && (0.15..0.25).contains(&alert.expected), "{alert:?}");
         assert!(alert.why.contains("latency_seconds") && alert.why.contains("score"), "{}", alert.why);
         assert!(alert.end.is_some_and(|it| it < minute(2440)), "{alert:?}");
-        assert!((it.alerts_per_day - it.alerts.len() as f64 / found.days).abs() < 1e-9);
+        assert!((it.alerts_per_day.unwrap() - it.alerts.len() as f64 / found.days).abs() < 1e-9);
     }
     assert_eq!(sigma.alerts.len(), 3, "both excursions are beyond 3 sigma: {:#?}", sigma.alerts);
     assert!(week.alerts.len() <= 2, "{:#?}", week.alerts);

@@ -30,13 +30,27 @@ act:
       verify: {hold_secs: 2, timeout_secs: 60}
 ";
 
+const BUDGET: &str = "
+detect:
+  budgets:
+    - service: PaymentGateway
+      budget: 3 per day
+    - each: service
+      budget: 1 per week
+";
+
 /// Pages that are looked at in both color schemes and on a phone.
-const PAGES: [(&str, &str); 5] = [
+const PAGES: [(&str, &str); 7] = [
     ("overview", "/"),
     ("incidents", "/incidents"),
     ("incident", "/incidents/INC-1"),
     ("series", "/series"),
     ("logs", "/logs"),
+    ("backtest", "/backtest"),
+    (
+        "backtest-result",
+        "/backtest?match=latency%7Bservice%3D%22PaymentGateway%22%7D&range=15m&alerts=3&per=day&configured=on&sigma3=on&share5=on",
+    ),
 ];
 
 fn observation(latency: f64, seconds_ago: i64) -> Value {
@@ -46,7 +60,7 @@ fn observation(latency: f64, seconds_ago: i64) -> Value {
 
 /// A server with some minutes of history, some log lines and one incident with a proposed plan.
 fn server_with_incident() -> Server {
-    let server = Server::start("browser", &format!("{QUIET}{PLAYBOOK}"));
+    let server = Server::start("browser", &format!("{QUIET}{PLAYBOOK}{BUDGET}"));
     let past: Value =
         (20..160).rev().map(|it| observation(30.0 + f64::from(u8::try_from(it % 7).unwrap()), it)).collect();
     assert_eq!(server.post_json("/monitor", &past).status, 200);
@@ -133,6 +147,47 @@ fn a_person_approves_the_plan_and_sees_it_verified() {
     assert_eq!(browser.script("return window.is_the_same_page"), true, "it was shown live, without loading the page");
     assert_eq!(server.list("/sentinel/v1/plans")[0]["state"], "succeeded");
     screenshot(&browser, "incident-verified");
+    let console = browser.console();
+    assert!(console.is_empty(), "{console:?}");
+}
+
+#[test]
+fn a_person_compares_thresholds_on_the_past_of_a_series() {
+    if !is_there("chromium", "the page in a browser") || !is_there("chromedriver", "the page in a browser") {
+        return;
+    }
+    let server = server_with_incident();
+    let folder = Folder::new("chromium-backtest");
+    let browser = Browser::start(&folder);
+    browser.resize(1280, 900);
+
+    // From a series to its back-test by the link, as a person would go.
+    browser.open(&format!("http://{}/series?match=latency%7Bservice%3D%22PaymentGateway%22%7D", server.address));
+    browser.click(&browser.find("[data-testid=series-row] a"));
+    browser.click(&browser.find("[data-testid=backtest-link]"));
+    browser.find("[data-testid=backtest-result]");
+    assert_eq!(browser.script("return document.querySelectorAll('[data-testid=lane]').length"), 3);
+    browser.find(".chart.backtest svg .c-line");
+    browser.find(".chart.backtest svg .c-band");
+    assert!(browser.script("return document.querySelectorAll('.lane-alert').length").as_u64() >= Some(1));
+    assert!(browser.text("[data-testid=backtest-alerts]").contains("above expected"), "{}", browser.text("main"));
+
+    // The slider says its number, one more choice is ticked, and the question is asked again.
+    let slide = "const it = document.getElementById('alerts'); it.value = 7; it.dispatchEvent(new Event('input'))";
+    browser.script(slide);
+    assert_eq!(browser.text("#alerts-shown"), "7");
+    browser.click(&browser.find("[name=sigma25]"));
+    browser.click(&browser.find("[data-testid=backtest-form] button.primary"));
+    wait_for(Duration::from_secs(10), "the answer with the new budget", || {
+        browser.text("[data-testid=backtest-choices]").contains("7 per day").then_some(())
+    });
+    assert!(browser.text("[data-testid=backtest-choices]").contains("sigma 2.5"));
+    screenshot(&browser, "backtest-asked-again");
+
+    // Words find series that can be chosen, and what cannot be asked is said.
+    browser.open(&format!("http://{}/backtest?match=paymentgateway", server.address));
+    assert!(browser.text("[role=alert]").contains("no stored series"), "{}", browser.text("main"));
+    assert!(browser.text("main").contains("latency"));
     let console = browser.console();
     assert!(console.is_empty(), "{console:?}");
 }

@@ -87,8 +87,8 @@ pub struct BackTestOutcome {
     pub alerts: Vec<BackTestAlert>,
     /// Alerts beyond those listed.
     pub alerts_left_out: usize,
-    /// All of them per day of the span.
-    pub alerts_per_day: f64,
+    /// All of them per day of the span; null if it is shorter than six hours, which says nothing about a day.
+    pub alerts_per_day: Option<f64>,
     /// Alerts that the budget held back.
     pub held: u64,
     /// The score from which a point counts at the end of the span.

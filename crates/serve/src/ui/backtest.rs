@@ -8,7 +8,7 @@ use axum::response::Html;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
-use signal::{BackTest, BackTestAlert, BackTestOutcome, Labels, PortError, TimeRange, Timestamp};
+use signal::{BackTest, BackTestAlert, BackTestOutcome, Labels, PortError, Role, TimeRange, Timestamp};
 
 use super::layout::{Section, page as layout};
 use super::{chart, text};
@@ -28,8 +28,8 @@ const RANGES: [(&str, &str); 6] = [
 ];
 const PERIODS: [&str; 3] = ["hour", "day", "week"];
 /// Series that the field suggests before anything is typed.
-const SUGGESTED: usize = 50;
-/// Alerts of one choice that the page lists.
+const SUGGESTED: usize = 200;
+/// Alerts of one choice, and series to choose from, that the page lists.
 const LISTED: usize = 50;
 /// Width of a lane in its own units.
 const LANE: f64 = 1000.0;
@@ -85,10 +85,10 @@ impl PageQuery {
         let is_on = |it: &Option<String>| it.is_some();
         [
             ("configured", "as configured", is_first || is_on(&self.configured)),
-            ("sigma3", "3 sigma", is_first || is_on(&self.sigma3)),
-            ("sigma25", "2.5 sigma", is_on(&self.sigma25)),
-            ("share5", "5 % of points", is_on(&self.share5)),
-            ("share10", "10 % of points", is_on(&self.share10)),
+            ("sigma3", "sigma 3", is_first || is_on(&self.sigma3)),
+            ("sigma25", "sigma 2.5", is_on(&self.sigma25)),
+            ("share5", "contamination 0.05", is_on(&self.share5)),
+            ("share10", "contamination 0.1", is_on(&self.share10)),
         ]
     }
 }
@@ -114,6 +114,8 @@ pub async fn page(State(app): State<Arc<App>>, Ask(query): Ask<PageQuery>) -> Re
         let words = if wanted.contains('{') { None } else { Some(wanted.to_owned()) };
         let known = find(app, &ListQuery { wanted: words, limit: Some(SUGGESTED.min(app.config.max_page_size)), cursor: None });
         let known: Vec<SeriesItem> = known.map(|it| it.items).unwrap_or_default();
+        // Descriptions, and what Sentinel itself wrote about other series, are not judged.
+        let known: Vec<SeriesItem> = known.into_iter().filter(|it| Role::of(&it.labels).is_scored()).collect();
         let body = html! {
             div.title-row { h1 { "Back-test" } }
             p.muted { "Replays stored points through a fresh detector, and shows side by side what would have alerted under each threshold. Nothing is changed by it." }
@@ -177,7 +179,7 @@ fn candidates(known: &[SeriesItem], range: &str) -> Markup {
                 table.stack {
                     caption.hidden { "Stored series" }
                     thead { tr { th scope="col" { "Series" } th scope="col" { "Last 15 min" } } }
-                    tbody { @for it in known { tr data-key=(it.id) {
+                    tbody { @for it in known.iter().take(LISTED) { tr data-key=(it.id) {
                         td data-label="Series" { a.row-link href=(url(&it.labels, range)) { (text::series(&it.labels)) } }
                         td data-label="Last 15 min" { (chart::spark(&it.labels)) }
                     } } }
@@ -209,7 +211,7 @@ fn result(found: &BackTest, now: Timestamp) -> Markup {
                 tbody { @for it in &found.outcomes { tr {
                     td data-label="Threshold" { strong { (it.name) } }
                     td.num data-label="Alerts" { (it.alerts.len() + it.alerts_left_out) }
-                    td.num data-label="Per day" { (text::number(it.alerts_per_day)) }
+                    td.num data-label="Per day" { @if let Some(it) = it.alerts_per_day { (text::number(it)) } @else { span.muted { "too short to say" } } }
                     td.num data-label="Held back" { (it.held) }
                     td.num data-label="Counts from" { (text::number(it.threshold)) @if it.threshold_max > it.threshold { span.muted { " (up to " (text::number(it.threshold_max)) ")" } } }
                 } } }

@@ -234,7 +234,7 @@ impl BackTester for World {
             choice: *choice,
             alerts: vec![alert.clone()],
             alerts_left_out: 0,
-            alerts_per_day: 1.0,
+            alerts_per_day: Some(1.0),
             held: 0,
             threshold: 1.0,
             threshold_max: 1.0,
