@@ -13,7 +13,7 @@ use signal::{
 const MOST_SERIES: usize = 50;
 /// Points of one question, with those that are only learned from.
 const MOST_POINTS: usize = 1_000_000;
-/// Points times choices: what takes about ten seconds.
+/// Points times choices: some seconds of work.
 const MOST_WORK: usize = 4_000_000;
 /// The detector learns from so much before the span, as far as it is stored and there is room for it.
 const BEFORE: Duration = Duration::from_secs(7 * 86_400);
@@ -95,7 +95,7 @@ impl<'a> Running<'a> {
     fn begin(count: &'a AtomicUsize) -> Result<Self, PortError> {
         let this = Self(count);
         if count.fetch_add(1, Ordering::AcqRel) >= MOST_AT_ONCE {
-            return Err(PortError::Refused(format!(
+            return Err(PortError::Busy(format!(
                 "{MOST_AT_ONCE} back-tests run already; ask again when one has ended"
             )));
         }

@@ -12,7 +12,7 @@ use diagnose::Sources;
 use ingest::MonitorVerdict;
 use serve::Live;
 use signal::{
-    Anomaly, Diagnosis, Event, Incident, IncidentId, IncidentStatus, Ledger, Meter, Metric, Plan, PortError,
+    Anomaly, Diagnosis, Event, Incident, IncidentId, IncidentStatus, Ledger, Meter, Metric, Plan, PortError, Score,
     TimelineEntry, Timestamp,
 };
 use store::Store;
@@ -181,10 +181,16 @@ impl Responder {
         let mut incidents = state.open.values().map(|it| &it.incident);
         let incident = incidents.rfind(|it| it.symptoms.iter().any(|symptom| symptom.labels == *series));
         let report = incident.map_or_else(
-            || format!(
-                "{series} is {:.4}, expected {:.4} ({:.4} to {:.4}). It has not lasted long enough to open an incident.",
-                score.y, score.yhat, score.yhat_lower, score.yhat_upper
-            ),
+            || {
+                let Score { y, yhat, yhat_lower, yhat_upper, value, .. } = score;
+                let threshold = self.budgets.threshold(series);
+                let why = if *value <= threshold {
+                    format!("Its alert budget asks for a score above {threshold:.2}; this one is {value:.2}.")
+                } else {
+                    "It has not lasted long enough to open an incident.".to_owned()
+                };
+                format!("{series} is {y:.4}, expected {yhat:.4} ({yhat_lower:.4} to {yhat_upper:.4}). {why}")
+            },
             summary,
         );
         MonitorVerdict {

@@ -46,7 +46,7 @@ impl Error {
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Foreign(_) => StatusCode::FORBIDDEN,
             Self::NoSuchMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Port(PortError::Busy(_)) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -57,7 +57,7 @@ impl IntoResponse for Error {
         if let Self::Port(PortError::Failed { operation, source }) = &self {
             error!(operation, error = %source, "Request failed.");
         }
-        let is_busy = matches!(self, Self::Busy);
+        let is_busy = matches!(self, Self::Port(PortError::Busy(_)) | Self::Busy);
         let title = status.canonical_reason().unwrap_or("Error");
         let problem = Problem { kind: "about:blank", title, status: status.as_u16(), detail: self.to_string() };
         let mut response = (status, Json(&problem)).into_response();
@@ -112,5 +112,6 @@ mod tests {
         assert_eq!(status(PortError::NotFound("INC-1".to_owned())), 404);
         assert_eq!(status(PortError::Refused("expired".to_owned())), 409);
         assert_eq!(status(PortError::Invalid("limit".to_owned())), 422);
+        assert_eq!(status(PortError::Busy("two run".to_owned())), 503);
     }
 }

@@ -139,7 +139,7 @@ pub trait BackTester: Send + Sync {
     /// What would have alerted. Takes seconds for many points; call it where blocking is allowed.
     ///
     /// # Errors
-    /// `Invalid` names the field at fault, for example a selector that no series has or too many points; `Refused`
+    /// `Invalid` names the field at fault, for example a selector that no series has or too many points; `Busy`
     /// says that as many back-tests run already as are allowed.
     fn back_test(&self, question: &BackTestQuestion) -> Result<BackTest, PortError>;
 }

@@ -18,6 +18,9 @@ pub enum PortError {
     /// The request is not possible now, for example approving an expired plan. The text says why.
     #[error("{0}")]
     Refused(String),
+    /// As much is going on already as is allowed; ask again later. The text says what.
+    #[error("{0}")]
+    Busy(String),
     /// The request itself is wrong. The text names the field.
     #[error("{0}")]
     Invalid(String),
