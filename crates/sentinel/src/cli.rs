@@ -9,6 +9,7 @@ use signal::{IncidentId, PlanId};
 use crate::backtest::BacktestArgs;
 use crate::offline::eval::EvalArgs;
 use crate::offline::score::ScoreArgs;
+use crate::offline::templates::TemplatesArgs;
 
 /// Watches services and machine-learning models, finds what is wrong, explains it, and fixes it under guard.
 ///
@@ -39,6 +40,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Scores each row of a series in a file, judged by the rows before it.
     Score(ScoreArgs),
+    /// Finds the template of each line of a log file, and the values in it.
+    Templates(TemplatesArgs),
     /// Computes the metric of a published benchmark, beside the published values.
     Eval(EvalArgs),
     /// Tells what would have alerted under which budget, sigma or threshold.

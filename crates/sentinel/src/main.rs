@@ -75,6 +75,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Test(args) => return scenario::test(&args),
         Command::Bench(args) => bench::bench(&args).await?,
         Command::Score(args) => return offline::finish(offline::score::run(&args)),
+        Command::Templates(args) => return offline::finish(offline::templates::run(&args)),
         Command::Eval(args) => return offline::finish(offline::eval::run(&args)),
         Command::Backtest(args) => return offline::finish(backtest::run(&args).await),
         Command::Status(args) => client::status(&args).await?,

@@ -1,4 +1,5 @@
 //! How good is a detector? The published metrics, computed as their authors define them.
 
+pub mod grouping;
 pub mod nab;
 pub mod ranking;

@@ -14,6 +14,7 @@ pub mod score;
 mod scorer;
 pub mod series;
 pub mod table;
+pub mod templates;
 
 use std::process::ExitCode;
 

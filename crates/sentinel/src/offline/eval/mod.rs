@@ -5,6 +5,7 @@
 pub mod nab;
 mod nab_files;
 pub mod report;
+pub mod templates;
 
 use std::path::PathBuf;
 
@@ -25,6 +26,8 @@ pub struct EvalArgs {
 pub enum EvalCommand {
     /// The Numenta Anomaly Benchmark: labelled series, scored causally by one configuration.
     Nab(nab::NabArgs),
+    /// The loghub sets of log lines: are lines of one statement, and only these, put into one template?
+    Templates(DataArgs),
 }
 
 /// What every benchmark is given.
@@ -45,6 +48,7 @@ pub struct DataArgs {
 pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
     let (report, is_json) = match &args.command {
         EvalCommand::Nab(args) => (nab::evaluate(args)?, args.data.json),
+        EvalCommand::Templates(data) => (templates::evaluate(data)?, data.json),
     };
     if is_json {
         println!("{}", report.to_json());
