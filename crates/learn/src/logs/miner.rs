@@ -78,13 +78,13 @@ const REVIEW_PART: usize = 8;
 /// ```
 #[derive(Clone, Debug)]
 pub struct TemplateMiner {
-    config: TemplateMinerConfig,
-    templates: HashMap<u64, Template, AlreadyHashed>,
+    pub(super) config: TemplateMinerConfig,
+    pub(super) templates: HashMap<u64, Template, AlreadyHashed>,
     frames: HashMap<u64, Frame, AlreadyHashed>,
     /// Frame and columns to template.
     index: HashMap<u64, u64, AlreadyHashed>,
     /// Merged template to the one that took it in.
-    names: HashMap<u64, u64, AlreadyHashed>,
+    pub(super) names: HashMap<u64, u64, AlreadyHashed>,
     /// Masked line to template.
     cache: HashMap<u64, u64, AlreadyHashed>,
     /// What merged and was not told yet.
@@ -92,19 +92,19 @@ pub struct TemplateMiner {
     masked: Vec<u8>,
     tokens: Vec<Token>,
     /// Counts lines: the age of a template.
-    tick: u64,
+    pub(super) tick: u64,
     evicted: u64,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Template {
     pub(super) text: String,
-    tokens: Vec<Token>,
+    pub(super) tokens: Vec<Token>,
     /// Columns that became variables.
     pub(super) columns: u128,
-    frame: u64,
+    pub(super) frame: u64,
     pub(super) born: u64,
-    used: u64,
+    pub(super) used: u64,
 }
 
 /// Templates with the same punctuation and number of words.
@@ -209,7 +209,7 @@ impl TemplateMiner {
         entries + self.templates.values().map(template).sum::<usize>() + self.frames.values().map(frame).sum::<usize>()
     }
 
-    fn remembered(&self) -> usize {
+    pub(super) fn remembered(&self) -> usize {
         self.config.max_templates.saturating_mul(REMEMBERED_PER_TEMPLATE)
     }
 
@@ -257,6 +257,16 @@ impl TemplateMiner {
         if state.fresh * REVIEW_PART >= state.ids.len() {
             self.review(frame);
         }
+    }
+
+    /// Takes in a template unless it or one like it is there.
+    pub(super) fn insert_new(&mut self, id: u64, template: Template) -> bool {
+        let is_new = !self.templates.contains_key(&id)
+            && !self.index.contains_key(&place(template.frame, &template.tokens, template.columns));
+        if is_new {
+            self.insert(id, template);
+        }
+        is_new
     }
 
     fn insert(&mut self, id: u64, template: Template) {
