@@ -9,13 +9,14 @@ use crate::command::{cargo, output};
 use crate::workspace;
 
 /// Licenses that ask for no more than a notice, each with what it asks.
-const ALLOWED: [(&str, &str); 12] = [
+const ALLOWED: [(&str, &str); 13] = [
     ("MIT", "keep the notice"),
     ("Apache-2.0", "keep the notice, name changes"),
     ("Apache-2.0 WITH LLVM-exception", "as Apache-2.0, binaries are free"),
     ("BSD-2-Clause", "keep the notice"),
     ("BSD-3-Clause", "keep the notice, do not advertise with the authors"),
     ("BSL-1.0", "keep the notice in source"),
+    ("CC0-1.0", "nothing"),
     ("CDLA-Permissive-2.0", "data (root certificates): pass the text on"),
     ("ISC", "keep the notice"),
     ("Unicode-3.0", "data tables: keep the notice"),
