@@ -5,13 +5,16 @@ use std::fmt;
 /// Exit code of a command that was given a file it cannot use.
 pub const EXIT_CODE: u8 = 2;
 
+/// What rows of a text file are.
+pub const LINE: &str = "line";
+
 /// The first problem of a file. It ends the command before anything is written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct BadInput {
     /// The file as the user named it.
     pub file: String,
     /// Where in the file, if it is about a place.
-    pub place: Option<Place>,
+    pub place: Option<Box<Place>>,
     /// What was found there.
     pub found: String,
     /// What to do.
@@ -21,7 +24,9 @@ pub struct BadInput {
 /// A place in a file of rows. All numbers begin with 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Line of a text file or row of a binary one.
+    /// What is counted: `line` in a text file, `row` in a binary one.
+    pub rows_are: &'static str,
+    /// Which one.
     pub line: u64,
     /// Number and name of the column, if it is about a single cell.
     pub column: Option<(usize, String)>,
@@ -35,7 +40,10 @@ impl BadInput {
 
     /// A problem of one line.
     pub fn of_line(file: &str, line: u64, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { place: Some(Place { line, column: None }), ..Self::of_file(file, found, advice) }
+        Self {
+            place: Some(Box::new(Place { rows_are: LINE, line, column: None })),
+            ..Self::of_file(file, found, advice)
+        }
     }
 }
 
@@ -43,7 +51,7 @@ impl fmt::Display for BadInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file)?;
         if let Some(place) = &self.place {
-            write!(f, ", line {}", place.line)?;
+            write!(f, ", {} {}", place.rows_are, place.line)?;
             if let Some((number, name)) = &place.column {
                 write!(f, ", column {number} ({name})")?;
             }

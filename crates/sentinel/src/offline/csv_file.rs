@@ -2,7 +2,7 @@
 
 use csv::{ReaderBuilder, StringRecord};
 
-use super::bad_input::BadInput;
+use super::bad_input::{BadInput, LINE};
 use super::instants;
 use super::table::{Cells, Column, Table, Values, number};
 
@@ -15,7 +15,7 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Table, BadInput> {
     let mut reader =
         ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter(bytes)).from_reader(bytes);
     let (mut record, mut lines) = (StringRecord::new(), Lines { bytes, offset: 0, line: 1 });
-    let mut table = Table { file: file.to_owned(), ..Table::default() };
+    let mut table = Table { file: file.to_owned(), rows_are: LINE, ..Table::default() };
     let mut cells: Vec<Cells> = Vec::new();
     while reader.read_record(&mut record).map_err(|error| not_readable(file, &error, &mut lines))? {
         let line = lines.of(record.position());

@@ -9,6 +9,7 @@ pub mod eval;
 pub mod input;
 mod instants;
 pub mod output;
+mod parquet_file;
 pub mod progress;
 pub mod score;
 mod scorer;

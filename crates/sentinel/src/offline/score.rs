@@ -18,7 +18,7 @@ const ROWS_PER_STEP: usize = 1024;
 /// Options of `score`.
 #[derive(Debug, Args)]
 pub struct ScoreArgs {
-    /// CSV, also packed with gzip; `-` is standard input.
+    /// CSV (also packed with gzip) or Parquet; `-` is standard input.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// The column with the time, by name or number; found by itself if it has a usual name or comes first.
@@ -93,9 +93,9 @@ fn write(table: &Table, columns: &series::Columns, verdicts: &[Verdict], output:
     writer.into_inner().map_err(|error| std::io::Error::from(error.error().kind()))?.finish()
 }
 
-/// Nine digits are more than any estimate knows, and fewer than the noise of binary fractions needs.
+/// Fifteen digits are all that a number surely has, and leave out the noise of binary fractions.
 fn shown(number: f64) -> String {
-    let rounded: f64 = format!("{number:.8e}").parse().unwrap_or(number);
+    let rounded: f64 = format!("{number:.14e}").parse().unwrap_or(number);
     format!("{rounded:?}")
 }
 

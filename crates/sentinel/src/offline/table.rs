@@ -6,6 +6,7 @@ use std::path::Path;
 use super::bad_input::{BadInput, Place, quoted};
 use super::csv_file;
 use super::input::Input;
+use super::parquet_file;
 
 /// Rows and named columns.
 #[derive(Clone, Debug, Default)]
@@ -14,8 +15,10 @@ pub struct Table {
     pub file: String,
     /// The columns in the order of the file; all have as many cells as there are rows.
     pub columns: Vec<Column>,
-    /// The line on which each row begins.
+    /// The line on which each row begins, or its number in a binary file.
     pub lines: Vec<u64>,
+    /// What `lines` counts: `line` or `row`.
+    pub rows_are: &'static str,
 }
 
 /// One column.
@@ -33,7 +36,6 @@ pub enum Values {
     /// As they stand in a text file.
     Text(Cells),
     /// From a binary file; NaN where a cell is missing.
-    #[allow(dead_code, reason = "binary formats follow")]
     Numbers(Vec<f64>),
 }
 
@@ -70,13 +72,17 @@ impl Cells {
 }
 
 impl Table {
-    /// Reads a file whole: CSV, also packed with gzip, from a path or from standard input (`-`).
+    /// Reads a file whole: Parquet or CSV, also packed with gzip, from a path or from standard input (`-`).
     ///
     /// # Errors
     /// If it cannot be read, has no rows, or a row has other columns than the heading.
     pub fn read(path: &Path) -> Result<Self, BadInput> {
         let (file, bytes) = Input::open(path)?.read_all()?;
-        csv_file::parse(&file, &bytes)
+        if bytes.starts_with(parquet_file::MAGIC) {
+            parquet_file::parse(&file, bytes)
+        } else {
+            csv_file::parse(&file, &bytes)
+        }
     }
 
     /// Number of rows.
@@ -153,7 +159,7 @@ impl Table {
         let name = self.columns.get(column).map(|it| it.name.clone()).unwrap_or_default();
         let line = self.lines.get(row).copied().unwrap_or_default();
         BadInput {
-            place: Some(Place { line, column: Some((column + 1, name)) }),
+            place: Some(Box::new(Place { rows_are: self.rows_are, line, column: Some((column + 1, name)) })),
             ..BadInput::of_file(&self.file, found, advice)
         }
     }

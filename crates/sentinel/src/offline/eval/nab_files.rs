@@ -159,8 +159,6 @@ fn present(path: &Path) -> PathBuf {
 
 fn json(path: &Path) -> Result<Value, BadInput> {
     let (name, bytes) = Input::open(path)?.read_all()?;
-    serde_json::from_slice(&bytes).map_err(|error| BadInput {
-        place: Some(crate::offline::bad_input::Place { line: error.line() as u64, column: None }),
-        ..BadInput::of_file(&name, format!("cannot read it: {error}"), ADVICE)
-    })
+    serde_json::from_slice(&bytes)
+        .map_err(|error| BadInput::of_line(&name, error.line() as u64, format!("cannot read it: {error}"), ADVICE))
 }
