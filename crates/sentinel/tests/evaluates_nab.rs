@@ -1,5 +1,7 @@
 //! Does `sentinel eval nab` compute the published metric? On a small benchmark made here, and on the published files.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
+
 mod support;
 
 use std::path::PathBuf;

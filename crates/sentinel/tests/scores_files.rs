@@ -1,5 +1,7 @@
 //! What does `sentinel score` make of users' files? The real binary on good, odd and broken ones.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
+
 mod support;
 
 use std::path::{Path, PathBuf};
