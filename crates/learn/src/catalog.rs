@@ -16,6 +16,13 @@ pub struct Entry {
 /// Streaming detectors of one series.
 pub const DETECTORS: &[Entry] = &[
     Entry {
+        name: "detector",
+        summary: "The estimator of every series: `level` for where it should be now, and a memory of what it ever showed, from seven \
+                  sides and by time of day.",
+        max_state_bytes: 1024,
+        source: "Hautamaki et al.: Outlier detection using k-nearest neighbour graph, ICPR 2004, in one dimension per view",
+    },
+    Entry {
         name: "level",
         summary: "Robust level, trend and scale; a tail guard for heavy tails; a slow reference for creeping change.",
         max_state_bytes: 512,
@@ -70,7 +77,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::detect::{Counts, Level, Settings};
+    use crate::detect::{self, Counts, Level, Settings};
     use crate::outlier::detector::{Detector, DetectorConfig, Method};
     use crate::outlier::matrix::Matrix;
     use crate::outlier::streaming_forest::{StreamingForest, StreamingForestConfig};
@@ -99,7 +106,11 @@ mod tests {
         let mut names: Vec<_> = DETECTORS.iter().map(|it| it.name).collect();
         names.dedup();
         assert_eq!(names.len(), DETECTORS.len());
-        let sizes = [Level::new(Settings::default()).state_bytes(), Counts::new(600.0).state_bytes()];
+        let sizes = [
+            detect::Detector::new(Settings::default()).state_bytes(),
+            Level::new(Settings::default()).state_bytes(),
+            Counts::new(600.0).state_bytes(),
+        ];
         assert!(DETECTORS.iter().zip(sizes).all(|(it, bytes)| it.max_state_bytes >= bytes), "{sizes:?}");
     }
 }

@@ -46,7 +46,7 @@ const RETURN_POINTS: u32 = 4;
 /// So many points outside that do not matter are the new level.
 const MINOR_POINTS: u32 = 30;
 /// How the words begin.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// What the user may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -123,8 +123,8 @@ pub struct Level {
     outside_distance: f64,
     outside: Excursion,
     drift: Drift,
-    /// The first points; empty afterwards.
-    start: Vec<f64>,
+    /// The first points, as distances from the very first, which `level` holds meanwhile; empty afterwards.
+    start: Vec<f32>,
 }
 
 impl Level {
@@ -200,6 +200,11 @@ impl Level {
         }
     }
 
+    /// Time of the newest point; `i64::MIN` before the first.
+    pub fn newest_millis(&self) -> i64 {
+        self.newest_millis
+    }
+
     /// Usual seconds between two points; 0 before the second point.
     pub fn interval_secs(&self) -> f64 {
         self.interval_secs
@@ -222,7 +227,7 @@ impl Level {
 
     /// Memory of this estimator in bytes, with what it points to.
     pub fn state_bytes(&self) -> usize {
-        size_of::<Self>() + self.start.capacity() * size_of::<f64>()
+        size_of::<Self>() + self.start.capacity() * size_of::<f32>()
     }
 
     #[inline]
@@ -283,12 +288,16 @@ impl Level {
     }
 
     fn learn_start(&mut self, x: f64) {
-        self.start.push(x);
+        if self.start.is_empty() {
+            self.level = x;
+        }
+        self.start.push((x - self.level).clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32);
         self.points += 1;
         if self.points < READY_POINTS {
             return;
         }
-        let start = start::fit(&self.start);
+        let points: Vec<f64> = self.start.iter().map(|it| self.level + f64::from(*it)).collect();
+        let start = start::fit(&points);
         (self.level, self.trend, self.scale) = (start.level, start.slope, start.scale);
         self.tail = start.largest;
         self.drift.settle(start.level);
@@ -468,7 +477,7 @@ impl TryFrom<&[u64]> for Level {
             };
         }
         for_each_field!(level, read_word);
-        level.start.extend(words.filter_map(f64::from_word).take(READY_POINTS as usize));
+        level.start.extend(words.filter_map(f32::from_word).take(READY_POINTS as usize));
         if level.start.is_empty() {
             level.start = Vec::new();
         }
