@@ -16,6 +16,8 @@ pub struct Config {
     pub budgets: Vec<Budget>,
     /// Times in which nothing is reported. Default: none.
     pub maintenance: Vec<Maintenance>,
+    /// IANA time zone in which days and weeks have their rhythm. Default: `UTC`.
+    pub time_zone: String,
     /// Half the width of the expected band, in robust standard deviations. Default: 5.5.
     pub threshold_scales: f32,
     /// Seconds after which a new level is taken for normal. Default: 600.
@@ -48,6 +50,7 @@ impl Default for Config {
             policies: vec![],
             budgets: vec![],
             maintenance: vec![],
+            time_zone: "UTC".to_owned(),
             threshold_scales: 5.5,
             adopt_after_secs: 600,
             max_cores: 8,
@@ -70,6 +73,10 @@ impl Config {
         let mut problems = vec![];
         for (is_wrong, text) in [
             (!(1.0..=100.0).contains(&self.threshold_scales), "threshold_scales: must lie between 1 and 100"),
+            (
+                jiff::tz::TimeZone::get(&self.time_zone).is_err(),
+                "time_zone: is no IANA time zone, such as Europe/Berlin",
+            ),
             (self.adopt_after_secs == 0, "adopt_after_secs: must be at least 1"),
             (self.max_cores == 0, "max_cores: must be at least 1"),
             (self.missing_after_intervals < 2, "missing_after_intervals: must be at least 2"),

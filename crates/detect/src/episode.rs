@@ -1,7 +1,7 @@
 //! Is a deviation sustained, and when is it over? k of n points begin an episode, a run of normal points ends it.
 //!
 //! ```text
-//! Quiet -- k of n points anomalous, or one impossible --> Open -- recovery points in a row, or told to --> Quiet
+//! Quiet -- k of n points anomalous, or one impossible or new --> Open -- recovery points in a row, or told to --> Quiet
 //! ```
 
 use signal::{AnomalyKind, Direction, Timestamp};
@@ -66,7 +66,9 @@ impl Episode {
         // A point on the other side does not prolong an episode: what is above has come down.
         let is_other_side = |it| self.open.is_some_and(|open| open.direction != it);
         match anomaly {
-            Some((AnomalyKind::Point, direction)) if is_other_side(direction) => self.observe_normal(rule),
+            Some((AnomalyKind::Point | AnomalyKind::Novelty, direction)) if is_other_side(direction) => {
+                self.observe_normal(rule)
+            }
             Some((kind, direction)) => self.observe_anomalous(time, kind, direction, rule, interval_secs),
             None => self.observe_normal(rule),
         }
@@ -87,7 +89,7 @@ impl Episode {
         }
         self.recent = self.recent << 1 | 1;
         self.normal_points = 0;
-        let is_sustained = (self.recent & mask).count_ones() >= u32::from(k) || kind == AnomalyKind::Impossible;
+        let is_sustained = (self.recent & mask).count_ones() >= u32::from(k) || kind.is_immediate();
         match &mut self.open {
             // ## Open => Open
             Some(open) => {

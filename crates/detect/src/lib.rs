@@ -30,6 +30,7 @@ mod service_map;
 mod shard;
 mod threshold;
 mod title;
+mod wall_clock;
 
 pub use backtest::back_test;
 pub use budget::Budget;

@@ -283,7 +283,8 @@ impl Rule {
 
     /// How urgent an anomaly is.
     pub fn severity(&self, kind: AnomalyKind, score: &Score) -> Severity {
-        let is_felt = matches!(self.role, Role::Latency | Role::Errors) && score.value > 3.0;
+        let is_far = score.value > 3.0 && kind != AnomalyKind::Novelty;
+        let is_felt = matches!(self.role, Role::Latency | Role::Errors) && is_far;
         let is_used_up = score.y > self.saturation && score.y > score.yhat;
         let is_critical =
             kind == AnomalyKind::Impossible || kind != AnomalyKind::MissingData && (is_felt || is_used_up);

@@ -13,7 +13,7 @@ use crate::shard::Shard;
 
 const MAGIC: &[u8; 4] = b"SNTD";
 const NAMED_MAGIC: &[u8; 4] = b"SNTB";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Why saved state is not used. The shard then starts fresh; nothing is half restored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +71,7 @@ fn write(series: &Series, bytes: &mut Vec<u8>) {
     bytes.extend(labels.as_bytes());
     let counts = series.counts.as_ref().map(|it| Vec::from(&**it)).unwrap_or_default();
     let threshold = series.threshold.as_ref().map(|it| it.to_words()).unwrap_or_default();
-    for words in [Vec::from(&series.level), counts, threshold] {
+    for words in [Vec::from(&series.detector), counts, threshold] {
         bytes.extend((words.len() as u64).to_le_bytes());
         words.iter().for_each(|it| bytes.extend(it.to_le_bytes()));
     }
@@ -95,7 +95,7 @@ fn read(reader: &mut Reader<'_>, shard: &Shard) -> Result<Series, RestoreError> 
     let text = std::str::from_utf8(reader.take(len)?).ok();
     let labels: Labels = text.and_then(|it| it.parse().ok()).ok_or_else(|| reader.damaged())?;
     let mut series = Series::new(labels, &shard.config);
-    series.level.restore(&reader.words()?).map_err(|_| reader.damaged())?;
+    series.detector.restore(&reader.words()?).map_err(|_| reader.damaged())?;
     let words = reader.words()?;
     if let Some(counts) = series.counts.as_mut().filter(|_| !words.is_empty()) {
         counts.restore(&words).map_err(|_| reader.damaged())?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use learn::detect::{Counts, Level, Settings};
+use learn::detect::{Counts, Detector, Judgment, Settings};
 use signal::{Anomaly, AnomalyKind, Direction, Labels, Point, Role, Score, Severity, Timestamp};
 
 use crate::account::{Candidate, Claim, Spending};
@@ -18,7 +18,7 @@ use crate::threshold::Threshold;
 pub(crate) struct Series {
     pub labels: Labels,
     pub rule: Rule,
-    pub level: Level,
+    pub detector: Detector,
     /// For counters of failures: judges them while failures are rare.
     pub counts: Option<Box<Counts>>,
     pub rate: Rate,
@@ -47,8 +47,20 @@ pub(crate) struct Series {
     pub threshold: Option<Box<Threshold>>,
     /// If there is a budget for the alerts of this series.
     pub spending: Option<Spending>,
+    /// What was new about the newest point that was.
+    explanation: Option<Box<str>>,
     /// An incident goes on for so long after its last symptom.
     incident_secs: f64,
+}
+
+/// From this interval on, what is new about a single point is enough; faster series wait for k of n points.
+const SLOW_SECS: f64 = 30.0;
+
+/// When a point was: by the clock, and as a clock on the wall shows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub time: Timestamp,
+    pub local_millis: i64,
 }
 
 impl Series {
@@ -57,7 +69,7 @@ impl Series {
         let rule = Rule::of(&labels, config);
         let has_counts = rule.role == Role::Errors && rule.is_counter;
         Self {
-            level: Level::new(settings(&rule, config)),
+            detector: Detector::new(settings(&rule, config)),
             counts: has_counts.then(|| Box::new(Counts::new(config.adopt_after_secs as f32))),
             rule,
             labels,
@@ -76,6 +88,7 @@ impl Series {
             band: None,
             threshold: Threshold::new(rule.criterion),
             spending: None,
+            explanation: None,
             incident_secs: f64::from(config.incidents.resolve_after_secs + config.incidents.reopen_within_secs),
         }
     }
@@ -111,17 +124,25 @@ impl Series {
             return;
         }
         for second in (1..=32).rev() {
-            self.teach(point.time.millis().saturating_sub(second * 1000), 0.0);
+            let millis = point.time.millis().saturating_sub(second * 1000);
+            self.teach(Moment { time: Timestamp::from_millis(millis), local_millis: millis }, 0.0);
         }
         self.rate = Rate::from_parts((point.time.millis().saturating_sub(1000), 0.0));
     }
 
     /// Judges a value, and says what is wrong with it. Changes nothing but whether guessed bounds are believed.
     #[inline]
-    pub fn judge(&mut self, time: Timestamp, y: f64) -> (Score, Option<(AnomalyKind, Direction)>) {
-        let estimate = match &self.counts {
-            Some(counts) if counts.is_rare() => counts.score_one(time.millis(), y),
-            _ => self.level.score_one(time.millis(), y),
+    pub fn judge(&mut self, moment: Moment, y: f64) -> (Score, Option<(AnomalyKind, Direction)>) {
+        let millis = moment.time.millis();
+        let (estimate, judgment) = match &self.counts {
+            Some(counts) if counts.is_rare() => (counts.score_one(millis, y), None),
+            _ if self.interval_secs < SLOW_SECS || self.threshold.is_some() => {
+                (self.detector.band_one(millis, y), None)
+            }
+            _ => {
+                let judgment = self.detector.score_at(millis, moment.local_millis, y);
+                (judgment.band, Some(judgment).filter(|it| it.value >= 1.0))
+            }
         };
         let score = Score {
             value: estimate.value,
@@ -141,13 +162,27 @@ impl Series {
             let direction = direction_of(&score);
             return (score, Some((AnomalyKind::Impossible, direction)));
         }
+        if let Some(judgment) = judgment {
+            return self.judge_news(score, &judgment);
+        }
         let anomaly = self.rule.accepts(&score).then(|| (AnomalyKind::Point, direction_of(&score)));
         (score, anomaly)
     }
 
+    /// A point that shows something new needs no second one, if the policy cares for it at all.
+    fn judge_news(&mut self, score: Score, judgment: &Judgment) -> (Score, Option<(AnomalyKind, Direction)>) {
+        let score = Score { value: score.value.max(judgment.value), ..score };
+        let direction = direction_of(&score);
+        let is_accepted = self.rule.accepts(&score);
+        if is_accepted {
+            self.explanation = judgment.explain().map(String::into_boxed_str);
+        }
+        (score, is_accepted.then_some((AnomalyKind::Novelty, direction)))
+    }
+
     /// Lets the estimator learn. What is impossible teaches nothing; what no policy cares about is soon the new level.
     #[inline]
-    pub fn learn(&mut self, time: Timestamp, y: f64, anomaly: Option<(AnomalyKind, Direction)>) {
+    pub fn learn(&mut self, moment: Moment, y: f64, anomaly: Option<(AnomalyKind, Direction)>) {
         if let Some(threshold) =
             self.threshold.as_mut().filter(|_| anomaly.is_none_or(|it| it.0 != AnomalyKind::Impossible))
         {
@@ -155,11 +190,11 @@ impl Series {
         }
         match anomaly {
             Some((AnomalyKind::Impossible, _)) => {}
-            Some(_) => self.teach(time.millis(), y),
+            Some(_) => self.teach(moment, y),
             None => {
-                self.level.learn_minor(time.millis(), y);
+                self.detector.learn_minor_at(moment.time.millis(), moment.local_millis, y);
                 if let Some(counts) = &mut self.counts {
-                    counts.learn_one(time.millis(), y);
+                    counts.learn_one(moment.time.millis(), y);
                 }
             }
         }
@@ -178,8 +213,8 @@ impl Series {
             spending.pass();
             return None;
         };
-        let is_immediate = kind == AnomalyKind::Impossible;
-        if !is_immediate && self.rule.side(direction).usage != Usage::Symptom {
+        let is_impossible = kind == AnomalyKind::Impossible;
+        if !is_impossible && self.rule.side(direction).usage != Usage::Symptom {
             spending.pass();
             return anomaly;
         }
@@ -190,8 +225,8 @@ impl Series {
             time,
             until: time.plus(Duration::from_secs_f64((recovery_secs + self.incident_secs).clamp(0.0, 1e6))),
             score: self.score.value,
-            is_certain: is_immediate || self.rule.severity(kind, &self.score) == Severity::Critical,
-            is_immediate,
+            is_certain: is_impossible || self.rule.severity(kind, &self.score) == Severity::Critical,
+            is_immediate: kind.is_immediate(),
             k,
             n,
         };
@@ -231,7 +266,12 @@ impl Series {
             score: self.score.clone(),
             severity: self.rule.severity(kind, &self.score),
             is_over: false,
-            explanation: String::new(),
+            explanation: self
+                .explanation
+                .as_deref()
+                .filter(|_| kind == AnomalyKind::Novelty)
+                .unwrap_or_default()
+                .to_owned(),
         }
     }
 
@@ -239,16 +279,17 @@ impl Series {
     pub fn bytes(&self) -> usize {
         let counts = self.counts.as_ref().map_or(0, |it| it.state_bytes());
         let band = self.band.as_ref().map_or(0, Band::bytes);
-        size_of::<Self>() + self.level.state_bytes() - size_of::<Level>()
+        size_of::<Self>() + self.detector.state_bytes() - size_of::<Detector>()
+            + self.explanation.as_ref().map_or(0, |it| it.len())
             + counts
             + band
             + self.threshold.as_ref().map_or(0, |_| size_of::<Threshold>())
     }
 
-    fn teach(&mut self, time_millis: i64, y: f64) {
-        self.level.learn_one(time_millis, y);
+    fn teach(&mut self, moment: Moment, y: f64) {
+        self.detector.learn_at(moment.time.millis(), moment.local_millis, y);
         if let Some(counts) = &mut self.counts {
-            counts.learn_one(time_millis, y);
+            counts.learn_one(moment.time.millis(), y);
         }
     }
 
@@ -258,7 +299,8 @@ impl Series {
             News::Goes(open) => (open, false),
             News::Over(open) => (open, true),
         };
-        let is_shift = is_over && open.kind == AnomalyKind::Point && self.level.has_moved();
+        let is_shift =
+            is_over && matches!(open.kind, AnomalyKind::Point | AnomalyKind::Novelty) && self.detector.has_moved();
         let kind = if is_shift { AnomalyKind::LevelShift } else { open.kind };
         Some(Anomaly { is_over, ..self.describe(open.onset, time, kind, open.direction) })
     }

@@ -13,8 +13,9 @@ use crate::budgets::{AlertBudgets, Rehearsal};
 use crate::calendar::Calendar;
 use crate::config::Config;
 use crate::missing::{self, Owner};
-use crate::series::Series;
+use crate::series::{Moment, Series};
 use crate::series_map::SeriesMap;
+use crate::wall_clock::WallClock;
 
 /// Series are looked at for silence after so many seconds.
 const LOOK_SECS: f64 = 5.0;
@@ -105,6 +106,7 @@ pub struct Slot {
 pub struct Shard {
     pub(crate) config: Arc<Config>,
     calendar: Calendar,
+    wall_clock: WallClock,
     budgets: Arc<AlertBudgets>,
     /// While history is replayed: what it would have alerted.
     rehearsal: Option<Rehearsal>,
@@ -142,6 +144,7 @@ impl Shard {
             budgets,
             rehearsal: None,
             calendar: Calendar::new(&config.maintenance),
+            wall_clock: WallClock::new(&config.time_zone),
             config,
             series: vec![],
             free: vec![],
@@ -213,14 +216,15 @@ impl Shard {
         }
         let Some(y) = series.value(point) else { return self.count(Fate::WarmingUp, point.value) };
         let mut wants_band = false;
-        let (score, anomaly) = series.judge(point.time, y);
+        let moment = Moment { time: point.time, local_millis: self.wall_clock.local_millis(point.time) };
+        let (score, anomaly) = series.judge(moment, y);
         // What is told below describes this verdict.
         series.score.clone_from(&score);
         let is_planned = self.calendar.covers(&series.labels, point.time);
         if is_planned {
             out.extend(series.end_episode(point.time));
         } else {
-            series.learn(point.time, y, anomaly);
+            series.learn(moment, y, anomaly);
             let age_millis = now.millis().saturating_sub(point.time.millis());
             let is_backfill = age_millis > 1000 * i64::from(config.backfill_age_secs);
             let anomaly = anomaly.filter(|_| !is_backfill);

@@ -37,7 +37,9 @@ pub(crate) fn what(symptom: &Symptom) -> String {
         AnomalyKind::Joint => {
             format!("{name} does not fit its other signals: {} instead of {}", number(y), number(yhat))
         }
-        AnomalyKind::Point | AnomalyKind::LevelShift => format!("{name} {}", deviation(symptom.direction, y, yhat)),
+        AnomalyKind::Point | AnomalyKind::Novelty | AnomalyKind::LevelShift => {
+            format!("{name} {}", deviation(symptom.direction, y, yhat))
+        }
     }
 }
 

@@ -110,6 +110,7 @@ pub fn symptom(symptom: &Symptom) -> String {
         AnomalyKind::Peer | AnomalyKind::Joint => {
             format!("{side} {band}, peak {}. {}", number(peak.y), symptom.explanation)
         }
+        AnomalyKind::Novelty => format!("as never before, {side} the expected {band}, peak {}", number(peak.y)),
         AnomalyKind::Point => format!("{side} the expected {band}, peak {}", number(peak.y)),
     }
 }

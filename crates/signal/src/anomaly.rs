@@ -53,6 +53,8 @@ pub enum Direction {
 pub enum AnomalyKind {
     /// Outside the expected band.
     Point,
+    /// Something that the series never showed before: a value, a mean, a spread, or a value at this time of day.
+    Novelty,
     /// Outside the band for so long that the level itself has moved.
     LevelShift,
     /// A physical limit is broken, such as a percentage above 100 x cores.
@@ -66,6 +68,11 @@ pub enum AnomalyKind {
 }
 
 impl AnomalyKind {
+    /// True if one point is enough to tell of it.
+    pub const fn is_immediate(self) -> bool {
+        matches!(self, Self::Impossible | Self::Novelty)
+    }
+
     /// True if it was found by comparing series with each other: it begins and ends apart from what is said of the
     /// series by itself.
     pub const fn is_of_group(self) -> bool {

@@ -86,6 +86,12 @@ impl Detector {
         self.learn_at(time_millis, time_millis, x);
     }
 
+    /// The band alone, for series that are so fast that a single point never matters.
+    #[inline]
+    pub fn band_one(&self, time_millis: i64, x: f64) -> LevelScore {
+        self.level.score_one(time_millis, x)
+    }
+
     /// Judges a point against the points before it. Changes nothing. `local_millis` is the same instant as a clock on the
     /// wall shows it, for the rhythm of days and weeks.
     #[inline]

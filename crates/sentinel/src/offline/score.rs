@@ -30,6 +30,9 @@ pub struct ScoreArgs {
     /// Half the width of the expected band in robust standard deviations; smaller finds more and errs more.
     #[arg(long, value_name = "NUMBER", value_parser = positive)]
     pub sigma: Option<f64>,
+    /// Adds a column with a sentence for each anomaly: what was new, and what the past looked like.
+    #[arg(long)]
+    pub explain: bool,
     /// Where to write the result; it appears when it is complete. Standard output if left out.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -50,7 +53,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<()> {
     let series = series::read(&table, &columns)?;
     tell(&table, &columns, &series);
     let verdicts = judge(&series, args.sigma);
-    write(&table, &columns, &verdicts, Output::create(args.out.as_deref())?)
+    write(args, &table, &columns, &verdicts)
 }
 
 /// What was assumed goes to standard error, because the user may know better.
@@ -78,9 +81,10 @@ fn judge(series: &[(i64, f64)], sigma: Option<f64>) -> Vec<Verdict> {
     })
 }
 
-fn write(table: &Table, columns: &series::Columns, verdicts: &[Verdict], output: Output) -> anyhow::Result<()> {
-    let mut writer = csv::Writer::from_writer(output);
+fn write(args: &ScoreArgs, table: &Table, columns: &series::Columns, verdicts: &[Verdict]) -> anyhow::Result<()> {
+    let mut writer = csv::Writer::from_writer(Output::create(args.out.as_deref())?);
     let heading = ["timestamp", "value", "yhat", "yhat_lower", "yhat_upper", "anomaly_score", "is_anomaly"];
+    let heading = heading.into_iter().chain(args.explain.then_some("explanation"));
     writer.write_record(heading).map_err(std::io::Error::from)?;
     for (row, verdict) in verdicts.iter().enumerate() {
         let time = columns.time.map_or_else(|| (row + 1).to_string().into(), |it| table.cell(row, it));
@@ -88,7 +92,8 @@ fn write(table: &Table, columns: &series::Columns, verdicts: &[Verdict], output:
         let is_anomaly = if verdict.value >= THRESHOLD { "true" } else { "false" };
         let cells = [time.as_ref(), table.cell(row, columns.value).as_ref()].map(str::to_owned);
         let cells = cells.into_iter().chain(numbers).chain([is_anomaly.to_owned()]);
-        writer.write_record(cells).map_err(std::io::Error::from)?;
+        let explanation = args.explain.then(|| verdict.explanation.clone().unwrap_or_default());
+        writer.write_record(cells.chain(explanation)).map_err(std::io::Error::from)?;
     }
     writer.into_inner().map_err(|error| std::io::Error::from(error.error().kind()))?.finish()
 }

@@ -1,6 +1,6 @@
 //! How is one series of a file judged? Row by row, each against the rows before it.
 
-use learn::detect::{Level, LevelScore, Settings};
+use learn::detect::{Detector, Settings};
 
 /// What a row must lie behind the newest one to count as a clock that was set back, and how many such rows in a row
 /// are taken as another series that begins.
@@ -8,7 +8,19 @@ const SET_BACK_MILLIS: i64 = 24 * 3600 * 1000;
 const SET_BACK_ROWS: u32 = 16;
 
 /// The verdict on one row.
-pub type Verdict = LevelScore;
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// 1.0 is the threshold; NaN for a missing value.
+    pub value: f64,
+    /// What was expected, and the band around it.
+    pub yhat: f64,
+    /// Lower edge of the band.
+    pub yhat_lower: f64,
+    /// Upper edge of the band.
+    pub yhat_upper: f64,
+    /// What was new, if something was.
+    pub explanation: Option<String>,
+}
 
 /// The estimator of one series with the rules for clocks that do not run as they should.
 ///
@@ -17,7 +29,7 @@ pub type Verdict = LevelScore;
 /// same file: the estimator begins anew.
 pub struct Scorer {
     sigma: Option<f64>,
-    estimator: Level,
+    estimator: Detector,
     newest: i64,
     n_behind: u32,
 }
@@ -31,9 +43,15 @@ impl Scorer {
     /// Judges a row, then learns from it.
     pub fn judge(&mut self, time_millis: i64, x: f64) -> Verdict {
         self.follow_clock(time_millis);
-        let verdict = self.estimator.score_one(time_millis, x);
+        let judgment = self.estimator.score_one(time_millis, x);
         self.estimator.learn_one(time_millis, x);
-        verdict
+        let band = judgment.band;
+        // Who asks for a number of deviations wants every point that is so far away, and not the news alone.
+        let (value, explanation) = match self.sigma {
+            Some(_) => (band.value, None),
+            None => (judgment.value, judgment.explain()),
+        };
+        Verdict { value, yhat: band.yhat, yhat_lower: band.yhat_lower, yhat_upper: band.yhat_upper, explanation }
     }
 
     fn follow_clock(&mut self, time_millis: i64) {
@@ -50,9 +68,9 @@ impl Scorer {
 }
 
 /// The one place that says which estimator judges files.
-fn estimator(sigma: Option<f64>) -> Level {
+fn estimator(sigma: Option<f64>) -> Detector {
     let usual = Settings::default();
-    Level::new(Settings { threshold_scales: sigma.map_or(usual.threshold_scales, |it| it as f32), ..usual })
+    Detector::new(Settings { threshold_scales: sigma.map_or(usual.threshold_scales, |it| it as f32), ..usual })
 }
 
 /// Judges a whole series of times in milliseconds and values; one verdict per row, in the order of the rows.

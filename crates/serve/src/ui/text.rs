@@ -217,6 +217,8 @@ pub fn anomaly(kind: AnomalyKind, direction: Direction) -> &'static str {
     match (kind, direction) {
         (AnomalyKind::Point, Direction::Above) => "above expected",
         (AnomalyKind::Point, Direction::Below) => "below expected",
+        (AnomalyKind::Novelty, Direction::Above) => "as never before, above expected",
+        (AnomalyKind::Novelty, Direction::Below) => "as never before, below expected",
         (AnomalyKind::LevelShift, Direction::Above) => "level moved up",
         (AnomalyKind::LevelShift, Direction::Below) => "level moved down",
         (AnomalyKind::Peer, Direction::Above) => "above its peers",
