@@ -294,6 +294,11 @@ impl Shard {
         self.slots.len()
     }
 
+    /// Memory of the estimators alone, in bytes: what grows with what is known of a series.
+    pub fn model_bytes(&self) -> usize {
+        self.all().map(|it| it.detector.state_bytes()).sum()
+    }
+
     /// Memory of all series in bytes, with their bands, without the text of labels.
     pub fn state_bytes(&self) -> usize {
         self.all().map(Series::bytes).sum()

@@ -395,14 +395,15 @@ fn damaged_state_starts_fresh_and_says_so() {
 }
 
 #[test]
-fn the_state_of_a_series_is_at_most_a_kibibyte() {
+fn the_model_of_a_series_is_at_most_a_kibibyte_and_all_of_it_at_most_one_and_a_half() {
     let mut world = World::with(Config { band_series: 0, ..Config::default() });
     for idx in 0..1000 {
         world.see(&format!(r#"latency{{idx="{idx}"}}"#), 1.0);
     }
-    let bytes = world.shard.state_bytes() / world.shard.series_count();
-    println!("{bytes} bytes per series");
-    assert!(bytes <= 1024);
+    let n_series = world.shard.series_count();
+    let (model, all) = (world.shard.model_bytes() / n_series, world.shard.state_bytes() / n_series);
+    println!("{model} bytes of model and {all} bytes in all per series");
+    assert!(model <= 1024 && all <= 1536);
 }
 
 #[test]

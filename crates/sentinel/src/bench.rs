@@ -130,7 +130,7 @@ fn detector(limit: Duration) -> (f64, f64) {
         values.next();
         anomalies.clear();
     }
-    (points as f64 / started.elapsed().as_secs_f64(), shard.state_bytes() as f64 / shard.series_count().max(1) as f64)
+    (points as f64 / started.elapsed().as_secs_f64(), shard.model_bytes() as f64 / shard.series_count().max(1) as f64)
 }
 
 /// Lines per second on one core through masking and the template tree.
