@@ -114,6 +114,16 @@ fn the_state_is_at_most_one_kib() {
 }
 
 #[test]
+fn a_slow_series_needs_no_more_memory_than_a_fast_one() {
+    let bytes = |interval_millis: i64| {
+        let mut detector = Detector::new(Settings::default());
+        (0..5000).for_each(|it| detector.learn_one(it * interval_millis, (it % 50) as f64));
+        detector.state_bytes()
+    };
+    assert_eq!(bytes(1000), bytes(60_000));
+}
+
+#[test]
 fn absurd_numbers_are_survived() {
     let values = [0.0, f64::MAX, f64::MIN, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, f64::MIN_POSITIVE, -0.0, 1e300];
     let judged = judge((0..3000).map(|it| values[it % values.len()]));
