@@ -1,16 +1,22 @@
 //! What does the detector know after a restart? Its saved state, and the stored minutes since.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
 use detect::{AlertBudgets, LogWatch, ServiceMap};
-use signal::{History as _, LogQuery, LogSearch as _, PortError, SeriesPoints, SeriesQuery, TimeRange, Timestamp};
+use signal::{
+    History as _, Labels, LogQuery, LogSearch as _, PortError, SeriesPoints, SeriesQuery, TimeRange, Timestamp,
+};
 use store::Store;
 
 use crate::shards::Shards;
 
-/// Samples that are scored again; enough to leave the warm-up at one sample a second.
+/// Samples that are scored again after the state was restored; enough to leave the warm-up at one sample a second.
 const SAMPLES: Duration = Duration::from_secs(600);
+/// The same where there is no state: a week at one sample a minute, or as many samples if they come more often.
+const HISTORY: Duration = Duration::from_secs(7 * 86_400);
+const HISTORY_SAMPLES: usize = 10_080;
 /// Log lines that are counted again.
 const LOGS: Duration = Duration::from_secs(1800);
 /// Where the state of the budgets is kept.
@@ -27,28 +33,50 @@ pub fn warm(
     map: &ServiceMap,
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    for idx in 0..shards.len() {
-        if let Some(state) = store.get_state(&name(idx))?
-            && let Err(reason) = shards.restore(idx, &state)
-        {
-            tracing::warn!(shard = idx, reason, "Saved detector state not used.");
-        }
-    }
+    let is_restored = restore_shards(store, shards)?;
     if let Some(state) = store.get_state(BUDGETS)?
         && let Err(reason) = budgets.restore(&state)
     {
         tracing::warn!(%reason, "Saved alert budgets not used.");
     }
-    let range = TimeRange::ending_at(now, SAMPLES);
+    let range = TimeRange::ending_at(now, if is_restored { SAMPLES } else { HISTORY });
     shards.begin_rehearsal();
-    let query = SeriesQuery { matchers: vec![], range: Some(range), limit: 0 };
-    for labels in store.series(&query)? {
-        map.learn(&labels);
-        let points = store.points(labels.id(), range)?;
-        shards.replay(&SeriesPoints { labels, points });
-    }
+    replay_samples(store, shards, map, range)?;
     budgets.rehearse(shards.end_rehearsal(), range);
     Ok(replay_logs(store, log_watch, now)?)
+}
+
+/// True if every shard has its state back.
+fn restore_shards(store: &Store, shards: &Shards) -> anyhow::Result<bool> {
+    let mut is_restored = true;
+    for idx in 0..shards.len() {
+        let restored = store.get_state(&name(idx))?.map(|state| shards.restore(idx, &state));
+        if let Some(Err(reason)) = &restored {
+            tracing::warn!(shard = idx, reason, "Saved detector state not used.");
+        }
+        is_restored &= matches!(restored, Some(Ok(_)));
+    }
+    Ok(is_restored)
+}
+
+/// Scores stored samples again, on all cores.
+fn replay_samples(store: &Store, shards: &Shards, map: &ServiceMap, range: TimeRange) -> Result<(), PortError> {
+    let series = store.series(&SeriesQuery { matchers: vec![], range: Some(range), limit: 0 })?;
+    series.iter().for_each(|labels| map.learn(labels));
+    let replay = |labels: &Labels| -> Result<(), PortError> {
+        let mut points = store.points(labels.id(), range)?;
+        points.drain(..points.len().saturating_sub(HISTORY_SAMPLES));
+        shards.replay(&SeriesPoints { labels: labels.clone(), points });
+        Ok(())
+    };
+    let n_threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let part = series.len().div_ceil(n_threads).max(1);
+    std::thread::scope(|scope| {
+        let work = |part: &[Labels]| part.iter().try_for_each(replay);
+        let threads: Vec<_> = series.chunks(part).map(|it| scope.spawn(move || work(it))).collect();
+        let is_dead = |_| Err(PortError::Refused("a thread panicked while samples were scored again".to_owned()));
+        threads.into_iter().try_for_each(|it| it.join().unwrap_or_else(is_dead))
+    })
 }
 
 /// Saves the state of all shards and budgets.
