@@ -85,6 +85,17 @@ fn guess_time(table: &Table, value: Option<usize>) -> Option<usize> {
     by_name(table, &candidates, &TIMES).or_else(|| candidates.into_iter().find(has_instants)).or_else(numbers_first)
 }
 
+/// The column that says which rows are anomalous.
+///
+/// # Errors
+/// If there is none.
+pub fn find_labels(table: &Table) -> Result<usize, BadInput> {
+    let all: Vec<usize> = (0..table.columns.len()).collect();
+    let found =
+        || BadInput::of_file(&table.file, "there is no column of labels", "name one `label`, 1 in anomalous rows");
+    by_name(table, &all, &LABELS).ok_or_else(found)
+}
+
 /// The candidate with the name that stands first in the list.
 fn by_name(table: &Table, candidates: &[usize], names: &[&str]) -> Option<usize> {
     names.iter().find_map(|name| candidates.iter().copied().find(|it| is_named(table, *it, &[name])))

@@ -4,7 +4,9 @@
 
 pub mod nab;
 mod nab_files;
+mod plain;
 pub mod report;
+pub mod series;
 pub mod templates;
 
 use std::path::PathBuf;
@@ -26,6 +28,8 @@ pub struct EvalArgs {
 pub enum EvalCommand {
     /// The Numenta Anomaly Benchmark: labelled series, scored causally by one configuration.
     Nab(nab::NabArgs),
+    /// Labeled series of your own: files with a time, a value and a column `label`.
+    Series(DataArgs),
     /// The loghub sets of log lines: are lines of one statement, and only these, put into one template?
     Templates(DataArgs),
 }
@@ -48,6 +52,7 @@ pub struct DataArgs {
 pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
     let (report, is_json) = match &args.command {
         EvalCommand::Nab(args) => (nab::evaluate(args)?, args.data.json),
+        EvalCommand::Series(data) => (series::evaluate(data)?, data.json),
         EvalCommand::Templates(data) => (templates::evaluate(data)?, data.json),
     };
     if is_json {

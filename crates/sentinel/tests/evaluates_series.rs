@@ -1,0 +1,47 @@
+//! Does `sentinel eval series` count what it should on labeled series made here?
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
+
+mod support;
+
+use serde_json::Value;
+use support::offline::{Folder, sentinel, stderr};
+
+/// Minutes with spikes at the given rows; rows 300 to 302 are labeled.
+fn series(spikes: &[usize]) -> String {
+    let value = |row: usize| if spikes.contains(&row) { 200.0 } else { 50.0 + (row * 7 % 11) as f64 * 0.2 };
+    let label = |row: usize| usize::from((300..=302).contains(&row));
+    let row = |row: usize| format!("{},{},{}\n", 1_709_251_200 + row * 60, value(row), label(row));
+    format!("timestamp,value,label\n{}", (0..500).map(row).collect::<String>())
+}
+
+/// Guarantees: windows hit and false alarms are counted over files, and a missed window lowers the ranking.
+#[test]
+fn windows_and_false_alarms_are_counted() {
+    let folder = Folder::new("series");
+    folder.write("hit.csv", series(&[300, 301, 302]).as_bytes());
+    folder.write("missed.csv", series(&[200]).as_bytes());
+    folder.write("notes.txt", b"not a series");
+    let output = sentinel(&["eval", "series", &folder.path(""), "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let ours = &report["ours"];
+    assert_eq!((&report["name"], &ours["windows"], &ours["windows_hit"]), (&"series".into(), &2.0.into(), &1.0.into()));
+    // The spike outside of the window; two files of 424 minutes after probation.
+    let false_alarms = ours["false_alarms_per_series_day"].as_f64().unwrap() * 2.0 * 424.0 / 1440.0;
+    assert!((false_alarms - 1.0).abs() < 1e-9, "{report:#}");
+    assert!(ours["files"]["hit.csv"]["false_alarms_per_series_day"] == 0.0, "{report:#}");
+    let auc = ours["auc_pr"].as_f64().unwrap();
+    assert!(auc > 0.3 && auc < 0.9, "{report:#}");
+    assert!(report["peers"]["z-score"]["vus_pr"].is_f64(), "{report:#}");
+}
+
+/// Guarantees: a file without labels is told.
+#[test]
+fn a_file_without_labels_is_told() {
+    let folder = Folder::new("unlabeled");
+    folder.write("a.csv", b"timestamp,value\n1,2\n");
+    let output = sentinel(&["eval", "series", &folder.path("")]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("a.csv: there is no column of labels"), "{}", stderr(&output));
+}
