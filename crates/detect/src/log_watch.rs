@@ -121,6 +121,24 @@ impl LogWatch {
         self.lock().observe(record);
     }
 
+    /// The templates with their identities, for [`Self::restore_templates`].
+    pub fn save_templates(&self) -> Vec<u8> {
+        // Written after the lock is free again: lines are waiting.
+        let state = self.lock().miner.save();
+        serde_json::to_vec(&state).expect("templates are plain data")
+    }
+
+    /// Gives templates the identities they had before a restart; call it before the first line.
+    ///
+    /// # Errors
+    /// A message if the state is damaged or of another version; then nothing is restored.
+    pub fn restore_templates(&self, saved: &[u8]) -> Result<(), String> {
+        let state = serde_json::from_slice(saved).map_err(|error| error.to_string())?;
+        let mut watch = self.lock();
+        watch.miner = TemplateMiner::restore(watch.config.templates.clone(), state)?;
+        Ok(())
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while counting leaves at worst one line uncounted.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -466,6 +484,21 @@ mod tests {
         let expected = [("order of <*> refused".to_owned(), TemplateTrend::Surging, at(310))];
         assert_eq!(changes(&watch), expected);
         assert_eq!(watch.lock().counted.len(), 2);
+    }
+
+    #[test]
+    fn templates_keep_their_identity_over_a_restart() {
+        let identity = |watch: &LogWatch, line: &str| watch.lock().miner.learn_one(line);
+        let (before, after) = (LogWatch::new(LogWatchConfig::default()), LogWatch::new(LogWatchConfig::default()));
+        for user in ["ann", "bob", "eve", "joe"] {
+            say(&before, 0, "pay", &format!("session opened for user {user}"));
+        }
+        after.restore_templates(&before.save_templates()).unwrap();
+        let line = "session opened for user zoe";
+        assert_ne!(identity(&LogWatch::new(LogWatchConfig::default()), line), identity(&before, line));
+        assert_eq!(identity(&after, line), identity(&before, line));
+        assert!(after.restore_templates(b"{\"version\":7}").is_err());
+        assert!(after.restore_templates(&before.save_templates()[..40]).is_err());
     }
 
     #[test]

@@ -51,7 +51,10 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     if ended.is_err() {
         tracing::warn!("Some tasks did not stop in time.");
     }
-    tokio::task::spawn_blocking(move || warmup::save(&system.store, &system.shards, &system.budgets)).await??;
+    tokio::task::spawn_blocking(move || {
+        warmup::save(&system.store, &system.shards, &system.budgets, &system.log_watch)
+    })
+    .await??;
     Ok(())
 }
 
@@ -106,7 +109,7 @@ pub fn background(system: &Arc<System>, stopped: &watch::Receiver<bool>) -> Join
     }));
     let it = Arc::clone(system);
     tasks.spawn(every(SAVE, stopped.clone(), move || {
-        if let Err(error) = warmup::save(&it.store, &it.shards, &it.budgets) {
+        if let Err(error) = warmup::save(&it.store, &it.shards, &it.budgets, &it.log_watch) {
             tracing::error!(%error, "Detector state not saved.");
         }
     }));

@@ -21,6 +21,8 @@ const HISTORY_SAMPLES: usize = 10_080;
 const LOGS: Duration = Duration::from_secs(1800);
 /// Where the state of the budgets is kept.
 const BUDGETS: &str = "alert-budgets";
+/// Where the log templates with their identities are kept.
+const LOG_IDENTITIES: &str = "log-templates";
 /// At most this many of them.
 const LOG_LINES: usize = 50_000;
 
@@ -38,6 +40,11 @@ pub fn warm(
         && let Err(reason) = budgets.restore(&state)
     {
         tracing::warn!(%reason, "Saved alert budgets not used.");
+    }
+    if let Some(state) = store.get_state(LOG_IDENTITIES)?
+        && let Err(reason) = log_watch.restore_templates(&state)
+    {
+        tracing::warn!(reason, "Saved log templates not used.");
     }
     let range = TimeRange::ending_at(now, if is_restored { SAMPLES } else { HISTORY });
     shards.begin_rehearsal();
@@ -79,12 +86,13 @@ fn replay_samples(store: &Store, shards: &Shards, map: &ServiceMap, range: TimeR
     })
 }
 
-/// Saves the state of all shards and budgets.
-pub fn save(store: &Store, shards: &Shards, budgets: &AlertBudgets) -> anyhow::Result<()> {
+/// Saves the state of all shards and budgets, and the log templates.
+pub fn save(store: &Store, shards: &Shards, budgets: &AlertBudgets, log_watch: &LogWatch) -> anyhow::Result<()> {
     for (idx, state) in shards.save().iter().enumerate() {
         store.put_state(&name(idx), state)?;
     }
     store.put_state(BUDGETS, &budgets.save())?;
+    store.put_state(LOG_IDENTITIES, &log_watch.save_templates())?;
     Ok(())
 }
 
