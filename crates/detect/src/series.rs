@@ -154,7 +154,7 @@ impl Series {
             yhat_upper: estimate.yhat_upper,
         };
         let score = match &mut self.threshold {
-            Some(it) => it.apply(score),
+            Some(it) => it.apply(score, estimate.expected),
             None => score,
         };
         if self.is_impossible(&score) {

@@ -53,13 +53,14 @@ impl Threshold {
         Some(Box::new(Self { criterion, quantile: Quantile::new(above), next: f64::NAN }))
     }
 
-    /// The score by this criterion. Nothing is learned yet.
-    pub fn apply(&mut self, score: Score) -> Score {
+    /// The score by this criterion; `expected` is what the estimator expects next, whatever its score was taken against.
+    /// Nothing is learned yet.
+    pub fn apply(&mut self, score: Score, expected: f64) -> Score {
         if !score.is_ready {
             self.next = f64::NAN;
             return score;
         }
-        let distance = (score.y - score.yhat).abs();
+        let distance = (score.y - expected).abs();
         let half = match self.criterion {
             Criterion::Calibrated => return score,
             Criterion::Score(threshold) => return widened(score, threshold),
@@ -68,7 +69,7 @@ impl Threshold {
                 if self.quantile.points() < SIGMA_POINTS {
                     return score;
                 }
-                let floor = (RELATIVE_FLOOR * score.yhat.abs()).max(ABSOLUTE_FLOOR);
+                let floor = (RELATIVE_FLOOR * expected.abs()).max(ABSOLUTE_FLOOR);
                 sigmas * (self.quantile.value() / MEDIAN_OF_NORMAL).max(floor)
             }
             Criterion::Contamination(share) => {
@@ -80,7 +81,8 @@ impl Threshold {
                 return widened(score, part);
             }
         };
-        Score { value: distance / half, yhat_lower: score.yhat - half, yhat_upper: score.yhat + half, ..score }
+        let (yhat_lower, yhat_upper) = (expected - half, expected + half);
+        Score { value: distance / half, yhat: expected, yhat_lower, yhat_upper, ..score }
     }
 
     /// Learns from the point that was judged last.
@@ -138,7 +140,7 @@ mod tests {
         let mut threshold = Threshold::new(criterion).unwrap();
         let mut n_above = 0;
         for idx in 0..22_000 {
-            let score = threshold.apply(score(noise(&mut rng)));
+            let score = threshold.apply(score(noise(&mut rng)), 100.0);
             n_above += u32::from(idx >= 2000 && score.value > 1.0);
             threshold.learn();
         }
@@ -164,11 +166,11 @@ mod tests {
         for criterion in [Criterion::Sigma(2.5), Criterion::Contamination(0.1)] {
             let mut threshold = Threshold::new(criterion).unwrap();
             for _ in 0..500 {
-                assert_eq!(threshold.apply(score(100.0)).value, 0.0);
+                assert_eq!(threshold.apply(score(100.0), 100.0).value, 0.0);
                 threshold.learn();
             }
-            assert!(threshold.apply(score(100.9)).value < 1.0, "{criterion:?}");
-            assert!(threshold.apply(score(180.0)).value > 1.0, "{criterion:?}");
+            assert!(threshold.apply(score(100.9), 100.0).value < 1.0, "{criterion:?}");
+            assert!(threshold.apply(score(180.0), 100.0).value > 1.0, "{criterion:?}");
         }
     }
 
@@ -176,13 +178,26 @@ mod tests {
     fn the_band_fits_the_score() {
         let mut threshold = Threshold::new(Criterion::Sigma(3.0)).unwrap();
         for it in 0..100 {
-            threshold.apply(score(f64::from(90 + it % 20)));
+            threshold.apply(score(f64::from(90 + it % 20)), 100.0);
             threshold.learn();
         }
-        let edge = threshold.apply(score(100.0)).yhat_upper;
-        assert!((threshold.apply(score(edge)).value - 1.0).abs() < 1e-9);
+        let edge = threshold.apply(score(100.0), 100.0).yhat_upper;
+        assert!((threshold.apply(score(edge), 100.0).value - 1.0).abs() < 1e-9);
         let mut other = Threshold::new(Criterion::Sigma(3.0)).unwrap();
         other.restore(&threshold.to_words());
-        assert_eq!(other.apply(score(edge)), threshold.apply(score(edge)));
+        assert_eq!(other.apply(score(edge), 100.0), threshold.apply(score(edge), 100.0));
+    }
+
+    #[test]
+    fn distances_are_taken_from_the_expectation_and_not_from_a_slow_reference() {
+        let mut threshold = Threshold::new(Criterion::Sigma(3.0)).unwrap();
+        for it in 0..200 {
+            // The score was taken against a reference far away.
+            let away = Score { yhat: 500.0, value: 1.5, ..score(f64::from(90 + it % 20)) };
+            threshold.apply(away, 100.0);
+            threshold.learn();
+        }
+        let judged = threshold.apply(Score { yhat: 500.0, ..score(140.0) }, 100.0);
+        assert!(judged.value > 1.0 && judged.yhat == 100.0, "{judged:?}");
     }
 }

@@ -118,6 +118,7 @@ impl Counts {
                 yhat: rate,
                 yhat_lower: rate,
                 yhat_upper: rate,
+                expected: rate,
             };
         }
         let bin = Bin { events: rate.clamp(0.0, LARGEST_RATE) * secs, secs };
@@ -129,6 +130,7 @@ impl Counts {
             is_provisional: self.points < MATURE_POINTS,
             yhat: self.rate,
             yhat_lower: 0.0,
+            expected: self.rate,
             yhat_upper: self.edge(window, THRESHOLD_SPREADS).max(self.edge(bin, EDGE_SPREADS)),
         }
     }

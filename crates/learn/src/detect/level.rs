@@ -81,6 +81,9 @@ pub struct LevelScore {
     pub yhat_lower: f64,
     /// Upper edge of the band.
     pub yhat_upper: f64,
+    /// What was expected next by the fast level alone: `yhat` is the former level or the slow reference where the score
+    /// was taken against that.
+    pub expected: f64,
 }
 
 /// The estimator of one series.
@@ -155,7 +158,8 @@ impl Level {
     pub fn score_one(&self, time_millis: i64, x: f64) -> LevelScore {
         if self.points < READY_POINTS {
             let value = if x.is_nan() { x } else { 0.0 };
-            return LevelScore { value, is_ready: false, is_provisional: true, yhat: x, yhat_lower: x, yhat_upper: x };
+            let (is_ready, is_provisional) = (false, true);
+            return LevelScore { value, is_ready, is_provisional, yhat: x, yhat_lower: x, yhat_upper: x, expected: x };
         }
         let (yhat, half) = (self.expected(time_millis), self.half_band());
         let x = x.clamp(-LARGEST, LARGEST);
@@ -169,7 +173,7 @@ impl Level {
                 verdict = self.verdict(score, self.drift.reference, allowance);
             }
         }
-        verdict
+        LevelScore { expected: yhat, ..verdict }
     }
 
     /// Takes a point in. NaN, infinities and points that are not newer than the newest are ignored.
@@ -239,6 +243,7 @@ impl Level {
             yhat,
             yhat_lower: yhat - half,
             yhat_upper: yhat + half,
+            expected: yhat,
         }
     }
 
