@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::health::Health;
 use crate::intake::Intake;
 use crate::responder::Responder;
+use crate::row_desk::RowDesk;
 use crate::shards::Shards;
 use crate::warmup;
 
@@ -38,6 +39,8 @@ pub struct System {
     pub budgets: Arc<AlertBudgets>,
     /// What would have alerted.
     pub back_tester: Arc<StoredBackTester>,
+    /// Rows of numbers that programs send.
+    pub row_desk: Arc<RowDesk>,
     /// Log templates.
     pub log_watch: Arc<LogWatch>,
     /// Who calls whom.
@@ -96,6 +99,8 @@ impl System {
 
         let back_tester = Arc::new(StoredBackTester::new(detect_config, Arc::clone(&store) as _, Arc::clone(&map)));
 
+        let row_desk = Arc::new(RowDesk::new(config.serve.row_contamination));
+
         // ## Act
         let on_plan = Arc::clone(&responder);
         let desk = Desk::open(
@@ -138,6 +143,7 @@ impl System {
             shards,
             budgets,
             back_tester,
+            row_desk,
             log_watch,
             map,
             responder,
@@ -165,6 +171,7 @@ impl System {
             scores: Arc::clone(&self.bands) as _,
             budgets: Arc::clone(&self.budgets) as _,
             back_tester: Arc::clone(&self.back_tester) as _,
+            rows: Arc::clone(&self.row_desk) as _,
             reports: Arc::clone(&self.book) as _,
             meters: self.meters(),
             clock: Arc::clone(&self.clock),
@@ -202,6 +209,7 @@ impl System {
             Arc::clone(&self.shards) as _,
             Arc::clone(&self.budgets) as _,
             Arc::clone(&self.log_watch) as _,
+            Arc::clone(&self.row_desk) as _,
             Arc::clone(&self.responder) as _,
             Arc::clone(&self.desk) as _,
             Arc::clone(&self.health) as _,

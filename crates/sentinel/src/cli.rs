@@ -8,6 +8,7 @@ use signal::{IncidentId, PlanId};
 
 use crate::backtest::BacktestArgs;
 use crate::offline::eval::EvalArgs;
+use crate::offline::outliers::OutliersArgs;
 use crate::offline::score::ScoreArgs;
 use crate::offline::templates::TemplatesArgs;
 
@@ -42,6 +43,8 @@ pub enum Command {
     Score(ScoreArgs),
     /// Finds the template of each line of a log file, and the values in it.
     Templates(TemplatesArgs),
+    /// Tells which rows of a table are unlike the others, and which columns are to blame.
+    Outliers(OutliersArgs),
     /// Computes the metric of a published benchmark, beside the published values.
     Eval(EvalArgs),
     /// Tells what would have alerted under which budget, sigma or threshold.

@@ -18,6 +18,7 @@ mod nearest;
 mod offline;
 mod offsets;
 mod responder;
+mod row_desk;
 mod run;
 mod scenario;
 mod shards;
@@ -76,6 +77,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bench(args) => bench::bench(&args).await?,
         Command::Score(args) => return offline::finish(offline::score::run(&args)),
         Command::Templates(args) => return offline::finish(offline::templates::run(&args)),
+        Command::Outliers(args) => return offline::finish(offline::outliers::run(&args)),
         Command::Eval(args) => return offline::finish(offline::eval::run(&args)),
         Command::Backtest(args) => return offline::finish(backtest::run(&args).await),
         Command::Status(args) => client::status(&args).await?,

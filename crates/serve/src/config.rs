@@ -19,6 +19,9 @@ pub struct Config {
     /// Points of a chart at most; a longer range is thinned to the lowest and highest value of each step.
     /// Default: 600.
     pub max_chart_points: usize,
+    /// How readily `POST /detect` calls a row unusual, above 0 and at most 0.5; ordinary rows are called so in less than
+    /// a fiftieth of that share, and no share is forced. Default: 0.1.
+    pub row_contamination: f64,
     /// Browsers and programs that may listen to live events at the same time; more get 503. Default: 64.
     pub max_live_clients: usize,
     /// Seconds between keep-alive comments on the live event stream. Default: 15.
@@ -33,6 +36,7 @@ impl Default for Config {
             page_size: 50,
             max_page_size: 1000,
             max_chart_points: 600,
+            row_contamination: 0.1,
             max_live_clients: 64,
             live_keep_alive_secs: 15,
         }
@@ -54,6 +58,9 @@ impl Config {
         }
         if self.page_size == 0 || self.page_size > self.max_page_size {
             problems.push(format!("serve.page_size: must be 1 to serve.max_page_size ({})", self.max_page_size));
+        }
+        if !(self.row_contamination > 0.0 && self.row_contamination <= 0.5) {
+            problems.push("serve.row_contamination: must be above 0 and at most 0.5".to_owned());
         }
         if self.max_page_size == 0 || self.max_page_size > 100_000 {
             problems.push("serve.max_page_size: must be 1 to 100000".to_owned());

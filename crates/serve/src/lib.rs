@@ -23,5 +23,5 @@ mod ui;
 pub use config::Config;
 pub use error::Error;
 pub use live::Live;
-pub use ports::{Health, Ports};
+pub use ports::{Health, Ports, Row, RowJudge, RowVerdict};
 pub use routes::router;

@@ -1,5 +1,6 @@
 //! What must the composition root hand over? One port for each thing that is shown or asked.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use signal::{
@@ -31,6 +32,8 @@ pub struct Ports {
     pub budgets: Arc<dyn Budgets>,
     /// What would have alerted.
     pub back_tester: Arc<dyn BackTester>,
+    /// Rows of numbers that programs send.
+    pub rows: Arc<dyn RowJudge>,
     /// Incident reports.
     pub reports: Arc<dyn Reports>,
     /// The stages that count what they do; printed on /metrics.
@@ -49,4 +52,24 @@ pub trait Health: Send + Sync {
     fn ready(&self) -> Result<(), String>;
     /// One word for people: `run`, `demo`, or the role.
     fn mode(&self) -> String;
+}
+
+/// Numbers by name; finite.
+pub type Row = BTreeMap<String, f64>;
+
+/// Which rows of numbers are unusual?
+pub trait RowJudge: Send + Sync {
+    /// One verdict per row, by the other rows and those of earlier calls; then the rows are remembered.
+    fn judge(&self, rows: &[Row]) -> Vec<RowVerdict>;
+}
+
+/// What is said of a row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowVerdict {
+    /// Whether the score is above 1.
+    pub is_anomaly: bool,
+    /// How unusual the row is; 1 is the threshold.
+    pub score: f64,
+    /// The name that is to blame most.
+    pub top_feature: Option<String>,
 }

@@ -47,6 +47,7 @@ fn programs() -> Vec<Route> {
         ("get", "/readyz", get(api::health::ready)),
         ("get", "/-/ready", get(api::health::ready)),
         ("get", "/metrics", get(exposition::metrics)),
+        ("post", "/detect", post(api::detect::judge)),
         ("get", "/sentinel/v1/incidents", get(api::incidents::list)),
         ("get", "/sentinel/v1/incidents/{id}", get(api::incidents::one)),
         ("post", "/sentinel/v1/incidents/{id}/acknowledge", post(api::incidents::acknowledge)),

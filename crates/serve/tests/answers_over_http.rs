@@ -179,6 +179,26 @@ async fn budgets_are_told_and_metered_on_the_overview() {
 }
 
 #[tokio::test]
+async fn rows_are_judged_as_they_come() {
+    let app = app();
+    let body = r#"[{"latency": 90, "cpu": 40, "service": "pay"}, {"latency": 2500, "cpu": null}]"#;
+    let found = post(&app, "/detect", body).await.json();
+    assert_eq!(found["score"], serde_json::json!([1, -1]));
+    assert_eq!(found["anomalies"], serde_json::json!([{"latency": 2500, "cpu": null}]));
+    assert_eq!(found["anomaly_score"], serde_json::json!([0.09, 2.5]));
+    assert_eq!(found["top_feature"], serde_json::json!(["latency", "latency"]));
+    assert_eq!(post(&app, "/detect", "[]").await.json()["score"], serde_json::json!([]));
+    for (body, field) in [
+        ("{}", "body: must be an array"),
+        (r#"[{"latency": 1}, {"latency": "slow"}]"#, "[1].latency: must be a number, not text"),
+        ("[1]", "[0]: must be an object"),
+    ] {
+        post(&app, "/detect", body).await.assert_problem(422, field);
+    }
+    post(&app, "/detect", "[").await.assert_problem(400, "JSON");
+}
+
+#[tokio::test]
 async fn a_back_test_compares_thresholds() {
     let app = app();
     let path = "/sentinel/v1/backtest";

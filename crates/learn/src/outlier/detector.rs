@@ -239,9 +239,11 @@ fn verdict(score: f64, threshold: f64, contributions: Vec<f64>) -> Verdict {
 }
 
 /// How far the farthest value lies beyond the range of 0 to 1, in 0 to 1: a half at once the range. A forest's cuts lie
-/// within its training rows, so that it takes every value beyond them for the outermost one.
+/// within its training rows, so that it takes every value beyond them for the outermost one. A quarter of the range is
+/// nothing: the next ordinary row may go as far.
 fn beyond(in_ranges: &[f64]) -> f64 {
-    let farthest = in_ranges.iter().map(|it| (it - 1.0).max(-it)).fold(0.0, f64::max);
+    const USUAL: f64 = 0.25;
+    let farthest = in_ranges.iter().map(|it| (it - 1.0).max(-it) - USUAL).fold(0.0, f64::max);
     farthest / (1.0 + farthest)
 }
 

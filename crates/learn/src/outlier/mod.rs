@@ -11,6 +11,7 @@ pub mod isolation_forest;
 pub mod matrix;
 mod network;
 pub mod one_class_svm;
+pub mod small_batch;
 pub mod standardize;
 pub mod streaming_forest;
 pub mod tcn;

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backtest;
 pub mod budgets;
+pub mod detect;
 pub mod health;
 pub mod incidents;
 pub mod logs;

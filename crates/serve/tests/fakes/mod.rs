@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serve::{Health, Ports};
+use serve::{Health, Ports, Row, RowJudge, RowVerdict};
 use signal::{
     AlertBudget, Anomaly, AnomalyKind, Approval, BackTest, BackTestAlert, BackTestOutcome, BackTestQuestion,
     BackTester, BandPoint, BudgetStatus, Budgets, Cause, Change, ChangeKind, ChangeLog, Clock, Diagnosis, Direction,
@@ -87,6 +87,7 @@ impl World {
             reports: self.clone(),
             budgets: self.clone(),
             back_tester: self.clone(),
+            rows: self.clone(),
             meters: vec![self.clone()],
             clock: self.clock.clone(),
             version: "0.1.0",
@@ -203,6 +204,17 @@ impl Budgets for World {
             held: vec![held],
         };
         vec![BudgetStatus { name: HOSTILE.to_owned(), alerts_last_day: 7, ..status.clone() }, status]
+    }
+}
+
+impl RowJudge for World {
+    fn judge(&self, rows: &[Row]) -> Vec<RowVerdict> {
+        let one = |row: &Row| {
+            let largest = row.iter().max_by(|left, right| left.1.total_cmp(right.1));
+            let (top_feature, score) = largest.map_or((None, 0.0), |it| (Some(it.0.clone()), it.1 / 1000.0));
+            RowVerdict { is_anomaly: score > 1.0, score, top_feature }
+        };
+        rows.iter().map(one).collect()
     }
 }
 

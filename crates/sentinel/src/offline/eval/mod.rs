@@ -4,9 +4,11 @@
 
 pub mod nab;
 mod nab_files;
+pub mod outliers;
 mod plain;
 pub mod report;
 pub mod series;
+mod servers;
 pub mod templates;
 
 use std::path::PathBuf;
@@ -32,6 +34,8 @@ pub enum EvalCommand {
     Series(DataArgs),
     /// The loghub sets of log lines: are lines of one statement, and only these, put into one template?
     Templates(DataArgs),
+    /// Tables of rows with labels (ADBench), or servers with the metrics to blame.
+    Outliers(DataArgs),
 }
 
 /// What every benchmark is given.
@@ -54,6 +58,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
         EvalCommand::Nab(args) => (nab::evaluate(args)?, args.data.json),
         EvalCommand::Series(data) => (series::evaluate(data)?, data.json),
         EvalCommand::Templates(data) => (templates::evaluate(data)?, data.json),
+        EvalCommand::Outliers(args) => (outliers::evaluate(args)?, args.json),
     };
     if is_json {
         println!("{}", report.to_json());
