@@ -95,14 +95,15 @@ mod tests {
             page_size: 0,
             max_page_size: 0,
             max_chart_points: 1,
+            row_contamination: 0.0,
             max_live_clients: 0,
             live_keep_alive_secs: 0,
         };
         let problems = config.validate();
         let keys: Vec<&str> = problems.iter().filter_map(|it| it.split(':').next()).collect();
-        let wanted = ["title", "allowed_hosts", "page_size", "max_page_size", "max_chart_points", "max_live_clients"];
+        let wanted = ["title", "allowed_hosts", "page_size", "max_page_size", "max_chart_points", "row_contamination", "max_live_clients"];
         assert!(wanted.iter().all(|it| keys.contains(&format!("serve.{it}").as_str())), "{keys:?}");
-        assert_eq!(problems.len(), 7);
+        assert_eq!(problems.len(), 8);
     }
 
     #[test]
