@@ -8,8 +8,10 @@
 
 pub mod catalog;
 pub mod detect;
+pub mod events;
 pub mod evaluate;
 pub mod logs;
 pub mod outlier;
 pub mod quantile;
 pub mod random;
+pub mod sketch;

@@ -65,12 +65,38 @@ pub enum AnomalyKind {
     Peer,
     /// Several signals of one service together are as they never were, though each alone may be usual.
     Joint,
+    /// Log lines of a kind that was never seen before.
+    NewTemplate,
+    /// Log lines that came like clockwork have stopped, while their service goes on.
+    VanishedTemplate,
+    /// Far more or far fewer log lines of a kind than usual.
+    LogRate,
+    /// What log lines of a kind carry is far from what they usually carry.
+    LogParameter,
+    /// What always followed a log line did not follow.
+    LogSequence,
+    /// A configured count of log lines is exceeded.
+    LogRule,
 }
 
 impl AnomalyKind {
     /// True if one point is enough to tell of it.
     pub const fn is_immediate(self) -> bool {
         matches!(self, Self::Impossible | Self::Novelty)
+    }
+
+    /// True if it was found in log lines: there is no stored series of its labels, and its explanation says what is
+    /// wrong.
+    pub const fn is_of_logs(self) -> bool {
+        matches!(
+            self,
+            Self::NewTemplate
+                | Self::VanishedTemplate
+                | Self::LogRate
+                | Self::LogParameter
+                | Self::LogSequence
+                | Self::LogRule
+        )
     }
 
     /// True if it was found by comparing series with each other: it begins and ends apart from what is said of the

@@ -1,0 +1,10 @@
+//! What can be said about many values without keeping them? Mergeable summaries of bounded size.
+//!
+//! `quantile` answers "what is the 95th percentile", `distinct` answers "how many different ones". Two summaries of two
+//! parts are merged into the summary of the whole, so that windows can slide by panes and keys can be added up.
+
+mod distinct;
+mod quantile;
+
+pub use distinct::{Distinct, hash_text};
+pub use quantile::QuantileSketch;
