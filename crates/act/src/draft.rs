@@ -109,6 +109,10 @@ fn main_symptom<'a>(incident: &'a Incident, cause: &Cause) -> Option<&'a Symptom
 }
 
 fn threshold(symptom: &Symptom) -> Option<f64> {
+    if symptom.kind.is_of_logs() {
+        // No series is stored that could show the success.
+        return None;
+    }
     if symptom.kind == AnomalyKind::MissingData {
         // Any point at all is a recovery.
         return Some(f64::MIN);

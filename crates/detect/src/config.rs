@@ -4,7 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::Budget;
 use crate::calendar::Maintenance;
+use crate::log_config::LogConfig;
+use crate::log_rules::LogRule;
 use crate::policy::Policy;
+use crate::windows::WindowConfig;
+
+/// Rules, and windows, at most.
+const MOST: usize = 64;
 
 /// Which series get which policy, and how anomalies become incidents. Everything works without any of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +46,12 @@ pub struct Config {
     pub max_series: usize,
     /// So many series per shard keep their newest 120 verdicts for charts. Default: 2000.
     pub band_series: usize,
+    /// Anomalies in log lines.
+    pub logs: LogConfig,
+    /// Counts of log lines that open an incident, at most 64. Default: none.
+    pub log_rules: Vec<LogRule>,
+    /// Series that are made from log lines, at most 64. Default: none.
+    pub windows: Vec<WindowConfig>,
     /// How anomalies become incidents.
     pub incidents: CorrelatorConfig,
 }
@@ -62,6 +74,9 @@ impl Default for Config {
             forget_after_secs: 21_600,
             max_series: 1_000_000,
             band_series: 2000,
+            logs: LogConfig::default(),
+            log_rules: vec![],
+            windows: vec![],
             incidents: CorrelatorConfig::default(),
         }
     }
@@ -96,6 +111,18 @@ impl Config {
         }
         for (idx, maintenance) in self.maintenance.iter().enumerate() {
             problems.extend(maintenance.validate().into_iter().map(|it| format!("maintenance[{idx}].{it}")));
+        }
+        problems.extend(self.logs.validate().into_iter().map(|it| format!("logs.{it}")));
+        for (idx, rule) in self.log_rules.iter().enumerate() {
+            problems.extend(rule.validate().into_iter().map(|it| format!("log_rules[{idx}].{it}")));
+        }
+        for (idx, window) in self.windows.iter().enumerate() {
+            problems.extend(window.validate().into_iter().map(|it| format!("windows[{idx}].{it}")));
+        }
+        for (key, count) in [("log_rules", self.log_rules.len()), ("windows", self.windows.len())] {
+            if count > MOST {
+                problems.push(format!("{key}: at most {MOST}"));
+            }
         }
         problems.extend(self.incidents.validate().into_iter().map(|it| format!("incidents.{it}")));
         problems

@@ -18,7 +18,7 @@ use signal::{
 
 use crate::config::{Config, CorrelatorConfig};
 use crate::load;
-use crate::policy::{Rule, Usage};
+use crate::policy::{self, Rule, Usage};
 use crate::service_map::peer_of;
 use crate::title;
 
@@ -207,6 +207,9 @@ impl Correlator {
     }
 
     fn is_symptom(&self, anomaly: &Anomaly) -> bool {
+        if anomaly.kind.is_of_logs() {
+            return policy::usage_of_logs(anomaly, &self.config) == Usage::Symptom;
+        }
         let is_whole_owner = anomaly.labels.name().is_empty();
         let is_certain = matches!(anomaly.kind, AnomalyKind::Impossible | AnomalyKind::MissingData);
         is_whole_owner
@@ -273,6 +276,7 @@ impl Correlator {
     fn is_held_back(&mut self, anomaly: &Anomaly, now: Timestamp, topology: &dyn Topology) -> bool {
         let role = Role::of(&anomaly.labels);
         if !load::is_explainable(role)
+            || anomaly.kind.is_of_logs()
             || anomaly.kind == AnomalyKind::Impossible
             || anomaly.kind == AnomalyKind::MissingData
         {

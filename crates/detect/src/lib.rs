@@ -2,6 +2,7 @@
 //!
 //! Reading order: `config`, `policy`, `calendar` say what is wanted; `shard` owns the state of its `series` and judges
 //! points; `budgets` says how high the threshold must be for few enough alerts (`account`, `calibrator`, `ladder`);
+//! `log_watch` takes in log lines, `log_finder` judges them, `log_rules` counts them and `windows` makes series of them;
 //! `correlator` groups anomalies into incidents along the `service_map`.
 
 #![warn(missing_docs)]
@@ -16,9 +17,17 @@ mod calibrator;
 mod config;
 mod correlator;
 mod episode;
+mod fields;
 mod glob;
 mod ladder;
 mod load;
+mod log_config;
+mod log_episodes;
+mod log_finder;
+mod log_habit;
+mod log_match;
+mod log_rules;
+mod log_text;
 mod log_watch;
 mod missing;
 mod policy;
@@ -31,6 +40,7 @@ mod shard;
 mod threshold;
 mod title;
 mod wall_clock;
+mod windows;
 
 pub use backtest::back_test;
 pub use budget::Budget;
@@ -38,9 +48,12 @@ pub use budgets::{AlertBudgets, Rehearsal};
 pub use calendar::{Day, Maintenance};
 pub use config::{Config, CorrelatorConfig};
 pub use correlator::Correlator;
-pub use log_watch::{LogWatch, LogWatchConfig};
+pub use log_config::{FromLevel, LogConfig, SymptomFrom};
+pub use log_rules::LogRule;
+pub use log_watch::{LogNews, LogWatch, LogWatchConfig};
 pub use policy::{Policy, Rule, Side, Sides, Usage};
 pub use saved::RestoreError;
 pub use service_map::ServiceMap;
 pub use shard::{Fate, Shard, Slot, Verdict};
 pub use threshold::Criterion;
+pub use windows::{Aggregate, WindowConfig};

@@ -1,16 +1,35 @@
 //! Which log templates are new, surging or gone? Counts per service and template over the last half hour.
+//!
+//! Every line passes here once: its template is found, it counts, `log_finder` judges it, `log_rules` and `windows`
+//! count it where they are configured.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use learn::logs::{TemplateId, TemplateMiner, TemplateMinerConfig};
+use learn::sketch::hash_text;
 use serde::{Deserialize, Serialize};
-use signal::{LogLevel, LogRecord, Meter, Metric, TemplateChange, TemplateTrend, Templates, TimeRange, Timestamp};
+use signal::{
+    Anomaly, AnomalyKind, Labels, LogLevel, LogRecord, Meter, Metric, SeriesId, SeriesPoints, TemplateChange,
+    TemplateTrend, Templates, TimeRange, Timestamp,
+};
+
+use crate::config::Config;
+use crate::log_finder::{Finder, Line};
+use crate::log_habit::Habit;
+use crate::log_rules::LogRules;
+use crate::log_text::shortened;
+use crate::windows::Windows;
 
 /// How lines are counted.
 const BUCKET_MILLIS: i64 = 10_000;
 /// For how long, in buckets: 30 minutes.
 const KEPT_BUCKETS: i64 = 180;
+/// Streams whose level and rules are kept; the lines of further ones are looked at anew each time.
+const MAX_STREAMS: usize = 16_384;
+/// Pairs of service and template that are remembered as seen before, also when they are no longer counted.
+const MAX_SEEN: usize = 131_072;
 /// Of a line kept as an example.
 const MAX_EXAMPLE_BYTES: usize = 2000;
 /// Lines that every template is assumed to have had in the window before, so that rare lines do not surge.
@@ -68,10 +87,39 @@ struct State {
     miner: TemplateMiner,
     services: HashMap<String, Service>,
     counted: HashMap<(u32, TemplateId), Counted>,
+    detect: Arc<Config>,
+    streams: HashMap<SeriesId, Stream>,
+    sources: HashMap<(u32, String), u32>,
+    /// Pairs that were seen, and those of the generation before.
+    seen: [HashSet<u64>; 2],
+    finder: Finder,
+    rules: LogRules,
+    windows: Windows,
+    now: Timestamp,
     observed: u64,
     dropped_time: u64,
+    dropped_old: u64,
     dropped_service: u64,
     forgotten: u64,
+}
+
+/// What is the same for all lines of a stream.
+#[derive(Clone, Copy, Debug)]
+struct Stream {
+    service: u32,
+    source: u32,
+    level: Option<LogLevel>,
+    rules: u64,
+    windows: u64,
+}
+
+/// What log lines have led to since the last tick.
+#[derive(Clone, Debug, Default)]
+pub struct LogNews {
+    /// Anomalies that begin, go on or are over.
+    pub anomalies: Vec<Anomaly>,
+    /// Samples of windows that have ended.
+    pub samples: Vec<SeriesPoints>,
 }
 
 #[derive(Debug)]
@@ -88,6 +136,9 @@ struct Counted {
     level: LogLevel,
     example: String,
     buckets: VecDeque<Bucket>,
+    habit: Habit,
+    /// The stream of the example.
+    labels: Labels,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -99,8 +150,8 @@ struct Bucket {
 }
 
 impl LogWatch {
-    /// Without any line.
-    pub fn new(config: LogWatchConfig) -> Self {
+    /// Without any line. `detect` says what is unusual about lines and which ones are counted.
+    pub fn new(config: LogWatchConfig, detect: Arc<Config>) -> Self {
         let miner = TemplateMiner::new(config.templates.clone());
         Self {
             state: Mutex::new(State {
@@ -108,15 +159,24 @@ impl LogWatch {
                 miner,
                 services: HashMap::new(),
                 counted: HashMap::new(),
+                streams: HashMap::new(),
+                sources: HashMap::new(),
+                seen: Default::default(),
+                finder: Finder::new(Arc::clone(&detect)),
+                rules: LogRules::new(&detect.log_rules),
+                windows: Windows::new(&detect.windows),
+                detect,
+                now: Timestamp::MIN,
                 observed: 0,
                 dropped_time: 0,
+                dropped_old: 0,
                 dropped_service: 0,
                 forgotten: 0,
             }),
         }
     }
 
-    /// Counts a line.
+    /// Judges a line and takes it in.
     pub fn observe(&self, record: &LogRecord) {
         self.lock().observe(record);
     }
@@ -139,6 +199,35 @@ impl LogWatch {
         Ok(())
     }
 
+    /// Takes in a line that was stored before a restart: it teaches, and tells nothing.
+    pub fn replay(&self, record: &LogRecord) {
+        let mut state = self.lock();
+        state.finder.is_replaying = true;
+        state.observe(record);
+        state.finder.is_replaying = false;
+    }
+
+    /// Lets time pass: what there is to tell. Call it about every second.
+    pub fn tick(&self, now: Timestamp) -> LogNews {
+        self.lock().tick(now)
+    }
+
+    /// Which kinds of line were ever seen, to be restored after a restart.
+    pub fn save(&self) -> Vec<u8> {
+        let state = self.lock();
+        state.seen.iter().flatten().flat_map(|it| it.to_le_bytes()).collect()
+    }
+
+    /// Takes back what was seen before a restart. A damaged tail is left out.
+    pub fn restore(&self, saved: &[u8]) {
+        let mut state = self.lock();
+        for word in saved.chunks_exact(8) {
+            if let Ok(bytes) = word.try_into() {
+                state.remember(u64::from_le_bytes(bytes));
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while counting leaves at worst one line uncounted.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -148,11 +237,11 @@ impl LogWatch {
 impl State {
     fn observe(&mut self, record: &LogRecord) {
         self.observed += 1;
-        if !record.time.is_plausible() {
+        if !record.time.is_plausible() || self.is_ahead(record.time) {
             self.dropped_time += 1;
             return;
         }
-        let Some(service) = self.service(record) else {
+        let Some(stream) = self.stream(record) else {
             self.dropped_service += 1;
             return;
         };
@@ -160,11 +249,149 @@ impl State {
         for (from, into) in self.miner.take_merged() {
             self.fold(from, into);
         }
-        let key = (service, template);
+        let key = (stream.service, template);
         if !self.counted.contains_key(&key) && self.counted.len() >= self.config.max_counted {
             self.make_room();
         }
-        self.counted.entry(key).or_insert_with(|| Counted::new(record)).count(record);
+        let is_new = !self.counted.contains_key(&key) && self.remember(pair_hash(record.labels.owner(), template));
+        let counted = self.counted.entry(key).or_insert_with(|| Counted::new(record));
+        counted.count(record);
+        let level = stream.level.unwrap_or(counted.level);
+        // What was said long ago is no news, and must not be taken for what goes on now.
+        let age_secs = if self.now == Timestamp::MIN { 0.0 } else { self.now.secs_since(record.time) };
+        if age_secs > f64::from(self.detect.backfill_age_secs) {
+            self.dropped_old += 1;
+            return;
+        }
+        if self.detect.logs.enabled {
+            let line = Line {
+                service: stream.service,
+                source: stream.source,
+                template,
+                template_text: self.miner.template(template).unwrap_or(""),
+                level,
+                millis: record.time.millis(),
+                labels: &record.labels,
+                text: &record.line,
+                is_new,
+            };
+            self.finder.observe(&line, &mut counted.habit);
+        }
+        if !self.finder.is_replaying {
+            self.count_as_configured(stream, record);
+        }
+    }
+
+    fn count_as_configured(&mut self, stream: Stream, record: &LogRecord) {
+        let has_windows = !self.windows.is_empty();
+        if stream.rules == 0 && !has_windows {
+            return;
+        }
+        let level = stream.level.unwrap_or_else(|| record.level());
+        self.rules.observe(stream.rules, &record.labels, level, record.time, &record.line);
+        if has_windows {
+            let now = if self.now == Timestamp::MIN { record.time } else { self.now };
+            self.windows.observe((stream.windows, stream.service), level, record, now);
+        }
+    }
+
+    fn tick(&mut self, now: Timestamp) -> LogNews {
+        self.now = self.now.max(now);
+        let mut news = LogNews::default();
+        self.rules.tick(now, &mut news.anomalies);
+        self.windows.tick(now, &mut news.samples);
+        if !self.detect.logs.enabled {
+            return news;
+        }
+        let millis = now.millis();
+        if self.finder.is_look_due(millis) {
+            self.look(millis);
+        }
+        for subject in self.finder.tick(millis) {
+            if let Some(counted) = self.counted.get_mut(&(subject.service, TemplateId(subject.template))) {
+                match subject.kind {
+                    AnomalyKind::NewTemplate => counted.habit.novel_lines = None,
+                    AnomalyKind::VanishedTemplate => {
+                        counted.habit.is_vanished = false;
+                        counted.habit.cadence.reset();
+                    }
+                    AnomalyKind::LogRate => counted.habit.rate.adopt(),
+                    _ => {}
+                }
+            }
+        }
+        news.anomalies.extend(self.finder.episodes.take());
+        news
+    }
+
+    /// Looks for kinds of line and for sources that are silent.
+    fn look(&mut self, now_millis: i64) {
+        let Self { counted, miner, finder, .. } = self;
+        for ((service, template), counted) in counted.iter_mut() {
+            let line = Line {
+                service: *service,
+                source: 0,
+                template: *template,
+                template_text: miner.template(*template).unwrap_or(""),
+                level: counted.level,
+                millis: counted.newest.millis(),
+                labels: &counted.labels,
+                text: &counted.example,
+                is_new: false,
+            };
+            finder.look(&line, &mut counted.habit, now_millis, |it| miner.template(it));
+        }
+        finder.look_at_sources(|it| miner.template(it));
+    }
+
+    fn is_ahead(&self, time: Timestamp) -> bool {
+        let tolerance = Duration::from_secs(u64::from(self.detect.future_tolerance_secs));
+        self.now != Timestamp::MIN && time > self.now.plus(tolerance)
+    }
+
+    fn stream(&mut self, record: &LogRecord) -> Option<Stream> {
+        if let Some(stream) = self.streams.get(&record.labels.id()) {
+            return Some(*stream);
+        }
+        let service = self.service(record)?;
+        let host = record.labels.host().unwrap_or("").to_owned();
+        let count = self.sources.len();
+        let source = match self.sources.get(&(service, host.clone())) {
+            Some(it) => *it,
+            // Further hosts of a service share one place, where nothing looks regular.
+            None if count >= MAX_STREAMS => 0,
+            None => {
+                let number = u32::try_from(count).unwrap_or(0) + 1;
+                self.sources.insert((service, host), number);
+                number
+            }
+        };
+        let label = ["level", "severity", "detected_level"].iter().find_map(|it| record.labels.get(it));
+        let stream = Stream {
+            service,
+            source,
+            level: label.and_then(LogLevel::parse),
+            rules: self.rules.of_stream(&record.labels),
+            windows: self.windows.of_stream(&record.labels),
+        };
+        if self.streams.len() < MAX_STREAMS {
+            self.streams.insert(record.labels.id(), stream);
+        }
+        Some(stream)
+    }
+
+    /// True if the pair was never seen.
+    fn remember(&mut self, pair: u64) -> bool {
+        let [seen, before] = &mut self.seen;
+        if seen.contains(&pair) {
+            return false;
+        }
+        let is_new = !before.contains(&pair);
+        if seen.len() >= MAX_SEEN / 2 {
+            *before = std::mem::take(seen);
+        }
+        seen.insert(pair);
+        is_new
     }
 
     /// Counts of a template that merged go to the one that took it in.
@@ -172,7 +399,12 @@ impl State {
         let services: Vec<u32> =
             self.counted.keys().filter(|(_, template)| *template == from).map(|(service, _)| *service).collect();
         for service in services {
-            let Some(part) = self.counted.remove(&(service, from)) else { continue };
+            let Some(mut part) = self.counted.remove(&(service, from)) else { continue };
+            part.habit.novel_lines = None;
+            if let Some(name) = self.services.iter().find(|it| it.1.number == service).map(|it| it.0.clone()) {
+                self.remember(pair_hash(&name, into));
+            }
+            self.finder.merge(service, from, part.newest.millis());
             match self.counted.get_mut(&(service, into)) {
                 Some(whole) => whole.add(part),
                 None => {
@@ -250,6 +482,8 @@ impl Counted {
             level: record.level(),
             example: String::new(),
             buckets: VecDeque::new(),
+            habit: Habit::new(record.time.millis()),
+            labels: record.labels.clone(),
         }
     }
 
@@ -268,7 +502,7 @@ impl Counted {
                 self.buckets.insert(place, Bucket { number, lines: 1, first: time, last: time });
                 // Once per bucket: reading the level and copying the line is dearer than counting.
                 self.level = self.level.max(record.level());
-                self.example = shortened(&record.line).to_owned();
+                self.example = shortened(&record.line, MAX_EXAMPLE_BYTES).to_owned();
             }
         }
         self.newest = self.newest.max(time);
@@ -286,6 +520,10 @@ impl Counted {
         self.first = self.first.min(other.first);
         self.newest = self.newest.max(other.newest);
         self.level = self.level.max(other.level);
+        if other.habit.first_millis < self.habit.first_millis {
+            self.habit = other.habit;
+        }
+        self.habit.novel_lines = None;
         for it in other.buckets {
             let place = self.buckets.partition_point(|bucket| bucket.number < it.number);
             match self.buckets.get_mut(place).filter(|bucket| bucket.number == it.number) {
@@ -370,10 +608,13 @@ impl Meter for LogWatch {
             Metric::counter("sentinel_detect_log_lines_dropped_total", "Log lines that were not counted.", value)
                 .label("reason", reason)
         };
-        vec![
+        let habits: usize = state.counted.values().map(|it| it.habit.bytes()).sum();
+        let mut metrics = vec![
             Metric::counter("sentinel_detect_log_lines_total", "Log lines looked at.", state.observed),
             dropped("implausible_time", state.dropped_time),
             dropped("too_many_services", state.dropped_service),
+            dropped("too_old", state.dropped_old),
+            Metric::gauge("sentinel_detect_log_habit_bytes", "Memory of what is usual in logs.", habits as f64),
             Metric::gauge("sentinel_detect_log_templates", "Log templates kept.", state.miner.len() as f64),
             Metric::counter(
                 "sentinel_detect_log_templates_evicted_total",
@@ -390,7 +631,11 @@ impl Meter for LogWatch {
                 "Pairs of service and log template that made room for others.",
                 state.forgotten,
             ),
-        ]
+        ];
+        metrics.extend(state.finder.metrics());
+        metrics.extend(state.rules.metrics());
+        metrics.extend(state.windows.metrics());
+        metrics
     }
 }
 
@@ -398,11 +643,8 @@ fn secs(range: TimeRange) -> f64 {
     range.to.secs_since(range.from).max(0.0)
 }
 
-fn shortened(line: &str) -> &str {
-    if line.len() <= MAX_EXAMPLE_BYTES {
-        return line;
-    }
-    (0..=MAX_EXAMPLE_BYTES).rev().find_map(|end| line.get(..end)).unwrap_or("")
+fn pair_hash(owner: &str, template: TemplateId) -> u64 {
+    hash_text(owner).rotate_left(32) ^ template.0
 }
 
 #[cfg(test)]
@@ -433,7 +675,7 @@ mod tests {
 
     #[test]
     fn new_surging_and_gone_templates_are_found_and_usual_ones_are_not() {
-        let watch = LogWatch::new(LogWatchConfig::default());
+        let watch = LogWatch::new(LogWatchConfig::default(), Arc::default());
         for secs in 0..360 {
             say(&watch, secs, "pay", &format!("accepted order {secs}"));
             if secs % 5 == 0 && secs < 300 {
@@ -456,7 +698,7 @@ mod tests {
 
     #[test]
     fn rare_lines_and_lines_of_a_service_that_was_not_watched_stay_silent() {
-        let watch = LogWatch::new(LogWatchConfig::default());
+        let watch = LogWatch::new(LogWatchConfig::default(), Arc::default());
         for secs in 0..360 {
             say(&watch, secs, "pay", "all is well");
         }
@@ -472,7 +714,7 @@ mod tests {
 
     #[test]
     fn lines_that_turn_out_to_be_of_one_template_count_together() {
-        let watch = LogWatch::new(LogWatchConfig::default());
+        let watch = LogWatch::new(LogWatchConfig::default(), Arc::default());
         let mut words = ["tea", "ink", "oil", "rum", "gin", "ale"].iter().cycle();
         for secs in 0..360 {
             say(&watch, secs, "pay", "all is well");
@@ -504,7 +746,10 @@ mod tests {
     #[test]
     fn order_of_arrival_does_not_matter() {
         let lines: Vec<i64> = (0..360).filter(|it| it % 9 == 0 || *it > 305).collect();
-        let (straight, mixed) = (LogWatch::new(LogWatchConfig::default()), LogWatch::new(LogWatchConfig::default()));
+        let (straight, mixed) = (
+            LogWatch::new(LogWatchConfig::default(), Arc::default()),
+            LogWatch::new(LogWatchConfig::default(), Arc::default()),
+        );
         lines.iter().for_each(|it| say(&straight, *it, "pay", "retry 5"));
         let mut shuffled = lines;
         fastrand::Rng::with_seed(3).shuffle(&mut shuffled);
@@ -516,7 +761,7 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_drops_are_counted() {
         let config = LogWatchConfig { max_counted: 32, max_services: 2, ..LogWatchConfig::default() };
-        let watch = LogWatch::new(config);
+        let watch = LogWatch::new(config, Arc::default());
         let mut random = fastrand::Rng::with_seed(1);
         for secs in 0..2000 {
             let words: String = (0..36).map(|it| if it % 9 == 8 { ' ' } else { random.lowercase() }).collect();

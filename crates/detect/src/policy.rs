@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use signal::{AnomalyKind, Choice, Direction, Labels, Role, Score, Severity, is_counter};
+use signal::{Anomaly, AnomalyKind, Choice, Direction, Labels, Role, Score, Severity, is_counter};
 
 use crate::config::Config;
 use crate::glob;
@@ -316,6 +316,13 @@ impl Rule {
             saturation: if is_whole { 95.0 } else { f64::INFINITY },
         }
     }
+}
+
+/// What an anomaly found in log lines may do: by its kind and level, then as the first policy that matches says.
+pub(crate) fn usage_of_logs(anomaly: &Anomaly, config: &Config) -> Usage {
+    let usage = config.logs.usage(anomaly);
+    let role = Role::of(&anomaly.labels);
+    config.policies.iter().find(|it| it.matches(&anomaly.labels, role)).and_then(|it| it.usage).unwrap_or(usage)
 }
 
 /// The side of the expected value that a point lies on.

@@ -12,6 +12,9 @@ pub(crate) fn title(symptoms: &[Symptom]) -> String {
 fn rank(symptom: &Symptom) -> u8 {
     match (symptom.kind, Role::of(&symptom.labels)) {
         (AnomalyKind::Impossible, _) => 0,
+        // Somebody has said that this count matters.
+        (AnomalyKind::LogRule, _) => 1,
+        (kind, _) if kind.is_of_logs() => 4,
         (AnomalyKind::MissingData, _) => 2,
         (_, role) if role.is_symptom() => 1,
         (_, role) if role.is_resource() => 3,
@@ -33,6 +36,19 @@ pub(crate) fn what(symptom: &Symptom) -> String {
             };
             format!("{name} is {}, {limits}", number(y))
         }
+        AnomalyKind::NewTemplate => {
+            format!("new {} lines{}", symptom.labels.get("level").unwrap_or("log"), said(symptom))
+        }
+        AnomalyKind::VanishedTemplate => format!("regular log lines have stopped{}", said(symptom)),
+        AnomalyKind::LogRate => {
+            let side = if symptom.direction == Direction::Above { "more" } else { "fewer" };
+            format!("far {side} log lines than usual{}", said(symptom))
+        }
+        AnomalyKind::LogParameter => format!("unusual value in log lines{}", said(symptom)),
+        AnomalyKind::LogSequence => format!("unusual order of log lines{}", said(symptom)),
+        AnomalyKind::LogRule => {
+            format!("{name}: {} log lines, more than {}", number(y), number(symptom.peak.yhat_upper))
+        }
         AnomalyKind::Peer => format!("{name} differs from its peers: {} instead of {}", number(y), number(yhat)),
         AnomalyKind::Joint => {
             format!("{name} does not fit its other signals: {} instead of {}", number(y), number(yhat))
@@ -41,6 +57,11 @@ pub(crate) fn what(symptom: &Symptom) -> String {
             format!("{name} {}", deviation(symptom.direction, y, yhat))
         }
     }
+}
+
+/// The kind of line, as untrusted text is quoted: escaped.
+fn said(symptom: &Symptom) -> String {
+    symptom.labels.get("template").map_or_else(String::new, |it| format!(": {it:?}"))
 }
 
 /// How far from what was expected: as a factor or a share if that makes sense, else both numbers.

@@ -18,6 +18,7 @@ use crate::book::Book;
 use crate::config::Config;
 use crate::health::Health;
 use crate::intake::Intake;
+use crate::log_news::LogNewsDesk;
 use crate::responder::Responder;
 use crate::row_desk::RowDesk;
 use crate::shards::Shards;
@@ -55,6 +56,8 @@ pub struct System {
     pub bands: Arc<Bands>,
     /// The way in for signals.
     pub intake: Arc<Intake>,
+    /// What log lines lead to.
+    pub log_news: Arc<LogNewsDesk>,
     /// What the protocols count.
     pub ingest_counts: Arc<ingest::Counts>,
     /// Live events.
@@ -73,10 +76,10 @@ impl System {
 
         // ## Detect and diagnose
         let live = Live::new();
-        let log_watch = Arc::new(LogWatch::new(config.templates.clone()));
         let map = Arc::new(ServiceMap::default());
         let detect_config = Arc::new(config.detect.clone());
         let budgets = Arc::new(AlertBudgets::new(&detect_config));
+        let log_watch = Arc::new(LogWatch::new(config.templates.clone(), Arc::clone(&detect_config)));
         let responder = Responder::open(
             Arc::clone(&detect_config),
             Arc::clone(&budgets),
@@ -132,6 +135,7 @@ impl System {
             responder: Arc::clone(&responder),
             clock: Arc::clone(&clock),
         });
+        let log_news = Arc::new(LogNewsDesk::new(Arc::clone(&log_watch), Arc::clone(&responder), Arc::clone(&intake)));
         let health = Arc::new(Health::new(Arc::clone(&store)));
         let ingest_counts = Arc::new(ingest::Counts::default());
         let config = Arc::new(config);
@@ -151,6 +155,7 @@ impl System {
             book,
             bands,
             intake,
+            log_news,
             ingest_counts,
             live,
             health,
@@ -196,6 +201,7 @@ impl System {
     /// One simulated second ends or one real tick comes: everything that waits for time to pass.
     pub fn tick(&self) {
         let now = self.clock.now();
+        self.log_news.tick(now);
         self.shards.tick(now);
         self.budgets.tick(now);
         self.responder.tick(now);
@@ -210,6 +216,7 @@ impl System {
             Arc::clone(&self.budgets) as _,
             Arc::clone(&self.log_watch) as _,
             Arc::clone(&self.row_desk) as _,
+            Arc::clone(&self.log_news) as _,
             Arc::clone(&self.responder) as _,
             Arc::clone(&self.desk) as _,
             Arc::clone(&self.health) as _,

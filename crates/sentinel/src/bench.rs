@@ -151,7 +151,7 @@ fn templates(limit: Duration) -> f64 {
     let mut lines = 0_u64;
     let mut spent = Duration::ZERO;
     while spent < limit {
-        let watch = LogWatch::new(detect::LogWatchConfig::default());
+        let watch = LogWatch::new(detect::LogWatchConfig::default(), Arc::default());
         let started = Instant::now();
         for part in records.chunks(1000) {
             part.iter().for_each(|it| watch.observe(it));

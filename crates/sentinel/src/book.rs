@@ -92,7 +92,13 @@ impl Reports for Book {
         let incident = self.store.incident(id)?;
         let end = incident.ended_at.unwrap_or_else(|| self.clock.now());
         let range = TimeRange::new(incident.started_at.minus(MARGIN), end.plus(MARGIN));
-        let charts = incident.symptoms.iter().take(CHARTS).map(|it| self.chart(it, range)).collect::<Result<_, _>>()?;
+        let charts = incident
+            .symptoms
+            .iter()
+            .filter(|it| !it.kind.is_of_logs())
+            .take(CHARTS)
+            .map(|it| self.chart(it, range))
+            .collect::<Result<_, _>>()?;
         let plans = self.plans.plans(Some(id))?;
         let plan_ids = plans.iter().map(|it| it.id.to_string());
         let ledger = self.store.entries_about(&plan_ids.chain([id.to_string()]).collect::<Vec<_>>())?;

@@ -14,6 +14,7 @@ mod demo;
 mod health;
 mod intake;
 mod key;
+mod log_news;
 mod nearest;
 mod offline;
 mod offsets;

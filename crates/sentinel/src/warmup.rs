@@ -19,12 +19,14 @@ const HISTORY: Duration = Duration::from_secs(7 * 86_400);
 const HISTORY_SAMPLES: usize = 10_080;
 /// Log lines that are counted again.
 const LOGS: Duration = Duration::from_secs(1800);
-/// Where the state of the budgets is kept.
-const BUDGETS: &str = "alert-budgets";
-/// Where the log templates with their identities are kept.
-const LOG_IDENTITIES: &str = "log-templates";
 /// At most this many of them.
 const LOG_LINES: usize = 50_000;
+/// Where the state of the budgets is kept.
+const BUDGETS: &str = "alert-budgets";
+/// Where the kinds of log lines that were ever seen are saved.
+const LOG_TEMPLATES: &str = "log-templates-seen";
+/// Where the log templates with their identities are kept.
+const LOG_IDENTITIES: &str = "log-templates";
 
 /// Restores saved detector state and replays what was stored lately.
 pub fn warm(
@@ -45,6 +47,9 @@ pub fn warm(
         && let Err(reason) = log_watch.restore_templates(&state)
     {
         tracing::warn!(reason, "Saved log templates not used.");
+    }
+    if let Some(seen) = store.get_state(LOG_TEMPLATES)? {
+        log_watch.restore(&seen);
     }
     let range = TimeRange::ending_at(now, if is_restored { SAMPLES } else { HISTORY });
     shards.begin_rehearsal();
@@ -88,6 +93,7 @@ fn replay_samples(store: &Store, shards: &Shards, map: &ServiceMap, range: TimeR
 
 /// Saves the state of all shards and budgets, and the log templates.
 pub fn save(store: &Store, shards: &Shards, budgets: &AlertBudgets, log_watch: &LogWatch) -> anyhow::Result<()> {
+    store.put_state(LOG_TEMPLATES, &log_watch.save())?;
     for (idx, state) in shards.save().iter().enumerate() {
         store.put_state(&name(idx), state)?;
     }
@@ -110,7 +116,7 @@ fn replay_logs(store: &Arc<Store>, log_watch: &LogWatch, now: Timestamp) -> Resu
     };
     let hits = store.search(&query)?;
     for hit in hits.iter().rev() {
-        log_watch.observe(&hit.record);
+        log_watch.replay(&hit.record);
     }
     Ok(())
 }

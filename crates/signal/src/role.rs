@@ -97,9 +97,11 @@ impl Role {
     }
 }
 
-/// True if a series only grows and is judged by its rate (Prometheus counters by their naming rule).
+/// True if a series only grows and is judged by its rate (Prometheus counters by their naming rule). A count per window
+/// (it has a label `window`) begins anew with each window and is none.
 pub fn is_counter(labels: &Labels) -> bool {
-    ["_total", "_count", "_sum", "_bucket"].iter().any(|it| labels.name().ends_with(it))
+    labels.get("window").is_none()
+        && ["_total", "_count", "_sum", "_bucket"].iter().any(|it| labels.name().ends_with(it))
 }
 
 #[cfg(test)]
@@ -125,5 +127,12 @@ mod tests {
         assert_eq!(role(r#"yhat_upper{for="latency",service="pay"}"#), Role::Description);
         assert_eq!(role("up"), Role::Availability);
         assert_eq!(role("temperature"), Role::Other);
+    }
+
+    #[test]
+    fn counters_by_name_but_not_counts_of_a_window() {
+        let is_counter = |text: &str| is_counter(&text.parse().unwrap());
+        assert!(is_counter("http_requests_total") && is_counter("latency_count"));
+        assert!(!is_counter(r#"orders_count{window="60s"}"#) && !is_counter("cpu_usage"));
     }
 }

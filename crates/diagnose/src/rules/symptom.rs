@@ -74,7 +74,9 @@ fn errors(owner: &Owner, facts: &Facts, docket: &mut Docket<'_>) -> Option<Hypot
 /// Says what is known: the worst symptom, and new lines of that service.
 fn unknown(owner: &Owner, symptoms: &[&Symptom], facts: &Facts, docket: &mut Docket<'_>) -> Option<Hypothesis> {
     let rank = |it: &Symptom| (it.kind == AnomalyKind::Impossible, it.severity, std::cmp::Reverse(it.onset));
-    let symptom = symptoms.iter().filter(|it| it.kind != AnomalyKind::MissingData).max_by_key(|it| rank(it))?;
+    // What was found in log lines is cited by its template, not as a series.
+    let is_series = |it: &&&Symptom| it.kind != AnomalyKind::MissingData && !it.kind.is_of_logs();
+    let symptom = symptoms.iter().filter(is_series).max_by_key(|it| rank(it))?;
     let is_impossible = symptom.kind == AnomalyKind::Impossible;
     let moved = owner.moves.iter().find(|it| it.labels == symptom.labels);
     let template: Option<&TemplateChange> = owner.rising_templates().find(|it| it.level >= LogLevel::Info);

@@ -70,8 +70,9 @@ impl Numbers {
         self.growing += weight.max(0.02) * (f64::from(u8::from(value > self.before)) - self.growing);
         self.before = value;
         let (lowest, highest) = self.limits();
-        let is_outlier =
-            self.seen >= READY && !(lowest..=highest).contains(&y) && self.growing.max(1.0 - self.growing) < GROWING_SHARE;
+        let is_outlier = self.seen >= READY
+            && !(lowest..=highest).contains(&y)
+            && self.growing.max(1.0 - self.growing) < GROWING_SHARE;
         self.recent = self.recent << 1 | u32::from(is_outlier);
         if self.recent.count_ones() > 24 {
             // What stands there has changed for good.
@@ -152,7 +153,8 @@ mod tests {
     use super::*;
 
     fn outliers(values: impl IntoIterator<Item = f64>, numbers: &mut Numbers) -> usize {
-        let told = |it: f64, numbers: &mut Numbers| matches!(numbers.observe(it), NumbersVerdict::Outlier { recent: 3.., .. });
+        let told =
+            |it: f64, numbers: &mut Numbers| matches!(numbers.observe(it), NumbersVerdict::Outlier { recent: 3.., .. });
         values.into_iter().filter(|it| told(*it, numbers)).count()
     }
 

@@ -271,7 +271,8 @@ impl EventRate {
     fn learn(&mut self, count: f64) {
         self.recent_peak = self.recent_peak.max(count);
         let weight = 1.0 / f64::from(self.minutes).min(MEMORY_MINUTES);
-        let spread = ((count - self.usual).powi(2) / (self.usual + 0.5)).min(LARGEST_SPREAD + SPREAD_GROWTH * self.dispersion);
+        let spread =
+            ((count - self.usual).powi(2) / (self.usual + 0.5)).min(LARGEST_SPREAD + SPREAD_GROWTH * self.dispersion);
         self.usual += weight * (count - self.usual);
         // The rate itself was still unknown in the first minutes.
         if self.minutes > READY_MINUTES / 3 {

@@ -91,8 +91,7 @@ impl Successors {
     /// The successor that usually comes, if nothing came for so long that it is overdue.
     pub fn overdue(&self, waited_millis: i64) -> Option<Break> {
         let limit = (LONGEST_GAPS * self.longest_gap_millis).max(LEAST_OVERDUE_MILLIS);
-        let is_overdue =
-            self.is_regular() && self.longest_gap_millis <= LARGEST_GAP_MILLIS && waited_millis > limit;
+        let is_overdue = self.is_regular() && self.longest_gap_millis <= LARGEST_GAP_MILLIS && waited_millis > limit;
         if is_overdue { self.broken() } else { None }
     }
 
@@ -136,7 +135,8 @@ mod tests {
     #[test]
     fn another_line_now_and_then_is_learned() {
         let mut successors = Successors::default();
-        let told = (0..10_000).any(|it| successors.observe(u64::from(it % 300 == 299), 10).is_some_and(|it| it.is_told()));
+        let told =
+            (0..10_000).any(|it| successors.observe(u64::from(it % 300 == 299), 10).is_some_and(|it| it.is_told()));
         assert!(!told);
         assert_eq!(successors.len, 2);
     }

@@ -95,9 +95,9 @@ impl Distinct {
 
 /// A 64-bit hash of a text, the same on every machine: FNV-1a, then the finalizer of MurmurHash3 so that all bits mix.
 pub fn hash_text(text: &str) -> u64 {
-    let fnv = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let fnv = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     let mixed = (fnv ^ fnv >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
     let mixed = (mixed ^ mixed >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     mixed ^ mixed >> 33
@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn merging_parts_is_the_same_as_taking_the_whole() {
-        for (one, other, whole) in [(0..100, 50..150, 0..150), (0..100, 0..9_000, 0..9_000), (0..9_000, 5..60, 0..9_000)]
+        for (one, other, whole) in
+            [(0..100, 50..150, 0..150), (0..100, 0..9_000, 0..9_000), (0..9_000, 5..60, 0..9_000)]
         {
             let mut merged = of(one);
             merged.merge(&of(other));

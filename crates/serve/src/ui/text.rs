@@ -225,6 +225,13 @@ pub fn anomaly(kind: AnomalyKind, direction: Direction) -> &'static str {
         (AnomalyKind::Peer, Direction::Below) => "below its peers",
         (AnomalyKind::Joint, Direction::Above) => "above what its other signals imply",
         (AnomalyKind::Joint, Direction::Below) => "below what its other signals imply",
+        (AnomalyKind::NewTemplate, _) => "new log lines",
+        (AnomalyKind::VanishedTemplate, _) => "log lines have stopped",
+        (AnomalyKind::LogRate, Direction::Above) => "more log lines than usual",
+        (AnomalyKind::LogRate, Direction::Below) => "fewer log lines than usual",
+        (AnomalyKind::LogParameter, _) => "unusual value in log lines",
+        (AnomalyKind::LogSequence, _) => "unusual order of log lines",
+        (AnomalyKind::LogRule, _) => "count of log lines exceeded",
         (AnomalyKind::Impossible, _) => "impossible value",
         (AnomalyKind::MissingData, _) => "stopped coming",
     }

@@ -6,6 +6,7 @@
 
 mod check;
 mod cursor;
+mod fill;
 mod parse;
 mod run;
 mod script;

@@ -8,6 +8,7 @@ use signal::{Change, Incident, Labels, LogRecord, Point, SeriesPoints, Timestamp
 
 use super::EPOCH;
 use super::check::check;
+use super::fill::fill;
 use super::script::{Script, Step};
 use crate::System;
 use crate::shop::Shop;
@@ -176,7 +177,7 @@ impl<'a> Feed<'a> {
                 if at > part.to {
                     break;
                 }
-                let line = part.text.replace("{n}", &(number + 1).to_string());
+                let line = fill(&part.text, number + 1, part.labels.id().hash());
                 lines.push(LogRecord { time: EPOCH.plus(at), labels: part.labels.clone(), line });
             }
         }
