@@ -22,6 +22,7 @@ mod glob;
 mod ladder;
 mod load;
 mod log_config;
+mod log_counted;
 mod log_episodes;
 mod log_finder;
 mod log_habit;

@@ -1,3 +1,5 @@
+//! Are windows whole, late lines counted and keys bounded?
+
 use super::*;
 
 const START: i64 = 1_700_000_040;
