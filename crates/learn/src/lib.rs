@@ -1,6 +1,7 @@
 //! Estimators and statistics: pure arithmetic, no clock, no I/O, nothing imported from another crate of ours.
 //!
 //! Reading order: `catalog` lists what there is; `detect` says how unusual one point of one series is;
+//! `group` says which of many series is not as the others;
 //! `quantile` follows a share of a stream; `events` says whether events are as they always are; `sketch` sums many values
 //! up in little memory; `logs` says which lines say the same thing;
 //! `evaluate` says how good all that is on published benchmarks.
@@ -11,6 +12,7 @@ pub mod catalog;
 pub mod detect;
 pub mod evaluate;
 pub mod events;
+pub mod group;
 pub mod logs;
 pub mod outlier;
 pub mod quantile;
