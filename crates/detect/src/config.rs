@@ -6,6 +6,7 @@ use crate::budget::Budget;
 use crate::calendar::Maintenance;
 use crate::log_config::LogConfig;
 use crate::log_rules::LogRule;
+use crate::groups::GroupsConfig;
 use crate::policy::Policy;
 use crate::windows::WindowConfig;
 
@@ -52,6 +53,8 @@ pub struct Config {
     pub log_rules: Vec<LogRule>,
     /// Series that are made from log lines, at most 64. Default: none.
     pub windows: Vec<WindowConfig>,
+    /// Comparison of series with each other.
+    pub groups: GroupsConfig,
     /// How anomalies become incidents.
     pub incidents: CorrelatorConfig,
 }
@@ -77,6 +80,7 @@ impl Default for Config {
             logs: LogConfig::default(),
             log_rules: vec![],
             windows: vec![],
+            groups: GroupsConfig::default(),
             incidents: CorrelatorConfig::default(),
         }
     }
@@ -124,6 +128,7 @@ impl Config {
                 problems.push(format!("{key}: at most {MOST}"));
             }
         }
+        problems.extend(self.groups.validate().into_iter().map(|it| format!("groups.{it}")));
         problems.extend(self.incidents.validate().into_iter().map(|it| format!("incidents.{it}")));
         problems
     }

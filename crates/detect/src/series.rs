@@ -42,6 +42,8 @@ pub(crate) struct Series {
     pub has_ended: bool,
     /// Guessed bounds were broken once, so they are none.
     pub is_unbounded: bool,
+    /// May belong to a group that is compared.
+    pub is_grouped: bool,
     pub band: Option<Band>,
     /// If the threshold is not the estimator's own.
     pub threshold: Option<Box<Threshold>>,
@@ -67,6 +69,7 @@ impl Series {
     /// A series that has just been seen for the first time.
     pub fn new(labels: Labels, config: &Config) -> Self {
         let rule = Rule::of(&labels, config);
+        let is_grouped = config.groups.wants(&labels, &rule);
         let has_counts = rule.role == Role::Errors && rule.is_counter;
         Self {
             detector: Detector::new(settings(&rule, config)),
@@ -85,6 +88,7 @@ impl Series {
             is_missing: false,
             has_ended: false,
             is_unbounded: false,
+            is_grouped,
             band: None,
             threshold: Threshold::new(rule.criterion),
             spending: None,

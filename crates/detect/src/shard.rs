@@ -12,6 +12,7 @@ use crate::band::Band;
 use crate::budgets::{AlertBudgets, Rehearsal};
 use crate::calendar::Calendar;
 use crate::config::Config;
+use crate::groups::GroupSample;
 use crate::missing::{self, Owner};
 use crate::series::{Moment, Series};
 use crate::series_map::SeriesMap;
@@ -123,6 +124,8 @@ pub struct Shard {
     first_now: Option<Timestamp>,
     looked_at: Option<Timestamp>,
     listening_since: Option<Timestamp>,
+    /// What is handed over to be compared with other series; None if nobody takes it.
+    samples: Option<Vec<GroupSample>>,
 }
 
 /// A place for a series.
@@ -158,6 +161,7 @@ impl Shard {
             first_now: None,
             looked_at: None,
             listening_since: None,
+            samples: None,
         }
     }
 
@@ -169,6 +173,16 @@ impl Shard {
     /// History ends; hand the answer to [`AlertBudgets::rehearse`].
     pub fn end_rehearsal(&mut self) -> Rehearsal {
         self.rehearsal.take().unwrap_or_default()
+    }
+
+    /// From now on samples of grouped series are kept for [`Shard::take_samples`].
+    pub fn keep_samples(&mut self) {
+        self.samples.get_or_insert_default();
+    }
+
+    /// The samples since the last call, to be compared with those of other series. Call it after every batch.
+    pub fn take_samples(&mut self) -> Vec<GroupSample> {
+        self.samples.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Judges a point and learns from it; anomalies that begin, go on or end are appended to `out`.
@@ -205,6 +219,7 @@ impl Shard {
         if series.points == 0 && now.secs_since(first_now) > WATCHED_SECS {
             series.assume_zero_before(point);
         }
+        let before = series.newest;
         series.arrive(point.time);
         if let Some(owner) = self.owners.get_mut(series.owner as usize)
             && (series.is_missing || owner.missing_since.is_some())
@@ -232,6 +247,15 @@ impl Shard {
             let admitted = series.within_budget(point.time, anomaly, self.rehearsal.as_mut().map(|it| &mut it.0));
             out.extend(series.tell(point.time, admitted));
             self.anomalies += (out.len() - told) as u64;
+        }
+        if series.is_grouped
+            && !is_planned
+            && let Some(samples) = &mut self.samples
+            && now.secs_since(point.time) <= f64::from(config.backfill_age_secs)
+            && is_next_sample(before, point.time, config)
+        {
+            let (labels, interval_secs) = (series.labels.clone(), series.interval_secs as f32);
+            samples.push(GroupSample { labels, time: point.time, y, interval_secs });
         }
         match &mut series.band {
             Some(band) => band.push(point.time, &score),
@@ -411,6 +435,12 @@ impl Shard {
 
 fn counter(fates: &mut [u64; Fate::ALL.len()], fate: Fate) -> &mut u64 {
     fates.get_mut(fate as usize).expect("there is a counter for every fate")
+}
+
+/// True for the first point of a series in each interval of sampling.
+fn is_next_sample(before: Timestamp, time: Timestamp, config: &Config) -> bool {
+    let sample_millis = 1000 * i64::from(config.groups.sample_secs.max(1));
+    before.millis().div_euclid(sample_millis) != time.millis().div_euclid(sample_millis)
 }
 
 /// Why a point is not judged, or None if it is.

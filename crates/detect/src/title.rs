@@ -82,7 +82,7 @@ fn deviation(direction: Direction, y: f64, yhat: f64) -> String {
 }
 
 /// Three significant digits, with `k`, `M`, `G`, `T` for thousands and more.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     /// From this magnitude on, divided by, written behind.
     const UNITS: [(f64, f64, &str); 5] =
         [(1e12, 1e12, " T"), (1e9, 1e9, " G"), (1e6, 1e6, " M"), (1e4, 1e3, " k"), (0.001, 1.0, "")];

@@ -16,6 +16,7 @@ use crate::back_tester::StoredBackTester;
 use crate::bands::Bands;
 use crate::book::Book;
 use crate::config::Config;
+use crate::groups::Groups;
 use crate::health::Health;
 use crate::intake::Intake;
 use crate::log_news::LogNewsDesk;
@@ -42,6 +43,8 @@ pub struct System {
     pub back_tester: Arc<StoredBackTester>,
     /// Rows of numbers that programs send.
     pub row_desk: Arc<RowDesk>,
+    /// Comparison of series with each other.
+    pub groups: Arc<Groups>,
     /// Log templates.
     pub log_watch: Arc<LogWatch>,
     /// Who calls whom.
@@ -89,12 +92,14 @@ impl System {
             live.clone(),
         )?;
         let on_anomalies = Arc::clone(&responder);
+        let groups = Groups::new(Arc::clone(&detect_config));
         let shards = Shards::start(
             Arc::clone(&detect_config),
             &budgets,
             config.shards,
             Arc::clone(&clock),
             Arc::new(move |anomalies| on_anomalies.anomalies(anomalies)),
+            Arc::clone(&groups),
         )
         .context("cannot start the detector threads")?;
         warmup::warm(&store, &shards, &budgets, &log_watch, &map, clock.now())
@@ -148,6 +153,7 @@ impl System {
             budgets,
             back_tester,
             row_desk,
+            groups,
             log_watch,
             map,
             responder,
@@ -204,6 +210,7 @@ impl System {
         self.log_news.tick(now);
         self.shards.tick(now);
         self.budgets.tick(now);
+        self.groups.tick(&self.responder);
         self.responder.tick(now);
         self.bands.tick(now);
     }
@@ -214,6 +221,7 @@ impl System {
             Arc::clone(&self.store) as _,
             Arc::clone(&self.shards) as _,
             Arc::clone(&self.budgets) as _,
+            Arc::clone(&self.groups) as _,
             Arc::clone(&self.log_watch) as _,
             Arc::clone(&self.row_desk) as _,
             Arc::clone(&self.log_news) as _,

@@ -11,6 +11,7 @@ mod cli;
 mod client;
 mod config;
 mod demo;
+mod groups;
 mod health;
 mod intake;
 mod key;

@@ -113,6 +113,14 @@ impl Responder {
         }
     }
 
+    /// Takes in anomalies that may only stand beside incidents.
+    pub fn evidence(&self, anomalies: Vec<Anomaly>) {
+        let mut state = self.lock();
+        for anomaly in anomalies {
+            state.correlator.observe_evidence(anomaly);
+        }
+    }
+
     /// Notes that a plan has changed; it is told to listeners and to the incident at the next tick.
     pub fn plan_changed(&self, plan: &Plan) {
         self.live.send(Event::Plan(Box::new(plan.clone())));

@@ -11,6 +11,8 @@ use detect::{AlertBudgets, Rehearsal, Shard, Verdict};
 use signal::{Anomaly, Clock, Labels, Meter, Metric, Score, Scores, SeriesId, SeriesPoints, TimeRange, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::groups::Groups;
+
 /// Batches that may wait for one shard; more makes the sender wait.
 const QUEUE: usize = 256;
 
@@ -59,17 +61,23 @@ impl Shards {
         count: usize,
         clock: Arc<dyn Clock>,
         on_anomalies: OnAnomalies,
+        groups: Arc<Groups>,
     ) -> std::io::Result<Arc<Self>> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let count = if count == 0 { cores } else { count };
         let timing = Arc::new(Timing::default());
         let lane = |idx: usize| {
-            let shard = Arc::new(Mutex::new(Shard::with_budgets(Arc::clone(&config), Arc::clone(budgets))));
+            let mut shard = Shard::with_budgets(Arc::clone(&config), Arc::clone(budgets));
+            if config.groups.enabled {
+                shard.keep_samples();
+            }
+            let shard = Arc::new(Mutex::new(shard));
             let (queue, jobs) = mpsc::channel(QUEUE);
             let worker = Worker {
                 shard: Arc::clone(&shard),
                 clock: Arc::clone(&clock),
                 on_anomalies: Arc::clone(&on_anomalies),
+                groups: Arc::clone(&groups),
                 timing: Arc::clone(&timing),
             };
             std::thread::Builder::new().name(format!("detect-{idx}")).spawn(move || worker.run(jobs))?;
@@ -123,6 +131,8 @@ impl Shards {
         for point in &series.points {
             shard.observe(&series.labels, *point, point.time, &mut vec![]);
         }
+        // One series after the other comes here, which cannot be compared.
+        shard.take_samples();
     }
 
     /// Lets time pass: finds series that have stopped and episodes that are over.
@@ -178,13 +188,14 @@ struct Worker {
     shard: Arc<Mutex<Shard>>,
     clock: Arc<dyn Clock>,
     on_anomalies: OnAnomalies,
+    groups: Arc<Groups>,
     timing: Arc<Timing>,
 }
 
 impl Worker {
     fn run(self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(job) = jobs.blocking_recv() {
-            let judged = observe(&self.shard, &job.batch, self.clock.now(), &self.on_anomalies);
+            let judged = observe(&self.shard, &job.batch, self.clock.now(), &self.on_anomalies, &self.groups);
             let micros = u64::try_from(job.received.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.timing.batches.fetch_add(1, Ordering::Relaxed);
             self.timing.micros.fetch_add(micros, Ordering::Relaxed);
@@ -196,7 +207,13 @@ impl Worker {
     }
 }
 
-fn observe(shard: &Mutex<Shard>, batch: &[SeriesPoints], now: Timestamp, on_anomalies: &OnAnomalies) -> Vec<Judged> {
+fn observe(
+    shard: &Mutex<Shard>,
+    batch: &[SeriesPoints],
+    now: Timestamp,
+    on_anomalies: &OnAnomalies,
+    groups: &Groups,
+) -> Vec<Judged> {
     let mut anomalies = vec![];
     let mut judged = Vec::with_capacity(batch.len());
     let mut shard = lock(shard);
@@ -206,7 +223,9 @@ fn observe(shard: &Mutex<Shard>, batch: &[SeriesPoints], now: Timestamp, on_anom
             judged.push(Judged { labels: series.labels.clone(), verdict });
         }
     }
+    let samples = shard.take_samples();
     drop(shard);
+    groups.offer(samples);
     if !anomalies.is_empty() {
         on_anomalies(anomalies);
     }
