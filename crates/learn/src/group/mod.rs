@@ -4,7 +4,9 @@
 //! makes values of any size comparable.
 
 mod fleet;
+mod joint;
 
 mod scale;
 
 pub use fleet::{Deviation, Fleet, FleetSettings, Member, Standing};
+pub use joint::{Joint, JointScore, JointSettings, MOST_SIGNALS};
