@@ -212,19 +212,38 @@ impl Correlator {
         }
         let is_whole_owner = anomaly.labels.name().is_empty();
         let is_certain = matches!(anomaly.kind, AnomalyKind::Impossible | AnomalyKind::MissingData);
+        // What groups may only note comes another way (`observe_evidence`).
         is_whole_owner
             || is_certain
+            || anomaly.kind.is_of_group()
             || Rule::of(&anomaly.labels, &self.config).side(anomaly.direction).usage == Usage::Symptom
     }
 
     fn keep_evidence(&mut self, anomaly: Anomaly) {
         // The same series may have opened an incident on its other side.
+        let finding = finding(&anomaly.labels, anomaly.kind);
         if anomaly.is_over {
             self.end_symptom(&anomaly);
+            if anomaly.kind.is_of_group() {
+                self.evidence.remove(&finding);
+            }
         } else {
-            let finding = finding(&anomaly.labels, anomaly.kind);
+            self.attach(&anomaly);
             self.counts.evidence += u64::from(!self.evidence.contains_key(&finding));
             self.evidence.insert(finding, anomaly);
+        }
+    }
+
+    /// What is found among groups becomes a symptom of the open incident of its own service: it is shown there, and opens
+    /// nothing.
+    fn attach(&mut self, anomaly: &Anomaly) {
+        if !anomaly.kind.is_of_group() || self.extend_symptom(anomaly) {
+            return;
+        }
+        let owner = anomaly.labels.owner();
+        let is_its = |it: &Tracked| it.incident.is_open() && it.incident.services.iter().any(|it| it == owner);
+        if let Some(idx) = self.incidents.iter().position(is_its) {
+            self.join(idx, anomaly);
         }
     }
 

@@ -314,3 +314,26 @@ fn evidence_opens_nothing_until_it_is_a_symptom() {
     world.pass(30);
     assert_eq!(world.incidents().remove(0).status, IncidentStatus::Resolved);
 }
+
+#[test]
+fn evidence_of_groups_is_shown_in_the_incident_of_its_service() {
+    let mut world = World::new();
+    let joint = |it: &World, service: &str| Anomaly {
+        kind: AnomalyKind::Joint,
+        ..it.anomaly(&format!(r#"cpu_usage{{service="{service}"}}"#), 0.5, 2.0)
+    };
+    world.see(r#"latency{service="db"}"#, 3.0);
+    world.pass(1);
+    for service in ["db", "payments"] {
+        world.correlator.observe_evidence(joint(&world, service));
+    }
+    world.pass(1);
+    let incident = world.incidents().remove(0);
+    assert_eq!(incident.services, ["db"]);
+    assert_eq!(incident.symptoms.iter().filter(|it| it.kind == AnomalyKind::Joint).count(), 1);
+    world.end(r#"latency{service="db"}"#);
+    world.correlator.observe_evidence(Anomaly { is_over: true, ..joint(&world, "db") });
+    world.pass(30);
+    assert_eq!(world.incidents().len(), 1);
+    assert_eq!(world.incidents().remove(0).status, IncidentStatus::Resolved);
+}

@@ -54,6 +54,7 @@ pub use log_config::{FromLevel, LogConfig, SymptomFrom};
 pub use log_rules::LogRule;
 pub use log_watch::{LogNews, LogWatch, LogWatchConfig};
 pub use groups::{Findings, FleetConfig, FleetView, GroupSample, GroupWatch, GroupsConfig};
+pub use groups::{Findings, FleetConfig, FleetView, GroupSample, GroupWatch, GroupsConfig, JointConfig};
 pub use policy::{Policy, Rule, Side, Sides, Usage};
 pub use saved::RestoreError;
 pub use service_map::ServiceMap;

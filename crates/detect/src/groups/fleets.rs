@@ -11,6 +11,7 @@ use learn::group::{Deviation, Fleet, FleetSettings, Member, Standing};
 use signal::{Anomaly, AnomalyKind, Labels, Metric, Score, SeriesId, Severity, Timestamp};
 
 use super::config::GroupsConfig;
+use super::timing::{fresh_secs, median_secs, next_tick, sustained};
 use super::{Findings, GroupSample};
 use crate::config::Config;
 use crate::episode::{Episode, News};
@@ -18,16 +19,9 @@ use crate::policy::{Rule, Usage, direction_of};
 use crate::series_map::SeriesMap;
 use crate::title::number;
 
-/// A value counts for so many intervals.
-const FRESH_INTERVALS: f64 = 2.5;
 /// A member is forgotten after so many intervals, and not before so many seconds.
 const FORGET_INTERVALS: f64 = 20.0;
 const FORGET_SECS: f64 = 600.0;
-/// A deviation must last so long before it is told, and take at least and at most so many comparisons.
-const SUSTAINED_SECS: f64 = 60.0;
-const SUSTAINED_TICKS: (f64, f64) = (4.0, 12.0);
-/// So many usual comparisons end an episode.
-const RECOVERY_TICKS: u8 = 3;
 /// A member differs by at least this share of what is expected of it.
 const LEAST_RELATIVE: f64 = 0.1;
 /// Would-be fleets make room after so many seconds if more than half of the room is taken.
@@ -39,7 +33,6 @@ pub(crate) struct Fleets {
     fleets: SeriesMap<Group>,
     /// Where each member is: its fleet, and its index there.
     places: SeriesMap<(SeriesId, usize)>,
-    newest: Timestamp,
     ignored_full: u64,
     forgotten: u64,
 }
@@ -56,7 +49,7 @@ pub struct FleetView {
 /// One fleet, or less than one.
 struct Group {
     labels: Labels,
-    /// What the series' policy says, for the deviation; and for k of n.
+    /// What the series' policy says.
     rule: Rule,
     fleet: Fleet,
     members: Vec<Place>,
@@ -82,18 +75,7 @@ struct Place {
 
 impl Fleets {
     pub fn new(config: Arc<Config>) -> Self {
-        Self {
-            config,
-            fleets: SeriesMap::default(),
-            places: SeriesMap::default(),
-            newest: Timestamp::MIN,
-            ignored_full: 0,
-            forgotten: 0,
-        }
-    }
-
-    pub fn newest(&self) -> Timestamp {
-        self.newest
+        Self { config, fleets: SeriesMap::default(), places: SeriesMap::default(), ignored_full: 0, forgotten: 0 }
     }
 
     /// Notes the newest value of a series.
@@ -102,7 +84,6 @@ impl Fleets {
         if !self.places.contains_key(&id) && !self.join(sample) {
             return;
         }
-        self.newest = self.newest.max(sample.time);
         let Some((key, idx)) = self.places.get(&id) else { return };
         let Some(group) = self.fleets.get_mut(key) else { return };
         group.newest = group.newest.max(sample.time);
@@ -236,10 +217,7 @@ impl Group {
 
     /// The median of the members' intervals, and not less than that of sampling.
     fn tick_secs(&self, limits: &GroupsConfig) -> f64 {
-        let mut intervals: Vec<f32> = self.members.iter().map(|it| it.interval_secs).collect();
-        intervals.sort_by(f32::total_cmp);
-        let median = intervals.get(intervals.len() / 2).copied().unwrap_or(0.0);
-        f64::from(median).round().max(f64::from(limits.sample_secs))
+        median_secs(self.members.iter().map(|it| it.interval_secs)).max(f64::from(limits.sample_secs))
     }
 
     /// Members that have not come for long.
@@ -303,7 +281,7 @@ impl Place {
     }
 
     fn fresh_secs(&self, tick_secs: f64) -> f64 {
-        FRESH_INTERVALS * f64::from(self.interval_secs).max(tick_secs).max(1.0)
+        fresh_secs(self.interval_secs, tick_secs)
     }
 
     fn tell(&mut self, news: News, time: Timestamp, found: &mut Findings) {
@@ -341,15 +319,6 @@ fn judge(rule: &Rule, labels: &Labels, score: &Score, limits: &GroupsConfig) -> 
     (is_far && side.usage != Usage::Ignored).then_some(side.usage == Usage::Symptom && matters)
 }
 
-/// k of n for comparisons, whatever the side.
-fn sustained(rule: &Rule, tick_secs: f64) -> Rule {
-    let k = (SUSTAINED_SECS / tick_secs).ceil().clamp(SUSTAINED_TICKS.0, SUSTAINED_TICKS.1) as u8;
-    let mut rule = *rule;
-    (rule.above.usage, rule.below.usage) = (Usage::Symptom, Usage::Symptom);
-    (rule.k, rule.n, rule.recovery_points) = (k, k + k / 4, RECOVERY_TICKS);
-    rule
-}
-
 fn score(standing: &Standing) -> Score {
     Score {
         value: standing.value,
@@ -379,10 +348,4 @@ fn explain(standing: &Standing, labels: &Labels, limits: &GroupsConfig) -> Strin
         number(standing.upper),
         100.0 * standing.spread,
     )
-}
-
-/// The next multiple of the interval after an instant.
-fn next_tick(after: Timestamp, tick_secs: f64) -> Timestamp {
-    let tick_millis = (1000.0 * tick_secs).max(1.0) as i64;
-    Timestamp::from_millis((after.millis().div_euclid(tick_millis) + 1).saturating_mul(tick_millis))
 }

@@ -5,17 +5,20 @@
 
 mod config;
 mod fleets;
+mod joints;
 mod sample;
+mod timing;
 
 use std::sync::Arc;
 
-pub use config::{FleetConfig, GroupsConfig};
+pub use config::{FleetConfig, GroupsConfig, JointConfig};
 pub use fleets::FleetView;
 pub use sample::GroupSample;
-use signal::{Anomaly, Metric, Timestamp};
+use signal::{Anomaly, Metric};
 
 use crate::config::Config;
 use fleets::Fleets;
+use joints::Joints;
 
 /// What is found among groups at a tick.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,6 +39,7 @@ impl Findings {
 /// All groups. Belongs to one thread.
 pub struct GroupWatch {
     fleets: Fleets,
+    joints: Joints,
     taken: u64,
     told: u64,
 }
@@ -43,19 +47,21 @@ pub struct GroupWatch {
 impl GroupWatch {
     /// Knows no group yet. The configuration must be valid.
     pub fn new(config: Arc<Config>) -> Self {
-        Self { fleets: Fleets::new(config), taken: 0, told: 0 }
+        Self { fleets: Fleets::new(Arc::clone(&config)), joints: Joints::new(config), taken: 0, told: 0 }
     }
 
     /// Takes in what a shard has handed over.
     pub fn observe(&mut self, sample: &GroupSample) {
         self.taken += 1;
         self.fleets.observe(sample);
+        self.joints.observe(sample);
     }
 
     /// Compares what has come in. Call it about every second; time is that of the samples.
     pub fn tick(&mut self) -> Findings {
         let mut found = Findings::default();
         self.fleets.tick(&mut found);
+        self.joints.tick(&mut found);
         self.told += (found.symptoms.len() + found.evidence.len()) as u64;
         found
     }
@@ -63,11 +69,6 @@ impl GroupWatch {
     /// Fleets of at least the least number of members, in order of their labels.
     pub fn fleets(&self) -> Vec<FleetView> {
         self.fleets.views()
-    }
-
-    /// The newest sample of all.
-    pub fn newest(&self) -> Timestamp {
-        self.fleets.newest()
     }
 
     /// What this stage has done.
@@ -78,9 +79,12 @@ impl GroupWatch {
             Metric::counter("sentinel_detect_group_anomalies_total", "Anomalies told of groups.", self.told),
         ];
         metrics.extend(self.fleets.metrics());
+        metrics.extend(self.joints.metrics());
         metrics
     }
 }
 
+#[cfg(test)]
+mod joint_tests;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! What the stage promises: fleets are found by themselves, the one that leaves is told, usual life is silent.
 
-use signal::{Direction, Labels};
+use signal::{Direction, Labels, Timestamp};
 
 use super::*;
 

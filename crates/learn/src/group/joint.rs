@@ -27,6 +27,11 @@ const HUBER: f64 = 1.5;
 const SHRINK_POINTS: f64 = 24.0;
 /// The covariance is shrunk by at least this share, so that it can always be inverted.
 const LEAST_SHRINKAGE: f64 = 0.02;
+/// The weight of an anomalous point, and how many of them a usual one undoes.
+const ODD_TRUST: f64 = 0.004;
+const ODD_RECOVERY: u32 = 2;
+/// With more of them lately the usual points between are in doubt, too.
+const ODD_RUN: u32 = 4;
 /// Makes a mean absolute deviation a standard deviation.
 const MEAN_TO_SCALE: f64 = 1.2533;
 /// Largest score.
@@ -41,13 +46,21 @@ pub struct JointSettings {
     pub warm_up_points: u32,
     /// Points that mean and covariance remember.
     pub memory_points: u32,
+    /// After so many anomalous points what they show is learned.
+    pub adopt_points: u32,
     /// A signal follows the others if they explain this share of its variance; only then it can break with them.
     pub least_explained: f64,
 }
 
 impl Default for JointSettings {
     fn default() -> Self {
-        Self { threshold_scales: 6.0, warm_up_points: 240, memory_points: 2880, least_explained: 0.5 }
+        Self {
+            threshold_scales: 6.0,
+            warm_up_points: 240,
+            memory_points: 2880,
+            adopt_points: 720,
+            least_explained: 0.5,
+        }
     }
 }
 
@@ -101,6 +114,8 @@ pub struct Joint {
     /// The first points, until the scales are known.
     first: Vec<Vec<f64>>,
     points: u32,
+    /// Anomalous points lately.
+    odd_points: u32,
     mean: Vec<f64>,
     /// Row by row.
     covariance: Vec<f64>,
@@ -120,6 +135,7 @@ impl Joint {
             scales: vec![Scale::default(); count],
             first: vec![],
             points: 0,
+            odd_points: 0,
             mean: vec![0.0; count],
             covariance: vec![0.0; count * count],
             usual: vec![1.0 / MEAN_TO_SCALE; count],
@@ -181,7 +197,8 @@ impl Joint {
         let Some((row, idx)) = worst else { return score };
         score.explained = explained(row, *idx);
         let follows = |(row, idx): &(usize, &usize)| explained(*row, **idx) >= self.settings.least_explained;
-        let broken = present.iter().enumerate().filter(follows).map(|(_, it)| weight(it)).fold(0.0, f64::max);
+        let followers = present.iter().enumerate().filter(follows);
+        let broken = followers.map(|(_, it)| weight(it) / self.reach(&score, *it, present.len())).fold(0.0, f64::max);
         score.broken = (broken / self.settings.threshold_scales).min(LARGEST_SCORE);
         let spread = self.distance_spread.max((2.0 / (9.0 * present.len() as f64)).sqrt());
         score.together =
@@ -199,6 +216,16 @@ impl Joint {
         score
     }
 
+    /// How much less is known of what the others imply, because they are where they never were: 1 where they usually are.
+    /// Beyond, a relation that is nearly straight may bend, which is worse with the square of the way.
+    fn reach(&self, score: &JointScore, idx: usize, present: usize) -> f64 {
+        let scale = (MEAN_TO_SCALE * at(&self.usual, idx)).max(1.0);
+        let own = at(&score.contributions, idx) * scale;
+        let others = (score.distance.powi(3) * present as f64 - own * own).max(0.0).sqrt();
+        let usual = ((present as f64) - 1.0).max(1.0).sqrt() + 2.0;
+        (others / usual).powi(2).max(1.0)
+    }
+
     /// Learns from a point that was scored. What is far away teaches little.
     pub fn learn_one(&mut self, point: &[f64], score: &JointScore) {
         if self.first.len() < FIRST_POINTS && self.points == 0 {
@@ -208,8 +235,9 @@ impl Joint {
         let rate = 1.0 / f64::from(self.points.saturating_add(1).min(self.settings.memory_points.max(1)));
         let is_young = self.points < self.settings.warm_up_points;
         let usual = self.distance + self.distance_spread;
-        let weight =
-            if is_young || score.distance <= HUBER * usual { 1.0 } else { (HUBER * usual / score.distance).powi(6) };
+        let is_far = !is_young && score.distance > HUBER * usual;
+        let weight = if is_far { (HUBER * usual / score.distance).powi(6) } else { 1.0 };
+        let weight = weight * self.trust(score);
         let rate = rate * weight;
         let count = self.signals();
         for row in 0..count {
@@ -226,6 +254,15 @@ impl Joint {
         }
         self.learn_usual(score, rate);
         self.points = self.points.saturating_add(1);
+    }
+
+    /// What is anomalous teaches next to nothing, until it has lasted so long that it is the new normal.
+    fn trust(&mut self, score: &JointScore) -> f64 {
+        let is_odd = score.value > 1.0;
+        self.odd_points =
+            if is_odd { self.odd_points.saturating_add(1) } else { self.odd_points.saturating_sub(ODD_RECOVERY) };
+        let is_run = is_odd || self.odd_points > ODD_RUN;
+        if is_run && self.odd_points < self.settings.adopt_points { ODD_TRUST } else { 1.0 }
     }
 
     fn learn_usual(&mut self, score: &JointScore, rate: f64) {

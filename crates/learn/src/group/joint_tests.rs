@@ -170,3 +170,20 @@ fn scoring_learns_nothing() {
     (0..10).for_each(|it| _ = world.joint.score_one(&[f64::from(it); 8]));
     assert_eq!(world.joint, before);
 }
+
+#[test]
+fn a_new_relation_is_learned_at_last() {
+    let mut world = World::new(6);
+    world.learn(1500);
+    let mut above = vec![];
+    for _ in 0..1600 {
+        let mut point = world.point(1.0);
+        point[2] *= 0.5;
+        let score = world.joint.score_one(&point);
+        world.joint.learn_one(&point, &score);
+        above.push(score.value > 1.0);
+    }
+    let count = |range: std::ops::Range<usize>| above[range].iter().filter(|it| **it).count();
+    assert!(count(0..600) >= 450, "{}", count(0..600));
+    assert!(count(1400..1600) <= 10, "{}", count(1400..1600));
+}
