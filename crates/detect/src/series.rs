@@ -97,9 +97,9 @@ impl Series {
         }
     }
 
-    /// Takes note of when a point came.
+    /// Takes note of when a point came; returns when the one before it came.
     #[inline]
-    pub fn arrive(&mut self, time: Timestamp) {
+    pub fn arrive(&mut self, time: Timestamp) -> Timestamp {
         let secs = time.secs_since(self.newest);
         match self.points {
             0 => self.oldest = time,
@@ -110,9 +110,9 @@ impl Series {
                 self.jitter_secs += 0.1 * (distance.abs() - self.jitter_secs);
             }
         }
-        self.newest = time;
         self.points = self.points.saturating_add(1);
         self.has_ended = false;
+        std::mem::replace(&mut self.newest, time)
     }
 
     /// The value to judge: the reading, or the rate of a counter.

@@ -219,8 +219,7 @@ impl Shard {
         if series.points == 0 && now.secs_since(first_now) > WATCHED_SECS {
             series.assume_zero_before(point);
         }
-        let before = series.newest;
-        series.arrive(point.time);
+        let before = series.arrive(point.time);
         if let Some(owner) = self.owners.get_mut(series.owner as usize)
             && (series.is_missing || owner.missing_since.is_some())
         {
@@ -248,15 +247,8 @@ impl Shard {
             out.extend(series.tell(point.time, admitted));
             self.anomalies += (out.len() - told) as u64;
         }
-        if series.is_grouped
-            && !is_planned
-            && let Some(samples) = &mut self.samples
-            && now.secs_since(point.time) <= f64::from(config.backfill_age_secs)
-            && is_next_sample(before, point.time, config)
-        {
-            let (labels, interval_secs) = (series.labels.clone(), series.interval_secs as f32);
-            samples.push(GroupSample { labels, time: point.time, y, interval_secs });
-        }
+        let samples = self.samples.as_mut().filter(|_| series.is_grouped && !is_planned);
+        samples.into_iter().for_each(|it| it.extend(sample(series, before, y, now, config)));
         match &mut series.band {
             Some(band) => band.push(point.time, &score),
             None => wants_band = score.is_ready && (anomaly.is_some() || self.bands.len() < config.band_series),
@@ -437,10 +429,14 @@ fn counter(fates: &mut [u64; Fate::ALL.len()], fate: Fate) -> &mut u64 {
     fates.get_mut(fate as usize).expect("there is a counter for every fate")
 }
 
-/// True for the first point of a series in each interval of sampling.
-fn is_next_sample(before: Timestamp, time: Timestamp, config: &Config) -> bool {
+/// What is handed over to be compared: the first point of a series in each interval of sampling, unless it is history.
+fn sample(series: &Series, before: Timestamp, y: f64, now: Timestamp, config: &Config) -> Option<GroupSample> {
     let sample_millis = 1000 * i64::from(config.groups.sample_secs.max(1));
-    before.millis().div_euclid(sample_millis) != time.millis().div_euclid(sample_millis)
+    let time = series.newest;
+    let is_next = before.millis().div_euclid(sample_millis) != time.millis().div_euclid(sample_millis);
+    let is_history = now.secs_since(time) > f64::from(config.backfill_age_secs);
+    let interval_secs = series.interval_secs as f32;
+    (is_next && !is_history).then(|| GroupSample { labels: series.labels.clone(), time, y, interval_secs })
 }
 
 /// Why a point is not judged, or None if it is.
