@@ -146,7 +146,7 @@ pub struct Standing {
 ///
 /// let mut fleet = Fleet::new(FleetSettings::default());
 /// let mut members = [Member::default(); 5];
-/// for tick in 0..200 {
+/// for tick in 0..2000 {
 ///     let wave = 100.0 + 40.0 * (tick as f64 / 30.0).sin();
 ///     // The last one is twice as big as the others.
 ///     let values = [1.0, 1.01, 0.99, 1.02, 2.0].map(|it| it * wave);
@@ -154,7 +154,14 @@ pub struct Standing {
 ///     assert!(standings.iter().all(|it| it.value < 1.0));
 ///     fleet.learn_tick(&mut members, &values, &standings);
 /// }
-/// let standings = fleet.score_tick(&members, &[100.0, 101.0, 180.0, 102.0, 200.0]);
+/// // A single point could be anything; half a dozen are a member that has left its fleet.
+/// let values = [100.0, 101.0, 180.0, 102.0, 200.0];
+/// assert!(fleet.score_tick(&members, &values)[2].value < 1.0);
+/// for _ in 0..6 {
+///     let standings = fleet.score_tick(&members, &values);
+///     fleet.learn_tick(&mut members, &values, &standings);
+/// }
+/// let standings = fleet.score_tick(&members, &values);
 /// assert!(standings[2].value > 1.0 && standings[4].value < 1.0);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
