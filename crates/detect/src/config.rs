@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::Budget;
 use crate::calendar::Maintenance;
+use crate::groups::GroupsConfig;
 use crate::log_config::LogConfig;
 use crate::log_rules::LogRule;
-use crate::groups::GroupsConfig;
 use crate::policy::Policy;
 use crate::windows::WindowConfig;
 
@@ -74,7 +74,7 @@ impl Default for Config {
             missing_after_intervals: 10,
             missing_after_secs: 15,
             missing_min_points: 60,
-            forget_after_secs: 21_600,
+            forget_after_secs: 172_800,
             max_series: 1_000_000,
             band_series: 2000,
             logs: LogConfig::default(),

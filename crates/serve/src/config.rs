@@ -101,7 +101,15 @@ mod tests {
         };
         let problems = config.validate();
         let keys: Vec<&str> = problems.iter().filter_map(|it| it.split(':').next()).collect();
-        let wanted = ["title", "allowed_hosts", "page_size", "max_page_size", "max_chart_points", "row_contamination", "max_live_clients"];
+        let wanted = [
+            "title",
+            "allowed_hosts",
+            "page_size",
+            "max_page_size",
+            "max_chart_points",
+            "row_contamination",
+            "max_live_clients",
+        ];
         assert!(wanted.iter().all(|it| keys.contains(&format!("serve.{it}").as_str())), "{keys:?}");
         assert_eq!(problems.len(), 8);
     }

@@ -132,7 +132,7 @@ impl Parser {
         }
         let length = interval.checked_mul(u32::try_from(values.len()).unwrap_or(u32::MAX));
         if length.is_none_or(|it| it > super::cursor::LONGEST) {
-            return Err(Mistake { offset: start, expected: "at most 120 days of values".to_owned() });
+            return Err(Mistake { offset: start, expected: "at most 30 days of values".to_owned() });
         }
         self.script.loads.push(Load { interval, labels, values });
         Ok(())
