@@ -573,13 +573,16 @@ mod tests {
     #[test]
     fn templates_keep_their_identity_over_a_restart() {
         let identity = |watch: &LogWatch, line: &str| watch.lock().miner.learn_one(line);
-        let (before, after) = (LogWatch::new(LogWatchConfig::default()), LogWatch::new(LogWatchConfig::default()));
+        let (before, after) = (
+            LogWatch::new(LogWatchConfig::default(), Arc::default()),
+            LogWatch::new(LogWatchConfig::default(), Arc::default()),
+        );
         for user in ["ann", "bob", "eve", "joe"] {
             say(&before, 0, "pay", &format!("session opened for user {user}"));
         }
         after.restore_templates(&before.save_templates()).unwrap();
         let line = "session opened for user zoe";
-        assert_ne!(identity(&LogWatch::new(LogWatchConfig::default()), line), identity(&before, line));
+        assert_ne!(identity(&LogWatch::new(LogWatchConfig::default(), Arc::default()), line), identity(&before, line));
         assert_eq!(identity(&after, line), identity(&before, line));
         assert!(after.restore_templates(b"{\"version\":7}").is_err());
         assert!(after.restore_templates(&before.save_templates()[..40]).is_err());

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use learn::detect::{Counts, Detector, Judgment, Settings};
+use learn::detect::{Counts, Detector, Judgment, News, Settings, View};
 use signal::{Anomaly, AnomalyKind, Direction, Labels, Point, Role, Score, Severity, Timestamp};
 
 use crate::account::{Candidate, Claim, Spending};
 use crate::band::Band;
 use crate::config::Config;
-use crate::episode::{Episode, News};
+use crate::episode::{self, Episode};
 use crate::policy::{Rule, Usage, direction_of};
 use crate::rate::Rate;
 use crate::threshold::Threshold;
@@ -175,7 +175,16 @@ impl Series {
 
     /// A point that shows something new needs no second one, if the policy cares for it at all.
     fn judge_news(&mut self, score: Score, judgment: &Judgment) -> (Score, Option<(AnomalyKind, Direction)>) {
-        let score = Score { value: score.value.max(judgment.value), ..score };
+        let value = score.value.max(judgment.value);
+        let News { view, shown, needed, .. } = judgment.news;
+        let score = match view {
+            // What is usual at this time of day is a better expectation than where the series was a moment ago.
+            View::Season => {
+                let yhat = score.y - shown;
+                Score { value, yhat, yhat_lower: yhat - needed, yhat_upper: yhat + needed, ..score }
+            }
+            _ => Score { value, ..score },
+        };
         let direction = direction_of(&score);
         let is_accepted = self.rule.accepts(&score);
         if is_accepted {
@@ -297,11 +306,11 @@ impl Series {
         }
     }
 
-    fn anomaly(&self, time: Timestamp, news: News) -> Option<Anomaly> {
+    fn anomaly(&self, time: Timestamp, news: episode::News) -> Option<Anomaly> {
         let (open, is_over) = match news {
-            News::None => return None,
-            News::Goes(open) => (open, false),
-            News::Over(open) => (open, true),
+            episode::News::None => return None,
+            episode::News::Goes(open) => (open, false),
+            episode::News::Over(open) => (open, true),
         };
         let is_shift =
             is_over && matches!(open.kind, AnomalyKind::Point | AnomalyKind::Novelty) && self.detector.has_moved();

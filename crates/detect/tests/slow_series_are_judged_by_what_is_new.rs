@@ -41,7 +41,7 @@ fn payments_fall_from_9900_to_4200_a_day() {
         let mut random = fastrand::Rng::with_seed(seed);
         let values = (0..90)
             .map(|day| if day < 86 { 9900.0 * (1.0 + 0.19 * normal(&mut random).clamp(-2.0, 2.0)) } else { 4200.0 });
-        let told = told(Config::default(), "payments_received", 24 * HOUR, values);
+        let told = told(Config::default(), "payments_per_day", 24 * HOUR, values);
         let (before, after): (Vec<_>, Vec<_>) = told.iter().partition(|it| it.0 < 86);
         found += usize::from(after.first().is_some_and(|it| it.0 <= 87));
         false_alarms += before.len();
@@ -63,7 +63,8 @@ fn daylight_saving_is_no_surprise() {
             (if (8..18).contains(&local_hour) { 80.0 } else { 20.0 }) * (1.0 + 0.03 * normal(&mut random))
         });
         let told = told(config, "jobs_running", HOUR, values);
-        let late: Vec<i64> = told.iter().map(|it| it.0).filter(|it| *it > 21 * 24).collect();
-        assert!(late.is_empty(), "{time_zone}: told at hours {late:?}");
+        let late: Vec<_> =
+            told.iter().filter(|it| it.0 > 21 * 24).map(|it| (it.0, it.1.kind, &it.1.explanation)).collect();
+        assert!(late.is_empty(), "{time_zone}: {late:#?}");
     }
 }

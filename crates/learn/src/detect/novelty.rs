@@ -33,6 +33,8 @@ const SEASON_POINTS: u32 = 100;
 /// Points of rest after an alarm, and of rest for a view as a multiple of its memory, in which what was told is still seen.
 const REST_POINTS: u32 = 100;
 const REST_MEMORIES: u32 = 3;
+/// A rest ends after five days even where a point is a day.
+const REST_STEP_SECS: f64 = 4320.0;
 /// From this score on a point is news even during a rest.
 const WAKING_SCORE: f64 = 8.0;
 /// What an alarm adds to the bar, and how fast that fades.
@@ -79,7 +81,7 @@ pub(super) struct Novelty {
     generation_secs: f32,
     /// Points of the season's view.
     season_points: u32,
-    /// Points since the newest alarm; `u32::MAX` before the first.
+    /// Points since the newest alarm, counted more than once if they are far apart; `u32::MAX` before the first.
     since_alarm: u32,
     bar: f32,
 }
@@ -208,7 +210,7 @@ impl Novelty {
 
     #[inline]
     fn age(&mut self, secs: f64) {
-        self.since_alarm = self.since_alarm.saturating_add(1);
+        self.since_alarm = self.since_alarm.saturating_add(((secs / REST_STEP_SECS) as u32).max(1));
         if self.bar > 0.0 {
             self.bar *= faded(secs / BAR_HALF_LIFE_SECS) as f32;
         }
