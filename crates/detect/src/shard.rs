@@ -239,9 +239,7 @@ impl Shard {
             out.extend(series.end_episode(point.time));
         } else {
             series.learn(moment, y, anomaly);
-            let age_millis = now.millis().saturating_sub(point.time.millis());
-            let is_backfill = age_millis > 1000 * i64::from(config.backfill_age_secs);
-            let anomaly = anomaly.filter(|_| !is_backfill);
+            let anomaly = anomaly.filter(|_| !is_backfill(point.time, now, config));
             let told = out.len();
             let admitted = series.within_budget(point.time, anomaly, self.rehearsal.as_mut().map(|it| &mut it.0));
             out.extend(series.tell(point.time, admitted));
@@ -437,6 +435,11 @@ fn sample(series: &Series, before: Timestamp, y: f64, now: Timestamp, config: &C
     let is_history = now.secs_since(time) > f64::from(config.backfill_age_secs);
     let interval_secs = series.interval_secs as f32;
     (is_next && !is_history).then(|| GroupSample { labels: series.labels.clone(), time, y, interval_secs })
+}
+
+/// True if a point is so old that it is only learned from.
+fn is_backfill(time: Timestamp, now: Timestamp, config: &Config) -> bool {
+    now.millis().saturating_sub(time.millis()) > 1000 * i64::from(config.backfill_age_secs)
 }
 
 /// Why a point is not judged, or None if it is.

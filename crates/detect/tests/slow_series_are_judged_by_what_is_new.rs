@@ -59,7 +59,7 @@ fn daylight_saving_is_no_surprise() {
         let mut random = fastrand::Rng::with_seed(3);
         let config = Config { time_zone: time_zone.to_owned(), ..Config::default() };
         let values = (0..100 * 24).map(|hour| {
-            let local_hour = (hour + if hour >= 83 * 24 + 1 { 2 } else { 1 }) % 24;
+            let local_hour = (hour + if hour > 83 * 24 { 2 } else { 1 }) % 24;
             (if (8..18).contains(&local_hour) { 80.0 } else { 20.0 }) * (1.0 + 0.03 * normal(&mut random))
         });
         let told = told(config, "jobs_running", HOUR, values);
