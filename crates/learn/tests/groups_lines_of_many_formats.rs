@@ -16,7 +16,7 @@ fn check(statements: &[&[&str]]) {
     let truth: Vec<usize> = lines.iter().map(|it| it.0).collect();
     let mut shown: HashMap<&str, Vec<&str>> = HashMap::new();
     for ((_, line), id) in lines.iter().zip(&found) {
-        let template = miner.template(*id).unwrap();
+        let template = miner.template(*id).expect("nothing made room");
         shown.entry(template).or_default().push(line);
         let n_values = template.matches("<*>").count();
         assert_eq!(parameters(template, line).len(), n_values, "{line:?} does not fit {template:?}");
