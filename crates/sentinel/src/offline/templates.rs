@@ -28,7 +28,7 @@ pub struct TemplatesArgs {
     /// A log file, one message a line, also packed with gzip; `-` is standard input.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// What stands before the message, for example "<Date> <Time> <Level> <Component>: <Content>". Without it the whole
+    /// What stands before the message, for example `<Date> <Time> <Level> <Component>: <Content>`. Without it the whole
     /// line is looked at, and timestamps in it are variables like others.
     #[arg(long, value_name = "FORMAT", value_parser = Format::parse)]
     pub format: Option<Format>,
