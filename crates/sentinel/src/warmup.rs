@@ -53,8 +53,10 @@ pub fn warm(
     }
     let range = TimeRange::ending_at(now, if is_restored { SAMPLES } else { HISTORY });
     shards.begin_rehearsal();
-    replay_samples(store, shards, map, range)?;
-    budgets.rehearse(shards.end_rehearsal(), range);
+    let oldest = replay_samples(store, shards, map, range)?;
+    // Only time that was watched says how many alerts there are in a day.
+    let watched = oldest.map_or(TimeRange::new(now, now), |it| TimeRange::new(it, now));
+    budgets.rehearse(shards.end_rehearsal(), watched);
     Ok(replay_logs(store, log_watch, now)?)
 }
 
@@ -71,24 +73,34 @@ fn restore_shards(store: &Store, shards: &Shards) -> anyhow::Result<bool> {
     Ok(is_restored)
 }
 
-/// Scores stored samples again, on all cores.
-fn replay_samples(store: &Store, shards: &Shards, map: &ServiceMap, range: TimeRange) -> Result<(), PortError> {
+/// Scores stored samples again, on all cores, and says when the oldest of them was.
+fn replay_samples(
+    store: &Store,
+    shards: &Shards,
+    map: &ServiceMap,
+    range: TimeRange,
+) -> Result<Option<Timestamp>, PortError> {
     let series = store.series(&SeriesQuery { matchers: vec![], range: Some(range), limit: 0 })?;
     series.iter().for_each(|labels| map.learn(labels));
-    let replay = |labels: &Labels| -> Result<(), PortError> {
+    let replay = |labels: &Labels| -> Result<Option<Timestamp>, PortError> {
         let mut points = store.points(labels.id(), range)?;
         points.drain(..points.len().saturating_sub(HISTORY_SAMPLES));
+        let oldest = points.first().map(|it| it.time);
         shards.replay(&SeriesPoints { labels: labels.clone(), points });
-        Ok(())
+        Ok(oldest)
     };
     let n_threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let part = series.len().div_ceil(n_threads).max(1);
     std::thread::scope(|scope| {
-        let work = |part: &[Labels]| part.iter().try_for_each(replay);
+        let work = |part: &[Labels]| part.iter().try_fold(None, |oldest, it| Ok(earlier(oldest, replay(it)?)));
         let threads: Vec<_> = series.chunks(part).map(|it| scope.spawn(move || work(it))).collect();
         let is_dead = |_| Err(PortError::Refused("a thread panicked while samples were scored again".to_owned()));
-        threads.into_iter().try_for_each(|it| it.join().unwrap_or_else(is_dead))
+        threads.into_iter().try_fold(None, |oldest, it| Ok(earlier(oldest, it.join().unwrap_or_else(is_dead)?)))
     })
+}
+
+fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+    [a, b].into_iter().flatten().min()
 }
 
 /// Saves the state of all shards and budgets, and the log templates.
