@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::process::Command;
+
 use serde_json::Value;
 use support::offline::{Folder, sentinel, stderr};
 
@@ -34,6 +36,20 @@ fn windows_and_false_alarms_are_counted() {
     let auc = ours["auc_pr"].as_f64().unwrap();
     assert!(auc > 0.3 && auc < 0.9, "{report:#}");
     assert!(report["peers"]["z-score"]["vus_pr"].is_f64(), "{report:#}");
+}
+
+/// Guarantees: a reader that has gone (`| head`) is no failure, of `eval`, `score` and `templates`.
+#[test]
+fn a_reader_that_has_gone_is_no_failure() {
+    let folder = Folder::new("gone");
+    let file = folder.write("a.csv", series(&[300]).as_bytes());
+    let folder_path = folder.path("");
+    for arguments in [["eval", "series", &folder_path].as_slice(), &["score", &file], &["templates", &file]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_sentinel")).args(arguments).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""), "{arguments:?}");
+    }
 }
 
 /// Guarantees: a file without labels is told.

@@ -8,7 +8,7 @@ use learn::outlier::detector::{Detector, DetectorConfig, Method, Verdict, judge_
 use serde_json::{Map, Value, json};
 
 use super::feature_table::FeatureTable;
-use super::output::Output;
+use super::output::{Output, write_error};
 use super::progress::Progress;
 
 /// Options of `outliers`.
@@ -88,14 +88,14 @@ pub fn run(args: &OutliersArgs) -> anyhow::Result<()> {
 fn write(names: &[String], verdicts: &[Verdict], output: Output) -> anyhow::Result<()> {
     let mut writer = csv::Writer::from_writer(output);
     let heading = ["row", "score", "is_anomaly", "top_feature", "contributions"];
-    writer.write_record(heading).map_err(std::io::Error::from)?;
+    writer.write_record(heading).map_err(write_error)?;
     for (row, verdict) in verdicts.iter().enumerate() {
         let top = top(&verdict.contributions).and_then(|it| names.get(it)).map_or("", String::as_str);
         let score = format!("{:.6}", verdict.score);
         let is_anomaly = verdict.is_anomaly.to_string();
         let contributions = contributions(names, verdict).to_string();
         let cells = [(row + 1).to_string().as_str(), &score, &is_anomaly, top, &contributions].map(str::to_owned);
-        writer.write_record(cells).map_err(std::io::Error::from)?;
+        writer.write_record(cells).map_err(write_error)?;
     }
     writer.into_inner().map_err(|error| std::io::Error::from(error.error().kind()))?.finish()
 }

@@ -52,6 +52,14 @@ impl Output {
     }
 }
 
+/// What went wrong in writing a row, as the error below: a reader that has gone is recognized by its kind.
+pub fn write_error(error: csv::Error) -> std::io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => std::io::Error::other(format!("{other:?}")),
+    }
+}
+
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.writer.write(bytes)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::output::Output;
+use super::output::{Output, write_error};
 use super::progress::Progress;
 use super::scorer::{self, Verdict};
 use super::series;
@@ -85,7 +85,7 @@ fn write(args: &ScoreArgs, table: &Table, columns: &series::Columns, verdicts: &
     let mut writer = csv::Writer::from_writer(Output::create(args.out.as_deref())?);
     let heading = ["timestamp", "value", "yhat", "yhat_lower", "yhat_upper", "anomaly_score", "is_anomaly"];
     let heading = heading.into_iter().chain(args.explain.then_some("explanation"));
-    writer.write_record(heading).map_err(std::io::Error::from)?;
+    writer.write_record(heading).map_err(write_error)?;
     for (row, verdict) in verdicts.iter().enumerate() {
         let time = columns.time.map_or_else(|| (row + 1).to_string().into(), |it| table.cell(row, it));
         let numbers = [verdict.yhat, verdict.yhat_lower, verdict.yhat_upper, verdict.value].map(shown);
@@ -93,7 +93,7 @@ fn write(args: &ScoreArgs, table: &Table, columns: &series::Columns, verdicts: &
         let cells = [time.as_ref(), table.cell(row, columns.value).as_ref()].map(str::to_owned);
         let cells = cells.into_iter().chain(numbers).chain([is_anomaly.to_owned()]);
         let explanation = args.explain.then(|| verdict.explanation.clone().unwrap_or_default());
-        writer.write_record(cells.chain(explanation)).map_err(std::io::Error::from)?;
+        writer.write_record(cells.chain(explanation)).map_err(write_error)?;
     }
     writer.into_inner().map_err(|error| std::io::Error::from(error.error().kind()))?.finish()
 }

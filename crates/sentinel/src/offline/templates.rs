@@ -8,7 +8,7 @@ use learn::logs::{TemplateId, TemplateMiner, TemplateMinerConfig, mask, paramete
 
 use super::bad_input::{BadInput, quoted};
 use super::input::Input;
-use super::output::Output;
+use super::output::{Output, write_error};
 use super::progress::Progress;
 
 /// The field of a format that is looked at.
@@ -191,12 +191,13 @@ fn learn(miner: &mut TemplateMiner, messages: &[&str]) -> Vec<TemplateId> {
 
 fn write(miner: &TemplateMiner, messages: &[&str], ids: &[TemplateId], mut out: Output) -> anyhow::Result<()> {
     let mut rows = csv::Writer::from_writer(&mut out);
-    rows.write_record(["line", "template_id", "template", "parameters"])?;
+    rows.write_record(["line", "template_id", "template", "parameters"]).map_err(write_error)?;
     for (idx, (message, id)) in messages.iter().zip(ids).enumerate() {
         // Of a template that made room for others the line's own mask is left.
         let template = miner.template(*id).map_or_else(|| Cow::Owned(mask(message)), Cow::Borrowed);
         let values = serde_json::to_string(&parameters(&template, message))?;
-        rows.write_record([&(idx + 1).to_string(), &format!("{:016x}", miner.current(*id).0), &*template, &values])?;
+        rows.write_record([&(idx + 1).to_string(), &format!("{:016x}", miner.current(*id).0), &*template, &values])
+            .map_err(write_error)?;
     }
     rows.flush()?;
     drop(rows);

@@ -11,10 +11,12 @@ pub mod series;
 mod servers;
 pub mod templates;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::output::Output;
 pub use report::{Breakdown, Figure, Report, Row};
 
 /// Options of `eval`.
@@ -60,10 +62,12 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
         EvalCommand::Templates(data) => (templates::evaluate(data)?, data.json),
         EvalCommand::Outliers(args) => (outliers::evaluate(args)?, args.json),
     };
+    // Not `println!`, which panics when the reader has gone (`| head`).
+    let mut output = Output::create(None)?;
     if is_json {
-        println!("{}", report.to_json());
+        writeln!(output, "{}", report.to_json())?;
     } else {
-        print!("{report}");
+        write!(output, "{report}")?;
     }
-    Ok(())
+    output.finish()
 }
