@@ -194,7 +194,7 @@ impl Desk {
         let now = self.clock.now();
         let done_at = last_act(&plan).unwrap_or(plan.created_at);
         let range = verdict::range(&plan.verification, done_at, now);
-        let points = history.points(plan.verification.labels.id(), range).unwrap_or_else(|error| {
+        let points = verdict::points(history, &plan.verification.labels, range).unwrap_or_else(|error| {
             // No points is no recovery; the time limit goes on.
             self.report(&error);
             vec![]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use signal::{Direction, Point, TimeRange, Timestamp, Verification, is_counter, rates};
+use signal::{
+    Direction, History, Labels, Point, PortError, SeriesQuery, TimeRange, Timestamp, Verification, is_counter, rates,
+};
 
 /// The least number of points on which recovery is believed.
 const MIN_POINTS: usize = 2;
@@ -23,6 +25,19 @@ pub fn range(verification: &Verification, done_at: Timestamp, now: Timestamp) ->
     let hold = Duration::from_secs(verification.hold_secs);
     let span = if is_counter(&verification.labels) { hold * 2 } else { hold };
     TimeRange::new(now.minus(span).max(done_at), now)
+}
+
+/// Points of the series; without a name, of all series of that service or host, in order of time.
+pub fn points(history: &dyn History, labels: &Labels, range: TimeRange) -> Result<Vec<Point>, PortError> {
+    if !labels.name().is_empty() {
+        return history.points(labels.id(), range);
+    }
+    let mut points = vec![];
+    for series in history.series(&SeriesQuery::default())?.iter().filter(|it| it.owner() == labels.owner()) {
+        points.extend(history.points(series.id(), range)?);
+    }
+    points.sort_by_key(|it| it.time);
+    Ok(points)
 }
 
 /// Judges points that lie in [`range`], in order of time. Points that are not a number say nothing.

@@ -104,7 +104,7 @@ fn score([y, yhat, lower, upper, value]: [&Point; 5]) -> Score {
 }
 
 fn watch(watched: &mut BTreeMap<Labels, Watched>, incident: &Incident, now: Timestamp) {
-    for symptom in incident.symptoms.iter().filter(|it| !it.kind.is_of_logs()).take(SYMPTOMS) {
+    for symptom in incident.symptoms.iter().filter(|it| it.has_series()).take(SYMPTOMS) {
         let first = Watched { written: symptom.onset.minus(BEFORE), until: now };
         watched.entry(symptom.labels.clone()).or_insert(first).until = now.plus(AFTER);
     }

@@ -95,7 +95,7 @@ impl Reports for Book {
         let charts = incident
             .symptoms
             .iter()
-            .filter(|it| !it.kind.is_of_logs())
+            .filter(|it| it.has_series())
             .take(CHARTS)
             .map(|it| self.chart(it, range))
             .collect::<Result<_, _>>()?;

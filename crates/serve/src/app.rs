@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use maud::Markup;
-use signal::{Labels, PortError, SeriesId, SeriesQuery, TimeRange, Timestamp};
+use signal::{Labels, PortError, SeriesId, TimeRange, Timestamp};
 use tracing::error;
 
 use crate::error::Error;
@@ -53,8 +53,7 @@ impl App {
 
     /// The labels of a stored series.
     pub fn labels(&self, id: SeriesId) -> Result<Labels, Error> {
-        let all = self.ports.history.series(&SeriesQuery::default())?;
-        all.into_iter().find(|it| it.id() == id).ok_or_else(|| Error::not_found(format!("series {id}")))
+        self.ports.history.labels(id)?.ok_or_else(|| Error::not_found(format!("series {id}")))
     }
 
     /// The number of items asked for.

@@ -352,6 +352,18 @@ async fn every_page_escapes_and_protects() {
 }
 
 #[tokio::test]
+async fn every_chart_of_an_incident_has_points_also_if_a_whole_service_is_silent() {
+    let text = page("/incidents/INC-2").await.text;
+    let ids: Vec<&str> = text.split("data-chart=\"").skip(1).filter_map(|it| it.split('"').next()).collect();
+    assert_eq!(ids.len(), 3, "{ids:?}");
+    for id in ids {
+        let chart = get(&format!("/sentinel/v1/series/{id}/points")).await;
+        assert!(chart.status == 200 && !chart.json()["points"].as_array().unwrap().is_empty(), "{id}");
+    }
+    assert!(text.contains(r#"href="/series?match=cart""#), "what is silent as a whole links to its series");
+}
+
+#[tokio::test]
 async fn the_incident_page_offers_all_it_should() {
     let text = page("/incidents/INC-2").await.text;
     let ids = ["incident-title", "cause", "evidence", "plan", "plan-state", "approve", "reject", "digest", "timeline"];

@@ -115,6 +115,14 @@ pub struct Symptom {
     pub explanation: String,
 }
 
+impl Symptom {
+    /// True if there is a stored series of these labels: not for what was found in log lines, and not for a service or
+    /// host that has gone silent as a whole.
+    pub fn has_series(&self) -> bool {
+        !self.kind.is_of_logs() && !self.labels.name().is_empty()
+    }
+}
+
 /// One thing that happened in an incident.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimelineEntry {

@@ -67,6 +67,12 @@ pub struct SeriesQuery {
 pub trait History: Send + Sync {
     /// Series that match.
     fn series(&self, query: &SeriesQuery) -> Result<Vec<Labels>, PortError>;
+
+    /// The labels of a series; none if it is unknown.
+    fn labels(&self, series: SeriesId) -> Result<Option<Labels>, PortError> {
+        Ok(self.series(&SeriesQuery::default())?.into_iter().find(|it| it.id() == series))
+    }
+
     /// Points of a series in the range, ascending, no two with the same time. Unknown series have none.
     fn points(&self, series: SeriesId, range: TimeRange) -> Result<Vec<Point>, PortError>;
 }

@@ -238,6 +238,10 @@ impl History for Store {
         Ok(self.shared.samples.series(query))
     }
 
+    fn labels(&self, series: SeriesId) -> Result<Option<Labels>, PortError> {
+        Ok(self.shared.samples.labels(series))
+    }
+
     fn points(&self, series: SeriesId, range: TimeRange) -> Result<Vec<Point>, PortError> {
         Ok(self.shared.samples.points(series, range))
     }

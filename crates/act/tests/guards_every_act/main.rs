@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use act::{Config, Desk, TerminateProcess};
-use signal::{IncidentStatus, Meter, Plan, PlanDesk, PlanState, PortError, StepKind};
+use signal::{AnomalyKind, IncidentStatus, Labels, Meter, Plan, PlanDesk, PlanState, PortError, StepKind};
 
 use world::{World, incident, simple};
 
@@ -257,6 +257,24 @@ async fn a_restart_during_verification_goes_on_with_it() {
     world.pass(6, 10.0);
     world.advance(&desk).await;
     assert_eq!((state(&desk, &plan), world.calls().len()), (PlanState::Succeeded, 2));
+}
+
+#[tokio::test]
+async fn a_service_that_was_silent_as_a_whole_has_recovered_when_any_of_its_series_comes() {
+    for (owner, expected) in [("pay", PlanState::Succeeded), ("shop", PlanState::Verifying)] {
+        let world = World::new().await;
+        let desk = world.open(world.config());
+        let mut incident = simple(7, "pay");
+        for symptom in &mut incident.symptoms {
+            (symptom.labels, symptom.kind) = (Labels::new([("service", owner)]), AnomalyKind::MissingData);
+        }
+        let plan = desk.consider(&incident).unwrap().plans.remove(0);
+        desk.approve(plan.id, &plan.digest, "ann").unwrap();
+        world.advance(&desk).await;
+        world.pass(6, 10.0);
+        world.advance(&desk).await;
+        assert_eq!(state(&desk, &plan), expected, "{owner}");
+    }
 }
 
 #[tokio::test]

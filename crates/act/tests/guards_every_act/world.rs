@@ -88,7 +88,7 @@ pub struct FakeHistory(Mutex<Vec<Point>>);
 
 impl History for FakeHistory {
     fn series(&self, _query: &SeriesQuery) -> Result<Vec<Labels>, PortError> {
-        Ok(vec![])
+        Ok(vec![labels("pay")])
     }
 
     fn points(&self, series: SeriesId, range: TimeRange) -> Result<Vec<Point>, PortError> {

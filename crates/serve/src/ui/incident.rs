@@ -153,7 +153,7 @@ fn symptoms(it: &Incident) -> Markup {
                     @if symptom.kind.is_of_logs() {
                         a href={ "/logs?service=" (text::encode(symptom.labels.owner())) "&from=" (text::encode(&from)) "&to=" (text::encode(&to)) } { (text::series(&symptom.labels)) }
                     } @else {
-                        a href={ (text::series_url(&symptom.labels)) "?from=" (text::encode(&from)) "&to=" (text::encode(&to)) } { (text::series(&symptom.labels)) }
+                        a href={ (text::series_url(&symptom.labels)) @if symptom.has_series() { "?from=" (text::encode(&from)) "&to=" (text::encode(&to)) } } { (text::series(&symptom.labels)) }
                     }
                     p.muted.small {
                         (text::anomaly(symptom.kind, symptom.direction)) " \u{b7} peak " strong { (text::number(symptom.peak.y)) }
@@ -163,7 +163,7 @@ fn symptoms(it: &Incident) -> Markup {
                         @if !symptom.explanation.is_empty() { br; span.muted data-testid="explanation" { (text::plain(&symptom.explanation)) } }
                     }
                 }
-                @if !symptom.kind.is_of_logs() { (chart::chart(&symptom.labels, &from, &to, &[("first symptom", symptom.onset.to_string())], false)) }
+                @if symptom.has_series() { (chart::chart(&symptom.labels, &from, &to, &[("first symptom", symptom.onset.to_string())], false)) }
             }
         }
         @if it.symptoms.len() > CHARTS {

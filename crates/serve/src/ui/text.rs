@@ -113,7 +113,7 @@ pub fn series(labels: &Labels) -> Markup {
     let rest = labels.iter().filter(|(name, _)| *name != "__name__");
     html! {
         span.series {
-            span.metric { (plain(if labels.name().is_empty() { "(no name)" } else { labels.name() })) }
+            span.metric { (plain(if labels.name().is_empty() { "all series" } else { labels.name() })) }
             @for (name, value) in rest {
                 @let value = plain(value);
                 " " span.chip title=[(value.chars().count() > LONG).then_some(&value)] { span.key { (plain(name)) } "=" (shortened(&value)) }
@@ -138,8 +138,11 @@ fn shortened(text: &str) -> String {
     shortened
 }
 
-/// Address of a series' page.
+/// Address of a series' page; of the list of its series for a service or host as a whole.
 pub fn series_url(labels: &Labels) -> String {
+    if labels.name().is_empty() {
+        return format!("/series?match={}", encode(labels.owner()));
+    }
     format!("/series/{}", labels.id())
 }
 

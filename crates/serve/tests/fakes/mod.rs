@@ -324,6 +324,11 @@ fn incidents(begin: Timestamp) -> Vec<Incident> {
         severity,
         explanation: String::new(),
     };
+    let silent = Symptom {
+        labels: Labels::new([("service", "cart")]),
+        kind: AnomalyKind::MissingData,
+        ..symptom("http_request_duration_seconds", 4, Severity::Warning, 0.0, 1.0)
+    };
     let entry = |secs, text: &str| TimelineEntry { time: after(secs), text: text.to_owned() };
     let open = Incident {
         id: IncidentId(2),
@@ -338,6 +343,7 @@ fn incidents(begin: Timestamp) -> Vec<Incident> {
             symptom("http_request_duration_seconds", 0, Severity::Critical, 0.61, 0.142),
             symptom("db_pool_connections_in_use", 2, Severity::Warning, 132.0, 31.0),
             symptom("db_pool_wait_seconds", 3, Severity::Warning, 0.0192, 0.0047),
+            silent,
         ],
         diagnosis: Some(diagnosis(begin)),
         plans: vec![PlanId(1)],
