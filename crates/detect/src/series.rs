@@ -145,7 +145,8 @@ impl Series {
             }
             _ => {
                 let judgment = self.detector.score_at(millis, moment.local_millis, y);
-                (judgment.band, Some(judgment).filter(|it| it.value >= 1.0))
+                // An excursion that is no news has to last, as the policy says.
+                (judgment.band, Some(judgment).filter(|it| it.news.score >= 1.0))
             }
         };
         let score = Score {

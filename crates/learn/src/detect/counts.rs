@@ -38,7 +38,7 @@ const LARGEST_RATE: f64 = 1e100;
 /// No score is larger.
 const LARGEST_SCORE: f64 = 1e6;
 /// How the words begin.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// The estimator of one counter of rare events.
 ///

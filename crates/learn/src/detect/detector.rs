@@ -1,17 +1,23 @@
 //! How unusual is this point? The estimator of every series: a fast band, and a long memory of what has been there.
 //!
 //! `Level` says where the series should be now and how wide the band is; `Novelty` says whether anything like this was ever
-//! there. The score is that of the novelty where there is news. Else it lies below 1 and grows with the distance from the
-//! band's middle, so that what goes on after the news can still be ranked.
+//! there. The score is that of the novelty where there is news. Where there is none, the begin of an excursion far outside of
+//! the band is told too, though the like of it was seen before, unless it comes at its hour day by day (`Habits`).
+//! Else the score lies below 1 and grows with the distance from the band's middle, so that what goes on can be ranked.
 
 use serde::{Deserialize, Serialize};
 
+use super::habits::Habits;
 use super::level::{Level, LevelScore, Settings};
 use super::novelty::{News, Novelty};
 use super::words::WordsError;
 
 /// How the words begin.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
+/// How many times as far as the edge of the band an excursion must begin to be told for itself.
+const ONSET: f64 = 1.3;
+/// What is nearly new ranks no higher than a point at the edge of the band.
+const NEARLY_NEW: f64 = 0.5;
 /// Values are cut here so that their squares stay finite.
 const LARGEST: f64 = 1e150;
 /// A score that is no news is at most this.
@@ -20,9 +26,11 @@ const BELOW_THRESHOLD: f64 = 0.999;
 /// What is to be said of one point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judgment {
-    /// 0 to 1e6; from 1.0 on the point is news: the begin of something that was not there before. NaN for a NaN point, 0
-    /// while warming up.
+    /// 0 to 1e6; from 1.0 on the point is to be told: the begin of something that was not there before, or of an excursion
+    /// far outside of the band. NaN for a NaN point, 0 while warming up.
     pub value: f64,
+    /// The point.
+    pub y: f64,
     /// The band, and in `band.value` how far outside of it the point lies for as long as it does.
     pub band: LevelScore,
     /// What is new, and where it was looked for.
@@ -35,13 +43,19 @@ impl Judgment {
         if self.value.is_nan() || self.value < 1.0 {
             return None;
         }
+        let LevelScore { yhat_lower, yhat_upper, .. } = self.band;
+        if self.news.score < 1.0 {
+            return Some(format!(
+                "the value is {:.6}: {:.1} times as far from the middle as the edge of the band. Expected {yhat_lower:.6} to \
+                 {yhat_upper:.6}.",
+                self.y, self.band.value
+            ));
+        }
         let News { view, shown, lowest, highest, distance, needed, .. } = self.news;
         Some(format!(
             "{} is {shown:.6}: {distance:.6} away from everything seen in the last weeks ({lowest:.6} to {highest:.6}); \
-             {needed:.6} would have been enough. Expected {:.6} to {:.6}.",
-            view.describe(),
-            self.band.yhat_lower,
-            self.band.yhat_upper
+             {needed:.6} would have been enough. Expected {yhat_lower:.6} to {yhat_upper:.6}.",
+            view.describe()
         ))
     }
 }
@@ -66,12 +80,13 @@ impl Judgment {
 pub struct Detector {
     pub(super) level: Level,
     novelty: Novelty,
+    habits: Habits,
 }
 
 impl Detector {
     /// Knows nothing yet.
     pub fn new(settings: Settings) -> Self {
-        Self { level: Level::new(settings), novelty: Novelty::default() }
+        Self { level: Level::new(settings), novelty: Novelty::default(), habits: Habits::default() }
     }
 
     /// Judges a point whose clock shows local time. See `score_at`.
@@ -98,23 +113,19 @@ impl Detector {
     pub fn score_at(&self, time_millis: i64, local_millis: i64, x: f64) -> Judgment {
         let band = self.level.score_one(time_millis, x);
         let news = self.novelty.look(local_millis, bounded(x)).news;
-        Judgment { value: joined(&band, &news), band, news }
+        Judgment { value: self.joined(local_millis, &band, &news), y: x, band, news }
     }
 
     /// Takes a point in. NaN, infinities and points that are not newer than the newest are ignored.
     #[inline]
     pub fn learn_at(&mut self, time_millis: i64, local_millis: i64, x: f64) {
-        if self.remember(time_millis, local_millis, x) {
-            self.level.learn_one(time_millis, x);
-        }
+        self.remember(time_millis, local_millis, x, Level::learn_one);
     }
 
     /// The same for a point that may be outside its band but does not matter to anybody. See `Level::learn_minor`.
     #[inline]
     pub fn learn_minor_at(&mut self, time_millis: i64, local_millis: i64, x: f64) {
-        if self.remember(time_millis, local_millis, x) {
-            self.level.learn_minor(time_millis, x);
-        }
+        self.remember(time_millis, local_millis, x, Level::learn_minor);
     }
 
     /// True if a new level was adopted and the former one is still remembered.
@@ -145,30 +156,41 @@ impl Detector {
     }
 
     #[inline]
-    fn remember(&mut self, time_millis: i64, local_millis: i64, x: f64) -> bool {
+    fn remember(&mut self, time_millis: i64, local_millis: i64, x: f64, learn: impl Fn(&mut Level, i64, f64)) {
         let newest = self.level.newest_millis();
         if !x.is_finite() || time_millis <= newest {
-            return false;
+            return;
         }
         let secs = if newest == i64::MIN { 0.0 } else { time_millis.saturating_sub(newest) as f64 * 0.001 };
         let look = self.novelty.look(local_millis, bounded(x));
         self.novelty.learn(local_millis, secs, &look);
-        true
+        let was_calm = self.level.is_calm();
+        learn(&mut self.level, time_millis, x);
+        if was_calm && self.level.is_outside() {
+            self.habits.note(local_millis);
+        }
+    }
+
+    /// News, or the begin of an excursion, or else how far outside of the band on a scale that ends below the threshold.
+    #[inline]
+    fn joined(&self, local_millis: i64, band: &LevelScore, news: &News) -> f64 {
+        if band.value.is_nan() || news.score >= 1.0 {
+            return if band.value.is_nan() { f64::NAN } else { news.score };
+        }
+        // What has crept away from a slow reference has no begin.
+        let is_jump = band.value >= ONSET && band.yhat.total_cmp(&band.expected).is_eq();
+        if is_jump && self.level.is_calm() && !self.habits.has(local_millis) {
+            let score = self.novelty.quieted(band.value / ONSET);
+            if score >= 1.0 {
+                return score;
+            }
+        }
+        (band.value / (1.0 + band.value)).max(NEARLY_NEW * news.score).min(BELOW_THRESHOLD)
     }
 }
 
 fn bounded(x: f64) -> f64 {
     if x.is_nan() { 0.0 } else { x.clamp(-LARGEST, LARGEST) }
-}
-
-/// News, or else the distance from the middle of the band on a scale that ends below the threshold.
-#[inline]
-fn joined(band: &LevelScore, news: &News) -> f64 {
-    if band.value.is_nan() || news.score >= 1.0 {
-        return if band.value.is_nan() { f64::NAN } else { news.score };
-    }
-    let outside = band.value / (1.0 + band.value);
-    outside.max(news.score).min(BELOW_THRESHOLD)
 }
 
 impl From<Detector> for Vec<u64> {
@@ -181,6 +203,7 @@ impl From<&Detector> for Vec<u64> {
     fn from(detector: &Detector) -> Self {
         let mut words = vec![VERSION];
         words.extend(detector.novelty.to_words());
+        words.extend(detector.habits.to_words());
         words.extend(Self::from(&detector.level));
         words
     }
@@ -202,8 +225,13 @@ impl TryFrom<&[u64]> for Detector {
         if *version != VERSION {
             return Err(WordsError::Version(*version));
         }
-        let (novelty, level) = words.split_at_checked(Novelty::WORDS).ok_or(WordsError::Damaged)?;
-        Ok(Self { level: Level::try_from(level)?, novelty: Novelty::from_words(novelty).ok_or(WordsError::Damaged)? })
+        let (novelty, words) = words.split_at_checked(Novelty::WORDS).ok_or(WordsError::Damaged)?;
+        let (habits, level) = words.split_at_checked(Habits::WORDS).ok_or(WordsError::Damaged)?;
+        Ok(Self {
+            level: Level::try_from(level)?,
+            novelty: Novelty::from_words(novelty).ok_or(WordsError::Damaged)?,
+            habits: Habits::from_words(habits).ok_or(WordsError::Damaged)?,
+        })
     }
 }
 

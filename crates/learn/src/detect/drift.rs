@@ -35,8 +35,8 @@ pub(super) struct Drift {
     /// Lowest and highest level since the start, and their range when this block and the one before began.
     pub lowest: f64,
     pub highest: f64,
-    pub newer_range: f64,
-    pub usual_range: f64,
+    pub newer_range: f32,
+    pub usual_range: f32,
     /// Points learned.
     pub points: u32,
     /// Set while the level is away from the reference, which then stands still.
@@ -55,7 +55,7 @@ impl Drift {
     #[inline]
     pub fn allowance(&self, scale: f64) -> Option<f64> {
         let floor = (MIN_SCALES * scale).max(MIN_SHARE * self.reference.abs());
-        let range = if self.points < YOUNG_POINTS { YOUNG_ALLOWANCE * self.usual_range } else { 0.0 };
+        let range = if self.points < YOUNG_POINTS { YOUNG_ALLOWANCE * f64::from(self.usual_range) } else { 0.0 };
         (self.points >= READY_POINTS).then_some((ALLOWANCE * self.usual).max(range).max(floor))
     }
 
@@ -86,7 +86,7 @@ impl Drift {
         if self.points.is_multiple_of(BLOCK_POINTS) {
             self.usual = (self.usual * BLOCK_KEEP).max(self.newer);
             (self.newer, self.newest) = (self.newest, 0.0);
-            (self.usual_range, self.newer_range) = (self.newer_range, self.highest - self.lowest);
+            (self.usual_range, self.newer_range) = (self.newer_range, (self.highest - self.lowest) as f32);
         }
         false
     }

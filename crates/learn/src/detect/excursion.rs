@@ -8,13 +8,13 @@ pub(super) struct Excursion {
     /// When the distance last grew clearly, in milliseconds.
     pub extreme_millis: i64,
     /// The largest distance so far.
-    pub extreme: f64,
+    pub extreme: f32,
     /// Points away; 0 means no excursion.
     pub points: u32,
 }
 
 /// The distance must grow by this share to count as still moving.
-const GROWTH: f64 = 1.02;
+const GROWTH: f32 = 1.02;
 /// Fewer points than this are never taken for a new level, however much time they span.
 const MIN_POINTS: u32 = 20;
 
@@ -27,6 +27,7 @@ impl Excursion {
 
     /// Takes in a point at this distance.
     pub fn extend(&mut self, time_millis: i64, distance: f64) {
+        let distance = distance.min(f64::from(f32::MAX)) as f32;
         if !self.is_on() {
             *self = Self { since_millis: time_millis, extreme_millis: time_millis, extreme: distance, points: 0 };
         }

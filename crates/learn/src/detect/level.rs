@@ -36,7 +36,7 @@ const ABSOLUTE_FLOOR: f64 = 1e-9;
 const TAIL_UP: f64 = 0.1;
 const TAIL_DOWN: f64 = 0.0005;
 /// Only the first points of a run of large residuals teach the tail: a fault must not become usual by lasting.
-const TAIL_POINTS: u32 = 2;
+const TAIL_POINTS: u16 = 2;
 /// Values are cut here so that their squares stay finite.
 const LARGEST: f64 = 1e150;
 /// No score is larger.
@@ -45,8 +45,10 @@ const LARGEST_SCORE: f64 = 1e6;
 const RETURN_POINTS: u32 = 4;
 /// So many points outside that do not matter are the new level.
 const MINOR_POINTS: u32 = 30;
+/// So many points in a row inside of the band end an excursion for good: a flapping one is still the same.
+const CALM_POINTS: u16 = 30;
 /// How the words begin.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 
 /// What the user may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,7 +112,9 @@ pub struct Level {
     /// Points in a row that were at the former level.
     returning: u32,
     /// Residuals above the tail, less those below it since: the length of the present run.
-    large: u32,
+    large: u16,
+    /// Points in a row inside of the band.
+    calm: u16,
     newest_millis: i64,
     interval_secs: f64,
     level: f64,
@@ -138,6 +142,7 @@ impl Level {
             points: 0,
             returning: 0,
             large: 0,
+            calm: 0,
             newest_millis: i64::MIN,
             interval_secs: 0.0,
             level: 0.0,
@@ -217,6 +222,18 @@ impl Level {
     /// True if a new level was adopted and the former one is still remembered.
     pub fn has_moved(&self) -> bool {
         !self.former.is_nan() && !self.outside.is_on() && !self.drift.away.is_on()
+    }
+
+    /// True if the newest points were inside of the band, so that a point outside is the begin of something.
+    #[inline]
+    pub fn is_calm(&self) -> bool {
+        self.calm >= CALM_POINTS
+    }
+
+    /// True if the newest point was outside of the band.
+    #[inline]
+    pub fn is_outside(&self) -> bool {
+        self.calm == 0
     }
 
     /// Takes back words that were written from an estimator, and keeps its own settings, which may have changed since.
@@ -313,6 +330,7 @@ impl Level {
     fn learn_residual(&mut self, time_millis: i64, x: f64, expected: f64) {
         let (residual, half) = (x - expected, self.half_band());
         let is_outside = residual.abs() > half;
+        self.calm = if is_outside { 0 } else { self.calm.saturating_add(1) };
         self.returning = if is_outside && self.is_back(x, half) { self.returning + 1 } else { 0 };
         if self.returning >= RETURN_POINTS {
             self.settle(self.former, self.scale);
@@ -409,6 +427,7 @@ macro_rules! for_each_field {
         $visit!($it.points);
         $visit!($it.returning);
         $visit!($it.large);
+        $visit!($it.calm);
         $visit!($it.newest_millis);
         $visit!($it.interval_secs);
         $visit!($it.level);

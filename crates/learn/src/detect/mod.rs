@@ -10,6 +10,7 @@ mod counts;
 mod detector;
 mod drift;
 mod excursion;
+mod habits;
 mod level;
 mod novelty;
 mod season;

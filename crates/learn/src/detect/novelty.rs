@@ -18,8 +18,12 @@ use super::views::{N_VIEWS, Sight, View, Views};
 
 /// A new value lies at least this share of the range away from all others ...
 const RANGE_SHARE: f64 = 0.04;
-/// ... more while the view has shown little that is independent: `1 + YOUTH / sqrt(points / memory)` times as much ...
+/// ... more while the view has shown little that is independent: `1 + YOUTH / sqrt(looks)` times as much ...
 const YOUTH: f64 = 10.0;
+/// A look takes as many points as the view remembers, and half an hour, or this many points where they come faster: on its
+/// first day each hour of a daily rhythm is new, however many points there are.
+const LOOK_SECS: f64 = 1800.0;
+const LOOK_POINTS: f64 = 30.0;
 /// ... and at least this share of the largest such distance so far.
 const RECORD_SHARE: f64 = 0.3;
 /// The range is never taken for less than this share of the value: nobody wants to hear of 0.4 %.
@@ -28,8 +32,8 @@ const TINY: f64 = 1e-9;
 /// Points before the first verdict, and before distances count as records.
 const READY_POINTS: u32 = 20;
 const RECORD_POINTS: u32 = 10;
-/// The same for the season's view, in points since the profile is known.
-const SEASON_POINTS: u32 = 100;
+/// The season's view is tried for a whole day once the profile is known.
+const SEASON_LOOKS: f32 = 48.0;
 /// Points of rest after an alarm, and of rest for a view as a multiple of its memory, in which what was told is still seen.
 const REST_POINTS: u32 = 100;
 const REST_MEMORIES: u32 = 3;
@@ -42,6 +46,8 @@ const BAR: f32 = 0.1;
 const BAR_HALF_LIFE_SECS: f64 = 86_400.0;
 /// How fast the largest distance fades.
 const RECORD_HALF_LIFE_SECS: f64 = 28.0 * 86_400.0;
+/// More looks than this (two years of them) are not told apart, so that a float can count them.
+const MOST_LOOKS: f32 = 35_000.0;
 /// What has not been there for one to two of these is new again.
 const GENERATION_SECS: f32 = 28.0 * 86_400.0;
 /// A longer silence counts as this long, so that an outage does not make everything new.
@@ -79,8 +85,9 @@ pub(super) struct Novelty {
     /// Unit of the largest distances; it shrinks with time instead of all of them.
     unit: f64,
     generation_secs: f32,
-    /// Points of the season's view.
-    season_points: u32,
+    /// Looks so far, and those of the season's view.
+    looks: f32,
+    season_looks: f32,
     /// Points since the newest alarm, counted more than once if they are far apart; `u32::MAX` before the first.
     since_alarm: u32,
     bar: f32,
@@ -94,7 +101,8 @@ impl Default for Novelty {
             season: Season::default(),
             unit: 1.0,
             generation_secs: 0.0,
-            season_points: 0,
+            looks: 0.0,
+            season_looks: 0.0,
             since_alarm: u32::MAX,
             bar: 0.0,
         }
@@ -147,7 +155,11 @@ impl Novelty {
             }
         }
         let [.., season] = look.sight.views;
-        self.season_points = self.season_points.saturating_add(u32::from(season.is_finite()));
+        let part = (secs / LOOK_SECS).min(1.0);
+        self.looks = (self.looks + part.max(1.0 / LOOK_POINTS) as f32).min(MOST_LOOKS);
+        if season.is_finite() {
+            self.season_looks = (self.season_looks + part as f32).min(MOST_LOOKS);
+        }
         self.views.learn(&look.sight, &mut self.seen);
         self.season.learn(local_millis, x);
     }
@@ -158,13 +170,14 @@ impl Novelty {
         words.extend(self.views.to_words());
         words.extend(self.season.to_words());
         words.push(self.unit.to_bits());
-        let rest = [self.generation_secs.to_bits(), self.season_points, self.since_alarm, self.bar.to_bits()];
-        words.extend(rest.map(u64::from));
+        let floats = [self.generation_secs, self.looks, self.season_looks, self.bar].map(f32::to_bits);
+        words.extend(floats.map(u64::from));
+        words.push(u64::from(self.since_alarm));
         words
     }
 
     /// How many words `to_words` gives.
-    pub const WORDS: usize = 7 * N_VIEWS + Views::WORDS + Season::WORDS + 5;
+    pub const WORDS: usize = 7 * N_VIEWS + Views::WORDS + Season::WORDS + 6;
 
     /// From such numbers; None if they cannot be.
     pub fn from_words(words: &[u64]) -> Option<Self> {
@@ -175,21 +188,20 @@ impl Novelty {
         }
         let (views, words) = words.split_at_checked(Views::WORDS)?;
         let (season, words) = words.split_at_checked(Season::WORDS)?;
-        let [unit, generation_secs, season_points, since_alarm, bar] = words.try_into().ok()?;
+        let [unit, generation_secs, looks, season_looks, bar, since_alarm] = words.try_into().ok()?;
         novelty.views = Views::from_words(views)?;
         novelty.season = Season::from_words(season)?;
         novelty.unit = Some(f64::from_bits(unit)).filter(|it| *it > 0.0 && *it <= 1.0)?;
-        let [generation_secs, season_points, since_alarm, bar] =
-            [generation_secs, season_points, since_alarm, bar].map(|it| u32::try_from(it).ok());
-        (novelty.season_points, novelty.since_alarm) = (season_points?, since_alarm?);
-        let claims = [f32::from_bits(generation_secs?), f32::from_bits(bar?)];
-        [novelty.generation_secs, novelty.bar] = Some(claims).filter(|it| it.iter().all(|it| *it >= 0.0))?;
+        let amount = |word: u64| Some(f32::from_bits(u32::try_from(word).ok()?)).filter(|it| *it >= 0.0);
+        (novelty.generation_secs, novelty.bar) = (amount(generation_secs)?, amount(bar)?);
+        (novelty.looks, novelty.season_looks) = (amount(looks)?, amount(season_looks)?);
+        novelty.since_alarm = u32::try_from(since_alarm).ok()?;
         Some(novelty)
     }
 
     fn is_ready(&self, view: View) -> bool {
         let is_known = match view {
-            View::Season => self.season_points >= SEASON_POINTS,
+            View::Season => self.season_looks >= SEASON_LOOKS,
             _ => self.views.points >= READY_POINTS,
         };
         is_known && self.since_alarm >= REST_MEMORIES * view.memory_points()
@@ -197,13 +209,15 @@ impl Novelty {
 
     /// The share of the range that a new value must lie away.
     fn share(&self, view: View) -> f64 {
-        let points = if view == View::Season { self.season_points } else { self.views.points };
-        let independent = f64::from(points.saturating_add(1)) / f64::from(view.memory_points());
-        RANGE_SHARE * (1.0 + YOUTH / independent.sqrt())
+        let looks = match view {
+            View::Season => f64::from(self.season_looks),
+            _ => f64::from(self.looks).min(f64::from(self.views.points) / f64::from(view.memory_points())),
+        };
+        RANGE_SHARE * (1.0 + YOUTH / looks.sqrt())
     }
 
     /// A score under the raised bar, and below the threshold during a rest unless it is very high.
-    fn quieted(&self, score: f64) -> f64 {
+    pub fn quieted(&self, score: f64) -> f64 {
         let score = score / (1.0 + f64::from(self.bar));
         if self.since_alarm < REST_POINTS && score < WAKING_SCORE { score.min(0.999) } else { score }
     }

@@ -37,6 +37,15 @@ impl Word for u32 {
     }
 }
 
+impl Word for u16 {
+    fn to_word(&self) -> u64 {
+        u64::from(*self)
+    }
+    fn from_word(word: u64) -> Option<Self> {
+        Self::try_from(word).ok()
+    }
+}
+
 impl Word for i64 {
     fn to_word(&self) -> u64 {
         self.cast_unsigned()

@@ -38,7 +38,11 @@ pub struct ScoreArgs {
     pub out: Option<PathBuf>,
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+/// A number above 0.
+///
+/// # Errors
+/// The text is anything else.
+pub fn positive(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if number.is_finite() && number > 0.0 { Ok(number) } else { Err("must be above 0".to_owned()) }
 }

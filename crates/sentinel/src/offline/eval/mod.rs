@@ -33,7 +33,7 @@ pub enum EvalCommand {
     /// The Numenta Anomaly Benchmark: labelled series, scored causally by one configuration.
     Nab(nab::NabArgs),
     /// Labeled series of your own: files with a time, a value and a column `label`.
-    Series(DataArgs),
+    Series(SeriesArgs),
     /// The loghub sets of log lines: are lines of one statement, and only these, put into one template?
     Templates(DataArgs),
     /// Tables of rows with labels (ADBench), or servers with the metrics to blame.
@@ -51,14 +51,25 @@ pub struct DataArgs {
     pub json: bool,
 }
 
+/// What the benchmarks of series are given.
+#[derive(Clone, Debug, Args)]
+pub struct SeriesArgs {
+    /// Where the files are.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Judges by the fast band alone, this many robust standard deviations wide to each side: every point outside counts.
+    #[arg(long, value_name = "NUMBER", value_parser = crate::offline::score::positive)]
+    pub sigma: Option<f64>,
+}
+
 /// `sentinel eval`.
 ///
 /// # Errors
 /// `BadInput` if the folder does not hold the benchmark.
 pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
     let (report, is_json) = match &args.command {
-        EvalCommand::Nab(args) => (nab::evaluate(args)?, args.data.json),
-        EvalCommand::Series(data) => (series::evaluate(data)?, data.json),
+        EvalCommand::Nab(args) => (nab::evaluate(args)?, args.series.data.json),
+        EvalCommand::Series(args) => (series::evaluate(args)?, args.data.json),
         EvalCommand::Templates(data) => (templates::evaluate(data)?, data.json),
         EvalCommand::Outliers(args) => (outliers::evaluate(args)?, args.json),
     };

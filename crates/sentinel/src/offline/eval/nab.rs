@@ -7,7 +7,7 @@ use clap::Args;
 use learn::evaluate::nab::{self, Alarms, Profile, ScoredFile};
 
 use super::nab_files::{Benchmark, Labeled};
-use super::{Breakdown, DataArgs, Figure, Report, Row};
+use super::{Breakdown, Figure, Report, Row, SeriesArgs};
 use crate::offline::progress::Progress;
 use crate::offline::score::THRESHOLD;
 use crate::offline::scorer;
@@ -20,7 +20,7 @@ const OURS: &str = "ours";
 pub struct NabArgs {
     /// Where the files are.
     #[command(flatten)]
-    pub data: DataArgs,
+    pub series: SeriesArgs,
     /// Whose scores to evaluate: ours, or those of a detector with result files in DIR/results, as a check of the metric.
     #[arg(long, value_name = "NAME", default_value = OURS)]
     pub detector: String,
@@ -54,11 +54,12 @@ const MEASURED: [(&str, f64, f64); 2] = [("ARTime", 106.0, 0.107), ("numenta", 9
 /// # Errors
 /// `BadInput` if the folder is not that of the benchmark.
 pub fn evaluate(args: &NabArgs) -> anyhow::Result<Report> {
-    let benchmark = Benchmark::open(&args.data.folder)?;
+    let benchmark = Benchmark::open(&args.series.data.folder)?;
     let profiles = benchmark.profiles()?;
     let labeled = benchmark.labeled()?;
     let is_ours = args.detector == OURS;
-    let files = if is_ours { score(&labeled) } else { benchmark.results_of(&args.detector, &labeled)? };
+    let files =
+        if is_ours { score(&labeled, args.series.sigma) } else { benchmark.results_of(&args.detector, &labeled)? };
     let label = if is_ours { "sentinel" } else { args.detector.as_str() };
     let mut report = Report { name: "nab", title: title(&files), figures: FIGURES.to_vec(), ..Report::default() };
     report.ours.push(Row::new(label, best_values(&files, &profiles)));
@@ -74,10 +75,10 @@ pub fn evaluate(args: &NabArgs) -> anyhow::Result<Report> {
 }
 
 /// Our scores, each row judged by the rows of its file before it, one configuration for all files.
-fn score(labeled: &[Labeled]) -> Vec<ScoredFile> {
+fn score(labeled: &[Labeled], sigma: Option<f64>) -> Vec<ScoredFile> {
     let progress = Progress::new(labeled.len(), "scoring");
     let scored = labeled.iter().map(|file| {
-        let scores = scorer::judge_all(&file.series, None, || ()).into_iter().map(|it| it.value).collect();
+        let scores = scorer::judge_all(&file.series, sigma, || ()).into_iter().map(|it| it.value).collect();
         progress.advance(1);
         file.scored(scores)
     });

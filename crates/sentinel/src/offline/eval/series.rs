@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use learn::evaluate::nab::{self, ScoredFile};
 use learn::evaluate::ranking;
 
-use super::{Breakdown, DataArgs, Figure, Report, Row, plain};
+use super::{Breakdown, Figure, Report, Row, SeriesArgs, plain};
 use crate::offline::bad_input::BadInput;
 use crate::offline::input::unreadable;
 use crate::offline::progress::Progress;
@@ -39,12 +39,12 @@ struct Judged {
 ///
 /// # Errors
 /// `BadInput` for the first problem of a file, or if there is none.
-pub fn evaluate(args: &DataArgs) -> anyhow::Result<Report> {
-    let files = files_of(&args.folder)?;
+pub fn evaluate(args: &SeriesArgs) -> anyhow::Result<Report> {
+    let files = files_of(&args.data.folder)?;
     let progress = Progress::new(files.len(), "scoring");
     let mut judged = Vec::new();
     for file in &files {
-        judged.push(judge(file)?);
+        judged.push(judge(file, args.sigma)?);
         progress.advance(1);
     }
     let n_rows: usize = judged.iter().map(|it| it.labels.len()).sum();
@@ -81,7 +81,7 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn judge(path: &Path) -> Result<Judged, BadInput> {
+fn judge(path: &Path, sigma: Option<f64>) -> Result<Judged, BadInput> {
     let table = Table::read(path)?;
     let columns = series::find_columns(&table, None, None)?;
     let series = series::read(&table, &columns)?;
@@ -91,7 +91,7 @@ fn judge(path: &Path) -> Result<Judged, BadInput> {
         scores,
         windows: ranking::spans(&labels).into_iter().map(|(first, last)| first..=last).collect(),
     };
-    let ours = scored(scorer::judge_all(&series, None, || ()).into_iter().map(|it| it.value).collect());
+    let ours = scored(scorer::judge_all(&series, sigma, || ()).into_iter().map(|it| it.value).collect());
     let plain = scored(plain::z_scores(series.iter().map(|it| it.1)));
     Ok(Judged { name: file_name(path), labels, ours, plain })
 }
