@@ -38,6 +38,21 @@ fn windows_and_false_alarms_are_counted() {
     assert!(report["peers"]["z-score"]["vus_pr"].is_f64(), "{report:#}");
 }
 
+/// Guarantees: with `--sigma` the band of that width alone decides.
+#[test]
+fn the_band_alone_can_be_evaluated() {
+    let folder = Folder::new("series-sigma");
+    folder.write("hit.csv", series(&[300, 301, 302]).as_bytes());
+    let hit = |sigma: &str| {
+        let output = sentinel(&["eval", "series", &folder.path(""), "--json", "--sigma", sigma]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["ours"]["windows_hit"].clone()
+    };
+    assert_eq!((hit("5.5"), hit("5000")), (1.0.into(), 0.0.into()));
+    let refused = sentinel(&["eval", "series", &folder.path(""), "--sigma", "0"]);
+    assert!(refused.status.code() == Some(2) && stderr(&refused).contains("must be above 0"), "{}", stderr(&refused));
+}
+
 /// Guarantees: a reader that has gone (`| head`) is no failure, of `eval`, `score` and `templates`.
 #[test]
 fn a_reader_that_has_gone_is_no_failure() {
