@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use signal::Labels;
 
-/// No scenario is longer than this: a month of simulated seconds.
-pub(super) const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+/// No scenario is longer than this.
+pub(super) const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 /// What is wrong in a scenario, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -115,7 +115,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn duration(&mut self) -> Result<Duration, Mistake> {
         let before = self.position();
         let expected =
-            || Mistake { offset: before, expected: "a time such as 90s, 1m30s or 250ms (at most 30d)".to_owned() };
+            || Mistake { offset: before, expected: "a time such as 90s, 1m30s or 250ms (at most 366d)".to_owned() };
         let token = self.take(|it| it.is_alphanumeric());
         parse_duration(token).filter(|it| *it <= LONGEST).ok_or_else(expected)
     }

@@ -7,6 +7,7 @@
 mod check;
 mod cursor;
 mod fill;
+mod load;
 mod parse;
 mod run;
 mod script;

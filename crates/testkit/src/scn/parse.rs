@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use fastrand::Rng;
 use signal::ChangeKind;
 
 use super::cursor::{Cursor, Mistake, ParseError};
-use super::script::{
-    Break, ChangePart, ConfigBlock, Expectation, Filter, Load, LogPart, Script, ShopPart, Step, Window,
-};
-use super::values::expand;
+use super::load::loads;
+use super::script::{Break, ChangePart, ConfigBlock, Expectation, Filter, LogPart, Script, ShopPart, Step, Window};
 use crate::shop::{FAULT_NAMES, Fault};
 
-const VERBS: &str = "one of load, log, shop, break, change, config, detect, expect";
+const VERBS: &str = "one of load, log, tick, shop, break, change, config, detect, expect";
+/// A month of seconds.
+const MOST_TICKS: u64 = 30 * 86_400;
 const INCIDENT_FIELDS: &[&str] = &["service", "severity", "metric", "kind", "title"];
 const DIAGNOSIS_FIELDS: &[&str] = &["service", "fault", "indicator"];
 const PLAN_FIELDS: &[&str] = &["playbook", "target", "fault", "state"];
@@ -23,6 +22,7 @@ pub fn parse(name: &str, text: &str) -> Result<Script, Vec<ParseError>> {
         script: Script {
             name: name.to_owned(),
             config: None,
+            tick: Duration::from_secs(1),
             shop: None,
             loads: vec![],
             logs: vec![],
@@ -31,6 +31,7 @@ pub fn parse(name: &str, text: &str) -> Result<Script, Vec<ParseError>> {
             steps: vec![],
         },
         break_places: vec![],
+        tick_place: (1, 0),
         detected_until: Duration::ZERO,
         line: 0,
     };
@@ -73,6 +74,7 @@ struct Parser {
     script: Script,
     /// Line and offset of each `break`, for checks that need the whole text.
     break_places: Vec<(usize, usize)>,
+    tick_place: (usize, usize),
     detected_until: Duration,
     line: usize,
 }
@@ -85,7 +87,8 @@ impl Parser {
         }
         let start = cursor.position();
         match cursor.word() {
-            "load" => self.load(&mut cursor)?,
+            "tick" => self.tick(&mut cursor)?,
+            "load" => self.script.loads.extend(loads(&mut cursor)?),
             "log" => self.log(&mut cursor)?,
             "shop" => self.shop(&mut cursor)?,
             "break" => self.break_(&mut cursor)?,
@@ -113,28 +116,15 @@ impl Parser {
         Err(Mistake { offset: 0, expected: "a line `end` after the block".to_owned() })
     }
 
-    fn load(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Mistake> {
-        let start = cursor.position();
-        let interval = cursor.duration()?;
-        if interval.is_zero() {
-            return Err(Mistake { offset: start, expected: "an interval above 0".to_owned() });
+    /// `tick 1m`
+    fn tick(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Mistake> {
+        let offset = cursor.position();
+        let tick = cursor.duration()?;
+        if tick < Duration::from_secs(1) || tick.subsec_millis() > 0 {
+            return Err(Mistake { offset, expected: "whole seconds, at least 1s".to_owned() });
         }
-        let labels = cursor.selector()?;
-        let mut rng = Rng::with_seed(labels.id().hash());
-        let mut values = vec![];
-        while !cursor.is_at_end() {
-            let offset = cursor.position();
-            expand(cursor.token(), &mut rng, &mut values)
-                .map_err(|expected| Mistake { offset, expected: expected.to_owned() })?;
-        }
-        if values.is_empty() {
-            return Err(cursor.error("values such as 0.2+0x60"));
-        }
-        let length = interval.checked_mul(u32::try_from(values.len()).unwrap_or(u32::MAX));
-        if length.is_none_or(|it| it > super::cursor::LONGEST) {
-            return Err(Mistake { offset: start, expected: "at most 30 days of values".to_owned() });
-        }
-        self.script.loads.push(Load { interval, labels, values });
+        self.script.tick = tick;
+        self.tick_place = (self.line, offset);
         Ok(())
     }
 
@@ -265,6 +255,16 @@ impl Parser {
                 Some(_) => continue,
             };
             mistakes.push((*line, Mistake { offset: *offset, expected }));
+        }
+        let (line, offset) = self.tick_place;
+        if self.script.tick > Duration::from_secs(1) && self.script.shop.is_some() {
+            let expected = "`tick 1s`, because the shop lives by the second".to_owned();
+            mistakes.push((line, Mistake { offset, expected }));
+        }
+        let length = self.script.end().max(self.detected_until);
+        if length.as_secs() / self.script.tick.as_secs().max(1) > MOST_TICKS {
+            let expected = format!("`tick 1m` or longer, because no more than {MOST_TICKS} ticks are run");
+            mistakes.push((line, Mistake { offset, expected }));
         }
         if !self.script.steps.iter().any(|it| matches!(it, Step::Expect { .. })) {
             let expected = "at least one `expect`, because a scenario without one cannot fail".to_owned();

@@ -1,4 +1,4 @@
-//! What does a system find in a scenario? Feeds it second by second in simulated time and checks what was expected.
+//! What does a system find in a scenario? Feeds it tick by tick in simulated time and checks what was expected.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -98,22 +98,20 @@ struct Feed<'a> {
     has_begun: bool,
 }
 
-const SECOND: Duration = Duration::from_secs(1);
-
 impl<'a> Feed<'a> {
     fn new(script: &'a Script) -> Self {
         let shop = script.shop.as_ref().map(|it| Shop::new(it.seed));
         Self { script, shop, passed: Duration::ZERO, has_begun: false }
     }
 
-    /// Feeds everything up to and with this time, one second after the other.
+    /// Feeds everything up to and with this time, one tick after the other.
     fn advance(&mut self, until: Duration, system: &mut dyn System) {
         if !self.has_begun {
             self.has_begun = true;
             self.feed(None, Duration::ZERO, system);
         }
         while self.passed < until {
-            let next = self.passed + SECOND;
+            let next = until.min(self.passed + self.script.tick);
             self.feed(Some(self.passed), next, system);
             self.passed = next;
         }

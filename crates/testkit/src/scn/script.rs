@@ -12,6 +12,8 @@ pub struct Script {
     /// The name it was read under, usually the file.
     pub name: String,
     pub(super) config: Option<ConfigBlock>,
+    /// Time passes in steps of this length.
+    pub(super) tick: Duration,
     pub(super) shop: Option<ShopPart>,
     pub(super) loads: Vec<Load>,
     pub(super) logs: Vec<LogPart>,

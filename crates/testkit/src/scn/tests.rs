@@ -236,6 +236,25 @@ fn expectations_are_checked_when_they_stand_after_a_detect() {
 }
 
 #[test]
+fn a_longer_tick_brings_all_inputs_in_fewer_steps() {
+    let text = "tick 1m\nload 30s m 0x9\nlog 70s {service=\"a\"} \"once\"\nexpect no incident\ndetect until 330s";
+    let mut system = Threshold::new();
+    run(&parse("a.scn", text).unwrap(), &mut system);
+    let seconds: Vec<u128> = system.advanced.iter().map(|it| it.since(EPOCH).as_millis() / 1000).collect();
+    assert_eq!(seconds, [0, 60, 120, 180, 240, 300, 330], "the last one is cut at the end");
+    assert_eq!((system.n_samples, system.lines.len()), (10, 1));
+    let mistakes = |text: &str| parse("a.scn", text).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>();
+    for (text, expected) in [
+        ("tick 500ms\nload 1s m 1\nexpect no incident", "a.scn:1:6: expected whole seconds"),
+        ("shop for 1m\ntick 2s\nexpect no incident", "a.scn:2:6: expected `tick 1s`, because the shop"),
+        ("load 1d m 1x40\nexpect no incident", "a.scn:1:1: expected `tick 1m` or longer"),
+    ] {
+        let mistakes = mistakes(text);
+        assert!(mistakes.len() == 1 && mistakes[0].starts_with(expected), "{mistakes:?}");
+    }
+}
+
+#[test]
 fn every_second_is_advanced_once_and_every_input_arrives_once() {
     let text = "load 250ms m 0x7\nload 7s n 0 _ 0 NaN\nlog every 5s from 2s to 12s {service=\"a\"} \"line {n}\"\n\
         log 3s {service=\"b\"} \"once\"\nchange 4s deploy a \"a 2.0\"\nexpect no incident";
@@ -284,8 +303,8 @@ fn mistakes(text: &str) -> String {
 #[test]
 fn all_mistakes_are_told_with_line_and_column() {
     expect_test::expect![[r#"
-        a.scn:1:1: expected one of load, log, shop, break, change, config, detect, expect, found "lod"
-        a.scn:2:6: expected a time such as 90s, 1m30s or 250ms (at most 30d), found "soon"
+        a.scn:1:1: expected one of load, log, tick, shop, break, change, config, detect, expect, found "lod"
+        a.scn:2:6: expected a time such as 90s, 1m30s or 250ms (at most 366d), found "soon"
         a.scn:3:13: expected a quoted value, found "1}"
         a.scn:4:11: expected a value such as 5, 0.2+0x60, 9-0.1x30, _x5, stale or NaN, found "2+y"
         a.scn:5:10: expected values such as 0.2+0x60, found the end of the line
