@@ -1,8 +1,10 @@
-//! How long do the judges of rows take to learn and to judge?
+//! How long do the judges of rows take to learn and to judge, and how long does scikit-learn?
+
+mod scikit_learn;
 
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group};
 use learn::outlier::detector::{Detector, DetectorConfig, Method};
 use learn::outlier::isolation_forest::{IsolationForest, IsolationForestConfig};
 use learn::outlier::matrix::Matrix;
@@ -42,4 +44,8 @@ fn outliers(criterion: &mut Criterion) {
 }
 
 criterion_group!(benches, outliers);
-criterion_main!(benches);
+fn main() {
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+    scikit_learn::compare(&rows(2000, 1), &rows(1000, 2));
+}

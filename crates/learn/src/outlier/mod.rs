@@ -9,6 +9,7 @@ pub mod detector;
 mod gaussian_kernel;
 pub mod isolation_forest;
 pub mod matrix;
+mod minimal_optimization;
 mod network;
 pub mod one_class_svm;
 pub mod small_batch;
