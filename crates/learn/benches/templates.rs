@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use fastrand::Rng;
-use learn::logs::{TemplateMiner, TemplateMinerConfig};
+use learn::logs::{HeaderFinder, TemplateMiner, TemplateMinerConfig};
 
 /// Lines of one measurement: more than masked lines are remembered.
 const LINES: usize = 100_000;
@@ -35,10 +35,13 @@ fn measure(group: &mut BenchmarkGroup<WallTime>, name: &str, lines: &[String]) {
     group.bench_function(name, |bench| {
         // A new miner each time: the learning counts, and no line was seen before.
         bench.iter_batched(
-            || TemplateMiner::new(TemplateMinerConfig::default()),
-            |mut miner| {
-                let learn = |line: &String| miner.learn_one(black_box(line)).0;
-                lines.iter().map(learn).fold(0, |sum: u64, id| sum ^ id)
+            || (HeaderFinder::default(), TemplateMiner::new(TemplateMinerConfig::default())),
+            |(mut headers, mut miner)| {
+                let mut learn = |line: &String| {
+                    headers.learn_one(black_box(line));
+                    miner.learn_one(headers.message(line)).0
+                };
+                lines.iter().map(&mut learn).fold(0, |sum: u64, id| sum ^ id)
             },
             BatchSize::PerIteration,
         );
@@ -77,6 +80,10 @@ fn templates(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("templates");
     group.sample_size(20);
     measure(&mut group, "learn_one", &lines);
+    let header = |(idx, line): (usize, &String)| {
+        format!("2026-01-02 03:04:05,{:03} INFO [worker-{}] com.shop.Cart: {line}", idx % 1000, idx % 7)
+    };
+    measure(&mut group, "learn_one, with headers", &lines.iter().enumerate().map(header).collect::<Vec<_>>());
     for (name, lines) in real_sets() {
         measure(&mut group, &name, &lines);
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use clap::Args;
-use learn::logs::{TemplateId, TemplateMiner, TemplateMinerConfig, mask, parameters};
+use learn::logs::{HeaderFinder, TemplateId, TemplateMiner, TemplateMinerConfig, mask, parameters};
 
 use super::bad_input::{BadInput, quoted};
 use super::input::Input;
@@ -28,8 +28,8 @@ pub struct TemplatesArgs {
     /// A log file, one message a line, also packed with gzip; `-` is standard input.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// What stands before the message, for example `<Date> <Time> <Level> <Component>: <Content>`. Without it the whole
-    /// line is looked at, and timestamps in it are variables like others.
+    /// What stands before the message, for example `<Date> <Time> <Level> <Component>: <Content>`. Without it the header
+    /// is found: timestamps, levels, hosts, processes and components that nearly all lines begin with.
     #[arg(long, value_name = "FORMAT", value_parser = Format::parse)]
     pub format: Option<Format>,
     /// From this many different words on in one place, while the rest of the line stays, the place is a variable.
@@ -150,7 +150,10 @@ fn messages<'a>(file: &str, text: &'a str, format: Option<&Format>) -> Result<Ve
     if lines.is_empty() {
         return Err(BadInput::of_file(file, "it is empty", "give a file with a message on each line"));
     }
-    let Some(format) = format else { return Ok(lines) };
+    let Some(format) = format else {
+        let headers = HeaderFinder::of(lines.iter().copied());
+        return Ok(lines.iter().map(|it| headers.message(it)).collect());
+    };
     let mut first_other = None;
     let mut n_other = 0;
     let mut message = |(idx, line): (usize, &'a str)| {
@@ -261,5 +264,13 @@ mod tests {
         assert!(problem.starts_with("f.log, line 1: no line is of the format; this one is \"one\""), "{problem}");
         assert_eq!(messages("f.log", "[1] one\ntwo\n", Some(&format)).unwrap(), ["one", "two"]);
         assert!(messages("f.log", "", None).is_err());
+    }
+
+    #[test]
+    fn without_a_format_the_header_is_found() {
+        let text = "10:00:01 INFO cart: put 3\n10:00:02 WARN cart: low\n  at line 7\n10:00:02 INFO pay: paid\n";
+        let text = text.repeat(9).replace("\n  at line 7\n10:00:02 INFO", "\n10:00:02 INFO") + "  at line 7\n";
+        let found = messages("f.log", &text, None).unwrap();
+        assert_eq!((&found[..3], found.last()), (&["put 3", "low", "paid"][..], Some(&"  at line 7")));
     }
 }

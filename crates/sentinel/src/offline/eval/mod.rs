@@ -35,7 +35,7 @@ pub enum EvalCommand {
     /// Labeled series of your own: files with a time, a value and a column `label`.
     Series(SeriesArgs),
     /// The loghub sets of log lines: are lines of one statement, and only these, put into one template?
-    Templates(DataArgs),
+    Templates(templates::TemplatesEvalArgs),
     /// Tables of rows with labels (ADBench), or servers with the metrics to blame.
     Outliers(DataArgs),
 }
@@ -70,7 +70,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
     let (report, is_json) = match &args.command {
         EvalCommand::Nab(args) => (nab::evaluate(args)?, args.series.data.json),
         EvalCommand::Series(args) => (series::evaluate(args)?, args.data.json),
-        EvalCommand::Templates(data) => (templates::evaluate(data)?, data.json),
+        EvalCommand::Templates(args) => (templates::evaluate(args)?, args.data.json),
         EvalCommand::Outliers(args) => (outliers::evaluate(args)?, args.json),
     };
     // Not `println!`, which panics when the reader has gone (`| head`).

@@ -5,11 +5,13 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use learn::evaluate::grouping::{Grouping, grouping};
-use learn::logs::{TemplateId, TemplateMiner, TemplateMinerConfig};
+use learn::logs::{HeaderFinder, TemplateId, TemplateMiner, TemplateMinerConfig};
 
 use super::{Breakdown, DataArgs, Figure, Report, Row};
 use crate::offline::bad_input::BadInput;
+use crate::offline::input::Input;
 use crate::offline::progress::Progress;
 use crate::offline::table::Table;
 
@@ -36,6 +38,18 @@ const SET_FIGURES: [Figure; 6] = [
 /// Mean grouping accuracy over the eight sets Apache, BGL, HDFS, HPC, HealthApp, Linux, OpenSSH and Zookeeper.
 const PEERS: [(&str, f64); 3] = [("Drain3", 0.831), ("Drain3 with its masks", 0.892), ("Brain, tuned per set", 0.989)];
 
+/// Options of `eval templates`.
+#[derive(Clone, Debug, Args)]
+pub struct TemplatesEvalArgs {
+    /// Where, and how to print.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Mines the log files as they were written, `SET_2k.log`, whose headers (time, level, component) must be found;
+    /// without it the messages without headers, as published.
+    #[arg(long)]
+    pub raw: bool,
+}
+
 /// A set of lines with the true template of each.
 struct Set {
     name: String,
@@ -58,15 +72,34 @@ struct Found {
 ///
 /// # Errors
 /// `BadInput` if the folder has no set, or a set has no columns `Content` and `EventId`.
-pub fn evaluate(args: &DataArgs) -> anyhow::Result<Report> {
-    let files = files(&args.folder)?;
+pub fn evaluate(args: &TemplatesEvalArgs) -> anyhow::Result<Report> {
+    let files = files(&args.data.folder)?;
     let progress = Progress::new(files.len(), "mining");
     let mut found = vec![];
     for (name, file) in files {
-        found.push(mine(&read(name, &file)?));
+        let mut set = read(name, &file)?;
+        if args.raw {
+            set.lines = raw_lines(&file, set.lines.len())?;
+        }
+        found.push(mine(&set));
         progress.advance(1);
     }
-    Ok(report(&found))
+    Ok(report(&found, args.raw))
+}
+
+/// The lines of the log that lies beside the file of true templates.
+fn raw_lines(truth: &Path, count: usize) -> Result<Vec<String>, BadInput> {
+    let name = truth.file_name().and_then(|it| it.to_str()).unwrap_or_default().replace("_structured.csv", "");
+    let file = truth.with_file_name(&name);
+    let other = name.strip_suffix(".gz").map_or_else(|| format!("{name}.gz"), str::to_owned);
+    let file = if file.exists() { file } else { truth.with_file_name(other) };
+    let (name, bytes) = Input::open(&file)?.read_all()?;
+    let lines: Vec<String> = String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect();
+    if lines.len() == count {
+        return Ok(lines);
+    }
+    let found = format!("it has {} lines, and there are true templates of {count}", lines.len());
+    Err(BadInput::of_file(&name, found, "give the log that the file of true templates was made of"))
 }
 
 /// The name of each set and its file of true templates, by name.
@@ -104,7 +137,8 @@ fn read(name: String, file: &Path) -> Result<Set, BadInput> {
 fn mine(set: &Set) -> Found {
     let mut miner = TemplateMiner::new(TemplateMinerConfig::default());
     let started = Instant::now();
-    let at_arrival: Vec<TemplateId> = set.lines.iter().map(|it| miner.learn_one(it)).collect();
+    let headers = HeaderFinder::of(set.lines.iter().map(String::as_str));
+    let at_arrival: Vec<TemplateId> = set.lines.iter().map(|it| miner.learn_one(headers.message(it))).collect();
     miner.settle();
     let took = started.elapsed();
     let last: Vec<TemplateId> = at_arrival.iter().map(|it| miner.current(*it)).collect();
@@ -119,7 +153,7 @@ fn mine(set: &Set) -> Found {
     }
 }
 
-fn report(found: &[Found]) -> Report {
+fn report(found: &[Found], is_raw: bool) -> Report {
     let mean = |of: fn(&Found) -> f64| Some(found.iter().map(of).sum::<f64>() / found.len() as f64);
     let n_lines: usize = found.iter().map(|it| it.n_lines).sum();
     let secs: f64 = found.iter().map(|it| it.took.as_secs_f64()).sum();
@@ -134,7 +168,11 @@ fn report(found: &[Found]) -> Report {
     };
     Report {
         name: "templates",
-        title: format!("Log templates: {} sets, {n_lines} lines, one configuration", found.len()),
+        title: format!(
+            "Log templates: {} sets, {n_lines} {}, one configuration",
+            found.len(),
+            if is_raw { "raw lines" } else { "lines" }
+        ),
         figures: FIGURES.to_vec(),
         ours: vec![
             Row::new("sentinel", vec![mean(|it| it.last.accuracy), mean(|it| it.last.f1)]),
@@ -176,12 +214,23 @@ mod tests {
     fn a_folder_of_sets_is_evaluated_and_another_one_is_refused() {
         let folder = std::env::temp_dir().join(format!("sentinel-eval-templates-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("Shop")).unwrap();
-        let args = DataArgs { folder: folder.clone(), json: false };
+        let data = DataArgs { folder: folder.clone(), json: false };
+        let args = TemplatesEvalArgs { data: data.clone(), raw: false };
         let problem = evaluate(&args).unwrap_err().to_string();
         assert!(problem.contains("it has no sets"), "{problem}");
         let csv = "LineId,Content,EventId\n1,put 3 items,E1\n2,put 5 items,E1\n3,\"cart, empty\",E2\n4,cart lost,E2\n";
         std::fs::write(folder.join("Shop/Shop_2k.log_structured.csv"), csv).unwrap();
         let json = evaluate(&args).unwrap().to_json();
+        let raw = TemplatesEvalArgs { data, raw: true };
+        let problem = evaluate(&raw).unwrap_err().to_string();
+        assert!(problem.contains("Shop_2k.log"), "{problem}");
+        let log = "10:00:01 INFO ui: put 3 items\n10:00:02 WARN ui: put 5 items\n10:00:03 INFO pay: cart, empty\n";
+        std::fs::write(folder.join("Shop/Shop_2k.log"), log).unwrap();
+        let problem = evaluate(&raw).unwrap_err().to_string();
+        assert!(problem.contains("3 lines") && problem.contains("of 4"), "{problem}");
+        std::fs::write(folder.join("Shop/Shop_2k.log"), format!("{log}10:00:03 WARN pay: cart lost\n")).unwrap();
+        let of_raw = evaluate(&raw).unwrap().to_json();
+        assert_eq!(of_raw.pointer("/ours/grouping_accuracy"), json.pointer("/ours/grouping_accuracy"));
         std::fs::remove_dir_all(&folder).unwrap();
         let value = |pointer: &str| json.pointer(pointer).and_then(serde_json::Value::as_f64);
         assert_eq!(value("/ours/grouping_accuracy"), Some(0.5));
