@@ -43,6 +43,8 @@ pub(crate) struct Line<'a> {
     pub millis: i64,
     pub labels: &'a Labels,
     pub text: &'a str,
+    /// The text without its header.
+    pub message: &'a str,
     /// True if this service never said such a line.
     pub is_new: bool,
 }
@@ -117,7 +119,7 @@ impl Finder {
         self.judge_novelty(line, habit);
         self.judge_rate(line, habit);
         if self.is_of_interest(AnomalyKind::LogParameter, Direction::Above, line.level) {
-            for odd in habit.read(line.template_text, line.text, line.millis, self.config.logs.max_parameters) {
+            for odd in habit.read(line.template_text, line.message, line.millis, self.config.logs.max_parameters) {
                 self.tell_parameter(line, &odd);
             }
         }
@@ -132,6 +134,16 @@ impl Finder {
         self.episodes.end(&Subject { kind, service, template: template.0, place: 0 }, millis);
         if let Some(talk) = self.services.get_mut(service as usize) {
             talk.discoveries.retain(|it| it.1 != template);
+        }
+    }
+
+    /// The kinds of line of a service have other names from now on: what follows what is learned anew.
+    pub fn forget_order(&mut self, service: u32) {
+        for (source, previous) in (0..).zip(&mut self.sources) {
+            if previous.as_ref().is_some_and(|it| it.service == service) {
+                *previous = None;
+                self.sequences.retain(|(it, _), _| *it != source);
+            }
         }
     }
 

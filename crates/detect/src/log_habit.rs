@@ -80,6 +80,11 @@ impl Habit {
         places.filter_map(|((it, value), place)| it.observe(value, place)).collect()
     }
 
+    /// What was counted and read so far was of lines cut in another way.
+    pub fn begin_anew(&mut self) {
+        *self = Self { first_millis: self.first_millis, ..Self::new(self.newest_millis) };
+    }
+
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + self.parameters.capacity() * size_of::<Parameter>()
     }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use learn::logs::{TemplateId, TemplateMiner, TemplateMinerConfig};
+use learn::logs::{HeaderFinder, TemplateId, TemplateMiner, TemplateMinerConfig};
 use learn::sketch::hash_text;
 use serde::{Deserialize, Serialize};
 use signal::{
@@ -70,6 +70,8 @@ pub struct LogWatch {
 struct State {
     config: LogWatchConfig,
     miner: TemplateMiner,
+    /// Where the messages of a service's lines begin.
+    headers: HashMap<u32, HeaderFinder>,
     services: HashMap<String, Service>,
     counted: HashMap<(u32, TemplateId), Counted>,
     detect: Arc<Config>,
@@ -86,6 +88,7 @@ struct State {
     dropped_old: u64,
     dropped_service: u64,
     forgotten: u64,
+    header_changes: u64,
 }
 
 /// What is the same for all lines of a stream.
@@ -122,6 +125,7 @@ impl LogWatch {
             state: Mutex::new(State {
                 config,
                 miner,
+                headers: HashMap::new(),
                 services: HashMap::new(),
                 counted: HashMap::new(),
                 streams: HashMap::new(),
@@ -137,6 +141,7 @@ impl LogWatch {
                 dropped_old: 0,
                 dropped_service: 0,
                 forgotten: 0,
+                header_changes: 0,
             }),
         }
     }
@@ -210,10 +215,7 @@ impl State {
             self.dropped_service += 1;
             return;
         };
-        let template = self.miner.learn_one(&record.line);
-        for (from, into) in self.miner.take_merged() {
-            self.fold(from, into);
-        }
+        let (template, message) = self.template(stream.service, &record.line);
         let key = (stream.service, template);
         if !self.counted.contains_key(&key) && self.counted.len() >= self.config.max_counted {
             self.make_room();
@@ -238,12 +240,51 @@ impl State {
                 millis: record.time.millis(),
                 labels: &record.labels,
                 text: &record.line,
+                message,
                 is_new,
             };
             self.finder.observe(&line, &mut counted.habit);
         }
         if !self.finder.is_replaying {
             self.count_as_configured(stream, record);
+        }
+    }
+
+    /// The template of a line, and its message.
+    fn template<'a>(&mut self, service: u32, line: &'a str) -> (TemplateId, &'a str) {
+        if self.headers.entry(service).or_default().learn_one(line) {
+            self.read_again(service);
+        }
+        let message = self.headers.get(&service).map_or(line, |it| it.message(line));
+        let template = self.miner.learn_one(message);
+        self.fold_merged();
+        (template, message)
+    }
+
+    /// The headers of a service are other than was thought: its kinds of line get the templates of their messages.
+    fn read_again(&mut self, service: u32) {
+        self.header_changes += 1;
+        let of_service = self.counted.iter().filter(|((it, _), _)| *it == service);
+        let mut known: Vec<(Timestamp, TemplateId, String)> =
+            of_service.map(|((_, id), it)| (it.first, *id, it.example.clone())).collect();
+        known.sort();
+        for (_, from, example) in known {
+            let message = self.headers.get(&service).map_or(&*example, |it| it.message(&example));
+            let into = self.miner.learn_one(message);
+            if into != from {
+                self.fold_one(service, from, into);
+                if let Some(counted) = self.counted.get_mut(&(service, into)) {
+                    counted.habit.begin_anew();
+                }
+            }
+        }
+        self.finder.forget_order(service);
+        self.fold_merged();
+    }
+
+    fn fold_merged(&mut self) {
+        for (from, into) in self.miner.take_merged() {
+            self.fold(from, into);
         }
     }
 
@@ -302,6 +343,7 @@ impl State {
                 millis: counted.newest.millis(),
                 labels: &counted.labels,
                 text: &counted.example,
+                message: "",
                 is_new: false,
             };
             finder.look(&line, &mut counted.habit, now_millis, |it| miner.template(it));
@@ -363,18 +405,20 @@ impl State {
     fn fold(&mut self, from: TemplateId, into: TemplateId) {
         let services: Vec<u32> =
             self.counted.keys().filter(|(_, template)| *template == from).map(|(service, _)| *service).collect();
-        for service in services {
-            let Some(mut part) = self.counted.remove(&(service, from)) else { continue };
-            part.habit.novel_lines = None;
-            if let Some(name) = self.services.iter().find(|it| it.1.number == service).map(|it| it.0.clone()) {
-                self.remember(pair_hash(&name, into));
-            }
-            self.finder.merge(service, from, part.newest.millis());
-            match self.counted.get_mut(&(service, into)) {
-                Some(whole) => whole.add(part),
-                None => {
-                    self.counted.insert((service, into), part);
-                }
+        services.into_iter().for_each(|it| self.fold_one(it, from, into));
+    }
+
+    fn fold_one(&mut self, service: u32, from: TemplateId, into: TemplateId) {
+        let Some(mut part) = self.counted.remove(&(service, from)) else { return };
+        part.habit.novel_lines = None;
+        if let Some(name) = self.services.iter().find(|it| it.1.number == service).map(|it| it.0.clone()) {
+            self.remember(pair_hash(&name, into));
+        }
+        self.finder.merge(service, from, part.newest.millis());
+        match self.counted.get_mut(&(service, into)) {
+            Some(whole) => whole.add(part),
+            None => {
+                self.counted.insert((service, into), part);
             }
         }
     }
@@ -465,6 +509,11 @@ impl Meter for LogWatch {
                 "sentinel_detect_log_templates_evicted_total",
                 "Log templates that made room for others.",
                 state.miner.evicted(),
+            ),
+            Metric::counter(
+                "sentinel_detect_log_headers_learned_total",
+                "How often a service's lines showed another header than was thought.",
+                state.header_changes,
             ),
             Metric::gauge(
                 "sentinel_detect_log_counted",
@@ -568,6 +617,30 @@ mod tests {
         let expected = [("order of <*> refused".to_owned(), TemplateTrend::Surging, at(310))];
         assert_eq!(changes(&watch), expected);
         assert_eq!(watch.lock().counted.len(), 2);
+    }
+
+    #[test]
+    fn headers_are_found_and_what_was_counted_before_moves_to_the_message() {
+        let watch = LogWatch::new(LogWatchConfig::default(), Arc::default());
+        let header = |secs: i64| {
+            let level = if secs % 7 == 0 { "WARN" } else { "INFO" };
+            format!("2026-01-02 03:{:02}:{:02},123 {level} [worker-{}] shop.Main: ", secs / 60, secs % 60, secs % 3)
+        };
+        for secs in 0..360 {
+            say(&watch, secs, "pay", &format!("{}accepted order {secs}", header(secs)));
+            if secs % 60 == 0 || secs >= 310 {
+                say(&watch, secs, "pay", &format!("{}slow query took {secs} ms", header(secs)));
+            }
+            if secs % 5 == 0 {
+                say(&watch, secs, "plain", &format!("all is well {secs}"));
+            }
+        }
+        assert_eq!(changes(&watch), [("slow query took <*> ms".to_owned(), TemplateTrend::Surging, at(310))]);
+        let state = watch.lock();
+        assert_eq!(state.counted.len(), 3);
+        let first = state.counted.values().map(|it| it.first).min();
+        assert_eq!(first, Some(at(0)), "lines before the header was known count on");
+        assert_eq!(state.header_changes, 1);
     }
 
     #[test]

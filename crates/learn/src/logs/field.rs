@@ -30,6 +30,14 @@ impl Looks {
     /// A whole header of RFC 5424: a time, and all that follows it up to the message.
     pub(super) const STRUCTURED: Self = Self(Self::TIME.0 | Self::LABEL.0 | Self::MARK.0 | Self::CELL.0);
 
+    /// All of them.
+    pub(super) const ALL: Self = Self(u8::MAX);
+
+    /// True if one of `other` is among these.
+    const fn has_any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// True if it looks like `other`, too.
     pub(super) const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -97,16 +105,17 @@ const ZONES: [&[u8]; 15] = [
 
 impl Field {
     /// The field that a text without leading spaces begins with; None at its end, or where surely no header goes on.
-    pub(super) fn read(text: &[u8]) -> Option<Self> {
+    /// Looks that are not `wanted` may be left out: to judge them takes time.
+    pub(super) fn read(text: &[u8], wanted: Looks) -> Option<Self> {
         match text.first()? {
             b'"' | b'\'' | b'{' => None,
-            b'[' | b'(' => Self::bracket(text).or_else(|| Self::word(text)),
-            _ => Self::word(text),
+            b'[' | b'(' => Self::bracket(text, wanted).or_else(|| Self::word(text, wanted)),
+            _ => Self::word(text, wanted),
         }
     }
 
     /// `[...]`, also with a colon behind it.
-    fn bracket(text: &[u8]) -> Option<Self> {
+    fn bracket(text: &[u8], wanted: Looks) -> Option<Self> {
         let (&open, _) = text.split_first()?;
         let close = if open == b'[' { b']' } else { b')' };
         let mut depth = 0_usize;
@@ -121,14 +130,18 @@ impl Field {
             return None;
         }
         let mut words = inside.trim_ascii().split(|it| *it == b' ');
-        let level = words.clone().next().map_or(0, |it| looks_of(it).0 & Looks::LEVEL.0);
-        let time = words.find_map(|it| looks_of(it).has(Looks::TIME).then_some(Looks::TIME.0)).unwrap_or(0);
-        let inside = Looks(level | time);
+        let mut inside = Looks::default();
+        if wanted.has(Looks::LEVEL) && words.clone().next().is_some_and(is_level) {
+            inside = inside.and(Looks::LEVEL);
+        }
+        if wanted.has(Looks::TIME) && words.any(is_time) {
+            inside = inside.and(Looks::TIME);
+        }
         let label = if is_label { Looks::LABEL } else { Looks::default() };
         Some(Self::ended(Looks::BRACKET.and(inside).and(label), end + 1 + usize::from(is_label), text))
     }
 
-    fn word(text: &[u8]) -> Option<Self> {
+    fn word(text: &[u8], wanted: Looks) -> Option<Self> {
         let ends = |it: &u8| matches!(it, b' ' | b'\t' | b'|');
         let mut end = text.iter().take(MAX_WORD_BYTES + 1).position(ends).unwrap_or(text.len());
         if end > MAX_WORD_BYTES {
@@ -143,7 +156,7 @@ impl Field {
         if let Some(colon) = colon.filter(|it| word.get(..*it).is_some_and(is_level)) {
             return Some(Self { looks: Looks::LEVEL, length: colon + 1 });
         }
-        let mut looks = looks_of(word);
+        let mut looks = looks_of(word, wanted);
         let rest = text.get(end..)?;
         let padded = rest.trim_ascii_start();
         if rest.len() > padded.len() && padded.first() == Some(&b':') && padded.get(1) == Some(&b' ') {
@@ -172,7 +185,7 @@ impl Field {
 }
 
 /// What a word looks like by itself.
-fn looks_of(word: &[u8]) -> Looks {
+fn looks_of(word: &[u8], wanted: Looks) -> Looks {
     let is_label = ends_as_label(word);
     let mut bare = word;
     while let [inside @ .., b':' | b',' | b';' | b']'] = bare {
@@ -182,20 +195,24 @@ fn looks_of(word: &[u8]) -> Looks {
     if !word.iter().any(|it| it.is_ascii_alphanumeric() || *it >= 0x80) {
         return looks.and(if word.len() <= 4 { Looks::MARK } else { Looks::default() });
     }
-    if is_stamped_level(bare) {
+    if wanted.has_any(Looks(Looks::LEVEL.0 | Looks::TIME.0)) && is_stamped_level(bare) {
         return looks.and(Looks::LEVEL).and(Looks::TIME);
     }
-    if is_time(bare) {
+    if wanted.has_any(Looks(Looks::TIME.0 | Looks::MASKED.0)) && is_time(bare) {
         return looks.and(Looks::TIME).and(Looks::MASKED);
     }
-    if is_level(bare) {
+    if wanted.has(Looks::LEVEL) && is_level(bare) {
         looks = looks.and(Looks::LEVEL);
     }
-    let plain = Word::begin(bare);
-    if plain.text.len() == bare.len() && plain.is_variable() || is_compound_number(bare) {
+    if wanted.has(Looks::MASKED) && is_masked(bare) {
         looks = looks.and(Looks::MASKED);
     }
-    if is_name(bare) { looks.and(Looks::NAME) } else { looks }
+    if wanted.has(Looks::NAME) && is_name(bare) { looks.and(Looks::NAME) } else { looks }
+}
+
+fn is_masked(word: &[u8]) -> bool {
+    let plain = Word::begin(word);
+    plain.text.len() == word.len() && plain.is_variable() || is_compound_number(word)
 }
 
 /// `sshd[77]:` and `Cart.java:7]` do, `[main]` does not.
@@ -287,7 +304,7 @@ mod tests {
     use super::*;
 
     fn looks(text: &str) -> Looks {
-        Field::read(text.as_bytes()).unwrap().looks
+        Field::read(text.as_bytes(), Looks::ALL).unwrap().looks
     }
 
     #[test]

@@ -21,7 +21,8 @@ const MAX_SHAPES: usize = 256;
 /// The first decision; the next ones at four times as many lines, up to `SETTLED`.
 const FIRST_DECISION: u64 = 16;
 const SETTLED: u64 = 4096;
-/// From then on one of so many lines is remembered, and each `SETTLED` lines it is checked that the layout still fits.
+/// When so many were looked at as are remembered, one of so many is; each `SETTLED` lines it is checked that the layout
+/// still fits.
 const SAMPLED: u64 = 8;
 /// A settled layout that fits at least this share of the lines stays.
 const STILL_FITS: f64 = 0.5;
@@ -87,7 +88,7 @@ impl HeaderFinder {
     /// Learns a line; true if it showed that headers are other than was thought.
     pub fn learn_one(&mut self, line: &str) -> bool {
         self.seen += 1;
-        if self.seen > SETTLED && !self.seen.is_multiple_of(SAMPLED) {
+        if self.seen > MAX_SHAPES as u64 && !self.seen.is_multiple_of(SAMPLED) {
             return false;
         }
         let shape = Shape::of(line);
@@ -124,7 +125,9 @@ impl HeaderFinder {
 impl Shape {
     fn of(line: &str) -> Self {
         let mut shape = Self { fields: [Looks::default(); MAX_FIELDS], count: 0 };
-        for (place, field) in shape.fields.iter_mut().zip(Fields::of(line.as_bytes())) {
+        let mut fields = Fields::of(line.as_bytes());
+        for place in &mut shape.fields {
+            let Some(field) = fields.next(Looks::ALL) else { break };
             *place = field.looks;
             shape.count += 1;
         }
@@ -154,16 +157,14 @@ impl<'a> Fields<'a> {
     }
 }
 
-impl Iterator for Fields<'_> {
-    type Item = Field;
-
-    fn next(&mut self) -> Option<Field> {
+impl Fields<'_> {
+    fn next(&mut self, wanted: Looks) -> Option<Field> {
         if std::mem::take(&mut self.structured) {
             return Some(Field { looks: Looks::STRUCTURED, length: self.at });
         }
         let rest = self.line.get(self.at..)?;
         let glued = if self.is_glued { Field::read_glued(rest) } else { None };
-        let field = glued.or_else(|| Field::read(rest))?;
+        let field = glued.or_else(|| Field::read(rest, wanted))?;
         self.at += field.length;
         self.is_glued = field.looks == Looks::LEVEL && self.line.get(self.at - 1) == Some(&b':');
         Some(field)
@@ -245,8 +246,10 @@ enum Pass {
 
 fn pass(fields: &mut Fields, step: Step) -> Pass {
     for idx in 0..=step.others {
-        let Some(field) = fields.next() else { return Pass::Blocked };
-        if (step.is_up_to || idx == step.others) && field.looks.has(step.looks) {
+        let is_candidate = step.is_up_to || idx == step.others;
+        let wanted = if is_candidate { step.looks } else { Looks::default() };
+        let Some(field) = fields.next(wanted) else { return Pass::Blocked };
+        if is_candidate && field.looks.has(step.looks) {
             return Pass::Taken(fields.at);
         }
     }
