@@ -8,6 +8,7 @@ use criterion::{Criterion, criterion_group};
 use learn::outlier::detector::{Detector, DetectorConfig, Method};
 use learn::outlier::isolation_forest::{IsolationForest, IsolationForestConfig};
 use learn::outlier::matrix::Matrix;
+use learn::outlier::nearest_neighbors::{NearestNeighbors, NearestNeighborsConfig};
 use learn::outlier::one_class_svm::{OneClassSvm, OneClassSvmConfig};
 use learn::random::Random;
 
@@ -33,8 +34,13 @@ fn outliers(criterion: &mut Criterion) {
     group.bench_function("one_class_svm fit 2000 x 20, score 1000", |bench| {
         bench.iter(|| OneClassSvm::fit(black_box(&train), OneClassSvmConfig::default()).decision(&test));
     });
+    group.bench_function("nearest_neighbors fit 2000 x 20, score 1000", |bench| {
+        bench.iter(|| NearestNeighbors::fit(black_box(&train), NearestNeighborsConfig::default()).score(&test));
+    });
     let window = rows(17, 3);
-    for method in [Method::IsolationForest, Method::OneClassSvm, Method::Autoencoder, Method::Tcn] {
+    for method in
+        [Method::IsolationForest, Method::OneClassSvm, Method::NearestNeighbors, Method::Autoencoder, Method::Tcn]
+    {
         let detector = Detector::fit(&train, DetectorConfig { method, ..Default::default() });
         group.bench_function(format!("{method:?}: 17 verdicts with contributions"), |bench| {
             bench.iter(|| detector.judge(black_box(&window)));

@@ -52,6 +52,13 @@ pub const OUTLIERS: &[Entry] = &[
                  distribution, Neural Computation 13 (2001)",
     },
     Entry {
+        name: "nearest_neighbors",
+        summary: "Rows that are far from the nearest row of each of many small samples.",
+        max_state_bytes: 125_000,
+        source: "Pang, Ting, Albrecht: LeSiNN: Detecting anomalies by identifying least similar nearest neighbours, \
+                 ICDM workshops 2015",
+    },
+    Entry {
         name: "autoencoder",
         summary: "Rows that cannot be told from a third as many numbers.",
         max_state_bytes: 60_000,
@@ -90,7 +97,8 @@ mod tests {
         let rows: Vec<[f64; 38]> = (0..1000).map(|_| std::array::from_fn(|_| random.normal())).collect();
         let rows = Matrix::from_rows(&rows).unwrap();
         let blame = 8 * 38 * (38 + 3) + 1000;
-        let methods = [Method::IsolationForest, Method::OneClassSvm, Method::Autoencoder, Method::Tcn];
+        let methods =
+            [Method::IsolationForest, Method::OneClassSvm, Method::NearestNeighbors, Method::Autoencoder, Method::Tcn];
         let bytes =
             methods.map(|method| Detector::fit(&rows, DetectorConfig { method, ..Default::default() }).state_bytes());
         let mut streaming = StreamingForest::new(38, StreamingForestConfig::default());

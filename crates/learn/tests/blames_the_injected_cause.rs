@@ -59,7 +59,7 @@ fn the_guilty_feature_comes_first_in_95_of_100() {
     let (test, guilty): (Vec<_>, Vec<_>) =
         (0..N_TEST).map(|_| world.anomaly()).map(|it| (World::measured(it.0), it.1)).unzip();
     let test = Matrix::from_rows(&test).unwrap();
-    for method in [Method::IsolationForest, Method::OneClassSvm, Method::Autoencoder] {
+    for method in [Method::IsolationForest, Method::OneClassSvm, Method::NearestNeighbors, Method::Autoencoder] {
         let verdicts = Detector::fit(&train, DetectorConfig { method, ..Default::default() }).judge(&test);
         let n_named = verdicts.iter().zip(&guilty).filter(|it| top(&it.0.contributions) == Some(*it.1)).count();
         println!("{method:?}: {n_named} of {N_TEST}");

@@ -6,6 +6,7 @@ use super::autoencoder::{Autoencoder, AutoencoderConfig};
 use super::blame::{Blame, shares_of};
 use super::isolation_forest::{IsolationForest, IsolationForestConfig};
 use super::matrix::Matrix;
+use super::nearest_neighbors::{NearestNeighbors, NearestNeighborsConfig};
 use super::one_class_svm::{OneClassSvm, OneClassSvmConfig};
 use super::standardize::{Standardizer, quantile};
 use super::tcn::{Tcn, TcnConfig};
@@ -19,6 +20,8 @@ pub enum Method {
     IsolationForest,
     /// Rows outside of where most rows lie.
     OneClassSvm,
+    /// Rows far from the nearest of a few others.
+    NearestNeighbors,
     /// Rows that cannot be told from a few numbers.
     Autoencoder,
     /// Rows that do not follow from the rows before.
@@ -68,6 +71,7 @@ enum Model {
     /// With the range of its training rows: beyond it a forest sees no difference.
     Forest(Standardizer, IsolationForest),
     Svm(Standardizer, OneClassSvm),
+    Neighbors(Standardizer, NearestNeighbors),
     Autoencoder(Autoencoder),
     Tcn(Tcn),
 }
@@ -105,17 +109,19 @@ impl Detector {
         let model = match &self.model {
             Model::Forest(_, it) => it.state_bytes(),
             Model::Svm(_, it) => it.state_bytes(),
+            Model::Neighbors(_, it) => it.state_bytes(),
             Model::Autoencoder(it) => it.state_bytes(),
             Model::Tcn(it) => it.state_bytes(),
         };
         model + self.blame.state_bytes()
     }
 
-    /// Scores of ordinary rows. A boundary or a network fits its own rows too well: then a fifth is kept back.
+    /// Scores of ordinary rows. A boundary fits its own rows too well, and a row is its own nearest: then a fifth is kept
+    /// back.
     fn calibration_scores(&self, train: &Matrix, config: DetectorConfig) -> Vec<f64> {
         const HELD_BACK: usize = 5;
         const ENOUGH: usize = 100;
-        let is_wanted = matches!(self.model, Model::Svm(..)) && train.n_rows() >= ENOUGH;
+        let is_wanted = matches!(self.model, Model::Svm(..) | Model::Neighbors(..)) && train.n_rows() >= ENOUGH;
         if !is_wanted {
             return self.model.score(train);
         }
@@ -128,7 +134,7 @@ impl Detector {
         let by_model: Vec<Vec<f64>> = match &self.model {
             Model::Tcn(it) => it.contributions(rows),
             Model::Autoencoder(it) => rows.rows().map(|row| it.contributions(row)).collect(),
-            Model::Forest(..) | Model::Svm(..) => rows.rows().map(|it| self.falls(it)).collect(),
+            Model::Forest(..) | Model::Svm(..) | Model::Neighbors(..) => rows.rows().map(|it| self.falls(it)).collect(),
         };
         by_model.into_iter().zip(by_relations).map(|(model, relations)| together(&model, &relations)).collect()
     }
@@ -189,7 +195,7 @@ fn groups(n_rows: usize, config: DetectorConfig) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..n_rows).collect();
     let n_groups = match config.method {
         Method::Tcn | Method::Autoencoder => 2,
-        Method::IsolationForest | Method::OneClassSvm => 5,
+        Method::IsolationForest | Method::OneClassSvm | Method::NearestNeighbors => 5,
     };
     if config.method != Method::Tcn {
         Random::for_part(config.seed, u64::MAX).shuffle(&mut order);
@@ -213,6 +219,12 @@ impl Model {
                 let svm = OneClassSvm::fit(&scales.apply(train), OneClassSvmConfig::default());
                 Self::Svm(scales, svm)
             }
+            Method::NearestNeighbors => {
+                let scales = Standardizer::by_range(train);
+                let config = NearestNeighborsConfig { seed, ..Default::default() };
+                let neighbors = NearestNeighbors::fit(&scales.apply(train), config);
+                Self::Neighbors(scales, neighbors)
+            }
             Method::Autoencoder => {
                 Self::Autoencoder(Autoencoder::fit(train, AutoencoderConfig { seed, ..Default::default() }))
             }
@@ -227,6 +239,7 @@ impl Model {
                 it.score(rows).into_iter().zip(rows.rows()).map(raised).collect()
             }
             Self::Svm(scales, it) => it.score(&scales.apply(rows)),
+            Self::Neighbors(scales, it) => it.score(&scales.apply(rows)),
             Self::Autoencoder(it) => rows.rows().map(|row| it.score_one(row)).collect(),
             Self::Tcn(it) => it.score(rows),
         }
@@ -280,7 +293,8 @@ mod tests {
     use super::*;
     use crate::outlier::blame::top;
 
-    const METHODS: [Method; 4] = [Method::IsolationForest, Method::OneClassSvm, Method::Autoencoder, Method::Tcn];
+    const METHODS: [Method; 5] =
+        [Method::IsolationForest, Method::OneClassSvm, Method::NearestNeighbors, Method::Autoencoder, Method::Tcn];
 
     fn rows(n: usize) -> Matrix {
         let mut random = Random::new(6);
@@ -312,7 +326,7 @@ mod tests {
 
     #[test]
     fn contamination_is_the_share_above_the_threshold() {
-        for method in [Method::IsolationForest, Method::OneClassSvm] {
+        for method in [Method::IsolationForest, Method::OneClassSvm, Method::NearestNeighbors] {
             let config = DetectorConfig { method, contamination: 0.1, seed: 1 };
             let n_found = judge_each_by_the_others(&rows(200), config).iter().filter(|it| it.is_anomaly).count();
             assert_eq!(n_found, 20, "{method:?}");

@@ -42,6 +42,8 @@ pub enum MethodName {
     IsolationForest,
     /// Rows outside of where most rows lie.
     OneClassSvm,
+    /// Rows far from the nearest of a few others.
+    NearestNeighbors,
     /// Rows that cannot be told from a few numbers; wants some hundred rows.
     Autoencoder,
     /// Rows that do not follow from the 16 before; wants rows in the order of time.
@@ -53,6 +55,7 @@ impl MethodName {
         match self {
             Self::IsolationForest => Method::IsolationForest,
             Self::OneClassSvm => Method::OneClassSvm,
+            Self::NearestNeighbors => Method::NearestNeighbors,
             Self::Autoencoder => Method::Autoencoder,
             Self::Tcn => Method::Tcn,
         }

@@ -20,19 +20,23 @@ const FIGURES: [Figure; 3] = [
     Figure::new("seconds", "fit + score s", 3),
 ];
 
-const SET_FIGURES: [Figure; 4] = [
+const SET_FIGURES: [Figure; 5] = [
     Figure::new("rows", "rows", 0),
     Figure::new("features", "features", 0),
     Figure::new("isolation_forest", "forest AUC", 3),
     Figure::new("one_class_svm", "SVM AUC", 3),
+    Figure::new("nearest_neighbors", "neighbors AUC", 3),
 ];
 
 /// scikit-learn's defaults on 20 small sets of ADBench by the same protocol.
 const PUBLISHED: [(&str, f64); 2] =
     [("scikit-learn IsolationForest (20 sets)", 0.810), ("scikit-learn OneClassSVM (20 sets)", 0.779)];
 
-const METHODS: [(&str, Method); 2] =
-    [("isolation_forest", Method::IsolationForest), ("one_class_svm", Method::OneClassSvm)];
+const METHODS: [(&str, Method); 3] = [
+    ("isolation_forest", Method::IsolationForest),
+    ("one_class_svm", Method::OneClassSvm),
+    ("nearest_neighbors", Method::NearestNeighbors),
+];
 const SEEDS: [u64; 3] = [0, 1, 2];
 const ADVICE: &str =
     "give a folder of CSV files with a column `label`, or of folders with train, test and interpretation";
@@ -73,14 +77,14 @@ struct Judged {
     name: String,
     n_rows: usize,
     n_features: usize,
-    figures: [[f64; 3]; 2],
+    figures: [[f64; 3]; METHODS.len()],
 }
 
 fn judge(path: &Path) -> Result<Judged, BadInput> {
     let table = FeatureTable::read(path)?;
     let file = path.display().to_string();
     let labels = table.labels.ok_or_else(|| BadInput::of_file(&file, "it has no column `label` of 0 and 1", ADVICE))?;
-    let mut figures = [[0.0; 3]; 2];
+    let mut figures = [[0.0; 3]; METHODS.len()];
     for seed in SEEDS {
         let (train, test, test_labels) = split(&table.rows, &labels, seed);
         for ((_, method), figures) in METHODS.iter().zip(&mut figures) {
