@@ -50,7 +50,7 @@ pub use budgets::{AlertBudgets, Rehearsal};
 pub use calendar::{Day, Maintenance};
 pub use config::{Config, CorrelatorConfig};
 pub use correlator::Correlator;
-pub use groups::{Findings, FleetConfig, FleetView, GroupSample, GroupWatch, GroupsConfig, JointConfig};
+pub use groups::{Findings, FleetConfig, GroupSample, GroupWatch, GroupsConfig, JointConfig};
 pub use log_config::{FromLevel, LogConfig, SymptomFrom};
 pub use log_rules::LogRule;
 pub use log_watch::{LogNews, LogWatch, LogWatchConfig};

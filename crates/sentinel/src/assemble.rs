@@ -181,6 +181,7 @@ impl System {
             topology: Arc::clone(&self.map) as _,
             scores: Arc::clone(&self.bands) as _,
             budgets: Arc::clone(&self.budgets) as _,
+            groups: Arc::clone(&self.groups) as _,
             back_tester: Arc::clone(&self.back_tester) as _,
             rows: Arc::clone(&self.row_desk) as _,
             reports: Arc::clone(&self.book) as _,

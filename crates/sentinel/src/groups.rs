@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use detect::{GroupSample, GroupWatch};
-use signal::{Meter, Metric};
+use signal::{GroupStatus, Meter, Metric};
 
 use crate::responder::Responder;
 
@@ -66,6 +66,12 @@ impl Groups {
     /// A panic while comparing leaves the state as it was after the last complete step.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl signal::Groups for Groups {
+    fn groups(&self) -> Vec<GroupStatus> {
+        self.lock().watch.groups()
     }
 }
 

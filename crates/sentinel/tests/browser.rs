@@ -40,11 +40,12 @@ detect:
 ";
 
 /// Pages that are looked at in both color schemes and on a phone.
-const PAGES: [(&str, &str); 7] = [
+const PAGES: [(&str, &str); 8] = [
     ("overview", "/"),
     ("incidents", "/incidents"),
     ("incident", "/incidents/INC-1"),
     ("series", "/series"),
+    ("groups", "/groups"),
     ("logs", "/logs"),
     ("backtest", "/backtest"),
     (

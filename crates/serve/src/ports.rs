@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use signal::{
-    BackTester, Budgets, ChangeLog, Clock, History, IncidentBook, Ledger, LogSearch, Meter, PlanDesk, Reports, Scores,
-    Templates, Topology,
+    BackTester, Budgets, ChangeLog, Clock, Groups, History, IncidentBook, Ledger, LogSearch, Meter, PlanDesk, Reports,
+    Scores, Templates, Topology,
 };
 
 /// Everything `serve` reads from and the few words it passes on. All calls may touch the disk.
@@ -30,6 +30,8 @@ pub struct Ports {
     pub scores: Arc<dyn Scores>,
     /// How many alerts there may be.
     pub budgets: Arc<dyn Budgets>,
+    /// What is compared with each other.
+    pub groups: Arc<dyn Groups>,
     /// What would have alerted.
     pub back_tester: Arc<dyn BackTester>,
     /// Rows of numbers that programs send.

@@ -179,6 +179,26 @@ async fn budgets_are_told_and_metered_on_the_overview() {
 }
 
 #[tokio::test]
+async fn groups_with_a_member_apart_come_first() {
+    let groups = get("/sentinel/v1/groups").await.json();
+    assert_eq!(groups["items"].as_array().unwrap().len(), 5);
+    assert_eq!(groups["items"][0]["members"][2]["is_apart"], true);
+    assert_eq!((&groups["items"][0]["kind"], &groups["items"][4]["kind"]), (&"fleet".into(), &"signals".into()));
+    let count = |query: &'static str| async move {
+        get(&format!("/sentinel/v1/groups?{query}")).await.json()["items"].as_array().unwrap().len()
+    };
+    assert_eq!((count("apart=true").await, count("kind=signals").await, count("match=quiet+c").await), (1, 1, 3));
+    let first = get("/sentinel/v1/groups?limit=2").await.json();
+    assert_eq!(first["next_cursor"], "2");
+    get("/sentinel/v1/groups?kind=herd").await.assert_problem(400, "kind");
+    let page = page("/groups").await.text;
+    assert_eq!(page.matches(r#"data-testid="group""#).count(), 5);
+    assert!(page.contains("is at 0.3.") && page.contains("learning") && page.contains("silent"));
+    let apart = page.find(r#"data-testid="apart""#).unwrap();
+    assert!(apart < page.find("quiet-0").unwrap(), "what is apart comes first");
+}
+
+#[tokio::test]
 async fn rows_are_judged_as_they_come() {
     let app = app();
     let body = r#"[{"latency": 90, "cpu": 40, "service": "pay"}, {"latency": 2500, "cpu": null}]"#;
@@ -329,7 +349,8 @@ async fn every_page_escapes_and_protects() {
     let evil = get("/sentinel/v1/series?match=cache_hits").await.json()["items"][0]["id"].as_str().unwrap().to_owned();
     let evil = format!("/series/{evil}?range=1h");
     let paths = ["/", "/incidents", "/incidents?status=resolved", "/incidents/INC-1", "/incidents/INC-2", "/series"];
-    let more = ["/series?match=cache", "/logs", "/logs?q=script", "/audit", "/audit?verify=1", &series, &evil];
+    let more =
+        ["/series?match=cache", "/logs", "/logs?q=script", "/audit", "/audit?verify=1", "/groups", &series, &evil];
     for path in paths.iter().chain(&more) {
         let answer = page(path).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);
@@ -342,7 +363,7 @@ async fn every_page_escapes_and_protects() {
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
     }
     let hostile = "&lt;script&gt;alert('x')&lt;/script&gt;";
-    for path in ["/", "/incidents", "/incidents/INC-1", "/incidents/INC-2", "/logs", &evil] {
+    for path in ["/", "/incidents", "/incidents/INC-1", "/incidents/INC-2", "/logs", "/groups", &evil] {
         assert!(page(path).await.text.contains(hostile), "{path}");
     }
     assert!(get("/sentinel/v1/logs").await.text.contains("<script>alert('x')"), "{HOSTILE} stays data in JSON");

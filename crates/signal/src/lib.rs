@@ -1,7 +1,7 @@
 //! The nouns and the ports every stage shares; no I/O, no async, nothing imported from another crate of ours.
 //!
 //! Reading order: what comes in (`time`, `labels`, `sample`, `log`, `change`), what is found in it
-//! (`anomaly`, `incident`, `evidence`, `diagnosis`), what is done about it (`plan`, `ledger`), how often people are told (`budget`, `backtest`), how a
+//! (`anomaly`, `group`, `incident`, `evidence`, `diagnosis`), what is done about it (`plan`, `ledger`), how often people are told (`budget`, `backtest`), how a
 //! stage is told about the outside (`ports`), and how it tells about itself (`meter`).
 
 #![warn(missing_docs)]
@@ -13,6 +13,7 @@ mod change;
 mod diagnosis;
 mod event;
 mod evidence;
+mod group;
 mod incident;
 mod labels;
 mod ledger;
@@ -31,6 +32,7 @@ pub use change::{Change, ChangeKind};
 pub use diagnosis::{Cause, Diagnosis, FaultClass};
 pub use event::Event;
 pub use evidence::{Evidence, EvidenceId, EvidenceSource};
+pub use group::{GroupKind, GroupMember, GroupStatus, Groups};
 pub use incident::{Incident, IncidentId, IncidentStatus, Opinion, Symptom, TimelineEntry};
 pub use labels::{LabelParseError, Labels, Matcher, SeriesId};
 pub use ledger::LedgerEntry;

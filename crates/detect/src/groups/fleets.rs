@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use learn::group::{Deviation, Fleet, FleetSettings, Member, Standing};
-use signal::{Anomaly, AnomalyKind, Labels, Metric, Score, SeriesId, Severity, Timestamp};
+use signal::{
+    Anomaly, AnomalyKind, GroupKind, GroupMember, GroupStatus, Labels, Metric, Score, SeriesId, Severity, Timestamp,
+};
 
 use super::config::GroupsConfig;
 use super::timing::{fresh_secs, median_secs, next_tick, sustained};
@@ -35,15 +37,6 @@ pub(crate) struct Fleets {
     places: SeriesMap<(SeriesId, usize)>,
     ignored_full: u64,
     forgotten: u64,
-}
-
-/// A fleet, for people.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FleetView {
-    /// What its members have in common.
-    pub labels: Labels,
-    /// Its members, and the newest score of each.
-    pub members: Vec<(Labels, Score)>,
 }
 
 /// One fleet, or less than one.
@@ -118,17 +111,12 @@ impl Fleets {
         gone.into_iter().for_each(|it| self.forget(it, found));
     }
 
-    pub fn views(&self) -> Vec<FleetView> {
+    pub fn statuses(&self) -> Vec<GroupStatus> {
         let min_members = self.config.groups.fleet.min_members;
         let real = self.fleets.values().filter(|it| it.members.len() >= min_members);
-        let mut views: Vec<FleetView> = real
-            .map(|it| FleetView {
-                labels: it.labels.clone(),
-                members: it.members.iter().map(|it| (it.labels.clone(), it.score.clone())).collect(),
-            })
-            .collect();
-        views.sort_by(|a, b| a.labels.cmp(&b.labels));
-        views
+        let mut statuses: Vec<GroupStatus> = real.map(Group::status).collect();
+        statuses.sort_by(|a, b| a.labels.cmp(&b.labels));
+        statuses
     }
 
     pub fn metrics(&self) -> Vec<Metric> {
@@ -229,6 +217,13 @@ impl Group {
         self.members.iter().filter(is_silent).map(|it| &it.labels)
     }
 
+    fn status(&self) -> GroupStatus {
+        let mut members: Vec<GroupMember> = self.members.iter().map(|it| it.status(self.newest)).collect();
+        members.sort_by(|a, b| a.labels.cmp(&b.labels));
+        let is_ready = members.iter().any(|it| it.expected.is_some());
+        GroupStatus { kind: GroupKind::Fleet, labels: self.labels.clone(), is_ready, members }
+    }
+
     fn compare(&mut self, limits: &GroupsConfig, tick_secs: f64, found: &mut Findings) {
         let newest = self.newest;
         let value = |it: &Place| {
@@ -277,6 +272,20 @@ impl Place {
             opens: false,
             score: Score::warming_up(f64::NAN),
             explanation: String::new(),
+        }
+    }
+
+    fn status(&self, now: Timestamp) -> GroupMember {
+        let is_there = now.secs_since(self.newest) <= self.fresh_secs(0.0) && now >= self.rests_until;
+        let Score { value, is_ready, y, yhat, yhat_lower, yhat_upper, .. } = self.score;
+        let is_apart = self.episode.open.is_some();
+        GroupMember {
+            labels: self.labels.clone(),
+            value: is_there.then_some(if is_ready { y } else { self.y }).filter(|it| it.is_finite()),
+            expected: Some([yhat, yhat_lower, yhat_upper]).filter(|it| is_ready && it.iter().all(|it| it.is_finite())),
+            score: value,
+            is_apart,
+            explanation: if is_apart { self.explanation.clone() } else { String::new() },
         }
     }
 

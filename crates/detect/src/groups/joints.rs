@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use learn::group::{Joint, JointScore, JointSettings, MOST_SIGNALS};
-use signal::{Anomaly, AnomalyKind, Labels, Metric, Role, Score, SeriesId, Severity, Timestamp};
+use signal::{
+    Anomaly, AnomalyKind, GroupKind, GroupMember, GroupStatus, Labels, Metric, Role, Score, SeriesId, Severity,
+    Timestamp,
+};
 
 use super::config::JointConfig;
 use super::timing::{fresh_secs, median_secs, next_tick, sustained};
@@ -104,6 +107,11 @@ impl Joints {
         gone.into_iter().for_each(|it| self.forget(&it, found));
     }
 
+    pub fn statuses(&self) -> Vec<GroupStatus> {
+        let limits = &self.config.groups.joint;
+        self.services.iter().filter_map(|(owner, it)| it.status(owner, limits)).collect()
+    }
+
     pub fn metrics(&self) -> Vec<Metric> {
         let models = self.services.values().filter_map(|it| it.joint.as_ref());
         let bytes: usize = models.clone().map(Joint::bytes).sum::<usize>()
@@ -178,6 +186,25 @@ impl Service {
             weak_ticks: 0,
             opens: false,
         }
+    }
+
+    /// None while signals are collected.
+    fn status(&self, owner: &Labels, limits: &JointConfig) -> Option<GroupStatus> {
+        let joint = self.joint.as_ref()?;
+        let is_named = |idx: usize| self.episode.open.is_some() && idx == self.named;
+        let member = |(idx, it): (usize, &Signal)| GroupMember {
+            labels: it.labels.clone(),
+            value: Some(it.y).filter(|it| it.is_finite()),
+            // What the others imply is only worked out for the signal that is to blame.
+            expected: is_named(idx).then_some([it.score.yhat, it.score.yhat_lower, it.score.yhat_upper]),
+            score: it.weight / limits.threshold_scales,
+            is_apart: is_named(idx),
+            explanation: if is_named(idx) { self.explanation.clone() } else { String::new() },
+        };
+        let mut members: Vec<GroupMember> = self.signals.iter().enumerate().map(member).collect();
+        members.sort_by(|a, b| a.labels.cmp(&b.labels));
+        let (kind, is_ready) = (GroupKind::Signals, joint.points() >= limits.warm_up_samples);
+        Some(GroupStatus { kind, labels: owner.clone(), is_ready, members })
     }
 
     /// True if it is known which signals there are, and they are enough.

@@ -12,9 +12,8 @@ mod timing;
 use std::sync::Arc;
 
 pub use config::{FleetConfig, GroupsConfig, JointConfig};
-pub use fleets::FleetView;
 pub use sample::GroupSample;
-use signal::{Anomaly, Metric};
+use signal::{Anomaly, GroupStatus, Metric};
 
 use crate::config::Config;
 use fleets::Fleets;
@@ -66,9 +65,9 @@ impl GroupWatch {
         found
     }
 
-    /// Fleets of at least the least number of members, in order of their labels.
-    pub fn fleets(&self) -> Vec<FleetView> {
-        self.fleets.views()
+    /// Fleets of at least the least number of members, then services whose signals are known; each in order of labels.
+    pub fn groups(&self) -> Vec<GroupStatus> {
+        self.fleets.statuses().into_iter().chain(self.joints.statuses()).collect()
     }
 
     /// What this stage has done.

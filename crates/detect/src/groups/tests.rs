@@ -118,7 +118,7 @@ fn bounds_hold() {
         }
         watch.tick();
     }
-    let sizes: Vec<usize> = watch.fleets().iter().map(|it| it.members.len()).collect();
+    let sizes: Vec<usize> = watch.groups().iter().map(|it| it.members.len()).collect();
     assert_eq!(sizes, [5, 5]);
     let metrics = watch.metrics();
     let value = |name: &str| metrics.iter().find(|it| it.name == name).map(|it| it.value);

@@ -14,6 +14,8 @@ pub enum Section {
     Incidents,
     /// `/series`
     Series,
+    /// `/groups`
+    Groups,
     /// `/backtest`
     BackTest,
     /// `/logs`
@@ -24,10 +26,11 @@ pub enum Section {
     None,
 }
 
-const LINKS: [(Section, &str, &str); 6] = [
+const LINKS: [(Section, &str, &str); 7] = [
     (Section::Overview, "/", "Overview"),
     (Section::Incidents, "/incidents", "Incidents"),
     (Section::Series, "/series", "Series"),
+    (Section::Groups, "/groups", "Groups"),
     (Section::BackTest, "/backtest", "Back-test"),
     (Section::Logs, "/logs", "Logs"),
     (Section::Audit, "/audit", "Audit"),

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod backtest;
 mod budgets;
 mod chart;
+pub mod groups;
 pub mod incident;
 pub mod incidents;
 mod layout;

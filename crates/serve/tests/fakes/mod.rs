@@ -7,11 +7,11 @@ use serve::{Health, Ports, Row, RowJudge, RowVerdict};
 use signal::{
     AlertBudget, Anomaly, AnomalyKind, Approval, BackTest, BackTestAlert, BackTestOutcome, BackTestQuestion,
     BackTester, BandPoint, BudgetStatus, Budgets, Cause, Change, ChangeKind, ChangeLog, Clock, Diagnosis, Direction,
-    Evidence, EvidenceId, EvidenceSource, FaultClass, HeldAlert, History, Incident, IncidentBook, IncidentFilter,
-    IncidentId, IncidentStatus, Labels, Ledger, LedgerEntry, LogHit, LogId, LogLevel, LogQuery, LogRecord, LogSearch,
-    Matcher, Meter, Metric, Opinion, Plan, PlanDesk, PlanId, PlanState, PlannedStep, Point, PortError, ReportFormat,
-    Reports, Score, Scores, SeriesId, SeriesQuery, Severity, StepKind, Symptom, TemplateChange, TemplateTrend,
-    Templates, TimeRange, TimelineEntry, Timestamp, Topology, Verification,
+    Evidence, EvidenceId, EvidenceSource, FaultClass, GroupKind, GroupMember, GroupStatus, Groups, HeldAlert, History,
+    Incident, IncidentBook, IncidentFilter, IncidentId, IncidentStatus, Labels, Ledger, LedgerEntry, LogHit, LogId,
+    LogLevel, LogQuery, LogRecord, LogSearch, Matcher, Meter, Metric, Opinion, Plan, PlanDesk, PlanId, PlanState,
+    PlannedStep, Point, PortError, ReportFormat, Reports, Score, Scores, SeriesId, SeriesQuery, Severity, StepKind,
+    Symptom, TemplateChange, TemplateTrend, Templates, TimeRange, TimelineEntry, Timestamp, Topology, Verification,
 };
 
 /// Text that must never reach a page unescaped.
@@ -86,6 +86,7 @@ impl World {
             scores: self.clone(),
             reports: self.clone(),
             budgets: self.clone(),
+            groups: self.clone(),
             back_tester: self.clone(),
             rows: self.clone(),
             meters: vec![self.clone()],
@@ -204,6 +205,33 @@ impl Budgets for World {
             held: vec![held],
         };
         vec![BudgetStatus { name: HOSTILE.to_owned(), alerts_last_day: 7, ..status.clone() }, status]
+    }
+}
+
+impl Groups for World {
+    fn groups(&self) -> Vec<GroupStatus> {
+        let member = |pod: &str, value, is_apart| GroupMember {
+            labels: Labels::metric("http_request_duration_seconds", &[("service", "checkout"), ("pod", pod)]),
+            value,
+            expected: value.map(|_| [0.1, 0.08, 0.12]),
+            score: if is_apart { 2.5 } else { 0.2 },
+            is_apart,
+            explanation: if is_apart { format!("pod {pod} is at 0.3.") } else { String::new() },
+        };
+        let fleet = |labels, members| GroupStatus { kind: GroupKind::Fleet, labels, is_ready: true, members };
+        let labels = Labels::metric("http_request_duration_seconds", &[("service", "checkout")]);
+        let members = vec![member("a", Some(0.1), false), member("b", None, false), member(HOSTILE, Some(0.3), true)];
+        let mut groups = vec![fleet(labels.clone(), members)];
+        for idx in 0..3 {
+            let labels = Labels::metric("quiet", &[("service", &format!("quiet-{idx}"))]);
+            groups.insert(0, fleet(labels.clone(), vec![member("c", Some(0.1), false)]));
+        }
+        groups.push(GroupStatus {
+            kind: GroupKind::Signals,
+            is_ready: false,
+            ..fleet(labels, vec![member("d", Some(9.0), false)])
+        });
+        if self.series.is_empty() { vec![] } else { groups }
     }
 }
 
