@@ -82,8 +82,9 @@ struct Columns<'a> {
     oldest: usize,
 }
 
-/// Bytes of kernel columns that are kept, as libsvm's default of 200 MB is for far larger data.
-const CACHE_BYTES: usize = 100 << 20;
+/// Bytes of kernel columns that are kept: as many as stay near the processor. Few are asked for twice, and memory that
+/// was never touched costs more than computing a column again.
+const CACHE_BYTES: usize = 4 << 20;
 
 /// Curvature of a pair of equal rows, so that it can be divided by.
 const LEAST_CURVATURE: f64 = 1e-12;
