@@ -38,7 +38,7 @@ fn rows(text: &str) -> Vec<Vec<String>> {
 fn each_method_finds_the_odd_row_and_the_column_to_blame() {
     let folder = Folder::new("outliers");
     let file = folder.write("rows.csv", table().as_bytes());
-    for method in ["isolation_forest", "one_class_svm", "autoencoder", "tcn"] {
+    for method in ["isolation_forest", "one_class_svm", "nearest_neighbors", "autoencoder", "tcn"] {
         let output = sentinel(&["outliers", &file, "--method", method]);
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         let rows = rows(&stdout(&output));
