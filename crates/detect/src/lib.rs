@@ -29,6 +29,7 @@ mod log_finder;
 mod log_habit;
 mod log_match;
 mod log_rules;
+mod log_saved;
 mod log_text;
 mod log_watch;
 mod missing;

@@ -30,6 +30,8 @@ pub(crate) struct Counted {
     pub level: LogLevel,
     pub example: String,
     pub buckets: VecDeque<Bucket>,
+    /// All lines, also those that no bucket holds any more.
+    pub total: u64,
     pub habit: Habit,
     /// The stream of the example.
     pub labels: Labels,
@@ -51,9 +53,23 @@ impl Counted {
             level: record.level(),
             example: String::new(),
             buckets: VecDeque::new(),
+            total: 0,
             habit: Habit::new(record.time.millis()),
             labels: record.labels.clone(),
         }
+    }
+
+    /// As it was before a restart; the lines of the last half hour are counted again.
+    pub fn restored(
+        (first, newest): (Timestamp, Timestamp),
+        level: LogLevel,
+        total: u64,
+        example: String,
+        labels: Labels,
+        habit: Habit,
+    ) -> Self {
+        let example = shortened(&example, MAX_EXAMPLE_BYTES).to_owned();
+        Self { first, newest, level, example, buckets: VecDeque::new(), total, habit, labels }
     }
 
     pub fn count(&mut self, record: &LogRecord) {
@@ -89,6 +105,7 @@ impl Counted {
         self.first = self.first.min(other.first);
         self.newest = self.newest.max(other.newest);
         self.level = self.level.max(other.level);
+        self.total = self.total.saturating_add(other.total);
         if other.habit.first_millis < self.habit.first_millis {
             self.habit = other.habit;
         }
@@ -137,7 +154,7 @@ impl Counted {
     }
 
     /// Lines in a range; of a bucket that lies across its end, the share of its time.
-    fn lines(&self, range: TimeRange) -> f64 {
+    pub fn lines(&self, range: TimeRange) -> f64 {
         let begin = self.buckets.partition_point(|it| it.last < range.from);
         let inside = self.buckets.iter().skip(begin).take_while(|it| it.first <= range.to);
         inside

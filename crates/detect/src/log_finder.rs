@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use learn::events::{Break, EventRate, RateVerdict, Successors};
 use learn::logs::TemplateId;
+use serde::{Deserialize, Serialize};
 use signal::{Anomaly, AnomalyKind, Direction, Labels, LogLevel, Metric, Score, Severity, Timestamp};
 
 use crate::config::Config;
@@ -63,11 +64,13 @@ pub(crate) struct Finder {
     dropped_sequences: u64,
     /// True while stored lines are learned again: nothing is told.
     pub is_replaying: bool,
+    /// What is older was learned before a restart.
+    pub learned_until: i64,
 }
 
 /// What one service says altogether.
-#[derive(Clone, Debug)]
-struct Talk {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Talk {
     since: i64,
     newest: i64,
     resumed: i64,
@@ -99,6 +102,7 @@ impl Finder {
             looked_millis: i64::MIN,
             dropped_sequences: 0,
             is_replaying: false,
+            learned_until: i64::MIN,
         }
     }
 
@@ -144,6 +148,39 @@ impl Finder {
                 *previous = None;
                 self.sequences.retain(|(it, _), _| *it != source);
             }
+        }
+    }
+
+    /// What services say altogether, by their number, to be saved.
+    pub fn talk(&self, service: u32) -> Option<&Talk> {
+        self.services.get(service as usize)
+    }
+
+    /// What follows what, by source, to be saved.
+    pub fn sequences(&self) -> impl Iterator<Item = (u32, TemplateId, &Successors)> {
+        self.sequences.iter().map(|((source, template), it)| (*source, *template, it))
+    }
+
+    /// The newest line, in milliseconds.
+    pub fn newest_millis(&self) -> i64 {
+        self.newest_millis
+    }
+
+    /// Lines up to this time were learned before a restart.
+    pub fn restore_time(&mut self, millis: i64) {
+        self.learned_until = millis;
+        self.newest_millis = millis;
+    }
+
+    /// Takes back what a service said before a restart; services come in the order of their numbers.
+    pub fn restore_talk(&mut self, talk: Talk) {
+        self.services.push(talk);
+    }
+
+    /// Takes back what followed a line before a restart.
+    pub fn restore_sequence(&mut self, source: u32, template: TemplateId, successors: Successors) {
+        if self.sequences.len() < self.config.logs.max_sequences {
+            self.sequences.insert((source, template), successors);
         }
     }
 

@@ -3,6 +3,7 @@
 use learn::events::{Cadence, Categories, EventRate, Numbers, NumbersVerdict, number_of};
 use learn::logs::parameters;
 use learn::sketch::hash_text;
+use serde::{Deserialize, Serialize};
 
 /// Variables are read from at most so many lines of a kind per second; the rest only counts.
 const READ_PER_SECOND: u8 = 20;
@@ -11,26 +12,30 @@ pub(crate) const OUTLIERS: u32 = 3;
 /// Of a value that is quoted.
 const VALUE_BYTES: usize = 60;
 
-/// The habits of one kind of line of one service.
-#[derive(Clone, Debug)]
+/// The habits of one kind of line of one service. What goes on at the moment is not kept over a restart.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Habit {
     pub rate: EventRate,
     pub cadence: Cadence,
     pub first_millis: i64,
     pub newest_millis: i64,
     /// Lines since the first one, while it may still be new.
+    #[serde(skip)]
     pub novel_lines: Option<u32>,
     /// Since when there are far more lines than usual.
+    #[serde(skip)]
     pub surge_since: Option<i64>,
     /// True while it is told as vanished.
+    #[serde(skip)]
     pub is_vanished: bool,
     parameters: Vec<Parameter>,
     /// The newest second in which variables were read, and how often.
+    #[serde(skip)]
     read: (i64, u8),
 }
 
 /// One variable of the line.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Parameter {
     numbers: Numbers,
     words: Categories,

@@ -3,7 +3,7 @@
 //! Every line passes here once: its template is found, it counts, `log_finder` judges it, `log_rules` and `windows`
 //! count it where they are configured.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use learn::logs::{HeaderFinder, TemplateId, TemplateMiner, TemplateMinerConfig};
 use learn::sketch::hash_text;
 use serde::{Deserialize, Serialize};
 use signal::{
-    Anomaly, AnomalyKind, LogLevel, LogRecord, Meter, Metric, SeriesId, SeriesPoints, TemplateChange, Templates,
+    Anomaly, AnomalyKind, LogLevel, LogRecord, LogTemplate, Meter, Metric, SeriesId, SeriesPoints, TemplateChange, Templates,
     TimeRange, Timestamp,
 };
 
@@ -22,9 +22,14 @@ use crate::log_rules::LogRules;
 use crate::windows::Windows;
 
 /// Streams whose level and rules are kept; the lines of further ones are looked at anew each time.
-const MAX_STREAMS: usize = 16_384;
+pub(crate) const MAX_STREAMS: usize = 16_384;
 /// Pairs of service and template that are remembered as seen before, also when they are no longer counted.
 const MAX_SEEN: usize = 131_072;
+
+/// Anomalies that are remembered to be shown.
+pub(crate) const MAX_ANOMALIES: usize = 1000;
+/// The present rate of a kind of line is that of so long.
+const PRESENT: Duration = Duration::from_secs(300);
 
 /// Bounds of a [`LogWatch`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,19 +72,21 @@ pub struct LogWatch {
 }
 
 #[derive(Debug)]
-struct State {
-    config: LogWatchConfig,
+pub(crate) struct State {
+    pub(crate) config: LogWatchConfig,
     miner: TemplateMiner,
     /// Where the messages of a service's lines begin.
-    headers: HashMap<u32, HeaderFinder>,
-    services: HashMap<String, Service>,
-    counted: HashMap<(u32, TemplateId), Counted>,
+    pub(crate) headers: HashMap<u32, HeaderFinder>,
+    pub(crate) services: HashMap<String, Service>,
+    pub(crate) counted: HashMap<(u32, TemplateId), Counted>,
     detect: Arc<Config>,
     streams: HashMap<SeriesId, Stream>,
-    sources: HashMap<(u32, String), u32>,
+    pub(crate) sources: HashMap<(u32, String), u32>,
     /// Pairs that were seen, and those of the generation before.
     seen: [HashSet<u64>; 2],
-    finder: Finder,
+    pub(crate) finder: Finder,
+    /// Found lately, the oldest first.
+    pub(crate) anomalies: VecDeque<Anomaly>,
     rules: LogRules,
     windows: Windows,
     now: Timestamp,
@@ -111,10 +118,10 @@ pub struct LogNews {
 }
 
 #[derive(Debug)]
-struct Service {
-    number: u32,
+pub(crate) struct Service {
+    pub(crate) number: u32,
     /// The earliest line: before it nothing is known, so that nothing can be called new.
-    since: Timestamp,
+    pub(crate) since: Timestamp,
 }
 
 impl LogWatch {
@@ -132,6 +139,7 @@ impl LogWatch {
                 sources: HashMap::new(),
                 seen: Default::default(),
                 finder: Finder::new(Arc::clone(&detect)),
+                anomalies: VecDeque::new(),
                 rules: LogRules::new(&detect.log_rules),
                 windows: Windows::new(&detect.windows),
                 detect,
@@ -179,7 +187,10 @@ impl LogWatch {
 
     /// Lets time pass: what there is to tell. Call it about every second.
     pub fn tick(&self, now: Timestamp) -> LogNews {
-        self.lock().tick(now)
+        let mut state = self.lock();
+        let news = state.tick(now);
+        state.remember_anomalies(&news.anomalies);
+        news
     }
 
     /// Which kinds of line were ever seen, to be restored after a restart.
@@ -198,7 +209,7 @@ impl LogWatch {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while counting leaves at worst one line uncounted.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -223,6 +234,10 @@ impl State {
         let is_new = !self.counted.contains_key(&key) && self.remember(pair_hash(record.labels.owner(), template));
         let counted = self.counted.entry(key).or_insert_with(|| Counted::new(record));
         counted.count(record);
+        if self.finder.is_replaying && record.time.millis() <= self.finder.learned_until {
+            return;
+        }
+        counted.total = counted.total.saturating_add(1);
         let level = stream.level.unwrap_or(counted.level);
         // What was said long ago is no news, and must not be taken for what goes on now.
         let age_secs = if self.now == Timestamp::MIN { 0.0 } else { self.now.secs_since(record.time) };
@@ -328,6 +343,20 @@ impl State {
         }
         news.anomalies.extend(self.finder.episodes.take());
         news
+    }
+
+    fn remember_anomalies(&mut self, anomalies: &[Anomaly]) {
+        for it in anomalies {
+            let is_same = |known: &&mut Anomaly| {
+                known.kind == it.kind && known.onset == it.onset && known.labels.id() == it.labels.id()
+            };
+            match self.anomalies.iter_mut().rev().find(is_same) {
+                Some(known) => *known = it.clone(),
+                None => self.anomalies.push_back(it.clone()),
+            }
+        }
+        let surplus = self.anomalies.len().saturating_sub(MAX_ANOMALIES);
+        self.anomalies.drain(..surplus);
     }
 
     /// Looks for kinds of line and for sources that are silent.
@@ -483,10 +512,63 @@ impl State {
     }
 }
 
+impl State {
+    fn templates(&self, range: TimeRange, service: Option<&str>, limit: usize) -> Vec<LogTemplate> {
+        let names: HashMap<u32, &str> = self.services.iter().map(|(name, it)| (it.number, name.as_str())).collect();
+        let present = TimeRange::ending_at(range.to, PRESENT);
+        let row = |((number, id), it): (&(u32, TemplateId), &Counted)| {
+            let name = names.get(number).copied()?;
+            let is_asked = it.newest >= range.from && it.first <= range.to && service.is_none_or(|it| it == name);
+            is_asked.then_some(())?;
+            Some(LogTemplate {
+                id: format!("{:016x}", id.0),
+                service: name.to_owned(),
+                template: self.miner.template(*id)?.to_owned(),
+                level: it.level,
+                lines: it.total,
+                per_minute: it.lines(present) / (PRESENT.as_secs_f64() / 60.0),
+                usual_per_minute: (it.habit.rate.minutes() > 0).then(|| it.habit.rate.usual()),
+                first_seen: it.first,
+                last_seen: it.newest,
+                example: it.example.clone(),
+            })
+        };
+        let mut found: Vec<LogTemplate> = self.counted.iter().filter_map(row).collect();
+        let key = |it: &LogTemplate| (it.level, it.per_minute, it.lines);
+        found.sort_by(|a, b| {
+            let ((a_level, a_rate, a_lines), (b_level, b_rate, b_lines)) = (key(a), key(b));
+            let order = b_level.cmp(&a_level).then(b_rate.total_cmp(&a_rate)).then(b_lines.cmp(&a_lines));
+            order.then_with(|| (&a.service, &a.id).cmp(&(&b.service, &b.id)))
+        });
+        found.truncate(limit);
+        found
+    }
+
+    fn anomalies(&self, range: TimeRange, service: Option<&str>, limit: usize) -> Vec<Anomaly> {
+        let is_asked = |it: &&Anomaly| {
+            let ends = if it.is_over { it.time } else { Timestamp::MAX };
+            it.onset <= range.to && ends >= range.from && service.is_none_or(|name| it.labels.owner() == name)
+        };
+        let mut found: Vec<Anomaly> = self.anomalies.iter().filter(is_asked).cloned().collect();
+        found.sort_by_key(|it| std::cmp::Reverse(it.onset));
+        found.truncate(limit);
+        found
+    }
+}
+
 impl Templates for LogWatch {
     /// The worst level first, then the highest rate.
     fn changes(&self, before: TimeRange, after: TimeRange) -> Vec<TemplateChange> {
         self.lock().changes(before, after)
+    }
+
+    /// The worst level first, then the highest rate.
+    fn templates(&self, range: TimeRange, service: Option<&str>, limit: usize) -> Vec<LogTemplate> {
+        self.lock().templates(range, service, limit)
+    }
+
+    fn anomalies(&self, range: TimeRange, service: Option<&str>, limit: usize) -> Vec<Anomaly> {
+        self.lock().anomalies(range, service, limit)
     }
 }
 

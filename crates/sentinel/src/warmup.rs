@@ -25,6 +25,8 @@ const LOG_LINES: usize = 50_000;
 const BUDGETS: &str = "alert-budgets";
 /// Where the kinds of log lines that were ever seen are saved.
 const LOG_TEMPLATES: &str = "log-templates-seen";
+/// Where the habits of logs are kept.
+const LOG_HABITS: &str = "log-habits";
 /// Where the log templates with their identities are kept.
 const LOG_IDENTITIES: &str = "log-templates";
 
@@ -50,6 +52,11 @@ pub fn warm(
     }
     if let Some(seen) = store.get_state(LOG_TEMPLATES)? {
         log_watch.restore(&seen);
+    }
+    if let Some(state) = store.get_state(LOG_HABITS)?
+        && let Err(reason) = log_watch.restore_habits(&state)
+    {
+        tracing::warn!(reason, "Saved habits of logs not used.");
     }
     let range = TimeRange::ending_at(now, if is_restored { SAMPLES } else { HISTORY });
     shards.begin_rehearsal();
@@ -111,6 +118,7 @@ pub fn save(store: &Store, shards: &Shards, budgets: &AlertBudgets, log_watch: &
     }
     store.put_state(BUDGETS, &budgets.save())?;
     store.put_state(LOG_IDENTITIES, &log_watch.save_templates())?;
+    store.put_state(LOG_HABITS, &log_watch.save_habits())?;
     Ok(())
 }
 

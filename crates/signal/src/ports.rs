@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Incident, IncidentId, IncidentStatus, Labels, LedgerEntry, LogHit, LogId, LogLevel, LogRecord, Matcher,
+    Anomaly, Change, Incident, IncidentId, IncidentStatus, Labels, LedgerEntry, LogHit, LogId, LogLevel, LogRecord, Matcher,
     Opinion, Plan, PlanId, Point, Score, SeriesId, TimeRange, Timestamp,
 };
 
@@ -133,10 +133,39 @@ pub struct TemplateChange {
     pub example: String,
 }
 
+/// A kind of line of one service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogTemplate {
+    /// Identity of the template, 16 hexadecimal digits; the same on all machines.
+    pub id: String,
+    /// The stream's service (or host, or "").
+    pub service: String,
+    /// The text with `<*>` for variables.
+    pub template: String,
+    /// The worst level seen.
+    pub level: LogLevel,
+    /// Lines since it was first seen.
+    pub lines: u64,
+    /// Lines per minute in the last five minutes of the range.
+    pub per_minute: f64,
+    /// Lines of a usual minute; none before a minute has passed.
+    pub usual_per_minute: Option<f64>,
+    /// The first line.
+    pub first_seen: Timestamp,
+    /// The newest line.
+    pub last_seen: Timestamp,
+    /// One line, verbatim (untrusted).
+    pub example: String,
+}
+
 /// Counts of log templates over time.
 pub trait Templates: Send + Sync {
     /// Templates whose rate after differs clearly from the rate before.
     fn changes(&self, before: TimeRange, after: TimeRange) -> Vec<TemplateChange>;
+    /// Templates with lines in the range, of one service if given: the worst level first, then the highest rate.
+    fn templates(&self, range: TimeRange, service: Option<&str>, limit: usize) -> Vec<LogTemplate>;
+    /// What was unusual about log lines in the range, as far as it is remembered, newest first.
+    fn anomalies(&self, range: TimeRange, service: Option<&str>, limit: usize) -> Vec<Anomaly>;
 }
 
 /// Deploys and other changes.

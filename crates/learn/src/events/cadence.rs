@@ -1,5 +1,7 @@
 //! Does an event come like clockwork, and is it overdue?
 
+use serde::{Deserialize, Serialize};
+
 /// Gaps before anything is said.
 const READY_GAPS: u32 = 30;
 /// A gap is irregular if it differs by more than half from the usual one.
@@ -22,7 +24,7 @@ const SLACK_MILLIS: f64 = 5_000.0;
 /// (0..60).for_each(|it| cadence.observe(it * 10_000));
 /// assert_eq!(cadence.overdue_after_millis(), Some(45_000));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cadence {
     newest_millis: i64,
     gaps: u32,

@@ -1,5 +1,7 @@
 //! Is this value new where only a few ever came?
 
+use serde::{Deserialize, Serialize};
+
 /// So many different values are few.
 const FEW: usize = 8;
 /// Values seen before a new one is news, and since the last new one, and each known one at least so often.
@@ -19,7 +21,7 @@ const ADOPTED: u32 = 20;
 /// assert_eq!(region.observe(77), 1);
 /// assert_eq!(region.observe(77), 2);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Categories {
     known: [(u64, u32); FEW],
     len: u8,

@@ -4,6 +4,8 @@
 //! the usual spread and against the largest seen so far. Ids and timestamps, which only grow, are recognized and left
 //! alone. An outlier teaches nothing until most are outliers: then all begins anew.
 
+use serde::{Deserialize, Serialize};
+
 /// Numbers before the first verdict.
 const READY: u32 = 100;
 /// Memory in numbers.
@@ -46,7 +48,7 @@ pub enum NumbersVerdict {
 /// (0..300).for_each(|it| assert_eq!(took_ms.observe(f64::from(10 + it * 7 % 20)), NumbersVerdict::Usual));
 /// assert!(matches!(took_ms.observe(5000.0), NumbersVerdict::Outlier { recent: 1, .. }));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Numbers {
     seen: u32,
     center: f64,

@@ -5,6 +5,8 @@
 //! negative-binomial model, because log lines come in bursts. What happened at the same hour of an earlier day, such as
 //! the lines of a nightly job, is usual. A surge or drop teaches nothing while it lasts.
 
+use serde::{Deserialize, Serialize};
+
 const MINUTE_MILLIS: i64 = 60_000;
 const HOURS: usize = 24;
 /// Minutes before the first verdict about a surge, and about a drop.
@@ -70,7 +72,7 @@ pub enum RateVerdict {
 /// (0..40).for_each(|it| rate.observe(300 * 60_000 + it * 1000));
 /// assert!(matches!(rate.verdict(), RateVerdict::Surge { count: 40.0, .. }));
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventRate {
     minute: i64,
     count: f32,
@@ -91,7 +93,7 @@ pub struct EventRate {
     longest_low: f32,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Low {
     minutes: u32,
     count: f64,
@@ -238,7 +240,7 @@ impl EventRate {
     }
 
     fn close_until(&mut self, minute: i64) {
-        if minute - self.minute > LONGEST_GAP_MINUTES {
+        if minute.saturating_sub(self.minute) > LONGEST_GAP_MINUTES {
             self.close();
             (self.minute, self.low) = (minute, Low::default());
             return;

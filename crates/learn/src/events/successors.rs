@@ -3,6 +3,8 @@
 //! Events of one source in order, such as the lines that one process writes. Only what was nearly deterministic says
 //! anything: of concurrent requests everything follows everything, and nothing is told.
 
+use serde::{Deserialize, Serialize};
+
 /// Successors that are kept.
 const KEPT: usize = 4;
 /// So many regular successors at most.
@@ -49,7 +51,7 @@ impl Break {
 /// let breaks: Vec<bool> = (0..3).map(|_| after_begin.observe(9, 20).unwrap().is_told()).collect();
 /// assert_eq!(breaks, [false, false, true]);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Successors {
     known: [(u64, u32); KEPT],
     len: u8,
@@ -90,7 +92,7 @@ impl Successors {
 
     /// The successor that usually comes, if nothing came for so long that it is overdue.
     pub fn overdue(&self, waited_millis: i64) -> Option<Break> {
-        let limit = (LONGEST_GAPS * self.longest_gap_millis).max(LEAST_OVERDUE_MILLIS);
+        let limit = LONGEST_GAPS.saturating_mul(self.longest_gap_millis).max(LEAST_OVERDUE_MILLIS);
         let is_overdue = self.is_regular() && self.longest_gap_millis <= LARGEST_GAP_MILLIS && waited_millis > limit;
         if is_overdue { self.broken() } else { None }
     }

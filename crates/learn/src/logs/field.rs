@@ -3,10 +3,12 @@
 //! Only looks are judged here, and the same piece may look like several things (`ERROR:` is a level and a label).
 //! Whether there is a header at all is a question of many lines: see `layout`.
 
+use serde::{Deserialize, Serialize};
+
 use super::words::{Class, Word};
 
 /// What a field looks like: a set of the constants below.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Looks(pub(super) u8);
 
 impl Looks {

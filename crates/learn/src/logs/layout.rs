@@ -5,6 +5,8 @@
 //! message; nearly all lines of a source having a label at that place does. So the fields of many lines are laid above
 //! each other, and the layout is the longest row of steps that nearly all lines can take. There is no list of formats.
 
+use serde::{Deserialize, Serialize};
+
 use super::field::{Field, Looks};
 use super::syslog;
 
@@ -28,7 +30,7 @@ const SAMPLED: u64 = 8;
 const STILL_FITS: f64 = 0.5;
 
 /// One field of a header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Step {
     looks: Looks,
     /// So many fields of any looks stand before it; for `is_up_to` at most so many.
@@ -37,7 +39,7 @@ struct Step {
 }
 
 /// The row of steps that leads through a header; empty if lines have none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Layout {
     steps: Vec<Step>,
     /// With so many steps taken it is a header, though perhaps a shorter one.
@@ -67,10 +69,13 @@ struct Shape {
 /// assert_eq!(lines.map(|it| finder.message(it)), ["put 3", "low", "paid", "hi"]);
 /// assert_eq!(finder.message("  at Cart.put(Cart.java:7)"), "  at Cart.put(Cart.java:7)");
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct HeaderFinder {
     layout: Layout,
+    /// Lines seen lately; after a restart others are soon seen.
+    #[serde(skip)]
     shapes: Vec<Shape>,
+    #[serde(skip)]
     next: usize,
     seen: u64,
 }
