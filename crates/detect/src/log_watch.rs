@@ -11,8 +11,8 @@ use learn::logs::{HeaderFinder, TemplateId, TemplateMiner, TemplateMinerConfig};
 use learn::sketch::hash_text;
 use serde::{Deserialize, Serialize};
 use signal::{
-    Anomaly, AnomalyKind, LogLevel, LogRecord, LogTemplate, Meter, Metric, SeriesId, SeriesPoints, TemplateChange, Templates,
-    TimeRange, Timestamp,
+    Anomaly, AnomalyKind, LogLevel, LogRecord, LogTemplate, Meter, Metric, SeriesId, SeriesPoints, TemplateChange,
+    Templates, TimeRange, Timestamp,
 };
 
 use crate::config::Config;

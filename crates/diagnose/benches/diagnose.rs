@@ -6,9 +6,9 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use diagnose::Sources;
 use signal::{
-    AnomalyKind, Change, ChangeLog, Direction, History, Incident, IncidentId, IncidentStatus, Labels, LogHit, LogId,
-    LogQuery, LogRecord, LogSearch, Point, PortError, Score, SeriesId, SeriesQuery, Severity, Symptom, TemplateChange,
-    Templates, TimeRange, Timestamp, Topology,
+    Anomaly, AnomalyKind, Change, ChangeLog, Direction, History, Incident, IncidentId, IncidentStatus, Labels, LogHit,
+    LogId, LogQuery, LogRecord, LogSearch, LogTemplate, Point, PortError, Score, SeriesId, SeriesQuery, Severity,
+    Symptom, TemplateChange, Templates, TimeRange, Timestamp, Topology,
 };
 
 const START: i64 = 1_700_000_000;
@@ -72,6 +72,14 @@ impl LogSearch for Store {
 
 impl Templates for Store {
     fn changes(&self, _: TimeRange, _: TimeRange) -> Vec<TemplateChange> {
+        vec![]
+    }
+
+    fn templates(&self, _: TimeRange, _: Option<&str>, _: usize) -> Vec<LogTemplate> {
+        vec![]
+    }
+
+    fn anomalies(&self, _: TimeRange, _: Option<&str>, _: usize) -> Vec<Anomaly> {
         vec![]
     }
 }

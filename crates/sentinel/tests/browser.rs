@@ -74,6 +74,16 @@ fn server_with_incident() -> Server {
         .collect();
     let push = json!({"streams": [{"stream": {"service": "PaymentGateway", "level": "error"}, "values": lines}]});
     assert_eq!(server.post_json("/loki/api/v1/push", &push).status, 204);
+    // Half an hour of another service, which then warns of something that it never said: evidence, and no incident.
+    let header = |level: &str, it: i128| format!("2026-01-02 03:04:05 {level} [worker-{}] shop.Search: ", it % 7);
+    let usual = |it: i128| {
+        let line = format!("{}found {} items in {} ms", header("INFO", it), it % 9, 10 + it * 7 % 13);
+        json!([(now - it * 10_000_000_000).to_string(), line])
+    };
+    let odd = |it: i128| json!([(now - it * 1_000_000_000).to_string(), header("WARN", it) + "index is stale"]);
+    let search: Vec<Value> = (1..180).rev().map(usual).chain((0..8).rev().map(odd)).collect();
+    let push = json!({"streams": [{"stream": {"service": "Search"}, "values": search}]});
+    assert_eq!(server.post_json("/loki/api/v1/push", &push).status, 204);
     let deployed_at = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(21);
     let change = json!({"service": "PaymentGateway", "kind": "deploy", "title": "v2.4.1", "version": "2.4.1",
         "time": deployed_at.to_string()});
@@ -127,6 +137,13 @@ fn a_person_approves_the_plan_and_sees_it_verified() {
             }
         }
     }
+
+    browser.open(&page("/logs?service=Search"));
+    browser.find("[data-testid=log-anomaly]");
+    let said = browser.text("main");
+    assert!(said.contains("new log lines") && said.contains("index is stale"), "{said}");
+    assert!(said.contains("found <*> items in <*> ms") && !said.contains("no connection"), "{said}");
+    screenshot(&browser, "logs-of-service");
 
     // Approve, and see the plan go through without loading the page again.
     browser.resize(1280, 900);

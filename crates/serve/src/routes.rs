@@ -60,6 +60,8 @@ fn programs() -> Vec<Route> {
         ("get", "/sentinel/v1/groups", get(api::groups::list)),
         ("post", "/sentinel/v1/backtest", post(api::backtest::run)),
         ("get", "/sentinel/v1/logs", get(api::logs::search)),
+        ("get", "/sentinel/v1/logs/anomalies", get(api::logs::list_anomalies)),
+        ("get", "/sentinel/v1/logs/templates", get(api::logs::list_kinds)),
         ("get", "/sentinel/v1/templates", get(api::logs::templates)),
         ("get", "/sentinel/v1/topology", get(api::surroundings::topology)),
         ("get", "/sentinel/v1/changes", get(api::surroundings::changes)),

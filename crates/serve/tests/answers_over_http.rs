@@ -131,7 +131,17 @@ async fn lists_have_pages() {
     assert_eq!(get("/sentinel/v1/audit?after=2").await.json()["items"][0]["sequence"], 3);
     let series = get("/sentinel/v1/series?limit=3").await.json();
     assert_eq!(series["next_cursor"], "3");
-    for path in ["anomalies", "changes", "plans", "plans?incident=INC-2", "topology", "templates", "logs"] {
+    for path in [
+        "anomalies",
+        "changes",
+        "plans",
+        "plans?incident=INC-2",
+        "topology",
+        "templates",
+        "logs",
+        "logs/templates",
+        "logs/anomalies",
+    ] {
         let list = get(&format!("/sentinel/v1/{path}")).await.json();
         assert!(!list["items"].as_array().unwrap().is_empty() && list.get("next_cursor").is_some(), "{path}");
     }
@@ -166,6 +176,23 @@ async fn logs_are_found_by_service_level_and_words() {
     let lines = errors["items"].as_array().unwrap();
     assert_eq!(lines.len(), 5);
     assert!(lines.iter().all(|it| it["line"] == "pool exhausted after 5000 ms"));
+}
+
+#[tokio::test]
+async fn the_page_of_logs_shows_kinds_of_line_and_what_is_unusual() {
+    let text = page("/logs").await.text;
+    let count = |id: &str| text.matches(&format!(r#"data-testid="{id}""#)).count();
+    assert_eq!((count("log-template"), count("log-anomaly")), (2, 2));
+    assert!(text.contains("pool exhausted after &lt;*&gt; ms") && text.contains("42 lines within a minute"));
+    assert!(text.contains(r#"href="/incidents/INC-"#) && text.contains("No incident: kept as evidence."));
+    let of_cart = page("/logs?service=cart").await.text;
+    assert!(!of_cart.contains("pool exhausted after &lt;*&gt; ms") && of_cart.contains("Kinds of line"));
+    assert!(!page("/logs?q=pool").await.text.contains("Kinds of line"), "who asks for words gets lines");
+    let errors = get("/sentinel/v1/logs/templates?level=error").await.json();
+    assert_eq!(errors["items"].as_array().unwrap().len(), 1);
+    let warnings = get("/sentinel/v1/logs/anomalies?level=error&service=cart").await.json();
+    assert_eq!(warnings["items"].as_array().unwrap().len(), 0);
+    assert_eq!(get("/sentinel/v1/logs/anomalies?level=loud").await.status, 422);
 }
 
 #[tokio::test]

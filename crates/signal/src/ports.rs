@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Anomaly, Change, Incident, IncidentId, IncidentStatus, Labels, LedgerEntry, LogHit, LogId, LogLevel, LogRecord, Matcher,
-    Opinion, Plan, PlanId, Point, Score, SeriesId, TimeRange, Timestamp,
+    Anomaly, Change, Incident, IncidentId, IncidentStatus, Labels, LedgerEntry, LogHit, LogId, LogLevel, LogRecord,
+    Matcher, Opinion, Plan, PlanId, Point, Score, SeriesId, TimeRange, Timestamp,
 };
 
 /// Why a port could not answer.

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use diagnose::Sources;
 use signal::{
-    AnomalyKind, Change, ChangeKind, ChangeLog, Direction, History, Incident, IncidentId, IncidentStatus, Labels,
-    LogHit, LogId, LogLevel, LogQuery, LogRecord, LogSearch, Point, PortError, Score, SeriesId, SeriesQuery, Severity,
-    Symptom, TemplateChange, TemplateTrend, Templates, TimeRange, Timestamp, Topology,
+    Anomaly, AnomalyKind, Change, ChangeKind, ChangeLog, Direction, History, Incident, IncidentId, IncidentStatus,
+    Labels, LogHit, LogId, LogLevel, LogQuery, LogRecord, LogSearch, LogTemplate, Point, PortError, Score, SeriesId,
+    SeriesQuery, Severity, Symptom, TemplateChange, TemplateTrend, Templates, TimeRange, Timestamp, Topology,
 };
 
 /// The onset of every incident.
@@ -253,6 +253,14 @@ impl LogSearch for World {
 impl Templates for World {
     fn changes(&self, _: TimeRange, after: TimeRange) -> Vec<TemplateChange> {
         self.templates.iter().filter(|it| after.contains(it.onset)).cloned().collect()
+    }
+
+    fn templates(&self, _: TimeRange, _: Option<&str>, _: usize) -> Vec<LogTemplate> {
+        vec![]
+    }
+
+    fn anomalies(&self, _: TimeRange, _: Option<&str>, _: usize) -> Vec<Anomaly> {
+        vec![]
     }
 }
 

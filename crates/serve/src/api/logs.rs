@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use signal::{LogHit, LogLevel, LogQuery, Matcher, TemplateChange, TimeRange};
+use signal::{Anomaly, LogHit, LogLevel, LogQuery, LogTemplate, Matcher, TemplateChange, TimeRange};
 
 use crate::app::App;
 use crate::error::Error;
@@ -70,6 +70,61 @@ pub fn find(app: &App, query: &SearchQuery) -> Result<Vec<LogHit>, Error> {
 fn level(text: &str) -> Result<LogLevel, Error> {
     LogLevel::parse(text)
         .ok_or_else(|| Error::Unusable(format!("level: {text:?} is not debug, info, warn, error or fatal")))
+}
+
+/// Which kinds of line, and which anomalies.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KindsQuery {
+    /// Only this service.
+    pub service: Option<String>,
+    /// At least this bad.
+    pub level: Option<String>,
+    /// First instant.
+    pub from: Option<String>,
+    /// Last instant.
+    pub to: Option<String>,
+    /// At most.
+    pub limit: Option<usize>,
+}
+
+/// `GET /sentinel/v1/logs/templates`.
+pub async fn list_kinds(
+    State(app): State<Arc<App>>,
+    Ask(query): Ask<KindsQuery>,
+) -> Result<Json<Page<LogTemplate>>, Error> {
+    app.ask(move |app| kinds(app, &query)).await.map(|it| Json(Page::whole(it)))
+}
+
+/// Kinds of line with lines in the range, the worst level first, then the highest rate.
+pub fn kinds(app: &App, query: &KindsQuery) -> Result<Vec<LogTemplate>, Error> {
+    let limit = app.limit(query.limit)?;
+    let least = given(&query.level).map(level).transpose()?.unwrap_or(LogLevel::Debug);
+    let range = range(&query.from, &query.to, app.now(), DEFAULT_SPAN)?;
+    let mut found = app.ports.templates.templates(range, given(&query.service), limit);
+    // They come in the order of their level, so that none is missing below the limit.
+    found.retain(|it| it.level >= least);
+    Ok(found)
+}
+
+/// `GET /sentinel/v1/logs/anomalies`.
+pub async fn list_anomalies(
+    State(app): State<Arc<App>>,
+    Ask(query): Ask<KindsQuery>,
+) -> Result<Json<Page<Anomaly>>, Error> {
+    app.ask(move |app| anomalies(app, &query)).await.map(|it| Json(Page::whole(it)))
+}
+
+/// What was unusual about log lines in the range, newest first.
+pub fn anomalies(app: &App, query: &KindsQuery) -> Result<Vec<Anomaly>, Error> {
+    let limit = app.limit(query.limit)?;
+    let least = given(&query.level).map(level).transpose()?.unwrap_or(LogLevel::Debug);
+    let range = range(&query.from, &query.to, app.now(), DEFAULT_SPAN)?;
+    let mut found = app.ports.templates.anomalies(range, given(&query.service), app.config.max_page_size);
+    // A rule counts lines of all levels.
+    found.retain(|it| it.labels.get("level").and_then(LogLevel::parse).is_none_or(|it| it >= least));
+    found.truncate(limit);
+    Ok(found)
 }
 
 /// Around which instant templates are compared.

@@ -1,15 +1,15 @@
-//! What was said? A search over log lines.
+//! What was said? Anomalies and kinds of line in a range of time, and a search over the lines.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Html;
 use maud::{Markup, html};
-use signal::{LogHit, LogLevel, Timestamp};
+use signal::{LogHit, Timestamp};
 
 use super::layout::{Section, page as layout};
-use super::text;
-use crate::api::logs::{SearchQuery, find};
+use super::{log_kinds, text};
+use crate::api::logs::{KindsQuery, SearchQuery, anomalies, find, kinds};
 use crate::app::App;
 use crate::error::Error;
 use crate::parameters::{Ask, given};
@@ -33,15 +33,37 @@ pub async fn page(State(app): State<Arc<App>>, Ask(query): Ask<SearchQuery>) -> 
             Err(Error::Unusable(problem)) => (vec![], Some(problem)),
             Err(error) => return Err(error),
         };
+        // Who asks for words wants lines.
+        let overview = if problem.is_none() && given(&query.q).is_none() { Some(overview(app, &query)?) } else { None };
         let body = html! {
             div.title-row { h1 { "Logs" } }
             (form(&query))
-            @if let Some(problem) = problem { p.notice.bad role="alert" { (text::plain(&problem)) } }
-            @else { div data-live id="lines" { (lines(&hits, app.config.page_size, app.now())) } }
+            @if let Some(problem) = &problem { p.notice.bad role="alert" { (text::plain(problem)) } }
+            @if let Some(overview) = overview { (overview) }
+            @if problem.is_none() { div data-live id="lines" { (lines(&hits, app.config.page_size, app.now())) } }
         };
         Ok(layout(app, "Logs", Section::Logs, &body))
     })
     .await
+}
+
+/// What is unusual, and which kinds of line there are; nothing if there are no lines at all.
+fn overview(app: &App, query: &SearchQuery) -> Result<Markup, Error> {
+    let of = |limit| KindsQuery {
+        service: query.service.clone(),
+        level: query.level.clone(),
+        from: query.from.clone(),
+        to: query.to.clone(),
+        limit: Some(limit),
+    };
+    let templates = kinds(app, &of(log_kinds::MAX_TEMPLATES))?;
+    let found = log_kinds::with_incidents(app, anomalies(app, &of(log_kinds::MAX_ANOMALIES))?)?;
+    let now = app.now();
+    Ok(html! {
+        @if !(templates.is_empty() && found.is_empty()) {
+            div.wide data-live id="overview" { (log_kinds::anomalies(&found, now)) (log_kinds::templates(&templates, now)) }
+        }
+    })
 }
 
 fn form(query: &SearchQuery) -> Markup {
@@ -76,6 +98,7 @@ fn lines(hits: &[LogHit], limit: usize, now: Timestamp) -> Markup {
                 p { "All words must occur in a line. Widen the range, or send lines to " code { "/loki/api/v1/push" } " (Promtail, Grafana Alloy, Vector)." }
             }
         } @else {
+            div.head { h2 { "Lines" } }
             p.muted.small role="status" { (hits.len()) " lines, newest first"
                 @if hits.len() >= limit { "; narrow the search for more" } }
             table.log {
@@ -92,18 +115,9 @@ fn line(hit: &LogHit, now: Timestamp) -> Markup {
     html! {
         tr class={ "level-" (level.as_str()) } data-key=(hit.id.0) data-testid="log-line" {
             td.log-time { (text::clock_of_day(hit.record.time, now)) }
-            td.log-level { span class={ "badge " (tone(level)) } { (level.as_str()) } }
+            td.log-level { span class={ "badge " (log_kinds::tone(level)) } { (level.as_str()) } }
             td.log-service { (text::plain(hit.record.labels.owner())) }
             td.log-text { (text::plain(&hit.record.line)) }
         }
-    }
-}
-
-const fn tone(level: LogLevel) -> &'static str {
-    match level {
-        LogLevel::Debug | LogLevel::Info => "quiet",
-        LogLevel::Warn => "warn",
-        LogLevel::Error => "bad",
-        LogLevel::Fatal => "bad solid",
     }
 }

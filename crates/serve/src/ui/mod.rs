@@ -10,6 +10,7 @@ pub mod groups;
 pub mod incident;
 pub mod incidents;
 mod layout;
+mod log_kinds;
 pub mod logs;
 mod overview;
 mod plan;

@@ -9,9 +9,10 @@ use signal::{
     BackTester, BandPoint, BudgetStatus, Budgets, Cause, Change, ChangeKind, ChangeLog, Clock, Diagnosis, Direction,
     Evidence, EvidenceId, EvidenceSource, FaultClass, GroupKind, GroupMember, GroupStatus, Groups, HeldAlert, History,
     Incident, IncidentBook, IncidentFilter, IncidentId, IncidentStatus, Labels, Ledger, LedgerEntry, LogHit, LogId,
-    LogLevel, LogQuery, LogRecord, LogSearch, Matcher, Meter, Metric, Opinion, Plan, PlanDesk, PlanId, PlanState,
-    PlannedStep, Point, PortError, ReportFormat, Reports, Score, Scores, SeriesId, SeriesQuery, Severity, StepKind,
-    Symptom, TemplateChange, TemplateTrend, Templates, TimeRange, TimelineEntry, Timestamp, Topology, Verification,
+    LogLevel, LogQuery, LogRecord, LogSearch, LogTemplate, Matcher, Meter, Metric, Opinion, Plan, PlanDesk, PlanId,
+    PlanState, PlannedStep, Point, PortError, ReportFormat, Reports, Score, Scores, SeriesId, SeriesQuery, Severity,
+    StepKind, Symptom, TemplateChange, TemplateTrend, Templates, TimeRange, TimelineEntry, Timestamp, Topology,
+    Verification,
 };
 
 /// Text that must never reach a page unescaped.
@@ -698,6 +699,49 @@ impl Templates for World {
             onset: after.from,
             example: HOSTILE.to_owned(),
         }]
+    }
+
+    fn templates(&self, range: TimeRange, service: Option<&str>, limit: usize) -> Vec<LogTemplate> {
+        if self.logs.is_empty() {
+            return vec![];
+        }
+        let template = |service: &str, template: &str, level, per_minute| LogTemplate {
+            id: "99396c3928d9e91c".to_owned(),
+            service: service.to_owned(),
+            template: template.to_owned(),
+            level,
+            lines: 512,
+            per_minute,
+            usual_per_minute: Some(1.25),
+            first_seen: range.from,
+            last_seen: range.to,
+            example: HOSTILE.to_owned(),
+        };
+        let all = [
+            template("checkout", "pool exhausted after <*> ms", LogLevel::Error, 42.0),
+            template("cart", HOSTILE, LogLevel::Info, 1.0),
+        ];
+        all.into_iter().filter(|it| service.is_none_or(|name| name == it.service)).take(limit).collect()
+    }
+
+    fn anomalies(&self, range: TimeRange, service: Option<&str>, limit: usize) -> Vec<Anomaly> {
+        // One that is a symptom of an incident, and one that is none.
+        let symptoms = self.incidents.lock().unwrap().clone().into_iter().flat_map(|it| it.symptoms);
+        let Some(known) = symptoms.map(|it| (it.labels, it.kind)).next() else { return vec![] };
+        let other = (Labels::new([("service", "cart"), ("level", "warn")]), AnomalyKind::LogSequence);
+        let anomaly = |(labels, kind): (Labels, AnomalyKind)| Anomaly {
+            labels,
+            kind,
+            direction: Direction::Above,
+            onset: range.from,
+            time: range.to,
+            score: Score::warming_up(1.0),
+            severity: Severity::Warning,
+            is_over: kind == AnomalyKind::LogSequence,
+            explanation: format!("Lines like {HOSTILE}: 42 lines within a minute"),
+        };
+        let all = [known, other].map(anomaly).into_iter();
+        all.filter(|it| service.is_none_or(|name| it.labels.owner() == name)).take(limit).collect()
     }
 }
 
