@@ -97,6 +97,13 @@ impl Server {
         self.child.wait().expect("a killed process can be waited for");
     }
 
+    /// Asks it to stop, as a service manager does, and waits until it has saved what it knows.
+    pub fn stop(&mut self) {
+        let asked = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status();
+        assert!(asked.is_ok_and(|it| it.success()), "the server can be asked to stop");
+        self.child.wait().expect("a stopped process can be waited for");
+    }
+
     /// Starts a killed server again on the same folder and port; does not wait until it is ready.
     pub fn restart(&mut self) {
         let address = self.address.to_string();
