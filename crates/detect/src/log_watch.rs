@@ -10,10 +10,7 @@ use std::time::Duration;
 use learn::logs::{HeaderFinder, TemplateId, TemplateMiner, TemplateMinerConfig};
 use learn::sketch::hash_text;
 use serde::{Deserialize, Serialize};
-use signal::{
-    Anomaly, AnomalyKind, LogLevel, LogRecord, LogTemplate, Meter, Metric, SeriesId, SeriesPoints, TemplateChange,
-    Templates, TimeRange, Timestamp,
-};
+use signal::{Anomaly, AnomalyKind, LogLevel, LogRecord, Meter, Metric, SeriesId, SeriesPoints, Timestamp};
 
 use crate::config::Config;
 use crate::log_counted::Counted;
@@ -28,8 +25,6 @@ const MAX_SEEN: usize = 131_072;
 
 /// Anomalies that are remembered to be shown.
 pub(crate) const MAX_ANOMALIES: usize = 1000;
-/// The present rate of a kind of line is that of so long.
-const PRESENT: Duration = Duration::from_secs(300);
 
 /// Bounds of a [`LogWatch`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,7 +69,7 @@ pub struct LogWatch {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) config: LogWatchConfig,
-    miner: TemplateMiner,
+    pub(crate) miner: TemplateMiner,
     /// Where the messages of a service's lines begin.
     pub(crate) headers: HashMap<u32, HeaderFinder>,
     pub(crate) services: HashMap<String, Service>,
@@ -476,100 +471,6 @@ impl State {
         self.counted.retain(|_, it| it.newest > limit);
         self.forgotten += (before - self.counted.len()) as u64;
     }
-
-    fn changes(&self, before: TimeRange, after: TimeRange) -> Vec<TemplateChange> {
-        let names: HashMap<u32, (&str, Timestamp)> =
-            self.services.iter().map(|(name, it)| (it.number, (name.as_str(), it.since))).collect();
-        let mut found: Vec<TemplateChange> = self
-            .counted
-            .iter()
-            .filter_map(|((service, template), counted)| {
-                let (name, since) = names.get(service).copied()?;
-                // Only the part of the window in which the service was watched counts.
-                let known = TimeRange::new(before.from.max(since), before.to);
-                let (trend, rates, onset) = counted.change(known, after)?;
-                Some(TemplateChange {
-                    service: name.to_owned(),
-                    template: self.miner.template(*template)?.to_owned(),
-                    trend,
-                    level: counted.level,
-                    before_per_minute: rates.0,
-                    after_per_minute: rates.1,
-                    onset,
-                    example: counted.example.clone(),
-                })
-            })
-            .collect();
-        let rank = |it: &TemplateChange| (it.level, it.after_per_minute.max(it.before_per_minute));
-        found.sort_by(|a, b| {
-            let ((a_level, a_rate), (b_level, b_rate)) = (rank(a), rank(b));
-            b_level
-                .cmp(&a_level)
-                .then(b_rate.total_cmp(&a_rate))
-                .then_with(|| (&a.service, &a.template).cmp(&(&b.service, &b.template)))
-        });
-        found
-    }
-}
-
-impl State {
-    fn templates(&self, range: TimeRange, service: Option<&str>, limit: usize) -> Vec<LogTemplate> {
-        let names: HashMap<u32, &str> = self.services.iter().map(|(name, it)| (it.number, name.as_str())).collect();
-        let present = TimeRange::ending_at(range.to, PRESENT);
-        let row = |((number, id), it): (&(u32, TemplateId), &Counted)| {
-            let name = names.get(number).copied()?;
-            let is_asked = it.newest >= range.from && it.first <= range.to && service.is_none_or(|it| it == name);
-            is_asked.then_some(())?;
-            Some(LogTemplate {
-                id: format!("{:016x}", id.0),
-                service: name.to_owned(),
-                template: self.miner.template(*id)?.to_owned(),
-                level: it.level,
-                lines: it.total,
-                per_minute: it.lines(present) / (PRESENT.as_secs_f64() / 60.0),
-                usual_per_minute: (it.habit.rate.minutes() > 0).then(|| it.habit.rate.usual()),
-                first_seen: it.first,
-                last_seen: it.newest,
-                example: it.example.clone(),
-            })
-        };
-        let mut found: Vec<LogTemplate> = self.counted.iter().filter_map(row).collect();
-        let key = |it: &LogTemplate| (it.level, it.per_minute, it.lines);
-        found.sort_by(|a, b| {
-            let ((a_level, a_rate, a_lines), (b_level, b_rate, b_lines)) = (key(a), key(b));
-            let order = b_level.cmp(&a_level).then(b_rate.total_cmp(&a_rate)).then(b_lines.cmp(&a_lines));
-            order.then_with(|| (&a.service, &a.id).cmp(&(&b.service, &b.id)))
-        });
-        found.truncate(limit);
-        found
-    }
-
-    fn anomalies(&self, range: TimeRange, service: Option<&str>, limit: usize) -> Vec<Anomaly> {
-        let is_asked = |it: &&Anomaly| {
-            let ends = if it.is_over { it.time } else { Timestamp::MAX };
-            it.onset <= range.to && ends >= range.from && service.is_none_or(|name| it.labels.owner() == name)
-        };
-        let mut found: Vec<Anomaly> = self.anomalies.iter().filter(is_asked).cloned().collect();
-        found.sort_by_key(|it| std::cmp::Reverse(it.onset));
-        found.truncate(limit);
-        found
-    }
-}
-
-impl Templates for LogWatch {
-    /// The worst level first, then the highest rate.
-    fn changes(&self, before: TimeRange, after: TimeRange) -> Vec<TemplateChange> {
-        self.lock().changes(before, after)
-    }
-
-    /// The worst level first, then the highest rate.
-    fn templates(&self, range: TimeRange, service: Option<&str>, limit: usize) -> Vec<LogTemplate> {
-        self.lock().templates(range, service, limit)
-    }
-
-    fn anomalies(&self, range: TimeRange, service: Option<&str>, limit: usize) -> Vec<Anomaly> {
-        self.lock().anomalies(range, service, limit)
-    }
 }
 
 impl Meter for LogWatch {
@@ -621,7 +522,7 @@ fn pair_hash(owner: &str, template: TemplateId) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use signal::{Labels, TemplateTrend};
+    use signal::{Labels, TemplateTrend, Templates as _, TimeRange};
 
     use super::*;
     use crate::log_counted::MAX_EXAMPLE_BYTES;

@@ -100,7 +100,7 @@ fn row(it: &LogTemplate, now: Timestamp) -> Markup {
                 span class={ "badge " (tone(it.level)) } { (it.level.as_str()) } " "
                 code title=(text::plain(&it.example)) { (text::plain(&it.template)) }
             } }
-            td data-label="Service" { span.chip { (text::plain(&it.service)) } }
+            td.owner data-label="Service" { span.chip { (text::plain(&it.service)) } }
             td.num data-label="Lines" { (it.lines) }
             td.num data-label="Per min now" { span class=(if is_clearly_other(it) { "score bad" } else { "" }) { (text::number(it.per_minute)) } }
             td.num data-label="Usual" { @match it.usual_per_minute { Some(usual) => (text::number(rounded(usual))), None => span.muted { "learning" } } }
