@@ -1,5 +1,7 @@
 //! Are headers found in the formats of well-known programs? All lines are made up; no format is known to the code.
 
+use proptest::prelude::*;
+
 use learn::evaluate::grouping::grouping;
 use learn::logs::{HeaderFinder, TemplateMiner, TemplateMinerConfig};
 
@@ -22,6 +24,9 @@ const LEVELS: [&str; 4] = ["INFO", "WARN", "ERROR", "DEBUG"];
 /// Components, bare and in parts.
 const PARTS: [&str; 5] = ["cart", "pay", "stock", "search", "ui"];
 const LINES: usize = 240;
+/// Texts that look like pieces of headers, and others.
+const LIKE_HEADERS: &str =
+    "(<34>1? ?)?(\\[|\\(|INFO:|E0102|- |12:01:02|2026-01-02| |\t|\\||\\]|:|\"|\u{fc}|[a-z]{1,3}|\\PC){0,12}";
 
 /// One of a list, by the number of the line, without a period shared with the messages.
 fn pick<'a>(list: &[&'a str], idx: usize, salt: usize) -> &'a str {
@@ -193,6 +198,34 @@ fn programs_with_formats_of_their_own() {
 }
 
 #[test]
+fn fields_that_not_all_lines_have() {
+    let (level, part) = (|idx| pick(&LEVELS, idx, 1), |idx| pick(&PARTS, idx, 3));
+    // Programs with and without a note behind their names; threads with spaces; a file's name before all else.
+    check("proxy with notes", |idx| {
+        format!("[01.02 {}] {}.exe{} - ", clock(idx), part(idx), if idx % 3 == 0 { " *64" } else { "" })
+    });
+    check("threads", |idx| {
+        let thread = pick(&["main", "IPC handler 0 on 62270", "Launcher #3"], idx, 0);
+        format!("2026-01-02 {},{:03} {} [{thread}] org.shop.{}: ", clock(idx), idx, level(idx), part(idx))
+    });
+    check("collected files", |idx| {
+        let request = if idx % 4 == 0 { "-".to_owned() } else { format!("req-{idx:08x} {idx:032x} - - -") };
+        let time = clock(idx);
+        format!(
+            "shop-{}.log.1.2026-01-02_03:04:05 2026-01-02 {time}.{idx:03} {idx} {} shop.{}.api [{request}] ",
+            part(idx),
+            level(idx),
+            part(idx + 1)
+        )
+    });
+    check("cluster", |idx| {
+        let node = format!("dn{}", idx % 40);
+        let pid = if idx % 5 == 0 { String::new() } else { format!("(pam_unix)[{idx}]") };
+        format!("- {} 2026.01.02 {node} Jan 2 {} {node}/{node} {}{pid}: ", 1_767_300_000 + idx, clock(idx), part(idx))
+    });
+}
+
+#[test]
 fn syslog() {
     let part = |idx| pick(&PARTS, idx, 3);
     let host = |idx| pick(&["alpha", "beta", "gamma"], idx, 0);
@@ -271,6 +304,19 @@ fn lines_without_a_header_stay_as_they_are() {
         let finder = HeaderFinder::of(lines.iter().map(String::as_str));
         for line in &lines {
             assert_eq!(finder.message(line), line);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_survived(lines in prop::collection::vec(LIKE_HEADERS, 1..60)) {
+        let finder = HeaderFinder::of(lines.iter().map(String::as_str));
+        let mut stream = HeaderFinder::default();
+        for line in &lines {
+            stream.learn_one(line);
+            prop_assert!(line.ends_with(finder.message(line)) && line.ends_with(stream.message(line)));
+            prop_assert!(line.is_empty() || !finder.message(line).is_empty());
         }
     }
 }
