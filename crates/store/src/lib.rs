@@ -13,6 +13,7 @@ mod error;
 mod logs;
 mod recovery;
 mod samples;
+mod snapshots;
 mod state;
 mod store;
 mod threads;

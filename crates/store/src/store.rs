@@ -18,6 +18,7 @@ use crate::counters::{Counters, FAILED, count};
 use crate::disk::{self, DirectoryLock};
 use crate::logs::Logs;
 use crate::samples::Samples;
+use crate::snapshots::Snapshots;
 use crate::state::State;
 use crate::threads;
 use crate::wal::frame::Frame;
@@ -35,6 +36,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(600);
 pub struct Store {
     shared: Arc<Shared>,
     state: State,
+    snapshots: Snapshots,
     /// None while dropping.
     messages: Option<SyncSender<Message>>,
     threads: Vec<JoinHandle<()>>,
@@ -84,12 +86,20 @@ impl Store {
         let lock = DirectoryLock::take(dir)?;
         let mut recovery = Recovery::default();
         let state = State::open(&dir.join("state.sqlite"), &mut recovery)?;
+        let snapshots = Snapshots::open(&dir.join("snapshots"))?;
         let (shared, wal) = recover(dir, config, &mut recovery)?;
         let shared = Arc::new(shared);
         let (messages, threads) = threads::start(&shared, wal)?;
         recovery.took = start.elapsed();
-        let store =
-            Self { shared, state, messages: Some(messages), threads, last_flush: Mutex::new(None), _lock: lock };
+        let store = Self {
+            shared,
+            state,
+            snapshots,
+            messages: Some(messages),
+            threads,
+            last_flush: Mutex::new(None),
+            _lock: lock,
+        };
         Ok((Arc::new(store), recovery))
     }
 
@@ -175,6 +185,13 @@ impl Store {
         self.shared.counters.complaint()
     }
 
+    /// Calls `visit` with the points of each of these series in the range, in order of time, and none for a series that
+    /// has none there. For very many series at once: those that lie beside each other are read together. The ids must be
+    /// in ascending order.
+    pub fn scan(&self, series: &[SeriesId], range: TimeRange, visit: &mut dyn FnMut(SeriesId, Vec<Point>)) {
+        self.shared.samples.scan(series, range, visit);
+    }
+
     /// The labels of a series.
     pub fn labels(&self, series: SeriesId) -> Option<Labels> {
         self.shared.samples.labels(series)
@@ -213,6 +230,17 @@ impl Store {
     /// Keeps bytes under a name in place of those that were there; durable when it returns.
     pub fn put_state(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         self.state.put_state(name, bytes)
+    }
+
+    /// Keeps the pieces, one after the other, under a name in place of what was there; durable when it returns. For
+    /// values of many megabytes: a piece is asked for when the one before it is on disk.
+    pub fn put_snapshot(&self, name: &str, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> Result<(), Error> {
+        self.snapshots.put(name, pieces)
+    }
+
+    /// What `put_snapshot` keeps under a name, if there is anything.
+    pub fn get_snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.snapshots.get(name)
     }
 
     /// Entries of the ledger about any of these subjects, in order; found through an index.
@@ -314,6 +342,7 @@ impl Meter for Store {
             disk("samples", sizes.block_bytes),
             disk("logs", partition_bytes),
             disk("state", self.state.bytes()),
+            disk("snapshots", self.snapshots.bytes()),
             Metric::counter("sentinel_store_background_failures_total", FAILED, self.state.anchor_failures())
                 .label("task", "anchor"),
         ]);

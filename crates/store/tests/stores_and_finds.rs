@@ -282,3 +282,63 @@ fn decisions_survive() {
     assert_eq!(about, Ledger::entries(&*store, 0, 0).unwrap());
     assert!(store.entries_about(&["INC-2".to_owned()]).unwrap().is_empty());
 }
+
+/// Scenario: more series than are read together, in two blocks and in memory, with a duplicate, a late point, a series
+/// that is only in one place and one that is nowhere.
+#[test]
+fn many_series_at_once_are_the_same_as_one_by_one() {
+    let scratch = Scratch::new();
+    let (store, _) = Store::open(&scratch.path, Config::default()).unwrap();
+    let name = |idx: i64| labels(&format!(r#"m{{idx="{idx}"}}"#));
+    let write = |secs: &[i64], keep: &dyn Fn(i64) -> bool| {
+        let points = |idx: i64| secs.iter().map(|it| Point { time: at(*it), value: (idx * it) as f64 }).collect();
+        let batch = (0..1300).filter(|it| keep(*it)).map(|idx| SeriesPoints { labels: name(idx), points: points(idx) });
+        store.append_and_wait(&Write::Samples(batch.collect()), at(1000)).unwrap();
+    };
+    write(&[0, 60, 120], &|_| true);
+    assert!(store.flush());
+    write(&[90, 120, 180, 240], &|idx| idx % 3 != 0);
+    assert!(store.flush());
+    write(&[100, 300, 360], &|idx| idx % 2 == 0);
+    let mut ids: Vec<_> = (0..1400).map(|it| name(it).id()).collect();
+    ids.sort();
+    for range in [TimeRange::ALL, TimeRange::new(at(61), at(300)), TimeRange::new(at(61), at(89))] {
+        let mut seen = vec![];
+        store.scan(&ids, range, &mut |id, points| {
+            assert_eq!(points, store.points(id, range).unwrap());
+            seen.push((id, points.len()));
+        });
+        assert_eq!(seen.iter().map(|it| it.0).collect::<Vec<_>>(), ids);
+        let query = SeriesQuery { matchers: vec![], range: Some(range), limit: 0 };
+        let mut listed: Vec<_> = store.series(&query).unwrap().iter().map(Labels::id).collect();
+        listed.sort();
+        let with_points: Vec<_> = seen.iter().filter(|it| it.1 > 0).map(|it| it.0).collect();
+        assert_eq!(listed, with_points, "{range:?}");
+    }
+    let count = |range| {
+        let mut count = 0;
+        store.scan(&ids, range, &mut |_, points| count += points.len());
+        count
+    };
+    let (all, in_memory) = (3 * 1300 + 3 * 866, 650 * 3);
+    assert_eq!(count(TimeRange::ALL), all + in_memory);
+    assert_eq!(count(TimeRange::new(at(61), at(89))), 0);
+}
+
+/// Guarantees: a value that is written piece by piece is there after a restart, and the old one while it is not whole.
+#[test]
+fn snapshots_are_replaced_whole() {
+    let scratch = Scratch::new();
+    let open = || Store::open(&scratch.path, Config::default()).unwrap().0;
+    let store = open();
+    store.put_snapshot("model-0", &mut [b"one".to_vec(), b" two".to_vec()].into_iter()).unwrap();
+    let mut torn = [b"three".to_vec()].into_iter().chain(std::iter::from_fn(|| panic!("the process ends here")));
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| store.put_snapshot("model-0", &mut torn)));
+    assert!(ended.is_err());
+    drop(store);
+    let store = open();
+    assert_eq!(store.get_snapshot("model-0").unwrap().as_deref(), Some(&b"one two"[..]));
+    assert_eq!(store.get_snapshot("../state").unwrap(), None, "a name cannot leave the folder");
+    let left: Vec<_> = std::fs::read_dir(scratch.path.join("snapshots")).unwrap().flatten().collect();
+    assert_eq!(left.len(), 1, "what was unfinished is gone: {left:?}");
+}

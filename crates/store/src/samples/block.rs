@@ -9,6 +9,7 @@
 //! The index stays on disk: a lookup is a binary search of a few cached pages, so that a month of blocks costs no
 //! memory per series. A block is written under another name, synced and renamed: it is there whole or not at all.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::FileExt as _;
@@ -24,6 +25,8 @@ use crate::{Error, disk};
 const MAGIC: &[u8; 8] = b"SNTLBLK1";
 const ENTRY_BYTES: u64 = 40;
 const FOOTER_BYTES: usize = 76;
+/// Entries of the index that are read together.
+const INDEX_ENTRIES: u64 = 512;
 
 /// A block that can be read.
 #[derive(Debug)]
@@ -226,12 +229,54 @@ impl Block {
         if entry.first > range.to || range.from > entry.last {
             return Ok(vec![]);
         }
-        let run = read_at(&file, &self.path, entry.offset, entry.length as usize)?;
-        let corrupt = |what| Error::Corrupt { path: self.path.clone(), what };
-        if crc32fast::hash(&run) != entry.crc {
-            return Err(corrupt("the points of a series do not fit their checksum"));
+        let mut points = vec![];
+        self.decode(&self.run(&file, &entry)?, range, &mut points)?;
+        Ok(points)
+    }
+
+    /// True if a series has a point in the range. Nothing is decoded if its first or its last point says so.
+    pub fn has_points(&self, id: SeriesId, range: TimeRange) -> Result<bool, Error> {
+        let Some(entry) = self.entry(id)? else { return Ok(false) };
+        Ok(range.contains(entry.first) || range.contains(entry.last) || !self.points(id, range)?.is_empty())
+    }
+
+    /// Calls `keep` with the encoded points of each of the series that has some near the range, and with its place among
+    /// the ids, which must be in ascending order. A run that does not fit its checksum is the error, after the others.
+    pub fn runs(&self, ids: &[SeriesId], range: TimeRange, keep: &mut dyn FnMut(usize, Vec<u8>)) -> Result<(), Error> {
+        let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return Ok(()) };
+        let file = self.file()?;
+        let from = lower_bound(&file, &self.path, &self.footer, *first)?;
+        let mut result = Ok(());
+        let mut wanted = ids.iter().enumerate().peekable();
+        let mut index = IndexReader { block: self, file: &file, next: from, buffer: VecDeque::new() };
+        while let Some(entry) = index.next()?.filter(|it| it.id <= *last) {
+            while wanted.next_if(|(_, id)| **id < entry.id).is_some() {}
+            let Some((idx, _)) = wanted.next_if(|(_, id)| **id == entry.id) else { continue };
+            if entry.first > range.to || range.from > entry.last {
+                continue;
+            }
+            match self.run(&file, &entry) {
+                Ok(run) => keep(idx, run),
+                Err(error) => result = Err(error),
+            }
         }
-        points_of(&run, range).ok_or_else(|| corrupt("a chunk cannot be decoded"))
+        result
+    }
+
+    /// The encoded points of a series.
+    fn run(&self, file: &File, entry: &Entry) -> Result<Vec<u8>, Error> {
+        let run = read_at(file, &self.path, entry.offset, entry.length as usize)?;
+        if crc32fast::hash(&run) != entry.crc {
+            let what = "the points of a series do not fit their checksum";
+            return Err(Error::Corrupt { path: self.path.clone(), what });
+        }
+        Ok(run)
+    }
+
+    /// Adds the points of a run that lie in the range.
+    pub fn decode(&self, run: &[u8], range: TimeRange, points: &mut Vec<Point>) -> Result<(), Error> {
+        let what = "a chunk cannot be decoded";
+        add_points(run, range, points).ok_or_else(|| Error::Corrupt { path: self.path.clone(), what })
     }
 
     /// The ids of all its series.
@@ -247,9 +292,8 @@ impl Block {
     }
 }
 
-fn points_of(run: &[u8], range: TimeRange) -> Option<Vec<Point>> {
+fn add_points(run: &[u8], range: TimeRange, points: &mut Vec<Point>) -> Option<()> {
     let mut reader = Reader::new(run);
-    let mut points = vec![];
     for _ in 0..reader.count()? {
         let length = reader.count()?;
         let found = chunk::decode(reader.take(length)?)?;
@@ -258,23 +302,55 @@ fn points_of(run: &[u8], range: TimeRange) -> Option<Vec<Point>> {
         }
         points.extend(found.into_iter().filter(|it| range.contains(it.time)));
     }
-    Some(points)
+    Some(())
 }
 
 /// A binary search in the file.
 fn find(file: &File, path: &Path, footer: &Footer, id: SeriesId) -> Result<Option<Entry>, Error> {
+    let at = lower_bound(file, path, footer, id)?;
+    if at >= footer.series {
+        return Ok(None);
+    }
+    Ok(entry_at(file, path, footer, at)?.filter(|it| it.id == id))
+}
+
+/// The number of entries of the index before this id.
+fn lower_bound(file: &File, path: &Path, footer: &Footer, id: SeriesId) -> Result<u64, Error> {
     let (mut low, mut high) = (0, footer.series);
     while low < high {
         let middle = low + (high - low) / 2;
-        let bytes = read_at(file, path, footer.index_offset + middle * ENTRY_BYTES, ENTRY_BYTES as usize)?;
-        let Some(entry) = Entry::read(&mut Reader::new(&bytes)) else { return Ok(None) };
-        match entry.id.cmp(&id) {
-            std::cmp::Ordering::Equal => return Ok(Some(entry)),
-            std::cmp::Ordering::Less => low = middle + 1,
-            std::cmp::Ordering::Greater => high = middle,
-        }
+        let is_before = entry_at(file, path, footer, middle)?.is_some_and(|it| it.id < id);
+        (low, high) = if is_before { (middle + 1, high) } else { (low, middle) };
     }
-    Ok(None)
+    Ok(low)
+}
+
+fn entry_at(file: &File, path: &Path, footer: &Footer, at: u64) -> Result<Option<Entry>, Error> {
+    let bytes = read_at(file, path, footer.index_offset + at * ENTRY_BYTES, ENTRY_BYTES as usize)?;
+    Ok(Entry::read(&mut Reader::new(&bytes)))
+}
+
+/// The index from an entry on, many entries at a time.
+struct IndexReader<'a> {
+    block: &'a Block,
+    file: &'a File,
+    next: u64,
+    buffer: VecDeque<Entry>,
+}
+
+impl IndexReader<'_> {
+    fn next(&mut self) -> Result<Option<Entry>, Error> {
+        if self.buffer.is_empty() {
+            let Footer { series, index_offset, .. } = self.block.footer;
+            let count = series.saturating_sub(self.next).min(INDEX_ENTRIES);
+            let offset = index_offset + self.next * ENTRY_BYTES;
+            let bytes = read_at(self.file, &self.block.path, offset, (count * ENTRY_BYTES) as usize)?;
+            let mut reader = Reader::new(&bytes);
+            self.buffer.extend(std::iter::from_fn(|| Entry::read(&mut reader)));
+            self.next += count;
+        }
+        Ok(self.buffer.pop_front())
+    }
 }
 
 fn read_at(file: &File, path: &Path, offset: u64, length: usize) -> Result<Vec<u8>, Error> {

@@ -8,9 +8,10 @@ mod block;
 pub mod chunk;
 mod index;
 mod integers;
+mod scan;
 mod series;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -47,7 +48,7 @@ struct State {
 /// The former head, on its way to a block.
 #[derive(Debug)]
 pub struct Frozen {
-    series: BTreeMap<SeriesId, (Labels, SeriesData)>,
+    series: HashMap<SeriesId, Series>,
     pub wal_through: u64,
 }
 
@@ -147,8 +148,8 @@ impl Samples {
         {
             let state = self.read();
             blocks = state.blocks.iter().filter(|it| it.overlaps(range)).cloned().collect();
-            if let Some((_, data)) = state.frozen.as_ref().and_then(|it| it.series.get(&id)) {
-                data.slices(range, &mut slices);
+            if let Some(series) = state.frozen.as_ref().and_then(|it| it.series.get(&id)) {
+                series.data.slices(range, &mut slices);
             }
             if let Some(series) = state.head.get(&id) {
                 series.data.slices(range, &mut slices);
@@ -181,7 +182,20 @@ impl Samples {
 
     fn has_points(&self, id: SeriesId, range: TimeRange) -> bool {
         let newest = self.read().head.get(&id).and_then(|it| it.newest.filter(|_| !it.data.is_empty()));
-        newest.is_some_and(|it| range.contains(it)) || !self.points(id, range).is_empty()
+        if newest.is_some_and(|it| range.contains(it)) {
+            return true;
+        }
+        let blocks: Vec<Arc<Block>>;
+        let mut slices = vec![];
+        {
+            let state = self.read();
+            let frozen = state.frozen.as_ref().and_then(|it| it.series.get(&id));
+            frozen.into_iter().chain(state.head.get(&id)).for_each(|it| it.data.slices(range, &mut slices));
+            blocks = state.blocks.iter().rev().filter(|it| it.overlaps(range)).cloned().collect();
+        }
+        let mut points = vec![];
+        slices.into_iter().for_each(|it| it.read(range, &mut points));
+        !points.is_empty() || blocks.iter().any(|it| self.readable(it.has_points(id, range)).unwrap_or(false))
     }
 
     /// Bytes in memory that a flush would move to disk.
@@ -194,19 +208,16 @@ impl Samples {
         self.read().frozen.is_some()
     }
 
-    /// Moves the head out of the way of new points; None if the one before is not written yet or there is nothing.
+    /// Moves the head out of the way of new points; None if the one before is not written yet or there is nothing. It is
+    /// moved as a whole, because nothing can be written meanwhile: a series comes back with its next point, and what it
+    /// must know of its past is in the former head or in blocks.
     pub fn freeze(&self, wal_through: u64) -> Option<Arc<Frozen>> {
         let mut state = self.write();
-        let is_busy = state.frozen.is_some();
-        // Series that got no point since the last flush are forgotten here; blocks know them.
-        if !is_busy {
-            state.head.retain(|_, series| !series.data.is_empty());
-        }
-        if is_busy || state.head.is_empty() {
+        if state.frozen.is_some() || state.head.values().all(|it| it.data.is_empty()) {
             return None;
         }
-        let taken = state.head.iter_mut().map(|(id, it)| (*id, (it.labels.clone(), std::mem::take(&mut it.data))));
-        let frozen = Arc::new(Frozen { series: taken.collect(), wal_through });
+        let room = HashMap::with_capacity(state.head.len());
+        let frozen = Arc::new(Frozen { series: std::mem::replace(&mut state.head, room), wal_through });
         state.frozen = Some(Arc::clone(&frozen));
         self.head_bytes.store(0, Relaxed);
         Some(frozen)
@@ -215,7 +226,9 @@ impl Samples {
     /// Writes what was frozen to a block and lets go of the memory. May be tried again after an error.
     pub fn write_block(&self, frozen: &Frozen) -> Result<(), Error> {
         let sequence = self.read().blocks.last().map_or(1, |it| it.sequence + 1);
-        let mut series = frozen.series.values().map(|(labels, data)| (labels.clone(), data.to_chunks()));
+        let mut series: Vec<(&SeriesId, &Series)> = frozen.series.iter().collect();
+        series.sort_unstable_by_key(|(id, _)| **id);
+        let mut series = series.into_iter().map(|(_, it)| (it.labels.clone(), it.data.to_chunks()));
         let block = block::write(&self.dir, sequence, frozen.wal_through, &mut series)?;
         let mut state = self.write();
         state.blocks.extend(block.map(Arc::new));
@@ -316,7 +329,7 @@ impl Older<'_> {
     /// True if a point with this time has left the head.
     fn has(&self, id: SeriesId, time: Timestamp) -> bool {
         let at = TimeRange::new(time, time);
-        self.frozen.and_then(|it| it.series.get(&id)).is_some_and(|(_, data)| data.has(time))
+        self.frozen.and_then(|it| it.series.get(&id)).is_some_and(|it| it.data.has(time))
             || self
                 .blocks
                 .iter()
@@ -330,7 +343,7 @@ impl Older<'_> {
         let blocks = self.blocks.iter().filter(|it| it.footer.last >= time);
         let newest = blocks.filter_map(|it| readable(it.entry(id), self.counters)?).map(|it| it.last).max();
         let frozen = self.frozen.and_then(|it| it.series.get(&id));
-        newest.max(frozen.and_then(|(_, data)| data.to_chunks().last().map(|it| it.last)))
+        newest.max(frozen.and_then(|it| it.newest))
     }
 }
 
