@@ -7,34 +7,25 @@
 //! Everything is driven by data time. An anomaly that touches two open incidents joins the older one; incidents are
 //! never merged, because somebody may already look after both.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use signal::{
-    Anomaly, AnomalyKind, Incident, IncidentId, IncidentStatus, Labels, Metric, Role, SeriesId, Severity, Symptom,
-    TimelineEntry, Timestamp, Topology,
+    Anomaly, AnomalyKind, Incident, IncidentId, IncidentStatus, Metric, Role, SeriesId, Symptom, TimelineEntry,
+    Timestamp, Topology,
 };
 
 use crate::config::{Config, CorrelatorConfig};
-use crate::load;
+use crate::load::{self, Loads};
 use crate::policy::{self, Rule, Usage};
-use crate::service_map::peer_of;
 use crate::title;
+use crate::tracked::{Finding, Tracked, finding, is_linked, touched};
 
 /// A drift is held back for load to explain it only below this score.
 const CREEPING_SCORE: f64 = 1.5;
-/// Entries kept in a timeline; one line says that there were more.
-const LONGEST_TIMELINE: usize = 500;
 /// Anomalies that may wait for the next tick.
 const LONGEST_QUEUE: usize = 100_000;
-
-/// What is found of a series by itself and what is found by comparing it with others begin and end apart.
-type Finding = (SeriesId, Option<AnomalyKind>);
-
-fn finding(labels: &Labels, kind: AnomalyKind) -> Finding {
-    (labels.id(), kind.is_of_group().then_some(kind))
-}
 
 /// Groups anomalies into incidents.
 pub struct Correlator {
@@ -45,6 +36,8 @@ pub struct Correlator {
     beside: Vec<Anomaly>,
     /// Anomalies that open nothing: evidence by series and finding, and resources that load explains by series.
     evidence: HashMap<Finding, Anomaly>,
+    /// The traffic among the evidence of this tick.
+    loads: Loads,
     suppressed: HashMap<SeriesId, Anomaly>,
     /// Creeping resources that wait for traffic to explain them, and since when.
     waiting: BTreeMap<SeriesId, (Timestamp, Anomaly)>,
@@ -64,12 +57,6 @@ struct Counts {
     dropped_unknown: u64,
 }
 
-/// An incident that is open or may be opened again.
-struct Tracked {
-    incident: Incident,
-    has_changed: bool,
-}
-
 impl Correlator {
     /// `next_id` is the number of the next new incident.
     pub fn new(config: Arc<Config>, next_id: u64) -> Self {
@@ -79,6 +66,7 @@ impl Correlator {
             queue: vec![],
             beside: vec![],
             evidence: HashMap::new(),
+            loads: Loads::default(),
             suppressed: HashMap::new(),
             waiting: BTreeMap::new(),
             incidents: vec![],
@@ -91,7 +79,7 @@ impl Correlator {
         for incident in incidents {
             self.next_id = self.next_id.max(incident.id.0 + 1);
             if incident.is_open() {
-                self.incidents.push(Tracked { incident, has_changed: false });
+                self.incidents.push(Tracked::new(incident, false));
             }
         }
         self.incidents.sort_by_key(|it| it.incident.id);
@@ -125,6 +113,7 @@ impl Correlator {
         // Evidence first, so that the traffic of this tick can explain the resources of this tick.
         let beside = std::mem::take(&mut self.beside);
         evidence.into_iter().chain(beside).for_each(|it| self.keep_evidence(it));
+        self.loads = Loads::of(self.evidence.values());
         symptoms.extend(std::mem::take(&mut self.waiting).into_values().map(|(since, it)| {
             self.waiting.insert(it.labels.id(), (since, it.clone()));
             it
@@ -134,6 +123,7 @@ impl Correlator {
         self.house(homeless, now, topology);
         self.forget_evidence(now);
         self.resolve(now);
+        self.incidents.iter_mut().for_each(Tracked::refresh);
         let changed: Vec<Incident> = self
             .incidents
             .iter_mut()
@@ -165,8 +155,9 @@ impl Correlator {
     /// Evidence that is near an incident: anomalies of the last minutes, on its services and hosts, that open nothing.
     pub fn evidence(&self, incident: &Incident, topology: &dyn Topology) -> Vec<Anomaly> {
         let all = self.evidence.values().chain(self.suppressed.values());
+        let touched = touched(incident);
         let mut near: Vec<Anomaly> =
-            all.filter(|it| is_linked(incident, it, topology, self.limits())).cloned().collect();
+            all.filter(|it| is_linked(incident, &touched, it, topology, self.limits())).cloned().collect();
         near.sort_by(|a, b| (a.onset, &a.labels).cmp(&(b.onset, &b.labels)));
         near
     }
@@ -310,7 +301,7 @@ impl Correlator {
             known.time = anomaly.time;
             return true;
         }
-        if self.evidence.values().any(|it| load::explains(it, anomaly, factor, topology)) {
+        if self.loads.explain(anomaly, factor, topology) {
             self.counts.suppressed_load += u64::from(!self.suppressed.contains_key(&id));
             self.waiting.remove(&id);
             self.suppressed.insert(id, anomaly.clone());
@@ -330,9 +321,7 @@ impl Correlator {
     /// Confirms a symptom that an open incident has.
     fn extend_symptom(&mut self, anomaly: &Anomaly) -> bool {
         for tracked in self.incidents.iter_mut().filter(|it| it.incident.is_open()) {
-            let symptoms = &mut tracked.incident.symptoms;
-            let is_it = |it: &&mut Symptom| finding(&it.labels, it.kind) == finding(&anomaly.labels, anomaly.kind);
-            let Some(symptom) = symptoms.iter_mut().find(is_it) else { continue };
+            let Some(symptom) = tracked.symptom_mut(anomaly) else { continue };
             let came_back = symptom.ended_at.take().is_some();
             symptom.last_seen = symptom.last_seen.max(anomaly.time);
             symptom.severity = symptom.severity.max(anomaly.severity);
@@ -345,10 +334,9 @@ impl Correlator {
                 symptom.explanation.clone_from(&anomaly.explanation);
             }
             if came_back {
-                let text = format!("{} is anomalous again.", anomaly.labels);
-                note(&mut tracked.incident, anomaly.time, text);
+                tracked.note(anomaly.time, format!("{} is anomalous again.", anomaly.labels));
             }
-            refresh(tracked);
+            tracked.changed();
             return true;
         }
         false
@@ -356,10 +344,8 @@ impl Correlator {
 
     fn end_symptom(&mut self, anomaly: &Anomaly) -> bool {
         for tracked in &mut self.incidents {
-            let finding_of = |it: &Symptom| finding(&it.labels, it.kind);
-            let is_it =
-                |it: &&mut Symptom| finding_of(it) == finding(&anomaly.labels, anomaly.kind) && it.ended_at.is_none();
-            let Some(symptom) = tracked.incident.symptoms.iter_mut().find(is_it) else { continue };
+            let symptom = tracked.symptom_mut(anomaly).filter(|it| it.ended_at.is_none());
+            let Some(symptom) = symptom else { continue };
             symptom.ended_at = Some(anomaly.time);
             let is_shift = anomaly.kind == AnomalyKind::LevelShift;
             if is_shift {
@@ -367,8 +353,8 @@ impl Correlator {
             }
             let what =
                 if is_shift { "has a new level, which is taken for normal from now on" } else { "has recovered" };
-            note(&mut tracked.incident, anomaly.time, format!("{} {what}.", anomaly.labels));
-            refresh(tracked);
+            tracked.note(anomaly.time, format!("{} {what}.", anomaly.labels));
+            tracked.changed();
             return true;
         }
         false
@@ -383,25 +369,21 @@ impl Correlator {
                 let end = incident.ended_at.unwrap_or(incident.detected_at);
                 anomaly.onset.secs_since(end) <= f64::from(limits.reopen_within_secs)
             };
-            is_near && is_linked(incident, anomaly, topology, limits)
+            is_near && it.is_linked(anomaly, topology, limits)
         })
     }
 
     fn join(&mut self, idx: usize, anomaly: &Anomaly) {
         let Some(tracked) = self.incidents.get_mut(idx) else { return };
-        let incident = &mut tracked.incident;
-        if !incident.is_open() {
+        if !tracked.incident.is_open() {
             // ## Resolved => Open
-            (incident.status, incident.ended_at) = (IncidentStatus::Open, None);
-            note(incident, anomaly.time, "A symptom came back; the incident is open again.".to_owned());
+            (tracked.incident.status, tracked.incident.ended_at) = (IncidentStatus::Open, None);
+            tracked.note(anomaly.time, "A symptom came back; the incident is open again.".to_owned());
             self.counts.reopened += 1;
         }
-        incident.symptoms.retain(|it| finding(&it.labels, it.kind) != finding(&anomaly.labels, anomaly.kind));
         let symptom = symptom_of(anomaly);
-        let text = format!("{}: {}.", symptom.labels.owner(), title::what(&symptom));
-        incident.symptoms.push(symptom);
-        note(incident, anomaly.time, text);
-        refresh(tracked);
+        tracked.note(anomaly.time, format!("{}: {}.", symptom.labels.owner(), title::what(&symptom)));
+        tracked.put(symptom);
     }
 
     fn open(&mut self, anomaly: &Anomaly, now: Timestamp) {
@@ -423,8 +405,8 @@ impl Correlator {
             timeline: vec![],
             feedback: None,
         };
-        let mut tracked = Tracked { incident, has_changed: true };
-        note(&mut tracked.incident, anomaly.time, format!("{id} was opened."));
+        let mut tracked = Tracked::new(incident, true);
+        tracked.note(anomaly.time, format!("{id} was opened."));
         self.incidents.push(tracked);
         self.join(self.incidents.len() - 1, anomaly);
     }
@@ -453,7 +435,7 @@ impl Correlator {
             if now >= resolve_at {
                 tracked.incident.status = IncidentStatus::Resolved;
                 tracked.incident.ended_at = Some(ended);
-                note(&mut tracked.incident, now, "All symptoms are over; the incident is resolved.".to_owned());
+                tracked.note(now, "All symptoms are over; the incident is resolved.".to_owned());
                 tracked.has_changed = true;
                 self.counts.resolved += 1;
             }
@@ -473,66 +455,6 @@ fn symptom_of(anomaly: &Anomaly) -> Symptom {
         severity: anomaly.severity,
         explanation: anomaly.explanation.clone(),
     }
-}
-
-fn note(incident: &mut Incident, time: Timestamp, text: String) {
-    match incident.timeline.len() {
-        LONGEST_TIMELINE.. => {}
-        len if len + 1 == LONGEST_TIMELINE => {
-            incident.timeline.push(TimelineEntry { time, text: "Further entries were left out.".to_owned() });
-        }
-        _ => incident.timeline.push(TimelineEntry { time, text }),
-    }
-}
-
-/// Brings everything that follows from the symptoms up to date.
-fn refresh(tracked: &mut Tracked) {
-    tracked.has_changed = true;
-    let incident = &mut tracked.incident;
-    incident.symptoms.sort_by(|a, b| (a.onset, &a.labels).cmp(&(b.onset, &b.labels)));
-    incident.title = title::title(&incident.symptoms);
-    incident.severity = incident.symptoms.iter().map(|it| it.severity).max().unwrap_or(Severity::Warning);
-    incident.started_at = incident.symptoms.iter().map(|it| it.onset).min().unwrap_or(incident.started_at);
-    incident.services.clear();
-    for symptom in &incident.symptoms {
-        let owner = symptom.labels.owner();
-        if !incident.services.iter().any(|it| it == owner) {
-            incident.services.push(owner.to_owned());
-        }
-    }
-}
-
-/// True if the anomaly touches a symptom of the incident: the same service, host or called service, one step in the map,
-/// or two steps if both began at nearly the same time.
-fn is_linked(incident: &Incident, anomaly: &Anomaly, topology: &dyn Topology, limits: &CorrelatorConfig) -> bool {
-    let last_onset = incident.symptoms.iter().map(|it| it.last_seen).max().unwrap_or(incident.detected_at);
-    if anomaly.onset.secs_since(last_onset) > f64::from(limits.join_within_secs) {
-        return false;
-    }
-    let touched: BTreeSet<String> = incident.symptoms.iter().flat_map(|it| places(&it.labels)).collect();
-    let own: BTreeSet<String> = places(&anomaly.labels).collect();
-    if !touched.is_disjoint(&own) {
-        return true;
-    }
-    let near = one_step(&own, topology);
-    if !touched.is_disjoint(&near) {
-        return true;
-    }
-    let is_together = incident
-        .symptoms
-        .iter()
-        .any(|it| it.onset.secs_since(anomaly.onset).abs() <= f64::from(limits.two_hops_within_secs));
-    is_together && !one_step(&touched, topology).is_disjoint(&near)
-}
-
-/// The services and the host that a series names.
-fn places(labels: &Labels) -> impl Iterator<Item = String> {
-    [labels.service(), labels.host(), peer_of(labels)].into_iter().flatten().map(str::to_owned)
-}
-
-fn one_step(places: &BTreeSet<String>, topology: &dyn Topology) -> BTreeSet<String> {
-    let steps = |it: &String| [topology.callees(it), topology.callers(it), topology.neighbors(it)];
-    places.iter().flat_map(steps).flatten().collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! One incident per cause: what the correlator promises.
 
-use signal::{Direction, Opinion, Score};
+use signal::{Direction, Labels, Opinion, Score, Severity};
 
 use super::*;
 use crate::service_map::ServiceMap;

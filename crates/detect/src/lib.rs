@@ -44,6 +44,7 @@ mod service_map;
 mod shard;
 mod threshold;
 mod title;
+mod tracked;
 mod wall_clock;
 mod windows;
 
@@ -58,7 +59,7 @@ pub use log_config::{FromLevel, LogConfig, SymptomFrom};
 pub use log_rules::LogRule;
 pub use log_watch::{LogNews, LogWatch, LogWatchConfig};
 pub use policy::{Policy, Rule, Side, Sides, Usage};
-pub use saved::RestoreError;
+pub use saved::{RestoreError, Saving};
 pub use service_map::ServiceMap;
 pub use shard::{Fate, Shard, Slot, Verdict};
 pub use threshold::Criterion;

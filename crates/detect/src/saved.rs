@@ -1,8 +1,9 @@
 //! How does a shard survive a restart? Its learned state as bytes, with a version in front and a check sum behind.
 //!
-//! Layout, little endian: `SNTD`, version u32, number of series u64, then per series its labels as text, the words of its
-//! estimators and of its threshold (none for a missing one), the counter's reading and the arrival of its points; at the
-//! end FNV-1a of all before. Budgets have a file of their own: `SNTB`, version, then names and words. Open episodes are
+//! Layout, little endian: `SNTD`, version u32, then per series its labels as text, the words of its estimators and of its
+//! threshold (none for a missing one), the counter's reading and the arrival of its points; at the end the number of
+//! series u64 and FNV-1a of all before. It is written some series at a time, so that the shard can judge in between: each
+//! series is whole, but one may be older than another by the time the writing took. Budgets have a file of their own: `SNTB`, version, then names and words. Open episodes are
 //! not kept: a fault that goes on after the restart opens its episode again within k of n points, because the level is kept.
 
 use signal::{Labels, Timestamp};
@@ -13,7 +14,7 @@ use crate::shard::Shard;
 
 const MAGIC: &[u8; 4] = b"SNTD";
 const NAMED_MAGIC: &[u8; 4] = b"SNTB";
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// Why saved state is not used. The shard then starts fresh; nothing is half restored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,15 +33,59 @@ pub enum RestoreError {
     },
 }
 
+/// The saved state of a shard while it is written.
+#[derive(Clone, Debug)]
+pub struct Saving {
+    /// The next place to be written.
+    place: usize,
+    count: u64,
+    sum: u64,
+    /// What is to be added to the sum.
+    piece: Vec<u8>,
+}
+
+impl Saving {
+    /// Nothing is written yet.
+    #[expect(clippy::new_without_default, reason = "a beginning, not a default")]
+    pub fn new() -> Self {
+        let mut piece = MAGIC.to_vec();
+        piece.extend(VERSION.to_le_bytes());
+        Self { place: 0, count: 0, sum: FNV_BASIS, piece }
+    }
+
+    /// Writes up to `limit` further series. False if there were none left.
+    pub fn write(&mut self, shard: &Shard, limit: usize) -> bool {
+        let places = shard.series.get(self.place..).unwrap_or_default();
+        for series in places.iter().take(limit).filter_map(|it| it.series.as_ref()) {
+            write(series, &mut self.piece);
+            self.count += 1;
+        }
+        self.place += places.len().min(limit);
+        !places.is_empty()
+    }
+
+    /// What was written since the last call. It is read through for the check sum, which does not need the shard.
+    pub fn take(&mut self) -> Vec<u8> {
+        self.sum = fnv(self.sum, &self.piece);
+        std::mem::take(&mut self.piece)
+    }
+
+    /// The last piece.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.piece.extend(self.count.to_le_bytes());
+        let mut piece = self.take();
+        piece.extend(self.sum.to_le_bytes());
+        piece
+    }
+}
+
 impl Shard {
     /// The learned state of all series.
     pub fn save(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(VERSION.to_le_bytes());
-        bytes.extend((self.all().count() as u64).to_le_bytes());
-        self.all().for_each(|it| write(it, &mut bytes));
-        let sum = fnv(&bytes);
-        bytes.extend(sum.to_le_bytes());
+        let mut saving = Saving::new();
+        saving.write(self, usize::MAX);
+        let mut bytes = saving.take();
+        bytes.extend(saving.finish());
         bytes
     }
 
@@ -50,18 +95,24 @@ impl Shard {
     /// The bytes are of another version or damaged; the shard is as it was.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<usize, RestoreError> {
         let mut reader = Reader { bytes, offset: 0 };
-        reader.check(MAGIC)?;
-        let count = reader.word()?;
+        let body = reader.check(MAGIC)?;
+        let series = body.checked_sub(8).ok_or_else(|| reader.damaged())?;
+        let count = Reader { bytes, offset: series }.word()?;
         let mut restored = vec![];
-        for _ in 0..count {
+        while reader.offset < series {
             restored.push(read(&mut reader, self)?);
         }
-        let room = self.config.max_series.saturating_sub(self.series_count());
-        let known: Vec<Series> =
-            restored.into_iter().filter(|it| self.score(it.labels.id()).is_none()).take(room).collect();
-        let count = known.len();
-        known.into_iter().for_each(|it| _ = self.add(it));
-        Ok(count)
+        if restored.len() as u64 != count {
+            return Err(reader.damaged());
+        }
+        let before = self.series_count();
+        // One that was forgotten and came back while it was saved may stand there twice.
+        for it in restored {
+            if self.score(it.labels.id()).is_none() && self.series_count() < self.config.max_series {
+                self.add(it);
+            }
+        }
+        Ok(self.series_count() - before)
     }
 }
 
@@ -125,7 +176,7 @@ pub(crate) fn save_named(entries: impl Iterator<Item = (String, Vec<u64>)>) -> V
         bytes.extend((words.len() as u64).to_le_bytes());
         words.iter().for_each(|it| bytes.extend(it.to_le_bytes()));
     }
-    let sum = fnv(&bytes);
+    let sum = fnv(FNV_BASIS, &bytes);
     bytes.extend(sum.to_le_bytes());
     bytes
 }
@@ -161,7 +212,11 @@ impl<'a> Reader<'a> {
         }
         let body = self.bytes.len().saturating_sub(8);
         let (covered, sum) = self.bytes.split_at_checked(body).ok_or_else(|| self.damaged())?;
-        if fnv(covered).to_le_bytes() == sum { Ok(body) } else { Err(RestoreError::Damaged { offset: body }) }
+        if fnv(FNV_BASIS, covered).to_le_bytes() == sum {
+            Ok(body)
+        } else {
+            Err(RestoreError::Damaged { offset: body })
+        }
     }
 
     fn damaged(&self) -> RestoreError {
@@ -197,7 +252,10 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// FNV-1a, 64 bit (Fowler, Noll, Vo 1991): enough against torn files.
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, it| (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3))
+/// The sum of no bytes.
+const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a, 64 bit (Fowler, Noll, Vo 1991), from a sum on: enough against torn files.
+fn fnv(sum: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(sum, |hash, it| (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3))
 }

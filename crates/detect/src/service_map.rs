@@ -3,10 +3,12 @@
 //! `service` with `peer_service` (or `upstream`, `destination_service`) on one series means that the service calls the
 //! peer; `service` with `host` means that it runs there.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use signal::{Labels, SeriesId, Topology};
+use signal::{Labels, Topology};
+
+use crate::series_map::SeriesMap;
 
 /// Labels that name the called service.
 const PEER_LABELS: [&str; 3] = ["peer_service", "upstream", "destination_service"];
@@ -26,7 +28,7 @@ pub struct ServiceMap {
 
 #[derive(Debug, Default)]
 struct Links {
-    known: HashSet<SeriesId>,
+    known: SeriesMap<()>,
     callees: BTreeMap<String, BTreeSet<String>>,
     callers: BTreeMap<String, BTreeSet<String>>,
     /// Service to hosts and host to services, in one map.
@@ -42,14 +44,17 @@ impl ServiceMap {
     /// Takes in the labels of a series. Cheap for a series that is already known, yet best called once per new series.
     pub fn learn(&self, labels: &Labels) {
         let Some(service) = labels.service() else { return };
-        if self.links().known.contains(&labels.id()) {
-            return;
+        {
+            let links = self.links();
+            if links.known.contains_key(&labels.id()) || links.known.len() >= LARGEST {
+                return;
+            }
         }
         let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
         if links.known.len() >= LARGEST {
             return;
         }
-        links.known.insert(labels.id());
+        links.known.insert(labels.id(), ());
         if let Some(peer) = peer_of(labels).filter(|it| *it != service) {
             link(&mut links.callees, service, peer);
             link(&mut links.callers, peer, service);

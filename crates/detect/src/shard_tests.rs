@@ -374,6 +374,30 @@ fn a_saved_shard_goes_on_the_same() {
     }
 }
 
+/// Guarantees: a shard that judges while it is saved has every series in what was saved, each of them whole.
+#[test]
+fn a_shard_is_saved_while_it_judges() {
+    let mut world = World::new();
+    let names: Vec<String> = (0..100).map(|it| format!("latency_{it}")).collect();
+    for round in 0..50 {
+        world.pass(1);
+        names.iter().for_each(|it| _ = world.see(it, 5.0 + f64::from(round % 3)));
+    }
+    let mut saving = crate::Saving::new();
+    let mut bytes = vec![];
+    while saving.write(&world.shard, 7) {
+        bytes.extend(saving.take());
+        world.pass(1);
+        names.iter().for_each(|it| _ = world.see(it, 6.0));
+    }
+    bytes.extend(saving.finish());
+    let mut restored = World::new();
+    assert_eq!(restored.shard.restore(&bytes), Ok(100));
+    restored.now = world.now;
+    restored.pass(1);
+    assert!(names.iter().all(|it| restored.see(it, 5.0).score.is_ready));
+}
+
 #[test]
 fn damaged_state_starts_fresh_and_says_so() {
     let mut world = World::new();
