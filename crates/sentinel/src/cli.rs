@@ -153,12 +153,49 @@ pub struct TestArgs {
 /// Options of `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
+    /// What is measured; everything but these two if it is left out.
+    #[command(subcommand)]
+    pub command: Option<BenchCommand>,
     /// Prints the result as JSON.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
     /// Seconds for each measurement.
     #[arg(long, default_value_t = 3.0)]
     pub seconds: f64,
+}
+
+/// Measurements that take longer.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Sends very many series once a second by remote write and measures how long each sample waits for its verdict.
+    Scale(ScaleArgs),
+    /// Stores days of history and measures how long a start takes that learns from it.
+    Backfill(BackfillArgs),
+}
+
+/// Options of `bench scale`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ScaleArgs {
+    /// Series that get a point every second.
+    #[arg(long, default_value_t = 100_000)]
+    pub series: usize,
+    /// Seconds that are measured: by default long enough for a snapshot of the models to fall into them.
+    #[arg(long, default_value_t = 60)]
+    pub secs: u64,
+    /// Seconds before, in which the series leave their warm-up.
+    #[arg(long, default_value_t = 30)]
+    pub warm_up_secs: u64,
+}
+
+/// Options of `bench backfill`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct BackfillArgs {
+    /// Series in the store, with a point a minute.
+    #[arg(long, default_value_t = 10_000)]
+    pub series: usize,
+    /// Days of history.
+    #[arg(long, default_value_t = 7)]
+    pub days: u32,
 }
 
 /// How to reach a running server.

@@ -60,3 +60,13 @@ pub fn resident_bytes_of(pid: &str) -> Option<f64> {
     let kibibytes: f64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kibibytes * 1024.0)
 }
+
+/// Seconds of processor time that a process has used so far on all cores, from /proc.
+pub fn cpu_seconds_of(pid: &str) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; behind it user and system time are the 12th and 13th field.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let ticks: Vec<f64> = fields.split(' ').skip(11).take(2).filter_map(|it| it.parse().ok()).collect();
+    // Linux counts them in hundredths of a second, whatever the kernel's own clock (USER_HZ).
+    Some(ticks.iter().sum::<f64>() / 100.0)
+}

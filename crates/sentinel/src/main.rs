@@ -13,6 +13,7 @@ mod config;
 mod demo;
 mod groups;
 mod health;
+mod inbox;
 mod intake;
 mod key;
 mod log_news;

@@ -17,6 +17,7 @@ use signal::{
 };
 use store::Store;
 
+use crate::inbox::Inbox;
 use crate::shards::Judged;
 
 /// When an open incident is diagnosed, after its detection: at once, then as more evidence comes in.
@@ -34,6 +35,7 @@ pub struct Responder {
     map: Arc<ServiceMap>,
     live: Live,
     desk: OnceLock<Arc<Desk>>,
+    inbox: Inbox,
     state: Mutex<State>,
     changed_plans: Mutex<Vec<Plan>>,
     /// Held during a tick, so that two ticks never diagnose the same incident twice.
@@ -90,6 +92,7 @@ impl Responder {
             map,
             live,
             desk: OnceLock::new(),
+            inbox: Inbox::default(),
             state: Mutex::new(state),
             changed_plans: Mutex::default(),
             ticking: Mutex::default(),
@@ -102,23 +105,17 @@ impl Responder {
         let _ = self.desk.set(desk);
     }
 
-    /// Takes anomalies in, from any thread.
+    /// Takes anomalies in, from any thread; they are worked on at the next tick.
     pub fn anomalies(&self, anomalies: Vec<Anomaly>) {
         for anomaly in &anomalies {
             self.live.send(Event::Anomaly(Box::new(anomaly.clone())));
         }
-        let mut state = self.lock();
-        for anomaly in anomalies {
-            state.correlator.observe(anomaly);
-        }
+        self.inbox.push(anomalies);
     }
 
     /// Takes in anomalies that may only stand beside incidents.
     pub fn evidence(&self, anomalies: Vec<Anomaly>) {
-        let mut state = self.lock();
-        for anomaly in anomalies {
-            state.correlator.observe_evidence(anomaly);
-        }
+        self.inbox.push_evidence(anomalies);
     }
 
     /// Notes that a plan has changed; it is told to listeners and to the incident at the next tick.
@@ -130,7 +127,13 @@ impl Responder {
     /// Lets time pass: incidents open, are explained, get plans and are resolved.
     pub fn tick(&self, now: Timestamp) {
         let _only_one = lock(&self.ticking);
-        let changed = self.lock().correlator.tick(now, &*self.map);
+        let waiting = self.inbox.take();
+        let changed = {
+            let correlator = &mut self.lock().correlator;
+            waiting.anomalies.into_iter().for_each(|it| correlator.observe(it));
+            waiting.evidence.into_iter().for_each(|it| correlator.observe_evidence(it));
+            correlator.tick(now, &*self.map)
+        };
         for incident in changed {
             self.follow(incident);
         }
@@ -217,7 +220,8 @@ impl Responder {
     /// Takes over what the correlator says of an incident.
     fn follow(&self, mut incident: Incident) {
         let id = incident.id;
-        let is_new = self.store.incident(id).is_err();
+        // What is followed is stored; a large incident is not read again just to know that.
+        let is_new = !self.lock().open.contains_key(&id) && self.store.incident(id).is_err();
         let mut state = self.lock();
         state.counts.opened += u64::from(is_new);
         if is_new {
@@ -407,6 +411,7 @@ impl Meter for Responder {
             seconds,
         ];
         metrics.extend(state.correlator.metrics());
+        metrics.extend(self.inbox.metrics());
         metrics
     }
 }

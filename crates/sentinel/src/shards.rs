@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use detect::{AlertBudgets, Rehearsal, Shard, Verdict};
+use detect::{AlertBudgets, Rehearsal, Saving, Shard, Verdict};
 use signal::{Anomaly, Clock, Labels, Meter, Metric, Score, Scores, SeriesId, SeriesPoints, TimeRange, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,6 +15,11 @@ use crate::groups::Groups;
 
 /// Batches that may wait for one shard; more makes the sender wait.
 const QUEUE: usize = 256;
+
+/// Series that are saved while a shard waits: a fraction of a millisecond.
+const SERIES_PER_HOLD: usize = 64;
+/// A piece of saved state has so many times as many: about a megabyte.
+const HOLDS_PER_PIECE: usize = 12;
 
 /// What a shard said of one point.
 #[derive(Clone, Debug)]
@@ -30,8 +35,16 @@ pub type OnAnomalies = Arc<dyn Fn(Vec<Anomaly>) + Send + Sync>;
 
 struct Job {
     batch: Vec<SeriesPoints>,
-    reply: Option<oneshot::Sender<Vec<Judged>>>,
+    reply: Reply,
     received: Instant,
+}
+
+/// What is told when a batch was judged.
+enum Reply {
+    /// That it was.
+    Done(oneshot::Sender<()>),
+    /// The verdicts.
+    Verdicts(oneshot::Sender<Vec<Judged>>),
 }
 
 struct Lane {
@@ -87,12 +100,19 @@ impl Shards {
         Ok(Arc::new(Self { lanes, on_anomalies, timing }))
     }
 
-    /// Queues a batch for scoring; waits while a shard's queue is full.
+    /// Queues a batch and waits until it was judged.
     pub async fn submit(&self, batch: Vec<SeriesPoints>) {
+        let mut answers = vec![];
         for (lane, part) in self.split(batch) {
-            let job = Job { batch: part, reply: None, received: Instant::now() };
+            let (reply, answer) = oneshot::channel();
+            let job = Job { batch: part, reply: Reply::Done(reply), received: Instant::now() };
+            if lane.queue.send(job).await.is_ok() {
+                answers.push(answer);
+            }
+        }
+        for answer in answers {
             // The queue only closes when the process ends.
-            let _ = lane.queue.send(job).await;
+            let _ = answer.await;
         }
     }
 
@@ -101,7 +121,7 @@ impl Shards {
         let mut answers = vec![];
         for (lane, part) in self.split(batch) {
             let (reply, answer) = oneshot::channel();
-            let job = Job { batch: part, reply: Some(reply), received: Instant::now() };
+            let job = Job { batch: part, reply: Reply::Verdicts(reply), received: Instant::now() };
             if lane.queue.send(job).await.is_ok() {
                 answers.push(answer);
             }
@@ -128,8 +148,11 @@ impl Shards {
     pub fn replay(&self, series: &SeriesPoints) {
         let Some(lane) = self.lane(series.labels.id()) else { return };
         let mut shard = lock(&lane.shard);
+        let Some(slot) = shard.slot(&series.labels) else { return };
+        let mut told = vec![];
         for point in &series.points {
-            shard.observe(&series.labels, *point, point.time, &mut vec![]);
+            shard.observe_slot(slot, *point, point.time, &mut told);
+            told.clear();
         }
         // One series after the other comes here, which cannot be compared.
         shard.take_samples();
@@ -146,9 +169,19 @@ impl Shards {
         }
     }
 
-    /// State of each shard, to be restored after a restart.
-    pub fn save(&self) -> Vec<Vec<u8>> {
-        self.lanes.iter().map(|it| lock(&it.shard).save()).collect()
+    /// State of shard `idx`, to be restored after a restart, in pieces. The shard judges between one and the next.
+    pub fn save(&self, idx: usize) -> impl Iterator<Item = Vec<u8>> {
+        let mut saving = self.lanes.get(idx).map(|lane| (lane, Saving::new()));
+        std::iter::from_fn(move || {
+            let (lane, mut state) = saving.take()?;
+            let is_more = (0..HOLDS_PER_PIECE).all(|_| state.write(&lock(&lane.shard), SERIES_PER_HOLD));
+            if !is_more {
+                return Some(state.finish());
+            }
+            let piece = state.take();
+            saving = Some((lane, state));
+            Some(piece)
+        })
     }
 
     /// Gives shard `idx` its state back and returns the number of its series; a message for the log if the state could not be used.
@@ -162,9 +195,23 @@ impl Shards {
         self.lanes.len()
     }
 
-    fn lane(&self, series: SeriesId) -> Option<&Lane> {
+    /// The series of each shard.
+    pub fn parts(&self, series: Vec<Labels>) -> Vec<Vec<Labels>> {
+        let mut parts: Vec<Vec<Labels>> = self.lanes.iter().map(|_| vec![]).collect();
+        for labels in series {
+            let idx = self.lane_idx(labels.id());
+            idx.and_then(|it| parts.get_mut(it)).into_iter().for_each(|it| it.push(labels.clone()));
+        }
+        parts
+    }
+
+    fn lane_idx(&self, series: SeriesId) -> Option<usize> {
         let count = u64::try_from(self.lanes.len()).ok()?;
-        self.lanes.get(usize::try_from(series.hash().checked_rem(count)?).ok()?)
+        usize::try_from(series.hash().checked_rem(count)?).ok()
+    }
+
+    fn lane(&self, series: SeriesId) -> Option<&Lane> {
+        self.lanes.get(self.lane_idx(series)?)
     }
 
     fn split(&self, batch: Vec<SeriesPoints>) -> Vec<(&Lane, Vec<SeriesPoints>)> {
@@ -195,41 +242,38 @@ struct Worker {
 impl Worker {
     fn run(self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(job) = jobs.blocking_recv() {
-            let judged = observe(&self.shard, &job.batch, self.clock.now(), &self.on_anomalies, &self.groups);
+            let wants_verdicts = matches!(job.reply, Reply::Verdicts(_));
+            let judged = self.observe(&job.batch, wants_verdicts);
             let micros = u64::try_from(job.received.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.timing.batches.fetch_add(1, Ordering::Relaxed);
             self.timing.micros.fetch_add(micros, Ordering::Relaxed);
-            if let Some(reply) = job.reply {
-                // Whoever asked may have gone; the points are scored all the same.
-                let _ = reply.send(judged);
+            // Whoever asked may have gone; the points are scored all the same.
+            match job.reply {
+                Reply::Done(reply) => _ = reply.send(()),
+                Reply::Verdicts(reply) => _ = reply.send(judged),
             }
         }
     }
-}
 
-fn observe(
-    shard: &Mutex<Shard>,
-    batch: &[SeriesPoints],
-    now: Timestamp,
-    on_anomalies: &OnAnomalies,
-    groups: &Groups,
-) -> Vec<Judged> {
-    let mut anomalies = vec![];
-    let mut judged = Vec::with_capacity(batch.len());
-    let mut shard = lock(shard);
-    for series in batch {
-        let verdicts = series.points.iter().map(|it| shard.observe(&series.labels, *it, now, &mut anomalies));
-        if let Some(verdict) = verdicts.last() {
-            judged.push(Judged { labels: series.labels.clone(), verdict });
+    fn observe(&self, batch: &[SeriesPoints], wants_verdicts: bool) -> Vec<Judged> {
+        let now = self.clock.now();
+        let mut anomalies = vec![];
+        let mut judged = Vec::with_capacity(if wants_verdicts { batch.len() } else { 0 });
+        let mut shard = lock(&self.shard);
+        for series in batch {
+            let verdicts = series.points.iter().map(|it| shard.observe(&series.labels, *it, now, &mut anomalies));
+            if let Some(verdict) = verdicts.last().filter(|_| wants_verdicts) {
+                judged.push(Judged { labels: series.labels.clone(), verdict });
+            }
         }
+        let samples = shard.take_samples();
+        drop(shard);
+        self.groups.offer(samples);
+        if !anomalies.is_empty() {
+            (self.on_anomalies)(anomalies);
+        }
+        judged
     }
-    let samples = shard.take_samples();
-    drop(shard);
-    groups.offer(samples);
-    if !anomalies.is_empty() {
-        on_anomalies(anomalies);
-    }
-    judged
 }
 
 /// A panic while scoring poisons nothing: the shard's state stays usable.

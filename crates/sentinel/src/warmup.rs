@@ -1,12 +1,12 @@
 //! What does the detector know after a restart? Its saved state, and the stored minutes since.
 
-use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
 use detect::{AlertBudgets, LogWatch, ServiceMap};
 use signal::{
-    History as _, Labels, LogQuery, LogSearch as _, PortError, SeriesPoints, SeriesQuery, TimeRange, Timestamp,
+    History as _, Labels, LogQuery, LogSearch as _, PortError, SeriesId, SeriesPoints, SeriesQuery, TimeRange,
+    Timestamp,
 };
 use store::Store;
 
@@ -71,7 +71,7 @@ pub fn warm(
 fn restore_shards(store: &Store, shards: &Shards) -> anyhow::Result<bool> {
     let mut is_restored = true;
     for idx in 0..shards.len() {
-        let restored = store.get_state(&name(idx))?.map(|state| shards.restore(idx, &state));
+        let restored = store.get_snapshot(&name(idx))?.map(|state| shards.restore(idx, &state));
         if let Some(Err(reason)) = &restored {
             tracing::warn!(shard = idx, reason, "Saved detector state not used.");
         }
@@ -80,7 +80,7 @@ fn restore_shards(store: &Store, shards: &Shards) -> anyhow::Result<bool> {
     Ok(is_restored)
 }
 
-/// Scores stored samples again, on all cores, and says when the oldest of them was.
+/// Scores stored samples again, each shard's in a thread of its own, and says when the oldest of them was.
 fn replay_samples(
     store: &Store,
     shards: &Shards,
@@ -89,20 +89,25 @@ fn replay_samples(
 ) -> Result<Option<Timestamp>, PortError> {
     let series = store.series(&SeriesQuery { matchers: vec![], range: Some(range), limit: 0 })?;
     series.iter().for_each(|labels| map.learn(labels));
-    let replay = |labels: &Labels| -> Result<Option<Timestamp>, PortError> {
-        let mut points = store.points(labels.id(), range)?;
-        points.drain(..points.len().saturating_sub(HISTORY_SAMPLES));
-        let oldest = points.first().map(|it| it.time);
-        shards.replay(&SeriesPoints { labels: labels.clone(), points });
-        Ok(oldest)
+    let replay = |mut part: Vec<Labels>| {
+        part.sort_unstable_by_key(Labels::id);
+        let ids: Vec<SeriesId> = part.iter().map(Labels::id).collect();
+        let mut part = part.into_iter();
+        let mut oldest = None;
+        store.scan(&ids, range, &mut |_, mut points| {
+            points.drain(..points.len().saturating_sub(HISTORY_SAMPLES));
+            oldest = earlier(oldest, points.first().map(|it| it.time));
+            if let Some(labels) = part.next() {
+                shards.replay(&SeriesPoints { labels, points });
+            }
+        });
+        oldest
     };
-    let n_threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let part = series.len().div_ceil(n_threads).max(1);
+    // A thread for each shard, so that none waits for the lock of another.
     std::thread::scope(|scope| {
-        let work = |part: &[Labels]| part.iter().try_fold(None, |oldest, it| Ok(earlier(oldest, replay(it)?)));
-        let threads: Vec<_> = series.chunks(part).map(|it| scope.spawn(move || work(it))).collect();
-        let is_dead = |_| Err(PortError::Refused("a thread panicked while samples were scored again".to_owned()));
-        threads.into_iter().try_fold(None, |oldest, it| Ok(earlier(oldest, it.join().unwrap_or_else(is_dead)?)))
+        let threads: Vec<_> = shards.parts(series).into_iter().map(|it| scope.spawn(|| replay(it))).collect();
+        let is_dead = |_| PortError::Refused("a thread panicked while samples were scored again".to_owned());
+        threads.into_iter().try_fold(None, |oldest, it| Ok(earlier(oldest, it.join().map_err(is_dead)?)))
     })
 }
 
@@ -113,8 +118,8 @@ fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
 /// Saves the state of all shards and budgets, and the log templates.
 pub fn save(store: &Store, shards: &Shards, budgets: &AlertBudgets, log_watch: &LogWatch) -> anyhow::Result<()> {
     store.put_state(LOG_TEMPLATES, &log_watch.save())?;
-    for (idx, state) in shards.save().iter().enumerate() {
-        store.put_state(&name(idx), state)?;
+    for idx in 0..shards.len() {
+        store.put_snapshot(&name(idx), &mut shards.save(idx))?;
     }
     store.put_state(BUDGETS, &budgets.save())?;
     store.put_state(LOG_IDENTITIES, &log_watch.save_templates())?;

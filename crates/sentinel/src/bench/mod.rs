@@ -1,17 +1,21 @@
 //! What can this machine take? Measured on the spot: in this process for the detector, from outside for the server.
 
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+mod backfill;
+mod folder;
+mod load;
+mod scale;
+mod server;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use detect::{LogWatch, Shard};
 use serde::Serialize;
 use signal::{Labels, LogRecord, Point, Timestamp};
 
-use crate::cli::BenchArgs;
+use self::server::Server;
+use crate::cli::{BenchArgs, BenchCommand};
 
 /// Series of the detector's measurement: more than fit the nearest caches.
 const SERIES: usize = 20_000;
@@ -40,6 +44,14 @@ struct Figures {
 
 /// `sentinel bench`.
 pub async fn bench(args: &BenchArgs) -> anyhow::Result<()> {
+    match &args.command {
+        None => all(args).await,
+        Some(BenchCommand::Scale(it)) => scale::scale(it, args.json).await,
+        Some(BenchCommand::Backfill(it)) => backfill::backfill(it, args.json).await,
+    }
+}
+
+async fn all(args: &BenchArgs) -> anyhow::Result<()> {
     ensure!(args.seconds.is_finite() && args.seconds > 0.0, "--seconds must be above 0");
     let limit = Duration::from_secs_f64(args.seconds);
     let say = |what: &str| {
@@ -52,10 +64,9 @@ pub async fn bench(args: &BenchArgs) -> anyhow::Result<()> {
     say("the log templates");
     let log_lines_per_second_per_core = templates(limit);
     say("start and idle memory");
-    let server = Server::start().await?;
+    let server = Server::start(&[]).await?;
     tokio::time::sleep(IDLE).await;
-    let idle =
-        crate::health::resident_bytes_of(&server.child.id().to_string()).context("cannot read the server's memory")?;
+    let idle = server.resident_bytes()?;
     say("the answer time of /monitor");
     let times = server.verdict_times().await?;
     say("remote write");
@@ -80,17 +91,24 @@ fn print(args: &BenchArgs, figures: &Figures) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string(figures)?);
         return Ok(());
     }
-    let targets = [
-        ("detect_points_per_second_per_core", "must 2,000,000, aim 10,000,000"),
-        ("model_bytes_per_series", "must 2,048, aim 1,024"),
-        ("verdict_p50_ms", ""),
-        ("verdict_p99_ms", "must 50, aim 5"),
-        ("ingest_events_per_second", "must 300,000, aim 1,000,000"),
-        ("log_lines_per_second_per_core", "must 300,000, aim 1,000,000"),
-        ("idle_rss_mb", "must 60, aim 30"),
-        ("start_ms", "must 300, aim 100"),
-        ("binary_mb", "must 40, aim 25"),
-    ];
+    table(
+        figures,
+        &[
+            ("detect_points_per_second_per_core", "must 2,000,000, aim 10,000,000"),
+            ("model_bytes_per_series", "must 2,048, aim 1,024"),
+            ("verdict_p50_ms", ""),
+            ("verdict_p99_ms", "must 50, aim 5"),
+            ("ingest_events_per_second", "must 300,000, aim 1,000,000"),
+            ("log_lines_per_second_per_core", "must 300,000, aim 1,000,000"),
+            ("idle_rss_mb", "must 60, aim 30"),
+            ("start_ms", "must 300, aim 100"),
+            ("binary_mb", "must 40, aim 25"),
+        ],
+    )
+}
+
+/// Prints figures for people, each beside its target.
+fn table(figures: &impl Serialize, targets: &[(&str, &str)]) -> anyhow::Result<()> {
     let values = serde_json::to_value(figures)?;
     let value = |name: &str| {
         values.get(name).and_then(serde_json::Value::as_f64).map_or_else(String::new, |it| format!("{it:.2}"))
@@ -189,44 +207,7 @@ fn quantile(sorted: &[f64], part: f64) -> f64 {
     sorted.get(idx).copied().unwrap_or(f64::NAN)
 }
 
-/// This binary as a server of its own, on a free port and an empty directory.
-struct Server {
-    child: Child,
-    url: String,
-    directory: PathBuf,
-    start_ms: f64,
-    client: reqwest::Client,
-}
-
 impl Server {
-    async fn start() -> anyhow::Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let directory = std::env::temp_dir().join(format!("sentinel-bench-{}", std::process::id()));
-        let url = format!("http://127.0.0.1:{port}");
-        let started = Instant::now();
-        let child = Command::new(std::env::current_exe()?)
-            .args(["run", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"])
-            .arg(&directory)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("cannot start the server")?;
-        let mut server = Self { child, url, directory, start_ms: 0.0, client: crate::http_client()? };
-        while server
-            .client
-            .get(format!("{}/readyz", server.url))
-            .send()
-            .await
-            .ok()
-            .is_none_or(|it| !it.status().is_success())
-        {
-            ensure!(started.elapsed() < Duration::from_secs(30), "the server was not ready within 30 s");
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        server.start_ms = started.elapsed().as_secs_f64() * 1000.0;
-        Ok(server)
-    }
-
     /// Sorted milliseconds from request to verdict, the write to disk included.
     async fn verdict_times(&self) -> anyhow::Result<Vec<f64>> {
         let mut times = Vec::with_capacity(REQUESTS);
@@ -296,13 +277,4 @@ async fn send(client: reqwest::Client, url: String, sender: usize, limit: Durati
         }
     }
     Ok(sent)
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // The process may have ended by itself; then there is nothing to stop.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.directory);
-    }
 }
