@@ -129,7 +129,7 @@ impl Samples {
             index.insert(&batch.labels);
             let earliest = batch.points.iter().map(|it| it.time).min();
             let newest = earliest.filter(|_| is_known).and_then(|it| older.newest(id, it));
-            Series { labels: index.get(id).unwrap_or(&batch.labels).clone(), newest, data: SeriesData::default() }
+            Series { labels: index.get(id).unwrap_or(&batch.labels).clone(), newest, data: SeriesData::of(id) }
         });
         let mut sorted;
         let mut points = &batch.points;

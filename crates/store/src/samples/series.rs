@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use signal::{Labels, Point, TimeRange, Timestamp};
+use signal::{Labels, Point, SeriesId, TimeRange, Timestamp};
 
 use super::chunk;
 
@@ -15,6 +15,9 @@ const CHUNK_TO_TAIL: usize = 2;
 const POINT_BYTES: isize = size_of::<Point>() as isize;
 /// A chunk of this many points is sealed.
 const CHUNK_POINTS: usize = 240;
+/// The first chunk of a series is shorter by so many points for each step of its delay: not a multiple of the tail, so
+/// that the merges of later chunks are apart, too.
+const DELAY_POINTS: usize = 7;
 /// A chunk of this many bytes is sealed, however few points it has.
 const CHUNK_BYTES: usize = 1024;
 
@@ -35,6 +38,8 @@ pub struct SeriesData {
     tail: Vec<Point>,
     /// Points that came after newer ones, in order of time.
     late: Vec<Point>,
+    /// 0 to 15: so many points later the first raw points are merged.
+    delay: u8,
 }
 
 /// Encoded points and the time they span.
@@ -64,18 +69,27 @@ impl Chunk {
 }
 
 impl SeriesData {
+    /// Nothing yet. Series that begin together would be merged in the same second again and again, and whoever writes
+    /// would wait for all of them; so each begins at its own moment.
+    pub fn of(id: SeriesId) -> Self {
+        Self { delay: (id.hash() % TAIL_POINTS as u64) as u8, ..Self::default() }
+    }
+
     /// Adds a point that is newer than all others; returns by how many bytes memory has grown (less than 0: shrunk).
     pub fn push(&mut self, point: Point) -> isize {
         self.tail.push(point);
         let encoded = self.growing.as_ref().map_or(0, |it| it.count);
-        let is_tail_long = self.tail.len() >= TAIL_POINTS.max(encoded / CHUNK_TO_TAIL);
-        if !is_tail_long && encoded + self.tail.len() < CHUNK_POINTS {
+        let delay = if self.sealed.is_empty() { usize::from(self.delay) } else { 0 };
+        let full = CHUNK_POINTS - DELAY_POINTS * delay;
+        let first = if encoded == 0 { delay } else { 0 };
+        let is_tail_long = self.tail.len() >= TAIL_POINTS.max(encoded / CHUNK_TO_TAIL) + first;
+        if !is_tail_long && encoded + self.tail.len() < full {
             return POINT_BYTES;
         }
         let before = self.open_bytes();
         self.merge_tail();
         let grown = self.open_bytes() - before;
-        if self.growing.as_ref().is_some_and(|it| it.count >= CHUNK_POINTS || it.bytes.len() >= CHUNK_BYTES) {
+        if self.growing.as_ref().is_some_and(|it| it.count >= full || it.bytes.len() >= CHUNK_BYTES) {
             self.sealed.extend(self.growing.take());
         }
         POINT_BYTES + grown
@@ -199,5 +213,25 @@ mod tests {
         );
         let counts: Vec<usize> = data.sealed.iter().map(|it| it.count).collect();
         assert_eq!(counts, [CHUNK_POINTS; 4]);
+    }
+
+    #[test]
+    fn series_that_begin_together_are_merged_apart_and_lose_nothing() {
+        let ids = (0..16).map(SeriesId::from_hash);
+        let mut series: Vec<(SeriesData, isize)> = ids.map(|it| (SeriesData::of(it), 0)).collect();
+        let point = |idx: i64| Point { time: Timestamp::from_secs(idx), value: f64::from((idx * idx % 97) as u8) };
+        for idx in 0..2000 {
+            for (data, counted) in &mut series {
+                *counted += data.push(point(idx));
+            }
+            let merged = series.iter().filter(|(data, _)| data.tail.is_empty()).count();
+            assert!(merged <= 5, "{merged} of 16 series are merged with point {idx}");
+        }
+        for (data, counted) in &series {
+            let sealed: usize = data.sealed.iter().map(|it| it.bytes.len()).sum();
+            assert_eq!(*counted, sealed as isize + data.open_bytes());
+            let points: Vec<Point> = data.to_chunks().iter().flat_map(Chunk::points).collect();
+            assert_eq!(points, (0..2000).map(point).collect::<Vec<_>>());
+        }
     }
 }
