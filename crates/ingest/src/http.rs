@@ -14,13 +14,21 @@ use serde_json::{Value, json};
 
 use signal::{Clock, LogRecord};
 
+use crate::label_cache::LabelCache;
 use crate::when::Arrivals;
 use crate::{Accepted, Config, Counts, Error, Problems, Reason, Refused, Sink, Source};
 use crate::{body, changes, loki, loki_protobuf, monitor, remote_write};
 
 /// All routes of the pushed protocols.
 pub fn router(sink: Arc<dyn Sink>, config: &Config, counts: Arc<Counts>, clock: Arc<dyn Clock>) -> axum::Router {
-    let gate = Arc::new(Gate { sink, config: config.clone(), counts, clock, arrivals: Arrivals::default() });
+    let gate = Arc::new(Gate {
+        sink,
+        config: config.clone(),
+        counts,
+        clock,
+        arrivals: Arrivals::default(),
+        labels: LabelCache::default(),
+    });
     axum::Router::new()
         .route("/monitor", post(post_monitor))
         .route("/loki/api/v1/push", post(post_loki))
@@ -36,6 +44,7 @@ struct Gate {
     counts: Arc<Counts>,
     clock: Arc<dyn Clock>,
     arrivals: Arrivals,
+    labels: LabelCache,
 }
 
 /// Why a request is answered with an error.
@@ -72,7 +81,7 @@ async fn post_remote_write(State(gate): State<Arc<Gate>>, request: Request) -> R
         check_remote_write_headers(request.headers())?;
         let compressed = body::read(request, &gate.config).await?;
         let bytes = body::snappy(&compressed, &gate.config)?;
-        let (batch, problems) = remote_write::decode(&bytes, &gate.config)?;
+        let (batch, problems) = remote_write::decode_with(&bytes, &gate.config, &gate.labels)?;
         let n_points = batch.iter().map(|it| it.points.len() as u64).sum();
         gate.counts.received(Source::RemoteWrite, n_points);
         if !batch.is_empty() {

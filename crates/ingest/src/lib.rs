@@ -13,6 +13,7 @@ mod sink;
 
 mod body;
 mod http;
+mod label_cache;
 mod limits;
 mod protobuf;
 

@@ -1,26 +1,34 @@
 //! Prometheus remote write 1.0: `prometheus.WriteRequest`, after the snappy block is undone.
 //!
 //! Specification: <https://prometheus.io/docs/specs/prw/remote_write_spec/>. Read without copying: the only memory
-//! taken is that of the labels and points that are passed on.
+//! taken is that of the points that are passed on, and of labels that did not come before.
 
-use signal::{Point, SeriesPoints, Timestamp};
+use signal::{Labels, Point, SeriesPoints, Timestamp};
 
+use crate::label_cache::{self, LabelCache};
 use crate::limits::checked_labels;
 use crate::protobuf::Message;
 use crate::{Config, Error, Problems, Reason};
 
 /// Series of a decompressed body. Samples that break a rule are left out and named in `Problems`.
 pub fn decode(bytes: &[u8], config: &Config) -> Result<(Vec<SeriesPoints>, Problems), Error> {
+    decode_with(bytes, config, &LabelCache::default())
+}
+
+/// The same with labels that came before: those are not read again.
+pub(crate) fn decode_with(
+    bytes: &[u8],
+    config: &Config,
+    cache: &LabelCache,
+) -> Result<(Vec<SeriesPoints>, Problems), Error> {
     let mut batch = vec![];
     let mut problems = Problems::default();
-    let mut pairs = vec![];
+    let mut reader = LabelReader { config, cache, labels: vec![], pairs: vec![], scratch: vec![] };
     let mut request = Message::new(bytes, "WriteRequest");
     // Field 3 is metadata (help and type), which is not kept.
     while let Some((field, value)) = request.next()? {
         if field == 1 {
-            pairs.clear();
-            let series = series(value.bytes("timeseries")?, config, &mut pairs, &mut problems)?;
-            batch.extend(series);
+            batch.extend(series(value.bytes("timeseries")?, &mut reader, &mut problems)?);
         }
     }
     Ok((batch, problems))
@@ -29,17 +37,17 @@ pub fn decode(bytes: &[u8], config: &Config) -> Result<(Vec<SeriesPoints>, Probl
 /// `TimeSeries { labels = 1, samples = 2, exemplars = 3, histograms = 4 }`.
 fn series<'a>(
     bytes: &'a [u8],
-    config: &Config,
-    pairs: &mut Vec<(&'a str, &'a str)>,
+    reader: &mut LabelReader<'a, '_>,
     problems: &mut Problems,
 ) -> Result<Option<SeriesPoints>, Error> {
+    reader.labels.clear();
     let mut points = vec![];
     let mut n_histograms = 0;
     let mut n_exemplars = 0;
     let mut fields = Message::new(bytes, "timeseries");
     while let Some((field, value)) = fields.next()? {
         match field {
-            1 => pairs.push(label(value.bytes("labels")?)?),
+            1 => reader.labels.push(value.bytes("labels")?),
             2 => points.push(sample(value.bytes("samples")?)?),
             3 => n_exemplars += 1,
             4 => n_histograms += 1,
@@ -48,7 +56,7 @@ fn series<'a>(
     }
     problems.add(Reason::Exemplar, n_exemplars, String::new);
     problems.add(Reason::NativeHistogram, n_histograms, String::new);
-    let labels = match checked_labels(pairs, config) {
+    let labels = match reader.read()? {
         Ok(labels) if labels.name().is_empty() => {
             problems.add(Reason::Unnamed, points.len().max(1) as u64, || format!("labels: {labels} has no __name__"));
             return Ok(None);
@@ -68,6 +76,35 @@ fn series<'a>(
         points.sort_by_key(|it| it.time);
     }
     Ok((!points.is_empty()).then_some(SeriesPoints { labels, points }))
+}
+
+/// Reads the labels of one series after the other.
+struct LabelReader<'a, 'b> {
+    config: &'b Config,
+    cache: &'b LabelCache,
+    /// The bytes of the series' labels.
+    labels: Vec<&'a [u8]>,
+    pairs: Vec<(&'a str, &'a str)>,
+    scratch: Vec<u8>,
+}
+
+impl LabelReader<'_, '_> {
+    /// The labels, or why they are refused.
+    fn read(&mut self) -> Result<Result<Labels, (Reason, String)>, Error> {
+        let key = label_cache::key(self.labels.iter().copied(), &mut self.scratch);
+        if let Some(labels) = self.cache.get(key) {
+            return Ok(Ok(labels));
+        }
+        self.pairs.clear();
+        for bytes in &self.labels {
+            self.pairs.push(label(bytes)?);
+        }
+        let checked = checked_labels(&self.pairs, self.config);
+        if let Ok(labels) = &checked {
+            self.cache.put(key, labels);
+        }
+        Ok(checked)
+    }
 }
 
 fn label(bytes: &[u8]) -> Result<(&str, &str), Error> {
