@@ -41,7 +41,8 @@ pub struct Config {
     pub missing_after_secs: u32,
     /// Only series with at least so many points can be missing. Default: 60.
     pub missing_min_points: u32,
-    /// A series without points for so many seconds is forgotten. Default: 21600 (6 hours).
+    /// A series without points for so many seconds is forgotten; one with a single point after four times as many, and none
+    /// before it has been missing for as long as it took to call it missing. Default: 172800 (2 days).
     pub forget_after_secs: u32,
     /// At most so many series per shard; further ones are ignored and counted. Default: 1000000.
     pub max_series: usize,

@@ -50,7 +50,7 @@ impl Owner {
 }
 
 /// Seconds without a point after which a series is overdue.
-fn allowed_secs(series: &Series, config: &Config) -> f64 {
+pub(crate) fn allowed_secs(series: &Series, config: &Config) -> f64 {
     (f64::from(config.missing_after_intervals) * series.interval_secs).max(f64::from(config.missing_after_secs))
 }
 

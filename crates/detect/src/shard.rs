@@ -383,8 +383,7 @@ impl Shard {
 
     fn forget(&mut self, now: Timestamp) {
         for (place, idx) in self.series.iter_mut().zip(0..) {
-            let is_gone =
-                |it: &mut Series| it.points > 0 && now.secs_since(it.newest) > f64::from(self.config.forget_after_secs);
+            let is_gone = |it: &mut Series| it.points > 0 && now.secs_since(it.newest) > kept_secs(it, &self.config);
             let Some(series) = place.series.take_if(is_gone) else { continue };
             place.generation = place.generation.wrapping_add(1);
             self.slots.remove(&series.labels.id());
@@ -421,6 +420,13 @@ impl Shard {
         let place = self.series.get_mut(slot.idx as usize).filter(|it| it.generation == slot.generation);
         place.and_then(|it| it.series.as_mut())
     }
+}
+
+/// Seconds without a point after which a series is forgotten. How often a series comes is only known from its second point
+/// on: until then it is kept for longer.
+fn kept_secs(series: &Series, config: &Config) -> f64 {
+    let least = f64::from(config.forget_after_secs) * if series.points < 2 { 4.0 } else { 1.0 };
+    least.max(2.0 * missing::allowed_secs(series, config))
 }
 
 fn counter(fates: &mut [u64; Fate::ALL.len()], fate: Fate) -> &mut u64 {

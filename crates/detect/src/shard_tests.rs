@@ -436,12 +436,35 @@ fn long_silent_series_are_forgotten_and_their_slots_are_not_mixed_up() {
     let old = world.shard.slot(&"a".parse().unwrap()).unwrap();
     world.see("a", 1.0);
     assert_eq!(world.see("b", 1.0).fate, Fate::Ignored);
+    world.pass(200);
+    assert_eq!(world.shard.series_count(), 1, "how often it comes is not known yet");
     world.pass(100);
     assert_eq!(world.shard.series_count(), 0);
     world.see("b", 1.0);
     let point = Point { time: world.now, value: 1.0 };
     let verdict = world.shard.observe_slot(old, point, world.now, &mut world.told);
     assert_eq!(verdict.fate, Fate::UnknownSlot);
+}
+
+#[test]
+fn a_series_with_a_point_a_week_is_not_forgotten_between_two_points() {
+    const WEEK: i64 = 7 * 86_400;
+    let mut shard = Shard::new(Arc::new(Config::default()));
+    let labels: Labels = "backup_bytes".parse().unwrap();
+    let see = |shard: &mut Shard, week: i64| {
+        let time = Timestamp::from_secs(week * WEEK);
+        shard.observe(&labels, Point { time, value: 5.0 }, time, &mut vec![]).fate
+    };
+    // After a jump of the clock everybody gets some seconds to come back.
+    let look = |shard: &mut Shard, secs: i64| {
+        (secs..secs + 60).for_each(|it| shard.tick(Timestamp::from_secs(it), &mut vec![]));
+    };
+    for week in 0..17 {
+        assert_eq!(see(&mut shard, week), if week < 16 { Fate::WarmingUp } else { Fate::Scored });
+        look(&mut shard, week * WEEK + 6 * 86_400);
+    }
+    look(&mut shard, 40 * WEEK);
+    assert_eq!(shard.series_count(), 0);
 }
 
 #[test]
