@@ -29,6 +29,9 @@ pub struct Config {
     pub threshold_scales: f32,
     /// Seconds after which a new level is taken for normal. Default: 600.
     pub adopt_after_secs: u32,
+    /// What happens around the same hour day by day, and stays within what was seen, is not told from the third day on; errors
+    /// and availability always are. Default: true.
+    pub habits: bool,
     /// CPU percentages that count all cores together are impossible above 100 times this. Default: 8.
     pub max_cores: u32,
     /// Points further ahead of now than this are not scored, in seconds. Default: 60.
@@ -69,6 +72,7 @@ impl Default for Config {
             time_zone: "UTC".to_owned(),
             threshold_scales: 5.5,
             adopt_after_secs: 600,
+            habits: true,
             max_cores: 8,
             future_tolerance_secs: 60,
             backfill_age_secs: 3600,

@@ -42,6 +42,11 @@ pub(crate) struct Series {
     pub has_ended: bool,
     /// Guessed bounds were broken once, so they are none.
     pub is_unbounded: bool,
+    /// Habits of the hour are learned and not told.
+    has_habits: bool,
+    /// The newest point was away as points of an anomaly are; it was so out of habit.
+    is_away: bool,
+    pub is_habit: bool,
     /// May belong to a group that is compared.
     pub is_grouped: bool,
     pub band: Option<Band>,
@@ -55,6 +60,8 @@ pub(crate) struct Series {
     incident_secs: f64,
 }
 
+/// What is usual at its hour is ranked below the threshold.
+const HABIT_SCORE: f64 = 0.999;
 /// From this interval on, what is new about a single point is enough; faster series wait for k of n points.
 const SLOW_SECS: f64 = 30.0;
 
@@ -74,7 +81,6 @@ impl Series {
         Self {
             detector: Detector::new(settings(&rule, config)),
             counts: has_counts.then(|| Box::new(Counts::new(config.adopt_after_secs as f32))),
-            rule,
             labels,
             rate: Rate::default(),
             episode: Episode::default(),
@@ -89,11 +95,15 @@ impl Series {
             has_ended: false,
             is_unbounded: false,
             is_grouped,
+            has_habits: config.habits && !matches!(rule.role, Role::Errors | Role::Availability),
+            is_away: false,
+            is_habit: false,
             band: None,
             threshold: Threshold::new(rule.criterion),
             spending: None,
             explanation: None,
             incident_secs: f64::from(config.incidents.resolve_after_secs + config.incidents.reopen_within_secs),
+            rule,
         }
     }
 
@@ -137,6 +147,7 @@ impl Series {
     /// Judges a value, and says what is wrong with it. Changes nothing but whether guessed bounds are believed.
     #[inline]
     pub fn judge(&mut self, moment: Moment, y: f64) -> (Score, Option<(AnomalyKind, Direction)>) {
+        (self.is_away, self.is_habit) = (false, false);
         let millis = moment.time.millis();
         let (estimate, judgment) = match &self.counts {
             Some(counts) if counts.is_rare() => (counts.score_one(millis, y), None),
@@ -170,8 +181,22 @@ impl Series {
         if let Some(judgment) = judgment {
             return self.judge_news(score, &judgment);
         }
-        let anomaly = self.rule.accepts(&score).then(|| (AnomalyKind::Point, direction_of(&score)));
-        (score, anomaly)
+        if !self.rule.accepts(&score) {
+            return (score, None);
+        }
+        self.judge_away(moment, score)
+    }
+
+    /// A point outside of the band counts, unless the series is there at this hour day by day.
+    fn judge_away(&mut self, moment: Moment, score: Score) -> (Score, Option<(AnomalyKind, Direction)>) {
+        let direction = direction_of(&score);
+        let (k, _) = self.rule.k_of_n(direction, self.interval_secs);
+        self.is_away = self.has_habits && self.detector.points_away() + 1 >= u32::from(k);
+        self.is_habit = self.has_habits && self.detector.is_habit(moment.local_millis, score.y);
+        if self.is_habit && self.episode.open.is_none() {
+            return (Score { value: score.value.min(HABIT_SCORE), ..score }, None);
+        }
+        (score, Some((AnomalyKind::Point, direction)))
     }
 
     /// A point that shows something new needs no second one, if the policy cares for it at all.
@@ -202,9 +227,13 @@ impl Series {
         {
             threshold.learn();
         }
+        if self.is_away {
+            self.detector.note_habit(moment.local_millis);
+        }
         match anomaly {
             Some((AnomalyKind::Impossible, _)) => {}
             Some(_) => self.teach(moment, y),
+            None if self.is_habit => self.teach(moment, y),
             None => {
                 self.detector.learn_minor_at(moment.time.millis(), moment.local_millis, y);
                 if let Some(counts) = &mut self.counts {

@@ -118,6 +118,8 @@ pub struct Shard {
     owner_idx: SeriesMap<u32>,
     fates: [u64; Fate::ALL.len()],
     anomalies: u64,
+    /// Points that were outside out of habit.
+    habitual: u64,
     /// Series with a band, in the order in which they got it.
     bands: VecDeque<Slot>,
     forgotten: u64,
@@ -156,6 +158,7 @@ impl Shard {
             owner_idx: SeriesMap::default(),
             fates: [0; Fate::ALL.len()],
             anomalies: 0,
+            habitual: 0,
             bands: VecDeque::new(),
             forgotten: 0,
             first_now: None,
@@ -239,6 +242,7 @@ impl Shard {
             out.extend(series.end_episode(point.time));
         } else {
             series.learn(moment, y, anomaly);
+            self.habitual += u64::from(series.is_habit && anomaly.is_none());
             let anomaly = anomaly.filter(|_| !is_backfill(point.time, now, config));
             let told = out.len();
             let admitted = series.within_budget(point.time, anomaly, self.rehearsal.as_mut().map(|it| &mut it.0));
@@ -330,6 +334,11 @@ impl Shard {
                 "sentinel_detect_anomalies_total",
                 "Anomalies told, with repeats and ends.",
                 self.anomalies,
+            ),
+            Metric::counter(
+                "sentinel_detect_points_habitual_total",
+                "Points outside of their band that were not told, because the series is there at this hour day by day.",
+                self.habitual,
             ),
             Metric::counter(
                 "sentinel_detect_series_forgotten_total",

@@ -260,7 +260,7 @@ fn every_point_has_one_fate() {
     assert_eq!(world.see("host_process_cpu_percent", 1.0).fate, Fate::Ignored);
     assert_eq!(world.fates().values().sum::<u64>(), 11);
     assert_eq!(world.fates()["future"], 3);
-    assert_eq!(world.shard.metrics().len(), Fate::ALL.len() + 4);
+    assert_eq!(world.shard.metrics().len(), Fate::ALL.len() + 5);
 }
 
 #[test]

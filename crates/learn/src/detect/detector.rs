@@ -95,10 +95,29 @@ impl Detector {
         self.score_at(time_millis, time_millis, x)
     }
 
-    /// Takes in a point whose clock shows local time. See `learn_at`.
+    /// Takes in a point whose clock shows local time. See `learn_at`; where an excursion begins, its hour is noted, too.
     #[inline]
     pub fn learn_one(&mut self, time_millis: i64, x: f64) {
+        let was_calm = self.level.is_calm();
         self.learn_at(time_millis, time_millis, x);
+        if was_calm && self.level.is_outside() {
+            self.note_habit(time_millis);
+        }
+    }
+
+    /// Notes that the series was away from its band in a way that matters, at this local time.
+    pub fn note_habit(&mut self, local_millis: i64) {
+        self.habits.note(local_millis);
+    }
+
+    /// True if the series is away from its band at this time of day on most days, and showed the like of this value before.
+    pub fn is_habit(&self, local_millis: i64, x: f64) -> bool {
+        self.habits.has(local_millis) && self.novelty.has_seen(bounded(x))
+    }
+
+    /// Points since the level was left; 0 while the series is where it should be.
+    pub fn points_away(&self) -> u32 {
+        self.level.points_away()
     }
 
     /// The band alone, for series that are so fast that a single point never matters.
@@ -164,11 +183,7 @@ impl Detector {
         let secs = if newest == i64::MIN { 0.0 } else { time_millis.saturating_sub(newest) as f64 * 0.001 };
         let look = self.novelty.look(local_millis, bounded(x));
         self.novelty.learn(local_millis, secs, &look);
-        let was_calm = self.level.is_calm();
         learn(&mut self.level, time_millis, x);
-        if was_calm && self.level.is_outside() {
-            self.habits.note(local_millis);
-        }
     }
 
     /// News, or the begin of an excursion, or else how far outside of the band on a scale that ends below the threshold.

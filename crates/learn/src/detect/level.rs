@@ -236,6 +236,11 @@ impl Level {
         self.calm == 0
     }
 
+    /// Points since the level was left; 0 while the series is where it should be.
+    pub fn points_away(&self) -> u32 {
+        self.outside.points
+    }
+
     /// Takes back words that were written from an estimator, and keeps its own settings, which may have changed since.
     ///
     /// # Errors

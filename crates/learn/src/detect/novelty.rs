@@ -141,6 +141,13 @@ impl Novelty {
         look
     }
 
+    /// True if a value is no farther than the smallest distance that counts from one that was there before.
+    pub fn has_seen(&self, x: f64) -> bool {
+        let [values, ..] = &self.seen;
+        let gap = values.gap(x);
+        !values.is_empty() && gap.distance <= RANGE_SHARE * gap.range()
+    }
+
     /// Takes a point in, so many seconds after the one before.
     #[inline]
     pub fn learn(&mut self, local_millis: i64, secs: f64, look: &Look) {
