@@ -225,8 +225,8 @@ impl Correlator {
         }
     }
 
-    /// What is found among groups becomes a symptom of the open incident of its own service: it is shown there, and opens
-    /// nothing.
+    /// What is found among groups becomes a symptom of the open incident of its own service: it is shown there, opens
+    /// nothing, and the incident does not wait for its end.
     fn attach(&mut self, anomaly: &Anomaly) {
         if !anomaly.kind.is_of_group() || self.extend_symptom(anomaly) {
             return;
@@ -235,6 +235,7 @@ impl Correlator {
         let is_its = |it: &Tracked| it.incident.is_open() && it.incident.services.iter().any(|it| it == owner);
         if let Some(idx) = self.incidents.iter().position(is_its) {
             self.join(idx, anomaly);
+            self.incidents.get_mut(idx).into_iter().for_each(|it| it.set_noted(anomaly, true));
         }
     }
 
@@ -268,6 +269,7 @@ impl Correlator {
         }
         let is_extended = self.extend_symptom(&anomaly);
         if anomaly.kind.is_of_group() {
+            self.incidents.iter_mut().for_each(|it| it.set_noted(&anomaly, false));
             return (!is_extended).then_some(anomaly);
         }
         if is_extended {
@@ -428,13 +430,13 @@ impl Correlator {
                     tracked.has_changed = true;
                 }
             }
-            let is_over = tracked.incident.symptoms.iter().all(|it| it.ended_at.is_some());
-            let ended = tracked.incident.symptoms.iter().filter_map(|it| it.ended_at).max();
-            let Some(ended) = ended.filter(|_| is_over) else { continue };
+            let Some(ended) = tracked.ended() else { continue };
             let resolve_at = ended.plus(Duration::from_secs(u64::from(limits.resolve_after_secs)));
             if now >= resolve_at {
                 tracked.incident.status = IncidentStatus::Resolved;
                 tracked.incident.ended_at = Some(ended);
+                let still_noted = tracked.incident.symptoms.iter_mut().filter(|it| it.ended_at.is_none());
+                still_noted.for_each(|it| it.ended_at = Some(it.last_seen));
                 tracked.note(now, "All symptoms are over; the incident is resolved.".to_owned());
                 tracked.has_changed = true;
                 self.counts.resolved += 1;

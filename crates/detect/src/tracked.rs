@@ -4,7 +4,7 @@
 //! In a storm thousands of symptoms of one incident are confirmed in a second. Whatever is asked for each of them is kept
 //! up to date here, and what follows from all of them (title, order) is found once for a tick.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use signal::{Anomaly, AnomalyKind, Incident, Labels, SeriesId, Severity, Symptom, TimelineEntry, Timestamp, Topology};
 
@@ -32,12 +32,15 @@ pub(crate) struct Tracked {
     symptoms: HashMap<Finding, usize>,
     /// The services and hosts that its symptoms name.
     touched: BTreeSet<String>,
+    /// Symptoms that are only shown: the incident does not wait for their end.
+    noted: HashSet<Finding>,
 }
 
 impl Tracked {
     pub fn new(incident: Incident, has_changed: bool) -> Self {
         let touched = incident.symptoms.iter().flat_map(|it| places(&it.labels)).collect();
-        let mut tracked = Self { incident, has_changed, is_stale: false, symptoms: HashMap::new(), touched };
+        let mut tracked =
+            Self { incident, has_changed, is_stale: false, symptoms: HashMap::new(), touched, noted: HashSet::new() };
         tracked.find_symptoms();
         tracked
     }
@@ -61,6 +64,24 @@ impl Tracked {
             None => self.incident.symptoms.push(symptom),
         }
         self.changed();
+    }
+
+    /// Says whether the symptom of this anomaly, if there is one, is only shown.
+    pub fn set_noted(&mut self, anomaly: &Anomaly, is_noted: bool) {
+        let finding = finding(&anomaly.labels, anomaly.kind);
+        if is_noted && self.symptoms.contains_key(&finding) {
+            self.noted.insert(finding);
+        } else {
+            self.noted.remove(&finding);
+        }
+    }
+
+    /// When the last symptom that matters ended; None while one goes on.
+    pub fn ended(&self) -> Option<Timestamp> {
+        let matters = |it: &&Symptom| !self.noted.contains(&finding(&it.labels, it.kind));
+        let ends: Option<Vec<Timestamp>> =
+            self.incident.symptoms.iter().filter(matters).map(|it| it.ended_at).collect();
+        ends?.into_iter().max()
     }
 
     /// A symptom has changed: call `refresh` before the incident is shown.

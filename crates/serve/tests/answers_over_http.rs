@@ -220,7 +220,7 @@ async fn groups_with_a_member_apart_come_first() {
     get("/sentinel/v1/groups?kind=herd").await.assert_problem(400, "kind");
     let page = page("/groups").await.text;
     assert_eq!(page.matches(r#"data-testid="group""#).count(), 5);
-    assert!(page.contains("is at 0.3.") && page.contains("learning") && page.contains("silent"));
+    assert!(page.contains("is at 0.3.") && page.contains("learning") && page.contains("not compared"));
     let apart = page.find(r#"data-testid="apart""#).unwrap();
     assert!(apart < page.find("quiet-0").unwrap(), "what is apart comes first");
 }

@@ -82,7 +82,8 @@ impl Fleets {
         group.newest = group.newest.max(sample.time);
         let Some(place) = group.members.get_mut(*idx).filter(|it| it.newest < sample.time) else { return };
         let gap_secs = sample.time.secs_since(place.newest);
-        if gap_secs > place.fresh_secs(0.0) {
+        // Of a fast series only one point per sample comes here.
+        if gap_secs > place.fresh_secs(f64::from(self.config.groups.sample_secs)) {
             let grace = u64::from(self.config.groups.fleet.restart_grace_secs);
             place.rests_until = sample.time.plus(Duration::from_secs(grace));
         }
@@ -114,7 +115,7 @@ impl Fleets {
     pub fn statuses(&self) -> Vec<GroupStatus> {
         let min_members = self.config.groups.fleet.min_members;
         let real = self.fleets.values().filter(|it| it.members.len() >= min_members);
-        let mut statuses: Vec<GroupStatus> = real.map(Group::status).collect();
+        let mut statuses: Vec<GroupStatus> = real.map(|it| it.status(&self.config.groups)).collect();
         statuses.sort_by(|a, b| a.labels.cmp(&b.labels));
         statuses
     }
@@ -217,8 +218,9 @@ impl Group {
         self.members.iter().filter(is_silent).map(|it| &it.labels)
     }
 
-    fn status(&self) -> GroupStatus {
-        let mut members: Vec<GroupMember> = self.members.iter().map(|it| it.status(self.newest)).collect();
+    fn status(&self, limits: &GroupsConfig) -> GroupStatus {
+        let tick_secs = self.tick_secs(limits);
+        let mut members: Vec<GroupMember> = self.members.iter().map(|it| it.status(self.newest, tick_secs)).collect();
         members.sort_by(|a, b| a.labels.cmp(&b.labels));
         let is_ready = members.iter().any(|it| it.expected.is_some());
         GroupStatus { kind: GroupKind::Fleet, labels: self.labels.clone(), is_ready, members }
@@ -275,8 +277,8 @@ impl Place {
         }
     }
 
-    fn status(&self, now: Timestamp) -> GroupMember {
-        let is_there = now.secs_since(self.newest) <= self.fresh_secs(0.0) && now >= self.rests_until;
+    fn status(&self, now: Timestamp, tick_secs: f64) -> GroupMember {
+        let is_there = now.secs_since(self.newest) <= self.fresh_secs(tick_secs) && now >= self.rests_until;
         let Score { value, is_ready, y, yhat, yhat_lower, yhat_upper, .. } = self.score;
         let is_apart = self.episode.open.is_some();
         GroupMember {

@@ -51,6 +51,22 @@ fn as_is(_: i64, _: i64, y: f64) -> Option<f64> {
 }
 
 #[test]
+fn samples_of_a_series_that_comes_every_second_are_no_gaps() {
+    let mut watch = GroupWatch::new(Arc::new(Config::default()));
+    for second in (0..900).step_by(5) {
+        for host in 0..4 {
+            let labels = Labels::metric("host_cpu_percent", &[("host", &format!("web-{host}"))]);
+            let time = Timestamp::from_secs(1_767_225_600 + second);
+            let y = 20.0 + host as f64 + (second % 7) as f64;
+            watch.observe(&GroupSample { labels, time, y, interval_secs: 1.0 });
+        }
+        watch.tick();
+    }
+    let groups = watch.groups();
+    assert!(groups[0].is_ready && groups[0].members.iter().all(|it| it.value.is_some()), "{groups:?}");
+}
+
+#[test]
 fn the_replica_that_is_slower_than_its_peers_is_told_once() {
     for interval in [1, 15] {
         let mut world = World::new(1);

@@ -72,7 +72,7 @@ fn card(group: &GroupStatus) -> Markup {
             table.members {
                 caption.hidden { "Members, the most unusual first" }
                 thead.hidden { tr { th scope="col" { "Member" } th scope="col" { "Beside the others" } th.num scope="col" { "Value" } th.num scope="col" { "Score" } } }
-                tbody { @for it in members.iter().take(MEMBERS) { (member(it, &group.labels, &scale)) } }
+                tbody { @for it in members.iter().take(MEMBERS) { (member(it, &group.labels, scale)) } }
             }
             @if members.len() > MEMBERS { p.muted.small { (members.len() - MEMBERS) " more, all less unusual: " a href={ "/sentinel/v1/groups?match=" (text::encode(group.labels.name())) } { "as JSON" } } }
             @if is_apart(group) { p.small { a href="/incidents" { "Incidents" } " show what it may have led to." } }
@@ -80,9 +80,9 @@ fn card(group: &GroupStatus) -> Markup {
     }
 }
 
-fn member(it: &GroupMember, group: &Labels, scale: &Scale) -> Markup {
+fn member(it: &GroupMember, group: &Labels, scale: Scale) -> Markup {
     let own: Vec<(&str, &str)> = it.labels.iter().filter(|(name, value)| group.get(name) != Some(*value)).collect();
-    let value = it.value.map_or_else(|| "silent".to_owned(), text::number);
+    let value = it.value.map_or_else(|| "not compared".to_owned(), text::number);
     html! {
         tr {
             td { a href=(text::series_url(&it.labels)) {
@@ -95,33 +95,52 @@ fn member(it: &GroupMember, group: &Labels, scale: &Scale) -> Markup {
     }
 }
 
-/// The values that a card spans; none where members have different units, and the score is drawn instead.
-struct Scale(Option<(f64, f64)>);
+/// What a card spans.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Scale {
+    /// Members have units of their own: the score is drawn.
+    Scores,
+    /// From the lowest to the highest of all values and of what is usual.
+    Values(f64, f64),
+    /// There is nothing to compare yet, or all is equal.
+    Nothing,
+}
 
 impl Scale {
     fn of(group: &GroupStatus) -> Self {
         if group.kind == GroupKind::Signals {
-            return Self(None);
+            return Self::Scores;
         }
         let numbers = group.members.iter().flat_map(|it| it.value.into_iter().chain(it.expected.into_iter().flatten()));
         let (low, high) =
             numbers.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), it| (low.min(it), high.max(it)));
-        Self((high > low).then_some((low, high)))
+        if high > low { Self::Values(low, high) } else { Self::Nothing }
     }
 
-    /// From 3 to 97 of 100.
-    fn place(&self, x: f64) -> String {
-        let (low, high) = self.0.unwrap_or((0.0, 2.0));
-        format!("{:.2}", 3.0 + 94.0 * ((x - low) / (high - low)).clamp(0.0, 1.0))
+    /// From 3 to 97 of 100; scores from 0 to 2.
+    fn place(self, x: f64) -> f64 {
+        let (low, high) = match self {
+            Self::Values(low, high) => (low, high),
+            _ => (0.0, 2.0),
+        };
+        3.0 + 94.0 * ((x - low) / (high - low)).clamp(0.0, 1.0)
     }
 
-    fn draw(&self, it: &GroupMember) -> Markup {
-        let shown = if self.0.is_some() { it.value } else { Some(it.score) };
-        let expected = it.expected.filter(|_| self.0.is_some());
-        let (low, high) =
-            expected.map_or(("3".to_owned(), "50".to_owned()), |it| (self.place(it[1]), self.place(it[2])));
-        let width = high.parse::<f64>().unwrap_or(0.0) - low.parse::<f64>().unwrap_or(0.0);
-        let label = match (it.value, expected) {
+    /// Where a member is, and from where to where it usually is.
+    fn places(self, it: &GroupMember) -> (Option<f64>, Option<(f64, f64)>) {
+        match self {
+            Self::Scores => (Some(self.place(it.score)), Some((self.place(0.0), self.place(1.0)))),
+            Self::Values(..) => {
+                let usual = it.expected.map(|[_, lower, upper]| (self.place(lower), self.place(upper)));
+                (it.value.map(|it| self.place(it)), usual)
+            }
+            Self::Nothing => (None, None),
+        }
+    }
+
+    fn draw(self, it: &GroupMember) -> Markup {
+        let (mark, usual) = self.places(it);
+        let label = match (it.value, it.expected) {
             (Some(value), Some([yhat, lower, upper])) => format!(
                 "{} beside an expected {}, usual {} to {}",
                 text::number(value),
@@ -134,8 +153,8 @@ impl Scale {
         html! {
             svg.strip viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label=(label) {
                 rect.track y="4" width="100" height="2" {}
-                @if self.0.is_none() || expected.is_some() { rect.usual x=(low) y="1.5" width=(format!("{:.2}", width.max(0.6))) height="7" {} }
-                @if let Some(x) = shown { rect class={ "mark" @if it.is_apart { " bad" } } x=(self.place(x)) y="0" width="1.2" height="10" {} }
+                @if let Some((from, to)) = usual { rect.usual x=(format!("{from:.2}")) y="1.5" width=(format!("{:.2}", (to - from).max(0.6))) height="7" {} }
+                @if let Some(x) = mark { rect class={ "mark" @if it.is_apart { " bad" } } x=(format!("{x:.2}")) y="0" width="0.8" height="10" {} }
             }
         }
     }
@@ -158,10 +177,7 @@ mod tests {
     fn members_share_one_scale() {
         let members = vec![member(Some(10.0), Some([11.0, 9.0, 13.0])), member(Some(29.0), None), member(None, None)];
         let scale = Scale::of(&group(GroupKind::Fleet, members));
-        assert_eq!(
-            (scale.place(9.0), scale.place(19.0), scale.place(29.0)),
-            ("3.00".into(), "50.00".into(), "97.00".into())
-        );
+        assert_eq!([9.0, 19.0, 29.0].map(|it| scale.place(it)), [3.0, 50.0, 97.0]);
         let drawn = scale.draw(&member(Some(10.0), Some([11.0, 9.0, 13.0]))).into_string();
         assert!(
             drawn.contains("10 beside an expected 11, usual 9 to 13") && drawn.contains("class=\"usual\""),
@@ -175,6 +191,7 @@ mod tests {
         let scale = Scale::of(&group(GroupKind::Signals, vec![member(Some(1e9), None), member(Some(3.0), None)]));
         assert!(scale.draw(&member(Some(1e9), None)).into_string().contains("x=\"26.50\""));
         // A fleet whose members are all equal has no scale.
-        assert!(Scale::of(&group(GroupKind::Fleet, vec![member(Some(3.0), None)])).0.is_none());
+        assert_eq!(Scale::of(&group(GroupKind::Fleet, vec![member(Some(3.0), None)])), Scale::Nothing);
+        assert!(!Scale::Nothing.draw(&member(None, None)).into_string().contains("class=\"usual"));
     }
 }
