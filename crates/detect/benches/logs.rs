@@ -32,10 +32,12 @@ fn observe(criterion: &mut Criterion) {
     let streams: Vec<Labels> =
         (0..20).map(|it| Labels::new([("service", format!("service-{it}")), ("level", "info".to_owned())])).collect();
     let mut records: Vec<LogRecord> = (0..LINES)
-        .map(|_| LogRecord {
-            time: Timestamp::MIN,
-            labels: random.choice(&streams).cloned().unwrap_or_else(|| Labels::new([("service", "one")])),
-            line: line(&mut random),
+        .map(|_| {
+            LogRecord::new(
+                Timestamp::MIN,
+                random.choice(&streams).cloned().unwrap_or_else(|| Labels::new([("service", "one")])),
+                line(&mut random),
+            )
         })
         .collect();
     for (name, is_enabled) in [("count_only", false), ("anomalies", true)] {

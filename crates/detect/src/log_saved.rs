@@ -193,7 +193,7 @@ mod tests {
     fn say(watch: &LogWatch, secs: i64, line: &str) {
         let labels = Labels::new([("service", "pay"), ("host", "a")]);
         let header = format!("2026-01-02 03:04:05 host pay[{}]: ", secs % 7);
-        watch.observe(&LogRecord { time: Timestamp::from_secs(START + secs), labels, line: header + line });
+        watch.observe(&LogRecord::new(Timestamp::from_secs(START + secs), labels, header + line));
     }
 
     /// What a calm service says in these seconds.
@@ -250,7 +250,7 @@ mod tests {
         let labels = Labels::new([("service", "pay"), ("host", "a")]);
         for secs in 1800..3600 {
             let line = format!("2026-01-02 03:04:05 host pay[1]: INFO took {} ms", secs % 9);
-            after.replay(&LogRecord { time: Timestamp::from_secs(START + secs), labels: labels.clone(), line });
+            after.replay(&LogRecord::new(Timestamp::from_secs(START + secs), labels.clone(), line));
         }
         let range = signal::TimeRange::new(Timestamp::MIN, Timestamp::from_secs(START + 3600));
         let took = |watch: &LogWatch| {

@@ -535,7 +535,7 @@ mod tests {
 
     fn say(watch: &LogWatch, secs: i64, service: &str, line: &str) {
         let labels = Labels::new([("service", service)]);
-        watch.observe(&LogRecord { time: at(secs), labels, line: line.to_owned() });
+        watch.observe(&LogRecord::new(at(secs), labels, line));
     }
 
     fn windows() -> (TimeRange, TimeRange) {
@@ -668,11 +668,11 @@ mod tests {
             let words: String = (0..36).map(|it| if it % 9 == 8 { ' ' } else { random.lowercase() }).collect();
             say(&watch, secs, ["a", "b", "c"][random.usize(..3)], &words);
         }
-        watch.observe(&LogRecord {
-            time: Timestamp::from_millis(-5),
-            labels: Labels::new([("service", "a")]),
-            line: "x".repeat(1_000_000),
-        });
+        watch.observe(&LogRecord::new(
+            Timestamp::from_millis(-5),
+            Labels::new([("service", "a")]),
+            "x".repeat(1_000_000),
+        ));
         say(&watch, 2001, "a", &"\u{fc}x ".repeat(400_000));
         let state = watch.lock();
         assert!(state.counted.len() <= 32 && state.services.len() == 2);

@@ -22,7 +22,7 @@ fn run(windows: &mut Windows, seconds: std::ops::Range<i64>, voices: &[Voice<'_>
             let Some(line) = say(second) else { continue };
             let labels = Labels::new([("service", *service)]);
             let set = windows.of_stream(&labels);
-            windows.observe((set, *number), LogLevel::Info, &LogRecord { time: now, labels, line }, now);
+            windows.observe((set, *number), LogLevel::Info, &LogRecord::new(now, labels, line), now);
         }
         let mut out = vec![];
         windows.tick(now, &mut out);
@@ -105,7 +105,7 @@ fn late_lines_count_while_their_window_waits_and_are_dropped_after() {
     let mut out = vec![];
     for second in 0..300 {
         let now = Timestamp::from_secs(START + second);
-        let said = |time| LogRecord { time, labels: labels.clone(), line: "x".to_owned() };
+        let said = |time| LogRecord::new(time, labels.clone(), "x");
         windows.observe((1, 0), LogLevel::Info, &said(now), now);
         // One line comes 25 s late, one 200 s late.
         for late in [25, 200].iter().filter(|_| second == 250) {

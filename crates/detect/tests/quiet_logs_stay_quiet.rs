@@ -66,7 +66,7 @@ impl World {
         let line = self.fill(text);
         let time = START.plus(Duration::from_secs(second as u64)).plus(Duration::from_millis(self.random.u64(..1000)));
         let labels = Labels::new([("service", service), ("level", level)]);
-        self.watch.observe(&LogRecord { time, labels, line });
+        self.watch.observe(&LogRecord::new(time, labels, line));
     }
 
     fn fill(&mut self, text: &str) -> String {

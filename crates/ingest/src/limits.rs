@@ -42,6 +42,26 @@ pub(crate) fn cut_line(mut line: String, config: &Config, problems: &mut Problem
     line
 }
 
+/// Metadata of one line or span within the limits: values are cut, pairs beyond the limit are left out and counted.
+/// Metadata never makes a line be refused.
+pub(crate) fn line_metadata<'a>(
+    pairs: impl Iterator<Item = (&'a str, &'a str)>,
+    config: &Config,
+    problems: &mut Problems,
+) -> Labels {
+    let mut kept = vec![];
+    let mut left_out = 0;
+    for (name, value) in pairs {
+        if name.is_empty() || name.len() > config.max_label_name_bytes || kept.len() >= config.max_labels {
+            left_out += 1;
+        } else {
+            kept.push((name, shortened(value, config.max_label_value_bytes)));
+        }
+    }
+    problems.add(Reason::Metadata, left_out, String::new);
+    if kept.is_empty() { Labels::default() } else { Labels::new(kept) }
+}
+
 /// The longest beginning of at most `max_bytes` that ends at a character boundary.
 pub(crate) fn shortened(text: &str, max_bytes: usize) -> &str {
     let mut end = max_bytes.min(text.len());

@@ -10,10 +10,10 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visi
 
 use signal::{Labels, LogRecord, Timestamp};
 
-use crate::limits::{checked_labels, cut_line};
+use crate::limits::{checked_labels, cut_line, line_metadata, shortened};
 use crate::{Config, Error, Problems, Reason};
 
-/// Metadata keys that say how bad a line is; they become labels, other metadata is written behind the line.
+/// Metadata keys that say how bad a line is; they become labels.
 const LEVEL_KEYS: [&str; 3] = ["level", "severity", "detected_level"];
 
 /// Log lines of a JSON body. Lines that break a rule are left out and named in `Problems`.
@@ -78,16 +78,14 @@ impl<'c> Decoder<'c> {
             return self.problems.add(Reason::Timestamp, 1, detail);
         }
         let mut labels = labels.clone();
-        let mut line = line.into_owned();
-        for (name, value) in metadata {
-            if LEVEL_KEYS.contains(&&**name) && value.len() <= self.config.max_label_value_bytes {
-                labels = labels.with(name, value);
-            } else {
-                line.push_str(&format!(" {name}={value}"));
-            }
+        let is_level = |it: &&(Cow<'_, str>, Cow<'_, str>)| LEVEL_KEYS.contains(&&*it.0);
+        for (name, value) in metadata.iter().filter(is_level) {
+            labels = labels.with(name, shortened(value, self.config.max_label_value_bytes));
         }
-        let line = cut_line(line, self.config, &mut self.problems);
-        self.records.push(LogRecord { time, labels, line });
+        let others = metadata.iter().filter(|it| !is_level(it)).map(|(name, value)| (&**name, &**value));
+        let metadata = line_metadata(others, self.config, &mut self.problems);
+        let line = cut_line(line.into_owned(), self.config, &mut self.problems);
+        self.records.push(LogRecord { time, labels, line, metadata });
     }
 
     pub(crate) fn finish(self) -> (Vec<LogRecord>, Problems) {
@@ -185,7 +183,7 @@ mod tests {
         assert_eq!(problems, Problems::default());
         assert_eq!(records[0].line, "pool \"exhausted\"");
         assert_eq!(records[0].time, Timestamp::from_secs(1_700_000_000));
-        assert_eq!(records[1].line, "x trace_id=abc");
+        assert_eq!((&*records[1].line, records[1].metadata.get("trace_id")), ("x", Some("abc")));
         assert_eq!(records[1].labels.to_string(), r#"{level="error",service="pay"}"#);
     }
 

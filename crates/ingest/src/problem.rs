@@ -19,6 +19,8 @@ pub enum Reason {
     Exemplar,
     /// A field that is not known here.
     UnknownField,
+    /// Metadata of a line or span beyond the limits.
+    Metadata,
     /// The sink kept it out: duplicate, too old or in the future.
     Store,
     /// The sink stayed busy for too long, or refused the batch.
@@ -26,7 +28,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Timestamp,
         Self::LabelCount,
         Self::LabelName,
@@ -35,6 +37,7 @@ impl Reason {
         Self::NativeHistogram,
         Self::Exemplar,
         Self::UnknownField,
+        Self::Metadata,
         Self::Store,
         Self::Refused,
     ];
@@ -50,6 +53,7 @@ impl Reason {
             Self::NativeHistogram => "native_histogram",
             Self::Exemplar => "exemplar",
             Self::UnknownField => "unknown_field",
+            Self::Metadata => "metadata",
             Self::Store => "store",
             Self::Refused => "refused",
         }

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use signal::{Change, IncidentId, LogRecord, SeriesPoints};
+use signal::{Change, IncidentId, LogRecord, SeriesPoints, Span};
 
 /// Takes decoded signals. A batch is acknowledged (`Ok`) only when it is durable.
 pub trait Sink: Send + Sync + 'static {
@@ -10,6 +10,8 @@ pub trait Sink: Send + Sync + 'static {
     fn samples(&self, source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>>;
     /// Takes log lines.
     fn logs(&self, source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>>;
+    /// Takes spans.
+    fn spans(&self, source: Source, batch: Vec<Span>) -> BoxFuture<'_, Result<Accepted, Refused>>;
     /// Takes changes.
     fn changes(&self, batch: Vec<Change>) -> BoxFuture<'_, Result<Accepted, Refused>>;
     /// Takes one observation of `/monitor`: stores it, scores it at once and answers.
@@ -33,12 +35,40 @@ pub enum Source {
     Host,
     /// Our own API, for example changes.
     Api,
+    /// OpenTelemetry over HTTP or gRPC.
+    Otlp,
+    /// Influx line protocol.
+    Influx,
+    /// Queries to a Prometheus-compatible server.
+    Prometheus,
+    /// Kafka topics.
+    Kafka,
+    /// MQTT topics.
+    Mqtt,
+    /// Syslog over UDP or TCP.
+    Syslog,
+    /// Alerts of Prometheus or Alertmanager.
+    Alertmanager,
 }
 
 impl Source {
     /// All sources, in the order of their declaration.
-    pub const ALL: [Self; 7] =
-        [Self::Monitor, Self::Loki, Self::RemoteWrite, Self::Scrape, Self::Tail, Self::Host, Self::Api];
+    pub const ALL: [Self; 14] = [
+        Self::Monitor,
+        Self::Loki,
+        Self::RemoteWrite,
+        Self::Scrape,
+        Self::Tail,
+        Self::Host,
+        Self::Api,
+        Self::Otlp,
+        Self::Influx,
+        Self::Prometheus,
+        Self::Kafka,
+        Self::Mqtt,
+        Self::Syslog,
+        Self::Alertmanager,
+    ];
 
     /// Snake-case name.
     pub const fn as_str(self) -> &'static str {
@@ -50,6 +80,13 @@ impl Source {
             Self::Tail => "tail",
             Self::Host => "host",
             Self::Api => "api",
+            Self::Otlp => "otlp",
+            Self::Influx => "influx",
+            Self::Prometheus => "prometheus",
+            Self::Kafka => "kafka",
+            Self::Mqtt => "mqtt",
+            Self::Syslog => "syslog",
+            Self::Alertmanager => "alertmanager",
         }
     }
 }
@@ -57,7 +94,7 @@ impl Source {
 /// What became of an acknowledged batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
-    /// Points, lines or changes that are durable now.
+    /// Points, lines, spans or changes that are durable now.
     pub stored: u64,
     /// Those that were not kept: duplicates, too old, in the future. The sink counts the reasons.
     pub dropped: u64,

@@ -232,7 +232,7 @@ impl Follower {
         let now = self.clock.now();
         let record = |line: String| {
             let own_time = if self.config.time_from_line { when::of_line(&line) } else { None };
-            LogRecord { time: own_time.unwrap_or(now), labels: labels.clone(), line }
+            LogRecord::new(own_time.unwrap_or(now), labels.clone(), line)
         };
         lines.into_iter().filter(|it| !it.is_empty()).map(record).collect()
     }

@@ -50,7 +50,7 @@ async fn protobuf_is_the_default() {
     }
     let lines = service.recorder.lines.lock().unwrap();
     assert_eq!(lines.len(), 4);
-    assert_eq!(lines[0].line, "one trace_id=abc");
+    assert_eq!((&*lines[0].line, lines[0].metadata.get("trace_id")), ("one", Some("abc")));
     assert_eq!(lines[0].time.millis(), 1_700_000_000_005);
     assert_eq!(lines[0].labels.to_string(), r#"{host="web-1",level="warn",service="pay"}"#);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use detect::{LogWatch, ServiceMap};
 use futures_util::future::BoxFuture;
 use ingest::{Accepted, MonitorVerdict, Refused, Sink, Source};
-use signal::{Change, Clock, LogRecord, SeriesPoints};
+use signal::{Change, Clock, LogRecord, SeriesPoints, Span};
 use store::{Appended, Store, Write};
 use tokio::sync::oneshot;
 
@@ -79,6 +79,10 @@ impl Sink for Intake {
             }
             self.append(Write::Logs(batch)).await.map(accepted)
         })
+    }
+
+    fn spans(&self, _source: Source, _batch: Vec<Span>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        Box::pin(async move { Err(Refused::Invalid("traces cannot be stored yet".to_owned())) })
     }
 
     fn changes(&self, batch: Vec<Change>) -> BoxFuture<'_, Result<Accepted, Refused>> {

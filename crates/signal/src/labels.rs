@@ -134,6 +134,13 @@ impl Labels {
     }
 }
 
+impl Default for Labels {
+    /// No label at all; takes no memory.
+    fn default() -> Self {
+        Self { id: hash(&[]), pairs: Arc::default() }
+    }
+}
+
 fn hash(pairs: &[(Box<str>, Box<str>)]) -> SeriesId {
     let mut hasher = Xxh3::new();
     for (name, value) in pairs {

@@ -1,6 +1,6 @@
 //! The nouns and the ports every stage shares; no I/O, no async, nothing imported from another crate of ours.
 //!
-//! Reading order: what comes in (`time`, `labels`, `sample`, `log`, `change`), what is found in it
+//! Reading order: what comes in (`time`, `labels`, `sample`, `log`, `span`, `change`), what is found in it
 //! (`anomaly`, `group`, `incident`, `evidence`, `diagnosis`), what is done about it (`plan`, `ledger`), how often people are told (`budget`, `backtest`), how a
 //! stage is told about the outside (`ports`), and how it tells about itself (`meter`).
 
@@ -23,6 +23,7 @@ mod plan;
 mod ports;
 mod role;
 mod sample;
+mod span;
 mod time;
 
 pub use anomaly::{Anomaly, AnomalyKind, Direction, Score, Severity};
@@ -46,4 +47,5 @@ pub use ports::{
 };
 pub use role::{Role, is_counter};
 pub use sample::{Point, SeriesPoints, rates};
+pub use span::{IdParseError, Span, SpanEvent, SpanId, SpanKind, SpanStatus, TraceId};
 pub use time::{TimeRange, Timestamp};

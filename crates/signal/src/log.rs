@@ -17,9 +17,18 @@ pub struct LogRecord {
     pub labels: Labels,
     /// The line without its line end.
     pub line: String,
+    /// What is told about this line alone, for example `trace_id` and `span_id` (in hexadecimal digits). Not a part of
+    /// the stream's identity.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub metadata: Labels,
 }
 
 impl LogRecord {
+    /// A line without metadata.
+    pub fn new(time: Timestamp, labels: Labels, line: impl Into<String>) -> Self {
+        Self { time, labels, line: line.into(), metadata: Labels::default() }
+    }
+
     /// The severity, from a `level`, `severity` or `detected_level` label, else from the first words of the line.
     pub fn level(&self) -> LogLevel {
         let label = ["level", "severity", "detected_level"].iter().find_map(|it| self.labels.get(it));
@@ -91,10 +100,8 @@ mod tests {
 
     #[test]
     fn level_comes_from_label_then_line() {
-        let record = |labels: &[(&str, &str)], line: &str| LogRecord {
-            time: Timestamp::MIN,
-            labels: Labels::new(labels.iter().copied()),
-            line: line.to_owned(),
+        let record = |labels: &[(&str, &str)], line: &str| {
+            LogRecord::new(Timestamp::MIN, Labels::new(labels.iter().copied()), line)
         };
         assert_eq!(record(&[("level", "WARN")], "error").level(), LogLevel::Warn);
         assert_eq!(record(&[], "2026-01-01 ERROR pool exhausted").level(), LogLevel::Error);

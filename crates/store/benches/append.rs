@@ -112,7 +112,7 @@ fn lines(number: &mut u64) -> Write {
     let records = (0..10_000).map(|_| {
         *number += 1;
         let labels = Labels::new([("service", format!("s{}", *number % 8))]);
-        LogRecord { time: Timestamp::from_millis(START + *number as i64), labels, line: line(*number) }
+        LogRecord::new(Timestamp::from_millis(START + *number as i64), labels, line(*number))
     });
     Write::Logs(records.collect())
 }

@@ -102,7 +102,7 @@ fn a_damaged_block_is_skipped_or_set_aside() {
 fn a_damaged_partition_or_state_is_set_aside() {
     let scratch = Scratch::new();
     let store = Store::open(&scratch.path, Config::default()).unwrap().0;
-    let record = |line: &str| LogRecord { time: NOW, labels: Labels::new([("app", "a")]), line: line.to_owned() };
+    let record = |line: &str| LogRecord::new(NOW, Labels::new([("app", "a")]), line);
     store.append_and_wait(&Write::Logs(vec![record("old")]), NOW).unwrap();
     Ledger::append(&*store, "a", "b", "c", "d").unwrap();
     assert!(store.flush());

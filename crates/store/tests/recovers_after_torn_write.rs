@@ -23,7 +23,7 @@ fn write(idx: i64) -> Write {
         Write::Samples(vec![SeriesPoints { labels: series(), points }])
     } else {
         let labels = Labels::new([("app", "a")]);
-        Write::Logs(vec![LogRecord { time: Timestamp::from_secs(idx), labels, line: format!("line {idx}") }])
+        Write::Logs(vec![LogRecord::new(Timestamp::from_secs(idx), labels, format!("line {idx}"))])
     }
 }
 

@@ -27,8 +27,7 @@ fn samples(series: &str, points: &[(i64, f64)]) -> Write {
 }
 
 fn logs(stream: &str, lines: &[(i64, &str)]) -> Write {
-    let record =
-        |(secs, line): &(i64, &str)| LogRecord { time: at(*secs), labels: labels(stream), line: (*line).to_owned() };
+    let record = |(secs, line): &(i64, &str)| LogRecord::new(at(*secs), labels(stream), *line);
     Write::Logs(lines.iter().map(record).collect())
 }
 

@@ -52,11 +52,7 @@ fn sample_write(start: Timestamp, batch: i64) -> Write {
 }
 
 fn log_write(start: Timestamp, round: i64, batch: i64) -> Write {
-    let record = |idx: i64| LogRecord {
-        time: start,
-        labels: stream(idx % 3),
-        line: format!("round {round} batch {batch} line {idx}"),
-    };
+    let record = |idx: i64| LogRecord::new(start, stream(idx % 3), format!("round {round} batch {batch} line {idx}"));
     Write::Logs((0..30).map(record).collect())
 }
 

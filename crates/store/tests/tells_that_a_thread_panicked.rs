@@ -53,7 +53,7 @@ fn samples(secs: i64) -> Write {
 }
 
 fn lines() -> Write {
-    Write::Logs(vec![LogRecord { time: NOW, labels: Labels::new([("app", "a")]), line: "one".to_owned() }])
+    Write::Logs(vec![LogRecord::new(NOW, Labels::new([("app", "a")]), "one")])
 }
 
 /// Puts a file where the store expects a directory.

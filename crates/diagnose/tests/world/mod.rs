@@ -66,7 +66,7 @@ impl World {
     pub fn say(&mut self, service: &str, level: LogLevel, from: i64, template: &str, line: &str) {
         for secs in from..=AGE {
             let labels = Labels::new([("service", service), ("level", level.as_str())]);
-            let record = LogRecord { time: at(secs), labels, line: line.to_owned() };
+            let record = LogRecord::new(at(secs), labels, line);
             self.lines.push(LogHit { id: LogId(self.lines.len() as u64), record, relevance: 1.0 });
         }
         self.templates.push(TemplateChange {

@@ -8,7 +8,7 @@ use axum::http::{Request, StatusCode};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ingest::{Accepted, Config, Counts, MonitorVerdict, Offsets, Position, Refused, Sink, Source};
-use signal::{Change, Clock, LogRecord, Meter, PortError, SeriesPoints, Timestamp};
+use signal::{Change, Clock, LogRecord, Meter, PortError, SeriesPoints, Span, Timestamp};
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
@@ -17,6 +17,7 @@ use tower::ServiceExt;
 pub struct Recorder {
     pub samples: Mutex<Vec<SeriesPoints>>,
     pub lines: Mutex<Vec<LogRecord>>,
+    pub spans: Mutex<Vec<Span>>,
     pub changes: Mutex<Vec<Change>>,
     /// What is answered next, instead of taking the batch.
     pub refusals: Mutex<Vec<Refused>>,
@@ -55,6 +56,10 @@ impl Sink for Recorder {
 
     fn logs(&self, _: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         async move { self.take(|| self.lines.lock().unwrap().extend(batch)) }.boxed()
+    }
+
+    fn spans(&self, _: Source, batch: Vec<Span>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        async move { self.take(|| self.spans.lock().unwrap().extend(batch)) }.boxed()
     }
 
     fn changes(&self, batch: Vec<Change>) -> BoxFuture<'_, Result<Accepted, Refused>> {

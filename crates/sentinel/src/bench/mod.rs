@@ -160,11 +160,7 @@ fn templates(limit: Duration) -> f64 {
     let mut random = fastrand::Rng::with_seed(1);
     let labels = Labels::new([("service", "bench"), ("level", "info")]);
     let records: Vec<LogRecord> = (0..LINES)
-        .map(|it| LogRecord {
-            time: Timestamp::from_secs(1_700_000_000 + it / 100),
-            labels: labels.clone(),
-            line: log_line(&mut random),
-        })
+        .map(|it| LogRecord::new(Timestamp::from_secs(1_700_000_000 + it / 100), labels.clone(), log_line(&mut random)))
         .collect();
     let mut lines = 0_u64;
     let mut spent = Duration::ZERO;

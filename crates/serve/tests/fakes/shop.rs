@@ -259,7 +259,7 @@ pub fn lines(begin: Timestamp) -> Vec<LogRecord> {
     let record = |idx: usize| {
         let (service, level, line) = texts[idx % texts.len()];
         let time = begin.plus(Duration::from_secs(6 * idx as u64));
-        LogRecord { time, labels: Labels::new([("service_name", service), ("level", level)]), line: line.to_owned() }
+        LogRecord::new(time, Labels::new([("service_name", service), ("level", level)]), line)
     };
     (0..35).map(record).collect()
 }

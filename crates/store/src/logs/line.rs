@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_push_again_is_known_and_a_repeated_line_is_not() {
-        let record = LogRecord { time: Timestamp::MIN, labels: Labels::new([("app", "a")]), line: "x".to_owned() };
+        let record = LogRecord::new(Timestamp::MIN, Labels::new([("app", "a")]), "x");
         let push = vec![record.clone(), record];
         let mut recent = Recent::new(2);
         let mut store = |push: &[LogRecord]| digests(push).into_iter().filter(|it| recent.insert(*it)).count();

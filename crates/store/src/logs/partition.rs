@@ -237,7 +237,7 @@ fn statement_for(has_words: bool, has_streams: bool) -> String {
 }
 
 fn record_of(row: &Row<'_>) -> rusqlite::Result<LogRecord> {
-    Ok(LogRecord { time: Timestamp::from_millis(row.get(1)?), labels: labels_of(row, 2)?, line: row.get(3)? })
+    Ok(LogRecord::new(Timestamp::from_millis(row.get(1)?), labels_of(row, 2)?, row.get::<_, String>(3)?))
 }
 
 fn labels_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Labels> {

@@ -107,5 +107,5 @@ fn read_series_points(reader: &mut Reader<'_>, known: &mut HashMap<SeriesId, Lab
 fn read_record(reader: &mut Reader<'_>, known: &mut HashMap<SeriesId, Labels>, last: &mut i64) -> Option<LogRecord> {
     let labels = read_series(reader, known)?;
     *last = last.wrapping_add(reader.signed()?);
-    Some(LogRecord { labels, time: Timestamp::from_millis(*last), line: reader.text()?.to_owned() })
+    Some(LogRecord::new(Timestamp::from_millis(*last), labels, reader.text()?))
 }

@@ -176,7 +176,7 @@ impl<'a> Feed<'a> {
                     break;
                 }
                 let line = fill(&part.text, number + 1, part.labels.id().hash());
-                lines.push(LogRecord { time: EPOCH.plus(at), labels: part.labels.clone(), line });
+                lines.push(LogRecord::new(EPOCH.plus(at), part.labels.clone(), line));
             }
         }
         lines.sort_by_key(|it| it.time);

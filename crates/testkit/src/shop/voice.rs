@@ -106,7 +106,7 @@ impl Words<'_> {
         };
         for _ in 0..count {
             let line = self.fill(service, text);
-            self.lines.push(LogRecord { time: self.now, labels: labels.clone(), line });
+            self.lines.push(LogRecord::new(self.now, labels.clone(), line));
         }
     }
 

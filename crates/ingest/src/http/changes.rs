@@ -1,0 +1,31 @@
+//! `POST /sentinel/v1/changes`: deployments, changes of configuration and the like.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::post;
+use serde_json::json;
+
+use super::{Gate, Routes, json_response, problem_response};
+use crate::{Accepted, Reason, Source, changes};
+
+pub(super) fn routes() -> Routes {
+    Routes::new().route("/sentinel/v1/changes", post(post_changes))
+}
+
+async fn post_changes(State(gate): State<Arc<Gate>>, request: Request) -> Response {
+    let answer = async {
+        let bytes = gate.read_plain(request).await?;
+        let batch = changes::decode(&bytes, gate.clock.now(), &gate.config)?;
+        gate.counts.received(Source::Api, batch.len() as u64);
+        let Accepted { stored, dropped } = gate.sink.changes(batch).await?;
+        gate.counts.dropped(Source::Api, Reason::Store, dropped);
+        Ok(json!({ "stored": stored, "dropped": dropped }))
+    };
+    match answer.await {
+        Ok(value) => json_response(StatusCode::OK, "application/json", &value),
+        Err(failure) => gate.failure(Source::Api, &failure, problem_response),
+    }
+}

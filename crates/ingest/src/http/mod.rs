@@ -1,0 +1,161 @@
+//! Which path takes which protocol? The routes, one file per protocol, and how outcomes become status codes.
+//!
+//! Overload is 503 with `Retry-After`, never 400: Prometheus and Promtail send a 5xx again and give up on a 4xx.
+
+mod changes;
+mod loki;
+mod monitor;
+mod remote_write;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use signal::{Clock, LogRecord, SeriesPoints};
+
+use crate::body;
+use crate::label_cache::LabelCache;
+use crate::when::Arrivals;
+use crate::{Accepted, Config, Counts, Error, Problems, Reason, Refused, Sink, Source};
+
+/// All routes of the pushed protocols.
+pub fn router(sink: Arc<dyn Sink>, config: &Config, counts: Arc<Counts>, clock: Arc<dyn Clock>) -> axum::Router {
+    let gate = Arc::new(Gate {
+        sink,
+        config: config.clone(),
+        counts,
+        clock,
+        arrivals: Arrivals::default(),
+        labels: LabelCache::default(),
+    });
+    axum::Router::new()
+        .merge(monitor::routes())
+        .merge(loki::routes())
+        .merge(remote_write::routes())
+        .merge(changes::routes())
+        .with_state(gate)
+}
+
+/// The routes of one protocol.
+type Routes = axum::Router<Arc<Gate>>;
+
+/// What all handlers share.
+struct Gate {
+    sink: Arc<dyn Sink>,
+    config: Config,
+    counts: Arc<Counts>,
+    clock: Arc<dyn Clock>,
+    arrivals: Arrivals,
+    labels: LabelCache,
+}
+
+/// Why a request is answered with an error.
+enum Failure {
+    Undecodable(Error),
+    Refused(Refused),
+    /// The rest was stored.
+    Partial(String),
+}
+
+impl Gate {
+    async fn samples(&self, source: Source, batch: Vec<SeriesPoints>) -> Result<Accepted, Refused> {
+        if batch.is_empty() { Ok(Accepted::default()) } else { self.sink.samples(source, batch).await }
+    }
+
+    async fn logs(&self, source: Source, batch: Vec<LogRecord>) -> Result<Accepted, Refused> {
+        if batch.is_empty() { Ok(Accepted::default()) } else { self.sink.logs(source, batch).await }
+    }
+
+    async fn read_plain(&self, request: Request) -> Result<Vec<u8>, Error> {
+        let encoding = body::encoding(request.headers());
+        let bytes = body::read(request, &self.config).await?;
+        Ok(body::plain(&bytes, &encoding, &self.config)?.into_owned())
+    }
+
+    /// Counts what a decoder left out and what the sink said; the sender hears of its own mistakes.
+    fn settle(&self, source: Source, outcome: Result<Accepted, Refused>, problems: &Problems) -> Result<(), Failure> {
+        self.counts.dropped(source, Reason::Store, outcome.as_ref().map_or(0, |it| it.dropped));
+        outcome?;
+        self.counts.problems(source, problems);
+        problems.mistake().map_or(Ok(()), |it| Err(Failure::Partial(it)))
+    }
+
+    fn failure(&self, source: Source, failure: &Failure, answer: fn(StatusCode, &str) -> Response) -> Response {
+        match failure {
+            Failure::Undecodable(error) => self.counts.error(source, error.kind()),
+            Failure::Refused(refused) => self.counts.error(source, refused.kind()),
+            Failure::Partial(_) => {}
+        }
+        match failure {
+            Failure::Undecodable(Error::Fields(errors)) if source == Source::Monitor => {
+                json_response(StatusCode::UNPROCESSABLE_ENTITY, "application/json", &crate::monitor::detail(errors))
+            }
+            Failure::Undecodable(error) => answer(status(error), &error.to_string()),
+            Failure::Partial(detail) => answer(StatusCode::BAD_REQUEST, detail),
+            Failure::Refused(Refused::Invalid(detail)) => answer(StatusCode::BAD_REQUEST, detail),
+            Failure::Refused(refused @ Refused::Failed(_)) => {
+                answer(StatusCode::INTERNAL_SERVER_ERROR, &refused.to_string())
+            }
+            Failure::Refused(refused @ Refused::Busy { retry_after_secs }) => {
+                let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, &refused.to_string());
+                response.headers_mut().insert(RETRY_AFTER, (*retry_after_secs).into());
+                response
+            }
+        }
+    }
+}
+
+const fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::Malformed { .. } | Error::Fields(_) => StatusCode::BAD_REQUEST,
+        Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Error::Unreachable(_) => StatusCode::BAD_GATEWAY,
+    }
+}
+
+fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+/// RFC 9457.
+fn problem_response(status: StatusCode, detail: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let value = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+    json_response(status, "application/problem+json", &value)
+}
+
+/// Loki answers errors as plain text.
+fn text_response(status: StatusCode, detail: &str) -> Response {
+    response(status, "text/plain; charset=utf-8", format!("{detail}\n"))
+}
+
+fn json_response(status: StatusCode, content_type: &'static str, value: &Value) -> Response {
+    response(status, content_type, value.to_string())
+}
+
+fn response(status: StatusCode, content_type: &'static str, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, axum::http::HeaderValue::from_static(content_type));
+    response
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Undecodable(error)
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
