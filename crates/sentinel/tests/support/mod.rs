@@ -5,6 +5,7 @@
 
 pub mod browser;
 pub mod client;
+pub mod kafka;
 pub mod offline;
 pub mod server;
 pub mod services;

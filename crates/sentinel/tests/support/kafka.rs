@@ -1,0 +1,321 @@
+//! How does a test use a real Apache Kafka? One broker or three (KRaft mode, no ZooKeeper), started by `java` from the
+//! jars of Maven Central, on free loopback ports, with data in a folder of their own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Headers as _, Message as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::server::Folder;
+use super::services::{free_port, is_there, skip};
+use super::wait_for;
+
+/// The release that is tested with; it needs Java 17.
+const VERSION: &str = "4.1.1";
+/// Of the cluster, 16 bytes in base64, as the storage tool wants it.
+const CLUSTER_ID: &str = "c2VudGluZWwtdGVzdHMtMQ";
+/// How long brokers may take to start; generous because the machine may be busy.
+const START: Duration = Duration::from_secs(90);
+/// How long one question to the brokers may take.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// A running Kafka. Every broker is ended with it.
+pub struct Kafka {
+    brokers: Vec<Broker>,
+    jars: PathBuf,
+    folder: Folder,
+}
+
+/// A message as a test sees it.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// Where it was.
+    pub partition: i32,
+    /// Its place in the partition.
+    pub offset: i64,
+    /// The key, empty if there is none.
+    pub key: Vec<u8>,
+    /// The body, empty if there is none.
+    pub payload: Vec<u8>,
+    /// The headers, as text.
+    pub headers: BTreeMap<String, String>,
+}
+
+struct Broker {
+    properties: PathBuf,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl Kafka {
+    /// Starts one broker, or three for tests that kill one of them; None (and a skip) where Java or Maven is missing.
+    pub fn start(n_brokers: usize) -> Option<Self> {
+        let purpose = "reading from and writing to a real Apache Kafka";
+        if !is_there("java", purpose) || !is_there("mvn", purpose) {
+            return None;
+        }
+        let jars = jars()?;
+        let folder = Folder::new("kafka");
+        let ports: Vec<(u16, u16)> = (0..n_brokers).map(|_| (free_port(), free_port())).collect();
+        let make = |idx: usize| Broker::make(&jars, folder.path(), idx, &ports);
+        let mut kafka = Self { brokers: (0..n_brokers).map(make).collect(), jars, folder };
+        for idx in 0..n_brokers {
+            kafka.restart(idx);
+        }
+        kafka.wait_until_ready();
+        Some(kafka)
+    }
+
+    /// Addresses of all brokers, as clients take them.
+    pub fn bootstrap(&self) -> String {
+        self.brokers.iter().map(|it| format!("127.0.0.1:{}", it.port)).collect::<Vec<_>>().join(",")
+    }
+
+    /// Waits until all brokers have joined and answer.
+    pub fn wait_until_ready(&self) {
+        let consumer = self.consumer("readiness");
+        wait_for(START, "all brokers of Kafka are ready", || {
+            let metadata = consumer.fetch_metadata(None, Duration::from_secs(1)).ok()?;
+            (metadata.brokers().len() == self.brokers.len()).then_some(())
+        });
+    }
+
+    /// `kill -9` of one broker.
+    pub fn kill(&mut self, idx: usize) {
+        if let Some(mut child) = self.brokers[idx].child.take() {
+            child.kill().expect("the broker was running");
+            child.wait().expect("a killed process can be waited for");
+        }
+    }
+
+    /// Starts one broker (again) on its folder and port; does not wait until it is ready.
+    pub fn restart(&mut self, idx: usize) {
+        let log = fs::File::options().create(true).append(true).open(self.log_of(idx)).expect("a folder of its own");
+        let broker = &mut self.brokers[idx];
+        // Small and quick to start: a test's broker lives for seconds.
+        let flags = ["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+        let child = Command::new("java")
+            .args(flags)
+            .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+            .arg("-cp")
+            .arg(self.jars.join("*"))
+            .arg("kafka.Kafka")
+            .arg(&broker.properties)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("an open file"))
+            .stderr(log)
+            .spawn();
+        broker.child = Some(child.expect("java was there a moment ago"));
+    }
+
+    /// Makes a topic, on all brokers.
+    pub fn create_topic(&self, name: &str, n_partitions: i32) {
+        self.create_topic_with(name, n_partitions, &[]);
+    }
+
+    /// Makes a topic with settings, on all brokers.
+    pub fn create_topic_with(&self, name: &str, n_partitions: i32, settings: &[(&str, &str)]) {
+        let n_replicas = i32::try_from(self.brokers.len()).expect("few brokers");
+        let topic = NewTopic::new(name, n_partitions, TopicReplication::Fixed(n_replicas));
+        let topic = settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let options = AdminOptions::new().operation_timeout(Some(ANSWER));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let made = runtime.block_on(admin.create_topics([&topic], &options)).expect("the brokers answer");
+        assert!(made.iter().all(Result::is_ok), "cannot make the topic {name}: {made:?}");
+    }
+
+    /// Committed offset of each partition; 0 where nothing was committed.
+    pub fn committed(&self, group: &str, topic: &str) -> Vec<i64> {
+        let consumer = self.consumer(group);
+        let partitions = self.partitions(&consumer, topic);
+        let committed = wait_for(ANSWER * 3, "the committed offsets", || {
+            consumer.committed_offsets(partitions.clone(), ANSWER).ok()
+        });
+        let offset = |it: Offset| if let Offset::Offset(offset) = it { offset } else { 0 };
+        committed.elements().iter().map(|it| offset(it.offset())).collect()
+    }
+
+    /// Offset of each partition's end.
+    pub fn ends(&self, topic: &str) -> Vec<i64> {
+        let consumer = self.consumer("ends");
+        let partitions = self.partitions(&consumer, topic);
+        let end = |partition: i32| {
+            wait_for(ANSWER * 3, "the end of a partition", || {
+                consumer.fetch_watermarks(topic, partition, ANSWER).ok().map(|it| it.1)
+            })
+        };
+        partitions.elements().iter().map(|it| end(it.partition())).collect()
+    }
+
+    /// All messages of a topic up to its end of now, in the order of each partition.
+    pub fn read_all(&self, topic: &str) -> Vec<Received> {
+        let n_expected: i64 = self.ends(topic).iter().sum();
+        let consumer = self.consumer("read-all");
+        let mut partitions = self.partitions(&consumer, topic);
+        partitions.set_all_offsets(Offset::Beginning).expect("beginning is a valid offset");
+        consumer.assign(&partitions).expect("partitions that exist");
+        let mut found = Vec::new();
+        wait_for(ANSWER * 3, "all messages of the topic", || {
+            while let Some(Ok(message)) = consumer.poll(Duration::from_millis(50)) {
+                found.push(Received::of(&message));
+            }
+            (i64::try_from(found.len()).expect("few messages") >= n_expected).then_some(())
+        });
+        found
+    }
+
+    /// What a client needs to reach it.
+    pub fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.bootstrap());
+        // Brokers come and go in tests; the tests say what matters.
+        config.set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg);
+        config
+    }
+
+    fn consumer(&self, group: &str) -> BaseConsumer {
+        self.client().set("group.id", group).set("enable.auto.commit", "false").create().expect("a consumer")
+    }
+
+    fn partitions(&self, consumer: &BaseConsumer, topic: &str) -> TopicPartitionList {
+        let n_partitions = wait_for(ANSWER * 3, "the topic's partitions", || {
+            let metadata = consumer.fetch_metadata(Some(topic), ANSWER).ok()?;
+            metadata.topics().first().map(|it| it.partitions().len()).filter(|it| *it > 0)
+        });
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(topic, 0, i32::try_from(n_partitions).expect("few partitions") - 1);
+        list
+    }
+
+    fn log_of(&self, idx: usize) -> PathBuf {
+        self.folder.path().join(format!("broker-{idx}.log"))
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        for idx in 0..self.brokers.len() {
+            if let Some(mut child) = self.brokers[idx].child.take() {
+                // It may have ended by itself.
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            if std::thread::panicking() {
+                eprintln!("log of broker {idx}:\n{}", fs::read_to_string(self.log_of(idx)).unwrap_or_default());
+            }
+        }
+    }
+}
+
+impl Broker {
+    /// Writes its settings and formats its folder.
+    fn make(jars: &Path, folder: &Path, idx: usize, ports: &[(u16, u16)]) -> Self {
+        let properties = folder.join(format!("broker-{idx}.properties"));
+        let log_dir = folder.join(format!("data-{idx}"));
+        fs::write(&properties, settings(&log_dir, idx, ports)).expect("a folder of its own");
+        let status = Command::new("java")
+            .arg("-cp")
+            .arg(jars.join("*"))
+            .args(["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config"])
+            .arg(&properties)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(status.is_ok_and(|it| it.success()), "Kafka can format {}", log_dir.display());
+        Self { properties, port: ports[idx].0, child: None }
+    }
+}
+
+fn settings(log_dir: &Path, idx: usize, ports: &[(u16, u16)]) -> String {
+    let (port, controller) = ports[idx];
+    let voters: Vec<String> = ports.iter().enumerate().map(|(id, it)| format!("{id}@127.0.0.1:{}", it.1)).collect();
+    let n_replicas = ports.len();
+    format!(
+        "process.roles=broker,controller
+node.id={idx}
+controller.quorum.voters={}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={}
+auto.create.topics.enable=false
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor={n_replicas}
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor={n_replicas}
+transaction.state.log.min.isr={}
+group.initial.rebalance.delay.ms=0
+",
+        voters.join(","),
+        log_dir.display(),
+        n_replicas.div_ceil(2),
+    )
+}
+
+impl Received {
+    fn of(message: &rdkafka::message::BorrowedMessage<'_>) -> Self {
+        let text = |value: Option<&[u8]>| String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
+        let headers = message.headers().map(|it| it.iter().map(|it| (it.key.to_owned(), text(it.value))).collect());
+        Self {
+            partition: message.partition(),
+            offset: message.offset(),
+            key: message.key().unwrap_or_default().to_vec(),
+            payload: message.payload().unwrap_or_default().to_vec(),
+            headers: headers.unwrap_or_default(),
+        }
+    }
+}
+
+/// The folder with Kafka's jars, kept in the target folder between runs; None (and a skip) if Maven cannot get them.
+fn jars() -> Option<PathBuf> {
+    // Tests of one binary run side by side, and one download is enough.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kafka-{VERSION}"));
+    let jars = folder.join("jars");
+    let marker = folder.join("complete.txt");
+    if marker.exists() {
+        return Some(jars);
+    }
+    fs::create_dir_all(&jars).expect("the target folder can be written");
+    fs::write(folder.join("pom.xml"), project()).expect("the target folder can be written");
+    let got = Command::new("mvn")
+        .args(["--quiet", "--batch-mode", "dependency:copy-dependencies"])
+        .arg(format!("-DoutputDirectory={}", jars.display()))
+        .current_dir(&folder)
+        .stdin(Stdio::null())
+        .status();
+    if !got.is_ok_and(|it| it.success()) {
+        skip(&format!("Maven cannot get Apache Kafka {VERSION}"));
+        return None;
+    }
+    fs::write(marker, VERSION).expect("the target folder can be written");
+    Some(jars)
+}
+
+/// A Maven project that has nothing but Kafka, and a logger that writes to standard error.
+fn project() -> String {
+    let dependency = |group: &str, name: &str, version: &str| {
+        format!(
+            "<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId><version>{version}</version></dependency>"
+        )
+    };
+    format!(
+        "<project><modelVersion>4.0.0</modelVersion><groupId>test</groupId><artifactId>test</artifactId>\
+         <version>1</version><packaging>pom</packaging><dependencies>{}{}</dependencies></project>",
+        dependency("org.apache.kafka", "kafka_2.13", VERSION),
+        dependency("org.slf4j", "slf4j-simple", "1.7.36"),
+    )
+}
