@@ -150,10 +150,16 @@ fn put_line(out: &mut Vec<u8>, record: &LogRecord) {
     put_time(out, record.time);
     put_labels(out, &record.labels);
     put_text(out, &record.line);
+    put_labels(out, &record.metadata);
 }
 
 fn line(reader: &mut Reader<'_>) -> Result<LogRecord, Error> {
-    Ok(LogRecord { time: reader.time()?, labels: reader.labels()?, line: reader.text()?.to_owned() })
+    Ok(LogRecord {
+        time: reader.time()?,
+        labels: reader.labels()?,
+        line: reader.text()?.to_owned(),
+        metadata: reader.labels()?,
+    })
 }
 
 fn until_the_end<T>(
@@ -183,10 +189,8 @@ mod tests {
             .prop_map(|(millis, value)| Point { time: Timestamp::from_millis(millis), value });
         let series = (labels(), proptest::collection::vec(point, 1..9))
             .prop_map(|(labels, points)| SeriesPoints { labels, points });
-        let line = (any::<i64>(), labels(), ".{0,40}").prop_map(|(millis, labels, line)| LogRecord {
-            time: Timestamp::from_millis(millis),
-            labels,
-            line,
+        let line = (any::<i64>(), labels(), ".{0,40}", labels()).prop_map(|(millis, labels, line, metadata)| {
+            LogRecord { time: Timestamp::from_millis(millis), labels, line, metadata }
         });
         prop_oneof![
             proptest::collection::vec(series, 1..9).prop_map(Signals::Samples),

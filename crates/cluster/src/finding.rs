@@ -104,10 +104,7 @@ fn records<T>(kind: u8, all: &[T], put: impl Fn(&mut Vec<u8>, &T)) -> Vec<Vec<u8
     records
 }
 
-fn items<'a, T>(
-    reader: &mut Reader<'a>,
-    one: impl Fn(&mut Reader<'a>) -> Result<T, Error>,
-) -> Result<Vec<T>, Error> {
+fn items<'a, T>(reader: &mut Reader<'a>, one: impl Fn(&mut Reader<'a>) -> Result<T, Error>) -> Result<Vec<T>, Error> {
     let mut items = vec![];
     while !reader.is_empty() {
         items.push(one(reader)?);

@@ -53,12 +53,6 @@ pub fn put_score(out: &mut Vec<u8>, score: &Score) {
     }
 }
 
-/// Adds a list.
-pub fn put_list<T>(out: &mut Vec<u8>, list: &[T], put: impl Fn(&mut Vec<u8>, &T)) {
-    put_varint(out, list.len() as u64);
-    list.iter().for_each(|it| put(out, it));
-}
-
 /// Reads what was put.
 pub struct Reader<'a> {
     bytes: &'a [u8],

@@ -5,10 +5,11 @@ use serde_json::Value;
 use super::Finding;
 
 /// The stages, which `sentinel` and nobody else sees all of.
-const ALL: &[&str] = &["signal", "learn", "ingest", "store", "detect", "diagnose", "act", "report", "serve", "testkit"];
+const ALL: &[&str] =
+    &["signal", "learn", "ingest", "store", "detect", "diagnose", "act", "report", "serve", "cluster", "testkit"];
 
 /// Each crate with the crates of ours that it may import. A new crate or a new edge needs a decision record.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("signal", &[]),
     ("learn", &[]),
     ("ingest", &["signal"]),
@@ -18,6 +19,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("act", &["signal"]),
     ("report", &["signal"]),
     ("serve", &["signal"]),
+    ("cluster", &["signal"]),
     ("testkit", &["signal", "learn"]),
     ("sentinel", ALL),
     ("xtask", &[]),
