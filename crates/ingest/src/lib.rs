@@ -18,6 +18,7 @@ mod limits;
 mod protobuf;
 
 mod changes;
+mod influx;
 mod loki;
 mod loki_protobuf;
 mod monitor;
@@ -37,6 +38,7 @@ pub use error::{Error, FieldError};
 pub use exposition::{Exposition, Format, ScrapedSample, parse as parse_exposition};
 pub use host::{HostSampler, watch_host};
 pub use http::router;
+pub use influx::{Frame as InfluxFrame, Precision as InfluxPrecision, decode as decode_influx};
 pub use loki::decode_json as decode_loki_json;
 pub use loki_protobuf::decode as decode_loki_protobuf;
 pub use monitor::{Observation, decode as decode_monitor};

@@ -21,6 +21,10 @@ pub enum Reason {
     UnknownField,
     /// Metadata of a line or span beyond the limits.
     Metadata,
+    /// A text where only numbers are stored.
+    Text,
+    /// A line or message that is not of its protocol.
+    Malformed,
     /// The sink kept it out: duplicate, too old or in the future.
     Store,
     /// The sink stayed busy for too long, or refused the batch.
@@ -28,7 +32,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Timestamp,
         Self::LabelCount,
         Self::LabelName,
@@ -38,6 +42,8 @@ impl Reason {
         Self::Exemplar,
         Self::UnknownField,
         Self::Metadata,
+        Self::Text,
+        Self::Malformed,
         Self::Store,
         Self::Refused,
     ];
@@ -54,6 +60,8 @@ impl Reason {
             Self::Exemplar => "exemplar",
             Self::UnknownField => "unknown_field",
             Self::Metadata => "metadata",
+            Self::Text => "text",
+            Self::Malformed => "malformed",
             Self::Store => "store",
             Self::Refused => "refused",
         }
@@ -61,7 +69,15 @@ impl Reason {
 
     /// True if the sender made a mistake that it must hear of; false for what we merely do not keep.
     const fn is_mistake(self) -> bool {
-        matches!(self, Self::Timestamp | Self::LabelCount | Self::LabelName | Self::LabelValue | Self::Unnamed)
+        matches!(
+            self,
+            Self::Timestamp
+                | Self::LabelCount
+                | Self::LabelName
+                | Self::LabelValue
+                | Self::Unnamed
+                | Self::Malformed
+        )
     }
 }
 
@@ -97,9 +113,18 @@ impl Problems {
 
     /// The answer that the sender must see, if it made a mistake.
     pub fn mistake(&self) -> Option<String> {
-        let first = self.first_mistake.as_ref()?;
-        let total: u64 = Reason::ALL.iter().filter(|it| it.is_mistake()).map(|it| self.count(*it)).sum();
+        let (first, total) = (self.first_mistake()?, self.n_mistakes());
         Some(format!("{first} ({total} left out; the rest is stored, do not send it again)"))
+    }
+
+    /// Where the first mistake of the sender is, and what to do.
+    pub fn first_mistake(&self) -> Option<&str> {
+        self.first_mistake.as_deref()
+    }
+
+    /// How many were left out because of mistakes of the sender.
+    pub fn n_mistakes(&self) -> u64 {
+        Reason::ALL.iter().filter(|it| it.is_mistake()).map(|it| self.count(*it)).sum()
     }
 }
 

@@ -5,7 +5,7 @@
 
 use signal::{Labels, Point, SeriesPoints, Timestamp};
 
-use crate::label_cache::{self, LabelCache};
+use crate::label_cache::{LabelCache, Protocol};
 use crate::limits::checked_labels;
 use crate::protobuf::Message;
 use crate::{Config, Error, Problems, Reason};
@@ -91,7 +91,7 @@ struct LabelReader<'a, 'b> {
 impl LabelReader<'_, '_> {
     /// The labels, or why they are refused.
     fn read(&mut self) -> Result<Result<Labels, (Reason, String)>, Error> {
-        let key = label_cache::key(self.labels.iter().copied(), &mut self.scratch);
+        let key = self.cache.key(Protocol::WriteV1, self.labels.iter().copied(), &mut self.scratch);
         if let Some(labels) = self.cache.get(key) {
             return Ok(Ok(labels));
         }

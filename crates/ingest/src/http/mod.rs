@@ -3,6 +3,7 @@
 //! Overload is 503 with `Retry-After`, never 400: Prometheus and Promtail send a 5xx again and give up on a 4xx.
 
 mod changes;
+mod influx;
 mod loki;
 mod monitor;
 mod remote_write;
@@ -37,6 +38,7 @@ pub fn router(sink: Arc<dyn Sink>, config: &Config, counts: Arc<Counts>, clock: 
         .merge(monitor::routes())
         .merge(loki::routes())
         .merge(remote_write::routes())
+        .merge(influx::routes())
         .merge(changes::routes())
         .with_state(gate)
 }
@@ -85,7 +87,7 @@ impl Gate {
         problems.mistake().map_or(Ok(()), |it| Err(Failure::Partial(it)))
     }
 
-    fn failure(&self, source: Source, failure: &Failure, answer: fn(StatusCode, &str) -> Response) -> Response {
+    fn failure(&self, source: Source, failure: &Failure, answer: impl Fn(StatusCode, &str) -> Response) -> Response {
         match failure {
             Failure::Undecodable(error) => self.counts.error(source, error.kind()),
             Failure::Refused(refused) => self.counts.error(source, refused.kind()),
