@@ -13,7 +13,7 @@ use base64::Engine as _;
 use crate::config::Config;
 
 /// Paths that load balancers ask without a token; they tell nothing but "alive".
-const OPEN_PATHS: [&str; 5] = ["/healthz", "/readyz", "/-/healthy", "/-/ready", "/health"];
+const OPEN_PATHS: [&str; 6] = ["/healthz", "/readyz", "/-/healthy", "/-/ready", "/health", "/ping"];
 
 /// Puts the token check (if a token is configured) before all routes, and refuses an open address without one.
 pub fn guard(router: Router, config: &Config, address: SocketAddr) -> anyhow::Result<Router> {
@@ -41,7 +41,8 @@ async fn check(State(token): State<Arc<str>>, request: Request, next: Next) -> R
 /// The token a request carries.
 fn presented(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    if let Some(token) = value.strip_prefix("Bearer ") {
+    // `Token` is what clients of InfluxDB 2 say.
+    if let Some(token) = value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("Token ")) {
         return Some(token.trim().to_owned());
     }
     let encoded = value.strip_prefix("Basic ")?;
@@ -67,6 +68,7 @@ mod tests {
             presented(&headers)
         };
         assert_eq!(headers("Bearer abc").as_deref(), Some("abc"));
+        assert_eq!(headers("Token abc").as_deref(), Some("abc"));
         assert_eq!(headers("Basic dXNlcjphYmM=").as_deref(), Some("abc"));
         assert_eq!(headers("Basic %%%"), None);
         assert!(is_same("abc", "abc") && !is_same("abc", "abd") && !is_same("abc", "ab"));
