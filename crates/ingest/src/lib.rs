@@ -43,7 +43,7 @@ pub use loki::decode_json as decode_loki_json;
 pub use loki_protobuf::decode as decode_loki_protobuf;
 pub use monitor::{Observation, decode as decode_monitor};
 pub use problem::{Problems, Reason};
-pub use remote_write::decode as decode_remote_write;
+pub use remote_write::{decode as decode_remote_write, decode_v2 as decode_remote_write_v2};
 pub use scrape::scrape;
 pub use sink::{Accepted, MonitorVerdict, Refused, Sink, Source};
 pub use tail::{Offsets, Position, tail};

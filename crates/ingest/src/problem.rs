@@ -13,10 +13,12 @@ pub enum Reason {
     LabelValue,
     /// A series has no name, or a stream has no label.
     Unnamed,
-    /// Native histograms are not stored.
+    /// Of a native histogram only count and sum are stored.
     NativeHistogram,
     /// Exemplars are not stored.
     Exemplar,
+    /// Type, help and unit of a metric are not stored.
+    MetricMetadata,
     /// A field that is not known here.
     UnknownField,
     /// Metadata of a line or span beyond the limits.
@@ -32,7 +34,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Timestamp,
         Self::LabelCount,
         Self::LabelName,
@@ -40,6 +42,7 @@ impl Reason {
         Self::Unnamed,
         Self::NativeHistogram,
         Self::Exemplar,
+        Self::MetricMetadata,
         Self::UnknownField,
         Self::Metadata,
         Self::Text,
@@ -58,6 +61,7 @@ impl Reason {
             Self::Unnamed => "unnamed",
             Self::NativeHistogram => "native_histogram",
             Self::Exemplar => "exemplar",
+            Self::MetricMetadata => "metric_metadata",
             Self::UnknownField => "unknown_field",
             Self::Metadata => "metadata",
             Self::Text => "text",
@@ -71,12 +75,7 @@ impl Reason {
     const fn is_mistake(self) -> bool {
         matches!(
             self,
-            Self::Timestamp
-                | Self::LabelCount
-                | Self::LabelName
-                | Self::LabelValue
-                | Self::Unnamed
-                | Self::Malformed
+            Self::Timestamp | Self::LabelCount | Self::LabelName | Self::LabelValue | Self::Unnamed | Self::Malformed
         )
     }
 }

@@ -82,6 +82,21 @@ impl<'a> Message<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// Hands out the numbers of a repeated field, which may come packed or one by one.
+    pub(crate) fn numbers(self, what: &'static str, mut take: impl FnMut(u64)) -> Result<(), Error> {
+        match self {
+            Self::Varint(number) => take(number),
+            Self::Bytes(bytes) => {
+                let mut packed = Message::new(bytes, what);
+                while !packed.rest.is_empty() {
+                    take(packed.varint()?);
+                }
+            }
+            _ => return Err(Error::malformed(what, "has the wrong wire type")),
+        }
+        Ok(())
+    }
+
     /// A nested message or bytes.
     pub(crate) fn bytes(self, what: &'static str) -> Result<&'a [u8], Error> {
         match self {
@@ -125,6 +140,16 @@ mod tests {
         assert_eq!(message.next().unwrap(), Some((1, Value::Varint(150))));
         assert_eq!(message.next().unwrap().unwrap().1.text("x").unwrap(), "hi");
         assert_eq!(message.next().unwrap(), None);
+    }
+
+    #[test]
+    fn numbers_come_packed_or_one_by_one() {
+        let mut found = vec![];
+        Value::Bytes(&[1, 0x96, 0x01]).numbers("test", |it| found.push(it)).unwrap();
+        Value::Varint(7).numbers("test", |it| found.push(it)).unwrap();
+        assert_eq!(found, [1, 150, 7]);
+        assert!(Value::Bytes(&[1, 0x96]).numbers("test", |_| {}).is_err());
+        assert!(Value::Fixed32(1).numbers("test", |_| {}).is_err());
     }
 
     #[test]

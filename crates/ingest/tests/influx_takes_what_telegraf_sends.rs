@@ -81,8 +81,7 @@ async fn a_partial_write_is_told() {
         let service = Service::new();
         let answer = service.post(path, &[], body).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-        let expected =
-            "partial write: line 3: unable to parse 'cpu,host=web-1 usage=': missing field value dropped=2";
+        let expected = "partial write: line 3: unable to parse 'cpu,host=web-1 usage=': missing field value dropped=2";
         let shown = answer.json();
         if is_v2 {
             assert_eq!(shown, serde_json::json!({"code": "invalid", "message": expected, "line": 3}));
@@ -120,10 +119,14 @@ async fn what_is_wholly_wrong_is_refused() {
 /// Guarantees: MUST 5 and 6: overload is 503 with `Retry-After`, bombs are 413.
 #[tokio::test]
 async fn overload_and_bombs() {
-    let service = Service::with(&Config { max_decompressed_bytes: 1 << 20, max_body_bytes: 1 << 20, ..Config::default() });
+    let service =
+        Service::with(&Config { max_decompressed_bytes: 1 << 20, max_body_bytes: 1 << 20, ..Config::default() });
     service.recorder.refusals.lock().unwrap().push(Refused::Busy { retry_after_secs: 3 });
     let answer = service.post("/api/v2/write", &[], "m a=1").await;
-    assert_eq!((answer.status, &answer.headers["retry-after"]), (StatusCode::SERVICE_UNAVAILABLE, &"3".parse().unwrap()));
+    assert_eq!(
+        (answer.status, &answer.headers["retry-after"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &"3".parse().unwrap())
+    );
     assert_eq!(answer.json()["code"], "unavailable");
     let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::best());
     encoder.write_all(&vec![b' '; 2 << 20]).unwrap();
@@ -137,7 +140,10 @@ async fn clients_find_ping_and_their_database() {
     let service = Service::new();
     for method in ["GET", "HEAD"] {
         let answer = service.send(method, "/ping", &[], "").await;
-        assert_eq!((answer.status, &answer.headers["x-influxdb-version"]), (StatusCode::NO_CONTENT, &"1.8.10".parse().unwrap()));
+        assert_eq!(
+            (answer.status, &answer.headers["x-influxdb-version"]),
+            (StatusCode::NO_CONTENT, &"1.8.10".parse().unwrap())
+        );
     }
     for (path, body) in [
         ("/query?q=CREATE+DATABASE+%22telegraf%22", ""),
@@ -145,7 +151,11 @@ async fn clients_find_ping_and_their_database() {
         ("/query", "q=create%20database%20telegraf"),
     ] {
         let answer = service.post(path, &[], body).await;
-        assert_eq!((answer.status, &answer.json()["results"][0]["statement_id"]), (StatusCode::OK, &0.into()), "{path}");
+        assert_eq!(
+            (answer.status, &answer.json()["results"][0]["statement_id"]),
+            (StatusCode::OK, &0.into()),
+            "{path}"
+        );
     }
     assert_eq!(service.post("/query?q=SELECT+1", &[], "").await.status, StatusCode::BAD_REQUEST);
 }

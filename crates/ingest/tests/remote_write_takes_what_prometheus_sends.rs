@@ -1,4 +1,4 @@
-//! Is remote write 1.0 taken as Prometheus sends it, and is what is wrong told in a way that ends its retries?
+//! Is remote write 1.0 and 2.0 taken as Prometheus sends it, and is what is wrong told in a way that ends its retries?
 
 #![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
 
@@ -9,13 +9,19 @@ mod wire;
 use axum::http::StatusCode;
 use fake::Service;
 use ingest::{Config, Refused};
-use wire::{WriteRequest, pair, series, snappy};
+use wire::{ExemplarV2, Histogram, MetadataV2, RequestV2, WriteRequest, pair, series, snappy};
 
 const HEADERS: [(&str, &str); 3] = [
     ("content-type", "application/x-protobuf"),
     ("content-encoding", "snappy"),
     ("x-prometheus-remote-write-version", "0.1.0"),
 ];
+const HEADERS_V2: [(&str, &str); 3] = [
+    ("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"),
+    ("content-encoding", "snappy"),
+    ("x-prometheus-remote-write-version", "2.0.0"),
+];
+const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 const NOW: i64 = 1_700_000_000_000;
 
 async fn write(service: &Service, timeseries: Vec<wire::TimeSeries>) -> fake::Answer {
@@ -27,7 +33,7 @@ async fn write(service: &Service, timeseries: Vec<wire::TimeSeries>) -> fake::An
 #[tokio::test]
 async fn samples_are_stored_and_the_stale_marker_is_kept() {
     let service = Service::new();
-    let stale = f64::from_bits(0x7ff0_0000_0000_0002);
+    let stale = STALE;
     let labels = [("job", "shop"), ("__name__", "up")];
     let answer = write(&service, vec![series(&labels, &[(NOW + 1000, stale), (NOW, 1.0)])]).await;
     assert_eq!((answer.status, answer.text.as_str()), (StatusCode::NO_CONTENT, ""));
@@ -47,16 +53,106 @@ async fn ingest_is_another_name_of_the_path() {
     assert_eq!(service.post("/ingest", &HEADERS, empty).await.status, StatusCode::NO_CONTENT);
 }
 
-/// Guarantees: MUST 12: what we do not keep is counted and is no mistake of the sender.
+fn histogram(count: u64, sum: f64, timestamp: i64) -> Histogram {
+    Histogram {
+        count_int: Some(count),
+        sum,
+        timestamp,
+        schema: 3,
+        positive_deltas: vec![1, -1],
+        ..Histogram::default()
+    }
+}
+
+fn stored(service: &Service) -> Vec<String> {
+    let samples = service.recorder.samples.lock().unwrap();
+    let points = |it: &signal::SeriesPoints| -> Vec<String> {
+        it.points.iter().map(|it| format!("{}@{}", it.value, it.time.millis() - NOW)).collect()
+    };
+    samples.iter().map(|it| format!("{} {}", it.labels, points(it).join(" "))).collect()
+}
+
+/// Guarantees: MUST 12: of what we do not keep whole a part is stored; it is counted and no mistake of the sender.
 #[tokio::test]
-async fn native_histograms_and_exemplars_are_counted() {
+async fn count_and_sum_of_native_histograms_are_stored_and_exemplars_are_counted() {
     let service = Service::new();
-    let mut histogram = series(&[("__name__", "h")], &[]);
-    histogram.histograms = vec![pair("", ""), pair("", "")];
-    histogram.exemplars = vec![pair("", "")];
-    assert_eq!(write(&service, vec![histogram]).await.status, StatusCode::NO_CONTENT);
+    let mut series = series(&[("__name__", "h"), ("job", "shop")], &[]);
+    let float = Histogram { count_float: Some(2.5), count_int: None, ..histogram(0, 7.5, NOW + 1) };
+    series.histograms = vec![histogram(4, 10.0, NOW + 2), float, histogram(0, STALE, NOW + 3)];
+    series.exemplars = vec![pair("", "")];
+    assert_eq!(write(&service, vec![series]).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(stored(&service), [r#"h_count{job="shop"} 2.5@1 4@2 NaN@3"#, r#"h_sum{job="shop"} 7.5@1 10@2 NaN@3"#]);
+    assert_eq!(service.recorder.samples.lock().unwrap()[0].points[2].value.to_bits(), STALE.to_bits());
     let dropped = |reason| service.metric("sentinel_ingest_signals_dropped_total", "remote_write", reason);
-    assert_eq!((dropped("native_histogram"), dropped("exemplar")), (2.0, 1.0));
+    assert_eq!((dropped("native_histogram"), dropped("exemplar"), dropped("metric_metadata")), (3.0, 1.0, 1.0));
+}
+
+fn written(answer: &fake::Answer) -> [&str; 3] {
+    ["samples", "histograms", "exemplars"]
+        .map(|it| answer.headers[&format!("x-prometheus-remote-write-{it}-written")].to_str().unwrap())
+}
+
+fn request_v2() -> RequestV2 {
+    let mut request = RequestV2::default();
+    request.add(&[("__name__", "up"), ("job", "shop")], &[(NOW + 1, 0.0), (NOW, 1.0)]);
+    let series = request.add(&[("__name__", "h"), ("job", "shop")], &[]);
+    series.histograms = vec![histogram(4, 10.0, NOW)];
+    series.exemplars = vec![ExemplarV2 { labels_refs: vec![1, 2], value: 1.0, timestamp: NOW }];
+    series.metadata = Some(MetadataV2 { metric_type: 3, help_ref: 1, unit_ref: 0 });
+    request
+}
+
+/// Guarantees: MUST 15 and 16.
+#[tokio::test]
+async fn version_two_is_stored_and_tells_what_was_written() {
+    let service = Service::new();
+    for round in 1..=2 {
+        let answer = service.post("/api/v1/write", &HEADERS_V2, snappy(&request_v2())).await;
+        assert_eq!((answer.status, answer.text.as_str()), (StatusCode::NO_CONTENT, ""));
+        assert_eq!(written(&answer), ["2", "1", "0"]);
+        let expected = [r#"up{job="shop"} 1@0 0@1"#, r#"h_count{job="shop"} 4@0"#, r#"h_sum{job="shop"} 10@0"#];
+        assert_eq!(stored(&service)[3 * (round - 1)..], expected, "the labels of round {round} come from the cache");
+    }
+    let dropped = |reason| service.metric("sentinel_ingest_signals_dropped_total", "remote_write", reason);
+    assert_eq!((dropped("native_histogram"), dropped("exemplar"), dropped("metric_metadata")), (2.0, 2.0, 2.0));
+}
+
+/// Guarantees: MUST 13 and 16: the rest is stored, and the headers say how much.
+#[tokio::test]
+async fn a_partial_write_of_version_two_is_told() {
+    let service = Service::new();
+    let mut request = request_v2();
+    request.add(&[("job", "nameless")], &[(NOW, 1.0)]);
+    request.add(&[("__name__", "late")], &[(i64::MAX, 1.0), (NOW, 2.0)]);
+    let answer = service.post("/api/v1/write", &HEADERS_V2, snappy(&request)).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(answer.json()["detail"].as_str().unwrap().contains("__name__"), "{}", answer.text);
+    assert_eq!(written(&answer), ["3", "1", "0"]);
+    service.recorder.refusals.lock().unwrap().push(Refused::Busy { retry_after_secs: 1 });
+    let answer = service.post("/api/v1/write", &HEADERS_V2, snappy(&request_v2())).await;
+    assert_eq!((answer.status, written(&answer)), (StatusCode::SERVICE_UNAVAILABLE, ["0", "0", "0"]));
+}
+
+/// Guarantees: MUST 7 and 17: a broken table says where; nothing is stored.
+#[tokio::test]
+async fn broken_tables_of_version_two_are_refused() {
+    let with = |change: &dyn Fn(&mut RequestV2)| {
+        let mut request = request_v2();
+        change(&mut request);
+        snappy(&request)
+    };
+    for (body, expected) in [
+        (with(&|it| it.timeseries[0].labels_refs[1] = 99), "labels_refs: 99 is beyond the 6 symbols"),
+        (with(&|it| it.timeseries[0].labels_refs.truncate(3)), "labels_refs: the number of refs is odd"),
+        (with(&|it| it.symbols[0] = "x".to_owned()), "symbols: the first one must be empty"),
+        (snappy(&WriteRequest { timeseries: vec![series(&[], &[])], metadata: vec![] }), "version 1.0"),
+    ] {
+        let service = Service::new();
+        let answer = service.post("/api/v1/write", &HEADERS_V2, body).await;
+        assert_eq!((answer.status, written(&answer)), (StatusCode::BAD_REQUEST, ["0", "0", "0"]));
+        assert!(answer.json()["detail"].as_str().unwrap().contains(expected), "{} {expected}", answer.text);
+        assert!(service.recorder.samples.lock().unwrap().is_empty());
+    }
 }
 
 /// Guarantees: MUST 13: the good part is stored, the answer names what is wrong, so that it is not sent again.
@@ -84,12 +180,12 @@ async fn wrong_series_are_named_and_the_rest_is_stored() {
     }
 }
 
-/// Guarantees: MUST 14: version 2.0 and foreign encodings are 415, so that the sender falls back.
+/// Guarantees: MUST 14: foreign messages and encodings are 415, so that the sender falls back.
 #[tokio::test]
 async fn other_versions_are_refused() {
     let service = Service::new();
     for headers in [
-        &[("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request")][..],
+        &[("content-type", "application/x-protobuf;proto=io.prometheus.write.v3.Request")][..],
         &[("content-type", "application/x-protobuf"), ("x-prometheus-remote-write-version", "2.0.0")],
         &[("content-type", "application/json")],
         &[("content-encoding", "gzip")],

@@ -5,11 +5,11 @@
 #[path = "fake/wire.rs"]
 mod wire;
 
-use ingest::{Config, Format};
+use ingest::{Config, Format, InfluxFrame, InfluxPrecision};
 use proptest::prelude::*;
 use prost::Message;
 use signal::Timestamp;
-use wire::{Entry, Instant, PushRequest, Stream, WriteRequest, pair, series};
+use wire::{Entry, Histogram, Instant, PushRequest, RequestV2, Stream, WriteRequest, pair, series};
 
 const MONITOR: &[u8] = br#"[{"timestamp":"2023-11-14T22:13:20Z","service_name":"a","cpu_usage":1,"metrics":{"x":2}}]"#;
 const LOKI: &[u8] = br#"{"streams":[{"stream":{"a":"b"},"values":[["1700000000000000000","x",{"c":"d"}]]}]}"#;
@@ -17,12 +17,18 @@ const CHANGE: &[u8] = br#"{"service":"pay","kind":"deploy","title":"v2","time":"
 const EXPOSITION: &[u8] =
     b"# TYPE a histogram\n# HELP a b\na_bucket{le=\"1\",x=\"y\\n\"} 1 1 # {t=\"u\"} 1 2\na_bucket{le=\"+Inf\",x=\"y\\n\"} 1 1\n# EOF\n";
 
+const INFLUX: &[u8] = b"cpu\\ x,ho=a\\,b u=1.5,n=2i,ok=t,s=\"x\\\" y\nz\" 1700000000000000000\nmem value=1u\n";
+const FRAME: InfluxFrame<'_> =
+    InfluxFrame { precision: InfluxPrecision::Nanoseconds, database: "db", arrival: Timestamp::MIN };
+
 fn decode_all(bytes: &[u8]) {
     let config = Config { max_line_bytes: 80, max_labels: 3, ..Config::default() };
     let _ = ingest::decode_monitor(bytes, &config);
     let _ = ingest::decode_loki_json(bytes, &config);
     let _ = ingest::decode_loki_protobuf(bytes, &config);
     let _ = ingest::decode_remote_write(bytes, &config);
+    let _ = ingest::decode_remote_write_v2(bytes, &config);
+    let _ = ingest::decode_influx(bytes, FRAME, &config);
     let _ = ingest::decode_changes(bytes, Timestamp::MIN, &config);
     let _ = ingest::parse_exposition(bytes, Format::Text, &config);
     let _ = ingest::parse_exposition(bytes, Format::OpenMetrics, &config);
@@ -33,6 +39,8 @@ fn valid_bodies() -> Vec<Vec<u8>> {
         WriteRequest { timeseries: vec![series(&[("__name__", "m")], &[(5, 1.0)])], metadata: vec![pair("a", "b")] };
     let entry = Entry { timestamp: Some(Instant { seconds: 5, nanos: 6 }), line: "x".to_owned(), metadata: vec![] };
     let push = PushRequest { streams: vec![Stream { labels: "{a=\"b\"}".to_owned(), entries: vec![entry], hash: 1 }] };
+    let mut v2 = RequestV2::default();
+    v2.add(&[("__name__", "m")], &[(5, 1.0)]).histograms = vec![Histogram { timestamp: 5, ..Histogram::default() }];
     vec![
         MONITOR.to_vec(),
         LOKI.to_vec(),
@@ -40,6 +48,8 @@ fn valid_bodies() -> Vec<Vec<u8>> {
         EXPOSITION.to_vec(),
         write.encode_to_vec(),
         push.encode_to_vec(),
+        v2.encode_to_vec(),
+        INFLUX.to_vec(),
     ]
 }
 
@@ -54,6 +64,9 @@ fn the_bodies_that_are_mutated_are_valid() {
     assert_eq!(ingest::parse_exposition(&bodies[3], Format::OpenMetrics, &config).unwrap().0.len(), 2);
     assert_eq!(ingest::decode_remote_write(&bodies[4], &config).unwrap().0.len(), 1);
     assert_eq!(ingest::decode_loki_protobuf(&bodies[5], &config).unwrap().0.len(), 1);
+    assert_eq!(ingest::decode_remote_write_v2(&bodies[6], &config).unwrap().0.len(), 3);
+    let (batch, problems, line) = ingest::decode_influx(&bodies[7], FRAME, &config);
+    assert_eq!((batch.len(), problems.mistake(), line), (4, None, None));
 }
 
 proptest! {
@@ -73,7 +86,7 @@ proptest! {
 
     /// Guarantees: MUST 8.
     #[test]
-    fn mutated_bodies(which in 0_usize..6, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>(), is_cut in any::<bool>()) {
+    fn mutated_bodies(which in 0_usize..8, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>(), is_cut in any::<bool>()) {
         let mut bytes = valid_bodies()[which].clone();
         for (place, value) in changes {
             let idx = place.index(bytes.len());

@@ -40,7 +40,8 @@ fn points_of_both_clients_are_stored() {
             it["labels"]["__name__"] == name && labels.iter().all(|(key, value)| it["labels"][*key] == *value)
         };
         let found = series.iter().find(is_it).unwrap_or_else(|| panic!("{name} {labels:?} in {series:#?}"));
-        let answer = server.get_json(&format!("/sentinel/v1/series/{}/points?from=-10m", found["id"].as_str().unwrap()));
+        let answer =
+            server.get_json(&format!("/sentinel/v1/series/{}/points?from=-10m", found["id"].as_str().unwrap()));
         answer["points"].as_array().unwrap().iter().map(|it| it["value"].as_f64().unwrap()).collect()
     };
     let numbers = |plus: f64| -> Vec<f64> { (0..N_POINTS).map(|it| it as f64 + plus).collect() };

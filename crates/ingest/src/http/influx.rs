@@ -48,19 +48,11 @@ enum Version {
     V2,
 }
 
-async fn write_v1(
-    State(gate): State<Arc<Gate>>,
-    Query(parameters): Query<Parameters>,
-    request: Request,
-) -> Response {
+async fn write_v1(State(gate): State<Arc<Gate>>, Query(parameters): Query<Parameters>, request: Request) -> Response {
     write(&gate, Version::V1, &parameters, request).await
 }
 
-async fn write_v2(
-    State(gate): State<Arc<Gate>>,
-    Query(parameters): Query<Parameters>,
-    request: Request,
-) -> Response {
+async fn write_v2(State(gate): State<Arc<Gate>>, Query(parameters): Query<Parameters>, request: Request) -> Response {
     write(&gate, Version::V2, &parameters, request).await
 }
 
@@ -87,9 +79,7 @@ async fn write(gate: &Gate, version: Version, parameters: &Parameters, request: 
     };
     match answer.await {
         Ok(()) => versioned(empty(StatusCode::NO_CONTENT)),
-        Err(failure) => {
-            gate.failure(Source::Influx, &failure, |status, detail| version.error(status, detail, line))
-        }
+        Err(failure) => gate.failure(Source::Influx, &failure, |status, detail| version.error(status, detail, line)),
     }
 }
 

@@ -1,55 +1,100 @@
-//! `POST /api/v1/write` and `/ingest`: Prometheus remote write.
+//! `POST /api/v1/write` and `/ingest`: Prometheus remote write 1.0 and 2.0.
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::HeaderMap;
+use axum::http::{HeaderName, StatusCode};
 use axum::response::Response;
 use axum::routing::post;
 
 use super::{Gate, Routes, empty, problem_response};
-use crate::{Error, Source, body, remote_write};
+use crate::remote_write::{decode_v1_with, decode_v2_with};
+use crate::{Error, Source, body};
+
+/// By these a sender of version 2.0 learns what was stored, also of a request that failed in part.
+const SAMPLES_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-remote-write-samples-written");
+const HISTOGRAMS_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-remote-write-histograms-written");
+const EXEMPLARS_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-remote-write-exemplars-written");
 
 pub(super) fn routes() -> Routes {
     Routes::new().route("/api/v1/write", post(post_remote_write)).route("/ingest", post(post_remote_write))
 }
 
-async fn post_remote_write(State(gate): State<Arc<Gate>>, request: Request) -> Response {
-    let answer = async {
-        check_remote_write_headers(request.headers())?;
-        let compressed = body::read(request, &gate.config).await?;
-        let bytes = body::snappy(&compressed, &gate.config)?;
-        let (batch, problems) = remote_write::decode_with(&bytes, &gate.config, &gate.labels)?;
-        let n_points = batch.iter().map(|it| it.points.len() as u64).sum();
-        gate.counts.received(Source::RemoteWrite, n_points);
-        let outcome = gate.samples(Source::RemoteWrite, batch).await;
-        gate.settle(Source::RemoteWrite, outcome, &problems)
-    };
-    match answer.await {
-        Ok(()) => empty(StatusCode::NO_CONTENT),
-        Err(failure) => gate.failure(Source::RemoteWrite, &failure, problem_response),
-    }
+#[derive(Clone, Copy, PartialEq)]
+enum Version {
+    V1,
+    V2,
 }
 
-/// Version 2.0 has another message; a sender that is told 415 falls back to 1.0.
-fn check_remote_write_headers(headers: &HeaderMap) -> Result<(), Error> {
+/// What was stored of a request.
+#[derive(Clone, Copy, Default)]
+struct Written {
+    samples: u64,
+    histograms: u64,
+}
+
+async fn post_remote_write(State(gate): State<Arc<Gate>>, request: Request) -> Response {
+    let version = match version(request.headers()) {
+        Ok(version) => version,
+        Err(error) => return gate.failure(Source::RemoteWrite, &error.into(), problem_response),
+    };
+    let mut written = Written::default();
+    let answer = async {
+        let compressed = body::read(request, &gate.config).await?;
+        let bytes = body::snappy(&compressed, &gate.config)?;
+        let decode = if version == Version::V1 { decode_v1_with } else { decode_v2_with };
+        let decoded = decode(&bytes, &gate.config, &gate.labels)?;
+        let n_points: u64 = decoded.batch.iter().map(|it| it.points.len() as u64).sum();
+        gate.counts.received(Source::RemoteWrite, n_points);
+        let outcome = gate.samples(Source::RemoteWrite, decoded.batch).await;
+        if let Ok(accepted) = &outcome {
+            // What the store left out is taken for samples; histograms are two points each.
+            let n_samples = n_points.saturating_sub(decoded.n_of_histograms);
+            written = Written {
+                samples: n_samples.saturating_sub(accepted.dropped),
+                histograms: decoded.n_of_histograms / 2,
+            };
+        }
+        gate.settle(Source::RemoteWrite, outcome, &decoded.problems)
+    };
+    let mut response = match answer.await {
+        Ok(()) => empty(StatusCode::NO_CONTENT),
+        Err(failure) => gate.failure(Source::RemoteWrite, &failure, problem_response),
+    };
+    if version == Version::V2 {
+        let headers = response.headers_mut();
+        headers.insert(SAMPLES_WRITTEN, written.samples.into());
+        headers.insert(HISTOGRAMS_WRITTEN, written.histograms.into());
+        headers.insert(EXEMPLARS_WRITTEN, 0.into());
+    }
+    response
+}
+
+/// Which message it is. A sender that is told 415 falls back to the other version.
+fn version(headers: &HeaderMap) -> Result<Version, Error> {
     let unsupported = |found: &str| {
         Error::Unsupported(format!(
-            "{found} is not supported; send remote write 1.0: Content-Type application/x-protobuf \
-             (prometheus.WriteRequest), Content-Encoding snappy"
+            "{found} is not supported; send Content-Type application/x-protobuf with \
+             proto=io.prometheus.write.v2.Request or proto=prometheus.WriteRequest, Content-Encoding snappy"
         ))
     };
     let content_type = body::header(headers, "content-type").unwrap_or("");
-    let version = body::header(headers, "x-prometheus-remote-write-version").unwrap_or("");
     let encoding = body::encoding(headers);
-    if content_type.contains("proto=io.prometheus.write.v2") || version.starts_with("2.") {
-        return Err(unsupported("remote write 2.0"));
-    }
     if !matches!(body::media_type(headers).as_str(), "" | "application/x-protobuf") {
         return Err(unsupported(&format!("Content-Type {content_type:?}")));
     }
     if !matches!(encoding.as_str(), "" | "snappy") {
         return Err(unsupported(&format!("Content-Encoding {encoding:?}")));
     }
-    Ok(())
+    let proto = content_type.split(';').skip(1).find_map(|it| it.trim().strip_prefix("proto="));
+    let number = body::header(headers, "x-prometheus-remote-write-version").unwrap_or("");
+    match proto.map(|it| it.trim_matches('"')) {
+        Some("io.prometheus.write.v2.Request") => Ok(Version::V2),
+        Some("prometheus.WriteRequest") => Ok(Version::V1),
+        Some(other) => Err(unsupported(&format!("proto={other:?}"))),
+        // Read as 1.0, a message of 2.0 would be empty, and its samples lost.
+        None if number.starts_with("2.") => Err(unsupported("version 2.0 without proto")),
+        None => Ok(Version::V1),
+    }
 }

@@ -201,7 +201,8 @@ pub(crate) fn unescaped<'a>(part: &'a [u8], escaped: &[u8]) -> Result<Cow<'a, st
     let mut plain = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(it) = rest.next() {
-        let is_escape = it == '\\' && rest.peek().is_some_and(|it| u8::try_from(*it).is_ok_and(|it| escaped.contains(&it)));
+        let is_escape =
+            it == '\\' && rest.peek().is_some_and(|it| u8::try_from(*it).is_ok_and(|it| escaped.contains(&it)));
         if !is_escape {
             plain.push(it);
         } else if let Some(it) = rest.next() {
@@ -259,10 +260,19 @@ mod tests {
     fn lines_are_taken_apart() {
         for (body, expected) in [
             ("cpu,host=a usage=1.5 17", &["1: cpu,host=a | usage=Some(1.5) | Some(17)"][..]),
-            ("cpu a=1i,b=2u,c=t,d=F,e=-1e3", &["1: cpu | a=Some(1.0) b=Some(2.0) c=Some(1.0) d=Some(0.0) e=Some(-1000.0) | None"]),
-            ("# comment\r\n\r\n  cpu  a=1  5 \r\nmem b=2\r\n", &["3: cpu | a=Some(1.0) | Some(5)", "4: mem | b=Some(2.0) | None"]),
+            (
+                "cpu a=1i,b=2u,c=t,d=F,e=-1e3",
+                &["1: cpu | a=Some(1.0) b=Some(2.0) c=Some(1.0) d=Some(0.0) e=Some(-1000.0) | None"],
+            ),
+            (
+                "# comment\r\n\r\n  cpu  a=1  5 \r\nmem b=2\r\n",
+                &["3: cpu | a=Some(1.0) | Some(5)", "4: mem | b=Some(2.0) | None"],
+            ),
             (r"my\ cpu,ho\,st=a\=b\ c us\=age=1", &[r"1: my\ cpu,ho\,st=a\=b\ c | us\=age=Some(1.0) | None"]),
-            ("m a=\"x, y=1 \\\" z\nnext\",b=1 5\nn c=1", &["1: m | a=None b=Some(1.0) | Some(5)", "3: n | c=Some(1.0) | None"]),
+            (
+                "m a=\"x, y=1 \\\" z\nnext\",b=1 5\nn c=1",
+                &["1: m | a=None b=Some(1.0) | Some(5)", "3: n | c=Some(1.0) | None"],
+            ),
             ("m a=1 -5", &["1: m | a=Some(1.0) | Some(-5)"]),
         ] {
             assert_eq!(read(body), expected, "{body}");

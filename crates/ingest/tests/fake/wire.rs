@@ -19,7 +19,71 @@ pub struct TimeSeries {
     #[prost(message, repeated, tag = "3")]
     pub exemplars: Vec<Pair>,
     #[prost(message, repeated, tag = "4")]
-    pub histograms: Vec<Pair>,
+    pub histograms: Vec<Histogram>,
+}
+
+/// The same in both versions of remote write.
+#[derive(Clone, PartialEq, Message)]
+pub struct Histogram {
+    #[prost(uint64, optional, tag = "1")]
+    pub count_int: Option<u64>,
+    #[prost(double, optional, tag = "2")]
+    pub count_float: Option<f64>,
+    #[prost(double, tag = "3")]
+    pub sum: f64,
+    #[prost(sint32, tag = "4")]
+    pub schema: i32,
+    #[prost(double, tag = "5")]
+    pub zero_threshold: f64,
+    #[prost(uint64, tag = "6")]
+    pub zero_count_int: u64,
+    #[prost(sint64, repeated, tag = "12")]
+    pub positive_deltas: Vec<i64>,
+    #[prost(int64, tag = "15")]
+    pub timestamp: i64,
+}
+
+/// `io.prometheus.write.v2.Request`.
+#[derive(Clone, PartialEq, Message)]
+pub struct RequestV2 {
+    #[prost(string, repeated, tag = "4")]
+    pub symbols: Vec<String>,
+    #[prost(message, repeated, tag = "5")]
+    pub timeseries: Vec<TimeSeriesV2>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct TimeSeriesV2 {
+    #[prost(uint32, repeated, tag = "1")]
+    pub labels_refs: Vec<u32>,
+    #[prost(message, repeated, tag = "2")]
+    pub samples: Vec<Sample>,
+    #[prost(message, repeated, tag = "3")]
+    pub histograms: Vec<Histogram>,
+    #[prost(message, repeated, tag = "4")]
+    pub exemplars: Vec<ExemplarV2>,
+    #[prost(message, optional, tag = "5")]
+    pub metadata: Option<MetadataV2>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ExemplarV2 {
+    #[prost(uint32, repeated, tag = "1")]
+    pub labels_refs: Vec<u32>,
+    #[prost(double, tag = "2")]
+    pub value: f64,
+    #[prost(int64, tag = "3")]
+    pub timestamp: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct MetadataV2 {
+    #[prost(int32, tag = "1")]
+    pub metric_type: i32,
+    #[prost(uint32, tag = "3")]
+    pub help_ref: u32,
+    #[prost(uint32, tag = "4")]
+    pub unit_ref: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -81,6 +145,26 @@ pub fn series(labels: &[(&str, &str)], samples: &[(i64, f64)]) -> TimeSeries {
         labels: labels.iter().map(|(name, value)| pair(name, value)).collect(),
         samples: samples.iter().map(|(timestamp, value)| Sample { value: *value, timestamp: *timestamp }).collect(),
         ..TimeSeries::default()
+    }
+}
+
+impl RequestV2 {
+    /// Adds a series, with its texts in the table.
+    pub fn add(&mut self, labels: &[(&str, &str)], samples: &[(i64, f64)]) -> &mut TimeSeriesV2 {
+        if self.symbols.is_empty() {
+            self.symbols.push(String::new());
+        }
+        let mut refs = vec![];
+        for text in labels.iter().flat_map(|it| [it.0, it.1]) {
+            let known = self.symbols.iter().position(|it| it == text);
+            refs.push(known.unwrap_or_else(|| {
+                self.symbols.push(text.to_owned());
+                self.symbols.len() - 1
+            }) as u32);
+        }
+        let samples = series(&[], samples).samples;
+        self.timeseries.push(TimeSeriesV2 { labels_refs: refs, samples, ..TimeSeriesV2::default() });
+        self.timeseries.last_mut().unwrap()
     }
 }
 

@@ -1,0 +1,116 @@
+//! Prometheus remote write 2.0: `io.prometheus.write.v2.Request`, after the snappy block is undone.
+//!
+//! Specification: <https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/>. All texts are in one table; series
+//! refer to it by number.
+
+use signal::{Labels, SeriesPoints};
+
+use super::{Decoded, Refusal, Series};
+use crate::label_cache::{LabelCache, Protocol};
+use crate::limits::checked_labels;
+use crate::protobuf::Message;
+use crate::{Config, Error, Problems};
+
+/// Texts of one request. Prometheus sends 2,000 samples at once by default; a table of this size takes 16 MiB.
+const MOST_SYMBOLS: usize = 1 << 20;
+
+/// Series of a decompressed body. Samples that break a rule are left out and named in `Problems`.
+pub fn decode(bytes: &[u8], config: &Config) -> Result<(Vec<SeriesPoints>, Problems), Error> {
+    decode_with(bytes, config, &LabelCache::default()).map(|it| (it.batch, it.problems))
+}
+
+/// The same with labels that came before: those are not read again.
+pub(crate) fn decode_with(bytes: &[u8], config: &Config, cache: &LabelCache) -> Result<Decoded, Error> {
+    let symbols = symbols(bytes)?;
+    let mut reader = Reader { config, cache, symbols, parts: vec![], scratch: vec![] };
+    let mut decoded = Decoded::default();
+    let mut request = Message::new(bytes, "Request");
+    while let Some((field, value)) = request.next()? {
+        if field == 5 {
+            let (refs, series) = series(value.bytes("timeseries")?)?;
+            decoded.add(reader.labels(&refs)?, series);
+        }
+    }
+    Ok(decoded)
+}
+
+/// The table, which may stand anywhere in the message.
+fn symbols(bytes: &[u8]) -> Result<Vec<&[u8]>, Error> {
+    let mut symbols = vec![];
+    let mut request = Message::new(bytes, "Request");
+    while let Some((field, value)) = request.next()? {
+        match field {
+            4 if symbols.len() == MOST_SYMBOLS => {
+                return Err(Error::malformed("symbols", format!("more than {MOST_SYMBOLS}; send smaller batches")));
+            }
+            4 => symbols.push(value.bytes("symbols")?),
+            // They are kept free so that a message of version 1.0 is not taken for an empty one of 2.0.
+            1..=3 => return Err(Error::malformed("Request", "this is a message of version 1.0")),
+            _ => {}
+        }
+    }
+    match symbols.first() {
+        Some(first) if !first.is_empty() => Err(Error::malformed("symbols", "the first one must be empty")),
+        _ => Ok(symbols),
+    }
+}
+
+/// `TimeSeries { labels_refs = 1, samples = 2, histograms = 3, exemplars = 4, metadata = 5 }`.
+fn series(bytes: &[u8]) -> Result<(Vec<u64>, Series), Error> {
+    let mut refs = vec![];
+    let mut series = Series::default();
+    let mut fields = Message::new(bytes, "timeseries");
+    while let Some((field, value)) = fields.next()? {
+        match field {
+            1 => value.numbers("labels_refs", |it| refs.push(it))?,
+            2 => series.sample(value.bytes("samples")?)?,
+            3 => series.histogram(value.bytes("histograms")?)?,
+            4 => series.n_exemplars += 1,
+            5 => series.n_metadata += 1,
+            _ => {}
+        }
+    }
+    Ok((refs, series))
+}
+
+/// Reads the labels of one series after the other.
+struct Reader<'a, 'b> {
+    config: &'b Config,
+    cache: &'b LabelCache,
+    symbols: Vec<&'a [u8]>,
+    /// Names and values in turn.
+    parts: Vec<&'a [u8]>,
+    scratch: Vec<u8>,
+}
+
+impl Reader<'_, '_> {
+    /// The labels, or why they are refused.
+    fn labels(&mut self, refs: &[u64]) -> Result<Result<Labels, Refusal>, Error> {
+        self.parts.clear();
+        for it in refs {
+            let symbol = usize::try_from(*it).ok().and_then(|it| self.symbols.get(it));
+            self.parts.push(symbol.ok_or_else(|| {
+                Error::malformed("labels_refs", format!("{it} is beyond the {} symbols", self.symbols.len()))
+            })?);
+        }
+        let key = self.cache.key(Protocol::WriteV2, self.parts.iter().copied(), &mut self.scratch);
+        if let Some(labels) = self.cache.get(key) {
+            return Ok(Ok(labels));
+        }
+        let mut pairs = Vec::with_capacity(self.parts.len() / 2);
+        for pair in self.parts.chunks(2) {
+            let [name, value] = pair else { return Err(Error::malformed("labels_refs", "the number of refs is odd")) };
+            pairs.push((text(name)?, text(value)?));
+        }
+        let checked = checked_labels(&pairs, self.config);
+        if let Ok(labels) = &checked {
+            self.cache.put(key, labels);
+        }
+        Ok(checked)
+    }
+}
+
+fn text(symbol: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(symbol)
+        .map_err(|error| Error::malformed("symbols", format!("not UTF-8 at byte {}", error.valid_up_to())))
+}
