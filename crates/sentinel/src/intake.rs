@@ -81,8 +81,8 @@ impl Sink for Intake {
         })
     }
 
-    fn spans(&self, _source: Source, _batch: Vec<Span>) -> BoxFuture<'_, Result<Accepted, Refused>> {
-        Box::pin(async move { Err(Refused::Invalid("traces cannot be stored yet".to_owned())) })
+    fn spans(&self, _source: Source, batch: Vec<Span>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        Box::pin(async move { self.append(Write::Spans(batch)).await.map(accepted) })
     }
 
     fn changes(&self, batch: Vec<Change>) -> BoxFuture<'_, Result<Accepted, Refused>> {

@@ -25,6 +25,7 @@ mod role;
 mod sample;
 mod span;
 mod time;
+mod trace;
 
 pub use anomaly::{Anomaly, AnomalyKind, Direction, Score, Severity};
 pub use backtest::{BackTest, BackTestAlert, BackTestOutcome, BackTestQuestion, BackTester, BandPoint, Choice};
@@ -49,3 +50,4 @@ pub use role::{Role, is_counter};
 pub use sample::{Point, SeriesPoints, rates};
 pub use span::{IdParseError, Span, SpanEvent, SpanId, SpanKind, SpanStatus, TraceId};
 pub use time::{TimeRange, Timestamp};
+pub use trace::{SpanQuery, TraceSearch, TraceSummary, span_tree};

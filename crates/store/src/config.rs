@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::packs::Limits;
+
 /// The section `store` of the configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -17,8 +19,8 @@ pub struct Config {
     pub queue_writes: usize,
     /// Points and lines that may wait for the disk; more are answered "busy" (default 1000000).
     pub queue_items: usize,
-    /// Lines that may wait for the full-text index; more are answered "busy" (default 200000).
-    pub unindexed_lines: usize,
+    /// Log lines, and as many spans, that may wait in memory to be packed; more are answered "busy" (default 200000).
+    pub unpacked_records: usize,
     /// Size at which a new segment of the write-ahead log is begun (megabytes, default 64).
     pub segment_megabytes: u64,
     /// Size of the write-ahead log at which samples are moved to a block early (megabytes, default 512).
@@ -27,14 +29,18 @@ pub struct Config {
     pub flush_secs: u64,
     /// Size of the samples in memory at which they are moved to a block early (megabytes, default 128).
     pub head_megabytes: u64,
-    /// Size at which a new partition of the full-text index is begun (megabytes, default 256).
-    pub log_partition_megabytes: u64,
+    /// Size at which a new file of packed log lines or spans is begun (megabytes, default 256).
+    pub pack_file_megabytes: u64,
     /// A line that is pushed again is recognized among this many newest lines (default 65536).
     pub log_duplicate_lines: usize,
+    /// A span that is sent again is recognized among this many newest spans (default 65536).
+    pub duplicate_spans: usize,
     /// How long samples are kept.
     pub samples: Retention,
     /// How long log lines are kept.
     pub logs: Retention,
+    /// How long spans are kept.
+    pub spans: Retention,
 }
 
 /// How long and how much is kept; the oldest files go first.
@@ -72,15 +78,17 @@ impl Default for Config {
             future_window_secs: 600,
             queue_writes: 1024,
             queue_items: 1_000_000,
-            unindexed_lines: 200_000,
+            unpacked_records: 200_000,
             segment_megabytes: 64,
             wal_megabytes: 512,
             flush_secs: 3600,
             head_megabytes: 128,
-            log_partition_megabytes: 256,
+            pack_file_megabytes: 256,
             log_duplicate_lines: 65_536,
+            duplicate_spans: 65_536,
             samples: Retention::default(),
             logs: Retention::default(),
+            spans: Retention { retention_days: 7.0, ..Retention::default() },
         }
     }
 }
@@ -91,24 +99,43 @@ impl Config {
         let not_zero = [
             ("queue_writes", self.queue_writes == 0),
             ("queue_items", self.queue_items == 0),
-            ("unindexed_lines", self.unindexed_lines == 0),
+            ("unpacked_records", self.unpacked_records == 0),
             ("segment_megabytes", self.segment_megabytes == 0),
             ("wal_megabytes", self.wal_megabytes == 0),
             ("flush_secs", self.flush_secs == 0),
             ("head_megabytes", self.head_megabytes == 0),
-            ("log_partition_megabytes", self.log_partition_megabytes == 0),
+            ("pack_file_megabytes", self.pack_file_megabytes == 0),
         ];
         let positive = [
             ("samples.retention_days", self.samples.retention_days),
             ("samples.retention_gigabytes", self.samples.retention_gigabytes),
             ("logs.retention_days", self.logs.retention_days),
             ("logs.retention_gigabytes", self.logs.retention_gigabytes),
+            ("spans.retention_days", self.spans.retention_days),
+            ("spans.retention_gigabytes", self.spans.retention_gigabytes),
         ];
         let mut problems: Vec<String> =
             not_zero.iter().filter(|it| it.1).map(|it| format!("{} must be at least 1", it.0)).collect();
         let wrong = positive.iter().filter(|it| !(it.1 > 0.0 && it.1.is_finite()));
         problems.extend(wrong.map(|it| format!("{} must be a number above 0, not {}", it.0, it.1)));
         problems
+    }
+
+    /// How log lines are packed.
+    pub(crate) fn log_limits(&self) -> Limits {
+        self.limits(&self.logs, self.log_duplicate_lines)
+    }
+
+    /// How spans are packed.
+    pub(crate) fn span_limits(&self) -> Limits {
+        self.limits(&self.spans, self.duplicate_spans)
+    }
+
+    fn limits(&self, retention: &Retention, duplicates: usize) -> Limits {
+        // Small enough that retention by size removes a tenth and not everything.
+        let tenth = (retention.bytes() / 10).max(1 << 20);
+        let file_bytes = (self.pack_file_megabytes << 20).min(tenth);
+        Limits { file_bytes, duplicates, retention: retention.clone() }
     }
 
     /// The late window in milliseconds.

@@ -19,22 +19,25 @@ pub struct Counters {
     pub lines_duplicate: AtomicU64,
     pub lines_too_old: AtomicU64,
     pub lines_future: AtomicU64,
+    pub spans_stored: AtomicU64,
+    pub spans_duplicate: AtomicU64,
+    pub spans_too_old: AtomicU64,
+    pub spans_future: AtomicU64,
     pub writes_busy: AtomicU64,
     pub writes_failed: AtomicU64,
     pub commits: AtomicU64,
     pub sync_nanos: AtomicU64,
     pub blocks_written: AtomicU64,
     pub flushes_failed: AtomicU64,
-    pub indexing_failed: AtomicU64,
+    pub packing_failed: AtomicU64,
     pub blocks_expired: AtomicU64,
-    pub partitions_expired: AtomicU64,
+    pub pack_files_expired: AtomicU64,
     pub bytes_cut: AtomicU64,
     pub files_set_aside: AtomicU64,
     pub reads_failed: AtomicU64,
     pub panics: AtomicU64,
     pub is_wal_failing: AtomicBool,
     pub is_flush_failing: AtomicBool,
-    pub is_index_failing: AtomicBool,
 }
 
 /// Adds to a counter.
@@ -51,7 +54,6 @@ impl Counters {
         let complaints = [
             (&self.is_wal_failing, "writes to the log on disk fail"),
             (&self.is_flush_failing, "blocks of samples cannot be written"),
-            (&self.is_index_failing, "log lines cannot be indexed"),
         ];
         complaints.iter().find(|(is_failing, _)| is_failing.load(Relaxed)).map(|(_, text)| *text)
     }
@@ -65,6 +67,7 @@ impl Counters {
     pub fn metrics(&self) -> Vec<Metric> {
         const POINTS: &str = "Points refused or absorbed.";
         const LINES: &str = "Log lines refused or absorbed.";
+        const SPANS: &str = "Spans refused or absorbed.";
         const EXPIRED: &str = "Files removed by retention.";
         let of = |name, help, value: &AtomicU64| Metric::counter(name, help, value.load(Relaxed));
         let seconds = self.sync_nanos.load(Relaxed) as f64 / 1e9;
@@ -78,6 +81,10 @@ impl Counters {
             of("sentinel_store_lines_dropped_total", LINES, &self.lines_duplicate).label("reason", "duplicate"),
             of("sentinel_store_lines_dropped_total", LINES, &self.lines_too_old).label("reason", "too_old"),
             of("sentinel_store_lines_dropped_total", LINES, &self.lines_future).label("reason", "future"),
+            of("sentinel_store_spans_stored_total", "Spans stored.", &self.spans_stored),
+            of("sentinel_store_spans_dropped_total", SPANS, &self.spans_duplicate).label("reason", "duplicate"),
+            of("sentinel_store_spans_dropped_total", SPANS, &self.spans_too_old).label("reason", "too_old"),
+            of("sentinel_store_spans_dropped_total", SPANS, &self.spans_future).label("reason", "future"),
             of("sentinel_store_writes_busy_total", "Writes refused as the queue was full.", &self.writes_busy),
             of("sentinel_store_writes_failed_total", "Writes that the disk refused.", &self.writes_failed),
             of("sentinel_store_wal_commits_total", "Group commits to the log on disk.", &self.commits),
@@ -87,9 +94,9 @@ impl Counters {
             },
             of("sentinel_store_blocks_written_total", "Blocks of samples written.", &self.blocks_written),
             of("sentinel_store_background_failures_total", FAILED, &self.flushes_failed).label("task", "flush"),
-            of("sentinel_store_background_failures_total", FAILED, &self.indexing_failed).label("task", "index"),
+            of("sentinel_store_background_failures_total", FAILED, &self.packing_failed).label("task", "pack"),
             of("sentinel_store_files_expired_total", EXPIRED, &self.blocks_expired).label("kind", "samples"),
-            of("sentinel_store_files_expired_total", EXPIRED, &self.partitions_expired).label("kind", "logs"),
+            of("sentinel_store_files_expired_total", EXPIRED, &self.pack_files_expired).label("kind", "packs"),
             of("sentinel_store_wal_cut_bytes_total", "Bytes of the log that could not be read.", &self.bytes_cut),
             of("sentinel_store_files_set_aside_total", "Corrupt files set aside.", &self.files_set_aside),
             of("sentinel_store_reads_failed_total", "Files skipped by a read.", &self.reads_failed),

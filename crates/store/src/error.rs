@@ -40,6 +40,9 @@ pub enum Error {
         /// What does not fit.
         what: &'static str,
     },
+    /// Records could not be compressed.
+    #[error("cannot compress")]
+    Compress(#[source] io::Error),
     /// A stored object cannot be read back or written as JSON.
     #[error("cannot {operation} as JSON")]
     Json {

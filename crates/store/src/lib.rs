@@ -1,7 +1,7 @@
 //! Signals to disk and back: what was acknowledged is still there after a crash, exactly once.
 //!
 //! Reading order: `store` (the doors), `writer` and `wal` (one durable log for samples and lines), `samples`
-//! (compressed chunks and blocks), `logs` (full-text partitions), `state` (incidents, plans, changes, ledger, values).
+//! (compressed chunks and blocks), `packs` (compressed records: `logs`, `spans`), `state` (incidents, plans, changes, ledger, values).
 
 #![warn(missing_docs)]
 
@@ -11,9 +11,11 @@ mod counters;
 mod disk;
 mod error;
 mod logs;
+mod packs;
 mod recovery;
 mod samples;
 mod snapshots;
+mod spans;
 mod state;
 mod store;
 mod threads;

@@ -11,8 +11,10 @@ pub struct Recovery {
     pub segments: u64,
     /// Points that were read from it into memory.
     pub points: u64,
-    /// Lines that were read from it and are not in the full-text index yet.
+    /// Lines that were read from it and are not packed yet.
     pub lines: u64,
+    /// Spans that were read from it and are not packed yet.
+    pub spans: u64,
     /// Bytes of the write-ahead log that could not be read.
     pub cuts: Vec<Cut>,
     /// Files that could not be used and were renamed to `<name>.corrupt`.
@@ -44,9 +46,12 @@ impl Recovery {
 
 impl fmt::Display for Recovery {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { segments, points, lines, .. } = self;
+        let Self { segments, points, lines, spans, .. } = self;
         let millis = self.took.as_millis();
-        write!(formatter, "{points} points and {lines} lines replayed from {segments} segments in {millis} ms")?;
+        write!(
+            formatter,
+            "{points} points, {lines} lines and {spans} spans replayed from {segments} segments in {millis} ms"
+        )?;
         for cut in &self.cuts {
             let Cut { file, offset, bytes, reason } = cut;
             write!(formatter, "; {bytes} bytes at {offset} of {} cut: {reason}", file.display())?;

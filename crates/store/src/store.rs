@@ -10,25 +10,27 @@ use std::time::{Duration, Instant};
 use signal::{
     Change, ChangeLog, Clock, History, Incident, IncidentFilter, IncidentId, Labels, Ledger, LedgerEntry, LogHit,
     LogId, LogQuery, LogRecord, LogSearch, Meter, Metric, Plan, PlanStore, Point, PortError, SeriesId, SeriesQuery,
-    SystemClock, TimeRange, Timestamp,
+    Span, SpanQuery, SystemClock, TimeRange, Timestamp, TraceId, TraceSearch, TraceSummary,
 };
 use tracing::warn;
 
 use crate::counters::{Counters, FAILED, count};
 use crate::disk::{self, DirectoryLock};
 use crate::logs::Logs;
+use crate::packs::{Packs, Sizes};
 use crate::samples::Samples;
 use crate::snapshots::Snapshots;
+use crate::spans::Spans;
 use crate::state::State;
 use crate::threads;
 use crate::wal::frame::Frame;
-use crate::wal::{self, Segments, Wal};
+use crate::wal::{self, Segments, Through, Wal};
 use crate::writer::{Appended, Done, Message, Request, Write};
 use crate::{Busy, Config, Error, Recovery};
 
 /// When the samples that could not be moved to disk reach this many times the limit, writes are refused.
 const HEAD_LIMIT_FACTOR: u64 = 4;
-/// How long `flush` waits for the index.
+/// How long `flush` waits for the packers.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Everything that is stored, in one directory. Dropping it waits for writes that were accepted.
@@ -51,6 +53,7 @@ pub struct Shared {
     pub config: Config,
     pub samples: Samples,
     pub logs: Logs,
+    pub spans: Spans,
     pub segments: Arc<Segments>,
     pub counters: Arc<Counters>,
     /// Points and lines that wait for the disk.
@@ -64,9 +67,13 @@ pub struct Shared {
 impl Shared {
     /// Removes segments that are no longer needed.
     pub fn remove_covered_segments(&self) {
-        let through = (self.samples_through.load(Relaxed), self.logs.indexed_through());
+        let through = Through {
+            samples: self.samples_through.load(Relaxed),
+            log_id: self.logs.packed_through(),
+            span_id: self.spans.packed_through(),
+        };
         let active = self.active_segment.load(Relaxed);
-        if let Err(error) = self.segments.remove_covered(through.0, through.1, active) {
+        if let Err(error) = self.segments.remove_covered(through, active) {
             warn!(%error, "Segment not removed; tried again later.");
         }
     }
@@ -106,14 +113,18 @@ impl Store {
     /// Stores points or lines. `done` is called once, from another thread, after they are durable or were refused.
     /// `now` is the time against which future times are judged. Busy means that nothing was taken: send it later.
     pub fn append(&self, write: Write, now: Timestamp, done: Done) -> Result<(), Busy> {
-        let Shared { config, counters, queued_items, logs, samples, .. } = &*self.shared;
+        let Shared { config, counters, queued_items, logs, spans, samples, .. } = &*self.shared;
         let items = write.len();
-        let is_index_behind = matches!(write, Write::Logs(_)) && logs.pending_lines() >= config.unindexed_lines;
+        let is_packer_behind = match &write {
+            Write::Samples(_) => false,
+            Write::Logs(_) => logs.pending_records() >= config.unpacked_records,
+            Write::Spans(_) => spans.pending_records() >= config.unpacked_records,
+        };
         let is_head_full = samples.head_bytes() as u64 > (config.head_megabytes << 20) * HEAD_LIMIT_FACTOR;
         let before = queued_items.fetch_add(items, Relaxed);
         // One write alone is taken whatever its size, or it would never be.
         let is_full = before > 0 && before + items > config.queue_items;
-        let sender = self.messages.as_ref().filter(|_| !is_index_behind && !is_head_full && !is_full);
+        let sender = self.messages.as_ref().filter(|_| !is_packer_behind && !is_head_full && !is_full);
         let message = Message::Write(Request { write, now, items, done });
         match sender.map(|it| it.try_send(message)) {
             Some(Ok(())) => Ok(()),
@@ -146,7 +157,7 @@ impl Store {
     /// Periodic work, to be called about once a minute: moves samples to a block when it is time, removes what is older
     /// or more than is kept, and segments that are no longer needed.
     pub fn maintain(&self, now: Timestamp) -> Result<(), Error> {
-        let Shared { config, samples, logs, .. } = &*self.shared;
+        let Shared { config, samples, logs, spans, .. } = &*self.shared;
         let is_due = {
             let mut last_flush = self.last_flush.lock().unwrap_or_else(PoisonError::into_inner);
             let last = *last_flush.get_or_insert(now);
@@ -161,12 +172,13 @@ impl Store {
             let _ = messages.try_send(Message::Flush(None));
         }
         samples.expire(now.minus(config.samples.age()), config.samples.bytes())?;
-        logs.expire(now.minus(config.logs.age()), config.logs.bytes())?;
+        logs.expire(now)?;
+        spans.expire(now)?;
         self.shared.remove_covered_segments();
         Ok(())
     }
 
-    /// Moves everything to its final place (blocks, index) and waits for it. False if the disk refused or it took more
+    /// Moves everything to its final place (blocks, packs) and waits for it. False if the disk refused or it took more
     /// than ten minutes; nothing is lost then.
     pub fn flush(&self) -> bool {
         // Once for what was on its way already, once for what came since.
@@ -175,14 +187,16 @@ impl Store {
             let sent = self.messages.as_ref().map(|it| it.send(Message::Flush(Some(tell))));
             matches!(sent, Some(Ok(()))) && told.recv() == Ok(true)
         });
-        let is_indexed = self.shared.logs.wait_until_indexed(FLUSH_TIMEOUT);
+        let is_packed = self.shared.logs.flush(FLUSH_TIMEOUT) && self.shared.spans.flush(FLUSH_TIMEOUT);
         self.shared.remove_covered_segments();
-        is_flushed && is_indexed
+        is_flushed && is_packed
     }
 
     /// Why the store is unhealthy, if it is.
     pub fn complaint(&self) -> Option<&'static str> {
-        self.shared.counters.complaint()
+        let Shared { counters, logs, spans, .. } = &*self.shared;
+        let is_packing_failing = logs.is_failing.load(Relaxed) || spans.is_failing.load(Relaxed);
+        counters.complaint().or_else(|| is_packing_failing.then_some("log lines or spans cannot be packed"))
     }
 
     /// Calls `visit` with the points of each of these series in the range, in order of time, and none for a series that
@@ -254,6 +268,7 @@ impl Drop for Store {
         // The writer ends when the queue is empty, and the flusher after it.
         self.messages = None;
         self.shared.logs.close();
+        self.shared.spans.close();
         for thread in self.threads.drain(..) {
             // A panic was told when it happened.
             let _ = thread.join();
@@ -282,6 +297,16 @@ impl LogSearch for Store {
 
     fn line(&self, id: LogId) -> Result<Option<LogRecord>, PortError> {
         Ok(self.shared.logs.line(id))
+    }
+}
+
+impl TraceSearch for Store {
+    fn trace(&self, id: TraceId, range: TimeRange) -> Result<Vec<Span>, PortError> {
+        Ok(self.shared.spans.trace(id, range))
+    }
+
+    fn traces(&self, query: &SpanQuery) -> Result<Vec<TraceSummary>, PortError> {
+        Ok(self.shared.spans.traces(query))
     }
 }
 
@@ -319,28 +344,41 @@ impl Ledger for Store {
 impl Meter for Store {
     fn metrics(&self) -> Vec<Metric> {
         const BYTES: &str = "Bytes on disk.";
-        let Shared { samples, logs, segments, counters, queued_items, .. } = &*self.shared;
+        let Shared { samples, logs, spans, segments, counters, queued_items, .. } = &*self.shared;
         let sizes = samples.sizes();
-        let (n_partitions, partition_bytes) = logs.sizes();
+        let (log_sizes, span_sizes) = (logs.sizes(), spans.sizes());
         let gauge = |name, help, value: usize| Metric::gauge(name, help, value as f64);
         let disk = |kind: &str, bytes: u64| {
             Metric::gauge("sentinel_store_disk_bytes", BYTES, bytes as f64).label("kind", kind)
         };
+        let packed = |kind: &str, sizes: Sizes| {
+            const HELP: &str = "Bytes of packed records before they were packed.";
+            Metric::gauge("sentinel_store_packed_raw_bytes", HELP, sizes.raw_bytes as f64).label("kind", kind)
+        };
+        let packed_records = |kind: &str, sizes: Sizes| {
+            const HELP: &str = "Log lines or spans in packs.";
+            Metric::gauge("sentinel_store_packed_records_count", HELP, sizes.packed_records as f64).label("kind", kind)
+        };
         let mut metrics = counters.metrics();
         metrics.extend([
             gauge("sentinel_store_queue_items", "Points and lines that wait for the disk.", queued_items.load(Relaxed)),
-            gauge("sentinel_store_unindexed_lines", "Lines that wait for the index.", logs.pending_lines()),
+            gauge("sentinel_store_unpacked_lines", "Lines that wait to be packed.", logs.pending_records()),
+            gauge("sentinel_store_unpacked_spans", "Spans that wait to be packed.", spans.pending_records()),
+            packed("logs", log_sizes),
+            packed("spans", span_sizes),
+            packed_records("logs", log_sizes),
+            packed_records("spans", span_sizes),
             gauge("sentinel_store_series_count", "Series in memory and in blocks.", sizes.series),
             gauge("sentinel_store_head_series_count", "Series that are being written.", sizes.head_series),
             gauge("sentinel_store_head_points_count", "Points in memory.", sizes.head_points),
             gauge("sentinel_store_head_bytes", "Bytes of samples in memory.", sizes.head_bytes),
             gauge("sentinel_store_blocks_count", "Blocks of samples.", sizes.blocks),
             Metric::gauge("sentinel_store_block_points_count", "Points in blocks.", sizes.block_points as f64),
-            gauge("sentinel_store_log_partitions_count", "Partitions of the log index.", n_partitions),
             gauge("sentinel_store_wal_segments_count", "Segments of the write-ahead log.", segments.len()),
             disk("wal", segments.bytes()),
             disk("samples", sizes.block_bytes),
-            disk("logs", partition_bytes),
+            disk("logs", log_sizes.disk_bytes),
+            disk("spans", span_sizes.disk_bytes),
             disk("state", self.state.bytes()),
             disk("snapshots", self.snapshots.bytes()),
             Metric::counter("sentinel_store_background_failures_total", FAILED, self.state.anchor_failures())
@@ -354,16 +392,18 @@ impl Meter for Store {
 fn recover(dir: &Path, config: Config, recovery: &mut Recovery) -> Result<(Shared, Wal), Error> {
     let counters = Arc::new(Counters::default());
     let samples = Samples::open(&dir.join("samples"), config.late_millis(), Arc::clone(&counters), recovery)?;
-    let logs = Logs::open(&dir.join("logs"), &config, Arc::clone(&counters), recovery)?;
+    let logs: Logs = Packs::open(&dir.join("logs"), config.log_limits(), Arc::clone(&counters), recovery)?;
+    let spans: Spans = Packs::open(&dir.join("spans"), config.span_limits(), Arc::clone(&counters), recovery)?;
     let samples_through = samples.wal_through();
-    let (mut points, mut lines) = (0, 0);
+    let (mut points, mut lines, mut n_spans) = (0, 0, 0);
     let mut visit = |segment: u64, frame: Frame| match frame {
         Frame::Samples(batch) if segment > samples_through => points += samples.apply(&batch).stored,
         Frame::Samples(_) => {}
         Frame::Logs { first_id, received, records } => lines += logs.apply(first_id, received, &records),
+        Frame::Spans { first_id, received, spans: steps } => n_spans += spans.apply(first_id, received, &steps),
     };
     let segments = wal::replay(&dir.join("wal"), recovery, &mut visit)?;
-    (recovery.points, recovery.lines) = (points, lines);
+    (recovery.points, recovery.lines, recovery.spans) = (points, lines, n_spans);
     count(&counters.bytes_cut, recovery.cut_bytes());
     let segments = Arc::new(Segments::new(segments));
     let mut wal = Wal::new(&dir.join("wal"), config.segment_megabytes << 20, Arc::clone(&segments));
@@ -372,6 +412,7 @@ fn recover(dir: &Path, config: Config, recovery: &mut Recovery) -> Result<(Share
         config,
         samples,
         logs,
+        spans,
         segments,
         counters,
         queued_items: AtomicUsize::new(0),

@@ -20,19 +20,18 @@ const RETRY: Duration = Duration::from_secs(5);
 
 type Threads = Vec<JoinHandle<()>>;
 
-/// Starts the writer, the flusher and the indexer. They end when the sender is dropped and `logs` is closed.
+/// Starts the writer, the flusher and the packers. They end when the sender is dropped, `logs` and `spans` are closed.
 pub fn start(shared: &Arc<Shared>, wal: Wal) -> Result<(SyncSender<Message>, Threads), Error> {
     let (messages, inbox) = sync_channel(shared.config.queue_writes);
     let (flusher, jobs) = channel();
-    let next_log_id = shared.logs.newest_id() + 1;
-    let writer = Writer { shared: Arc::clone(shared), wal, next_log_id, flusher };
-    let (for_flusher, for_indexer) = (Arc::clone(shared), Arc::clone(shared));
+    let (next_log_id, next_span_id) = (shared.logs.newest_id() + 1, shared.spans.newest_id() + 1);
+    let writer = Writer { shared: Arc::clone(shared), wal, next_log_id, next_span_id, flusher };
+    let [for_flusher, for_logs, for_spans] = [(); 3].map(|()| Arc::clone(shared));
     let threads = vec![
         spawn(shared, "store-writer", move || writer.run(&inbox))?,
         spawn(shared, "store-flusher", move || run_flusher(&for_flusher, &jobs))?,
-        spawn(shared, "store-indexer", move || {
-            for_indexer.logs.run_indexer(&|| for_indexer.remove_covered_segments());
-        })?,
+        spawn(shared, "store-logs", move || for_logs.logs.run_packer(&|| for_logs.remove_covered_segments()))?,
+        spawn(shared, "store-spans", move || for_spans.spans.run_packer(&|| for_spans.remove_covered_segments()))?,
     ];
     Ok((messages, threads))
 }
@@ -49,6 +48,7 @@ fn spawn(
         if catch_unwind(AssertUnwindSafe(work)).is_err() {
             count(&shared.counters.panics, 1);
             shared.logs.wake();
+            shared.spans.wake();
             error!(thread = name, "A thread of the store has panicked; restart Sentinel.");
         }
     };

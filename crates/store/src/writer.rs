@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use signal::{LogId, LogRecord, Point, SeriesPoints, Timestamp};
+use signal::{LogId, LogRecord, Point, SeriesPoints, Span, Timestamp};
 use tracing::error;
 
 use crate::counters::count;
@@ -29,14 +29,17 @@ pub enum Write {
     Samples(Vec<SeriesPoints>),
     /// Log lines.
     Logs(Vec<LogRecord>),
+    /// Spans.
+    Spans(Vec<Span>),
 }
 
 impl Write {
-    /// Number of points or lines.
+    /// Number of points, lines or spans.
     pub fn len(&self) -> usize {
         match self {
             Self::Samples(batch) => batch.iter().map(|it| it.points.len()).sum(),
             Self::Logs(records) => records.len(),
+            Self::Spans(spans) => spans.len(),
         }
     }
 
@@ -93,6 +96,7 @@ pub struct Writer {
     pub shared: Arc<Shared>,
     pub wal: Wal,
     pub next_log_id: u64,
+    pub next_span_id: u64,
     pub flusher: Sender<FlushJob>,
 }
 
@@ -153,7 +157,7 @@ impl Writer {
         }
     }
 
-    /// Adds a write to the next commit; for lines, returns the id of the first.
+    /// Adds a write to the next commit; for lines and spans, returns the id of the first.
     fn add(&mut self, request: &Request) -> Result<Option<u64>, Error> {
         if request.write.is_empty() {
             return Ok(None);
@@ -166,11 +170,17 @@ impl Writer {
                 self.next_log_id += records.len() as u64;
                 Ok(Some(first_id))
             }
+            Write::Spans(spans) => {
+                let first_id = self.next_span_id;
+                self.wal.add_spans(first_id, request.now, spans)?;
+                self.next_span_id += spans.len() as u64;
+                Ok(Some(first_id))
+            }
         }
     }
 
     fn apply(&self, request: &Request, refused: Appended, first_id: Option<u64>) -> Appended {
-        let Shared { samples, logs, counters, .. } = &*self.shared;
+        let Shared { samples, logs, spans, counters, .. } = &*self.shared;
         let mut appended = refused;
         match &request.write {
             Write::Samples(batch) => {
@@ -193,6 +203,14 @@ impl Writer {
                 count(&counters.lines_duplicate, appended.duplicates);
                 count(&counters.lines_too_old, appended.too_old);
                 count(&counters.lines_future, appended.future);
+            }
+            Write::Spans(batch) => {
+                appended.stored = first_id.map_or(0, |it| spans.apply(it, request.now, batch));
+                appended.duplicates = batch.len() as u64 - appended.stored;
+                count(&counters.spans_stored, appended.stored);
+                count(&counters.spans_duplicate, appended.duplicates);
+                count(&counters.spans_too_old, appended.too_old);
+                count(&counters.spans_future, appended.future);
             }
         }
         appended
@@ -248,6 +266,7 @@ fn refuse(write: &mut Write, now: Timestamp, config: &Config) -> Appended {
             batch.retain(|it| !it.points.is_empty());
         }
         Write::Logs(records) => records.retain(|it| accepts(it.time)),
+        Write::Spans(spans) => spans.retain(|it| accepts(it.start())),
     }
     refused
 }

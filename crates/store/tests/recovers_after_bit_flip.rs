@@ -107,7 +107,7 @@ fn a_damaged_partition_or_state_is_set_aside() {
     Ledger::append(&*store, "a", "b", "c", "d").unwrap();
     assert!(store.flush());
     drop(store);
-    for file in [only_file(&scratch.path.join("logs"), "sqlite"), scratch.path.join("state.sqlite")] {
+    for file in [only_file(&scratch.path.join("logs"), "pack"), scratch.path.join("state.sqlite")] {
         fs::write(&file, vec![0x55; 8192]).unwrap();
         fs::remove_file(file.with_extension("sqlite-wal")).ok();
     }

@@ -1,9 +1,11 @@
 //! Which words does a search ask for? A person's text becomes words and phrases, so that no text can break the query.
 //!
-//! The same rule cuts lines and searches: a word is a run of letters and digits, in lower case (as FTS5's `unicode61`
-//! does). A quoted part is a phrase, and so is a part with signs in it: `db_pool` asks for `db` followed by `pool`.
+//! The same rule cuts lines and searches: a word is a run of letters and digits, in lower case (as in the
+//! filters of packs). A quoted part is a phrase, and so is a part with signs in it: `db_pool` asks for `db` followed by `pool`.
 
 use std::collections::HashMap;
+
+use crate::packs::filter;
 
 /// Phrases that must all occur; a single word is a phrase of one.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,15 +40,23 @@ impl Words {
         self.phrases.is_empty() && !self.is_blank
     }
 
-    /// An FTS5 query. Words hold letters and digits only, so quoting them is safe.
-    pub fn to_fts5(&self) -> String {
-        let phrases: Vec<String> = self.phrases.iter().map(|it| format!("\"{}\"", it.join(" "))).collect();
-        phrases.join(" ")
+    /// Hashes of all words, to pass over packs that lack one.
+    pub fn hashes(&self) -> Vec<u64> {
+        self.phrases.iter().flatten().map(|it| filter::hash(it)).collect()
     }
 
-    /// How well each text fits: BM25 among these texts (k1 = 1.2, b = 0.75, as FTS5); None if a phrase is missing.
-    pub fn relevance(&self, texts: &[&str]) -> Vec<Option<f64>> {
-        let texts: Vec<Vec<String>> = texts.iter().map(|it| tokens(it).collect()).collect();
+    /// The words of a text; none if it certainly lacks the first one, which is quicker to see.
+    fn tokens_of(&self, text: &str) -> Vec<String> {
+        let first = self.phrases.first().and_then(|it| it.first());
+        if first.is_some_and(|it| text.is_ascii() && !holds(text.as_bytes(), it.as_bytes())) {
+            return vec![];
+        }
+        tokens(text).collect()
+    }
+
+    /// How well each text fits: BM25 among these texts (k1 = 1.2, b = 0.75); None if a phrase is missing.
+    pub fn relevance<T: AsRef<str>>(&self, texts: &[T]) -> Vec<Option<f64>> {
+        let texts: Vec<Vec<String>> = texts.iter().map(|it| self.tokens_of(it.as_ref())).collect();
         let counts: Vec<Vec<usize>> =
             texts.iter().map(|text| self.phrases.iter().map(|it| occurrences(text, it)).collect()).collect();
         let mean_length = texts.iter().map(Vec::len).sum::<usize>() as f64 / texts.len().max(1) as f64;
@@ -72,6 +82,11 @@ fn tokens(text: &str) -> impl Iterator<Item = String> {
     text.split(|it: char| !it.is_alphanumeric()).filter(|it| !it.is_empty()).map(str::to_lowercase)
 }
 
+/// True if the text holds the word, which is in lower case, anywhere.
+fn holds(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len().max(1)).any(|it| it.eq_ignore_ascii_case(word))
+}
+
 fn occurrences(text: &[String], phrase: &[String]) -> usize {
     text.windows(phrase.len().max(1)).filter(|it| *it == phrase).count()
 }
@@ -81,13 +96,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_text_becomes_quoted_words() {
-        let check = |text: &str, expected: &str| assert_eq!(Words::parse(text).to_fts5(), expected, "{text}");
-        check("pool exhausted", r#""pool" "exhausted""#);
-        check(r#"db_pool "Connection refused" x"#, r#""db pool" "connection refused" "x""#);
-        check(r#"a" OR line:* NEAR(b) -c ^d "#, r#""a" "or line near b c d""#);
-        check("'; DROP TABLE lines; --", r#""drop" "table" "lines""#);
-        check("\"\"\" () * ^ \0", "");
+    fn any_text_becomes_words_and_phrases() {
+        let phrases = |text: &str| Words::parse(text).phrases.iter().map(|it| it.join(" ")).collect::<Vec<_>>();
+        assert_eq!(phrases("pool exhausted"), ["pool", "exhausted"]);
+        assert_eq!(phrases(r#"db_pool "Connection refused" x"#), ["db pool", "connection refused", "x"]);
+        assert_eq!(phrases(r#"a" OR line:* NEAR(b) -c ^d "#), ["a", "or line near b c d"]);
+        assert_eq!(phrases("'; DROP TABLE lines; --"), ["drop", "table", "lines"]);
+        assert!(phrases("\"\"\" () * ^ \0").is_empty());
         assert!(Words::parse(" ").accept_all());
         assert!(Words::parse("***").accept_none());
     }

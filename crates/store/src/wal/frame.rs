@@ -1,19 +1,25 @@
-//! What stands in a frame of the write-ahead log? Points or lines; labels only the first time in a segment.
+//! What stands in a frame of the write-ahead log? Points, lines or spans; labels only the first time in a segment.
 
 use std::collections::{HashMap, HashSet};
 
-use signal::{Labels, LogRecord, Point, SeriesId, SeriesPoints, Timestamp};
+use signal::{Labels, LogRecord, Point, SeriesId, SeriesPoints, Span, Timestamp};
 
 use crate::bytes::{Reader, put_labels, put_signed, put_text, put_varint};
+use crate::packs::kind::Kind as _;
+use crate::spans::Steps;
 
 const SAMPLES: u8 = 1;
-const LOGS: u8 = 2;
+/// Lines without metadata, of earlier versions.
+const PLAIN_LOGS: u8 = 2;
+const LOGS: u8 = 3;
+const SPANS: u8 = 4;
 
 /// What a frame holds.
 #[derive(Debug)]
 pub enum Frame {
     Samples(Vec<SeriesPoints>),
     Logs { first_id: u64, received: Timestamp, records: Vec<LogRecord> },
+    Spans { first_id: u64, received: Timestamp, spans: Vec<Span> },
 }
 
 /// Adds the payload for points.
@@ -49,26 +55,43 @@ pub fn put_logs(
         put_series(&record.labels, defined, out);
         put_signed(out, record.time.millis().wrapping_sub(last));
         put_text(out, &record.line);
+        put_labels(out, &record.metadata);
         last = record.time.millis();
     }
+}
+
+/// Adds the payload for spans. They are packed as they will be on disk: they repeat much.
+pub fn put_spans(first_id: u64, received: Timestamp, spans: &[Span], out: &mut Vec<u8>) {
+    out.push(SPANS);
+    put_varint(out, first_id);
+    put_signed(out, received.millis());
+    put_varint(out, spans.len() as u64);
+    Steps::encode(&spans.iter().collect::<Vec<_>>(), out);
 }
 
 /// Reads a payload; None if it is none of the above or names labels that are not known.
 pub fn read(payload: &[u8], known: &mut HashMap<SeriesId, Labels>) -> Option<Frame> {
     let mut reader = Reader::new(payload);
-    match reader.byte()? {
+    let tag = reader.byte()?;
+    match tag {
         SAMPLES => {
             let count = reader.count()?;
             let batch: Option<Vec<_>> = (0..count).map(|_| read_series_points(&mut reader, known)).collect();
             Some(Frame::Samples(batch?))
         }
-        LOGS => {
+        PLAIN_LOGS | LOGS => {
             let first_id = reader.varint()?;
             let received = reader.signed()?;
             let mut last = received;
             let count = reader.count()?;
-            let records: Option<Vec<_>> = (0..count).map(|_| read_record(&mut reader, known, &mut last)).collect();
+            let records: Option<Vec<_>> =
+                (0..count).map(|_| read_record(&mut reader, known, &mut last, tag == LOGS)).collect();
             Some(Frame::Logs { first_id, received: Timestamp::from_millis(received), records: records? })
+        }
+        SPANS => {
+            let (first_id, received) = (reader.varint()?, Timestamp::from_millis(reader.signed()?));
+            let count = reader.count()?;
+            Some(Frame::Spans { first_id, received, spans: Steps::decode(reader.rest(), count)? })
         }
         _ => None,
     }
@@ -104,8 +127,14 @@ fn read_series_points(reader: &mut Reader<'_>, known: &mut HashMap<SeriesId, Lab
     Some(SeriesPoints { labels, points })
 }
 
-fn read_record(reader: &mut Reader<'_>, known: &mut HashMap<SeriesId, Labels>, last: &mut i64) -> Option<LogRecord> {
+fn read_record(
+    reader: &mut Reader<'_>,
+    known: &mut HashMap<SeriesId, Labels>,
+    last: &mut i64,
+    has_metadata: bool,
+) -> Option<LogRecord> {
     let labels = read_series(reader, known)?;
     *last = last.wrapping_add(reader.signed()?);
-    Some(LogRecord::new(Timestamp::from_millis(*last), labels, reader.text()?))
+    let record = LogRecord::new(Timestamp::from_millis(*last), labels, reader.text()?);
+    Some(if has_metadata { LogRecord { metadata: reader.labels()?, ..record } } else { record })
 }

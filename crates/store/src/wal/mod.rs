@@ -18,7 +18,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use signal::{LogRecord, SeriesId, SeriesPoints, Timestamp};
+use signal::{LogRecord, SeriesId, SeriesPoints, Span, Timestamp};
 use tracing::warn;
 
 pub use self::replay::replay;
@@ -41,6 +41,19 @@ pub struct Segment {
     pub has_samples: bool,
     /// 0 if there is no line.
     pub newest_log_id: u64,
+    /// 0 if there is no span.
+    pub newest_span_id: u64,
+}
+
+/// Up to where everything has its final place.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Through {
+    /// Samples of segments up to this number are in blocks.
+    pub samples: u64,
+    /// Lines up to this id are in packs.
+    pub log_id: u64,
+    /// Spans up to this id are in packs.
+    pub span_id: u64,
 }
 
 /// All segments, oldest first; shared by those who write them and those who make them superfluous.
@@ -68,11 +81,14 @@ impl Segments {
         self.lock().iter().any(|it| it.has_samples && it.number > samples_through)
     }
 
-    /// Removes finished segments whose samples are in blocks and whose lines are in the index.
-    pub fn remove_covered(&self, samples_through: u64, logs_through: u64, active: u64) -> Result<(), Error> {
+    /// Removes finished segments whose content has its final place.
+    pub fn remove_covered(&self, through: Through, active: u64) -> Result<(), Error> {
         let mut segments = self.lock();
         let is_covered = |it: &Segment| {
-            it.number < active && (!it.has_samples || it.number <= samples_through) && it.newest_log_id <= logs_through
+            it.number < active
+                && (!it.has_samples || it.number <= through.samples)
+                && it.newest_log_id <= through.log_id
+                && it.newest_span_id <= through.span_id
         };
         for segment in segments.iter().filter(|it| is_covered(it)) {
             disk::remove(&segment.path)?;
@@ -115,6 +131,7 @@ struct Active {
     /// What the buffer holds.
     has_samples: bool,
     newest_log_id: u64,
+    newest_span_id: u64,
 }
 
 impl Wal {
@@ -148,6 +165,15 @@ impl Wal {
         self.add(|defined, out| frame::put_logs(first_id, received, records, defined, out))?;
         if let Some(active) = &mut self.active {
             active.newest_log_id = first_id + records.len() as u64 - 1;
+        }
+        Ok(())
+    }
+
+    /// Adds spans to the next commit; they have the ids from `first_id` on.
+    pub fn add_spans(&mut self, first_id: u64, received: Timestamp, spans: &[Span]) -> Result<(), Error> {
+        self.add(|_, out| frame::put_spans(first_id, received, spans, out))?;
+        if let Some(active) = &mut self.active {
+            active.newest_span_id = first_id + spans.len() as u64 - 1;
         }
         Ok(())
     }
@@ -206,7 +232,7 @@ impl Wal {
         disk::sync_dir(&self.dir)?;
         let segment = Segment { number, path, bytes: header.len() as u64, ..Segment::default() };
         self.segments.update(&segment);
-        Ok(Active { file, segment, defined: HashSet::new(), has_samples: false, newest_log_id: 0 })
+        Ok(Active { file, segment, defined: HashSet::new(), has_samples: false, newest_log_id: 0, newest_span_id: 0 })
     }
 
     fn write_and_sync(&mut self) -> Result<(), Error> {
@@ -216,6 +242,7 @@ impl Wal {
         active.segment.bytes += self.buffer.len() as u64;
         active.segment.has_samples |= active.has_samples;
         active.segment.newest_log_id = active.segment.newest_log_id.max(active.newest_log_id);
+        active.segment.newest_span_id = active.segment.newest_span_id.max(active.newest_span_id);
         self.segments.update(&active.segment);
         Ok(())
     }

@@ -25,7 +25,7 @@ pub fn replay(dir: &Path, recovery: &mut Recovery, visit: &mut dyn FnMut(u64, Fr
         let mut reading = Reading { segment: Segment { number, path, ..Segment::default() }, known: &mut known };
         reading.all(&bytes, recovery, visit)?;
         let segment = reading.segment;
-        if !segment.has_samples && segment.newest_log_id == 0 {
+        if !segment.has_samples && segment.newest_log_id == 0 && segment.newest_span_id == 0 {
             disk::remove(&segment.path)?;
         } else {
             segments.push(segment);
@@ -76,6 +76,10 @@ impl Reading<'_> {
             Frame::Logs { first_id, records, .. } => {
                 let newest = (first_id + records.len() as u64).saturating_sub(1);
                 self.segment.newest_log_id = self.segment.newest_log_id.max(newest);
+            }
+            Frame::Spans { first_id, spans, .. } => {
+                let newest = (first_id + spans.len() as u64).saturating_sub(1);
+                self.segment.newest_span_id = self.segment.newest_span_id.max(newest);
             }
         }
     }

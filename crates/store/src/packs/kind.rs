@@ -1,0 +1,43 @@
+//! What must be known of records so that they can be packed? Their times, words and columns.
+
+use std::fmt::Debug;
+
+use signal::Timestamp;
+
+/// A sort of records that is kept in packs.
+pub trait Kind: Debug + 'static {
+    /// One record.
+    type Record: Clone + Debug + Send + Sync + 'static;
+
+    /// What the records are called in messages.
+    const NAME: &'static str;
+
+    /// When a record begins and ends.
+    fn times(record: &Self::Record) -> (Timestamp, Timestamp);
+
+    /// About how many bytes it has, unpacked.
+    fn weight(record: &Self::Record) -> usize;
+
+    /// What makes it the same record when it comes again; see [`super::recent`].
+    fn digest(record: &Self::Record) -> u64;
+
+    /// Records that are alike have keys that are alike: they lie beside each other, which saves room.
+    fn sort_key(record: &Self::Record) -> u64;
+
+    /// Hashes of the words by which it can be found; see [`super::filter::hash`].
+    fn words(record: &Self::Record, out: &mut Vec<u64>);
+
+    /// Adds the records, column by column.
+    fn encode(records: &[&Self::Record], out: &mut Vec<u8>);
+
+    /// Reads `count` records back; None if the bytes cannot be what was written.
+    fn decode(bytes: &[u8], count: usize) -> Option<Vec<Self::Record>>;
+}
+
+/// A record that is durable in the write-ahead log.
+#[derive(Debug)]
+pub struct Entry<R> {
+    pub id: u64,
+    pub received: Timestamp,
+    pub record: R,
+}

@@ -1,0 +1,71 @@
+//! Which spans does a search find, and which belong to a trace?
+
+mod codec;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use signal::{Span, SpanQuery, TimeRange, Timestamp, TraceId, TraceSummary};
+
+pub use self::codec::Steps;
+use self::codec::{service_word, trace_word};
+use crate::packs::Packs;
+
+/// All spans.
+pub type Spans = Packs<Steps>;
+
+/// The spans of one trace that are looked at; a trace may be endless.
+const MOST_SPANS: usize = 10_000;
+/// Spans of a trace that was found lie within this time around the one that matched.
+const AROUND: Duration = Duration::from_secs(3600);
+
+impl Spans {
+    /// The spans of a trace in order of their beginning, at most 10,000.
+    pub fn trace(&self, id: TraceId, range: TimeRange) -> Vec<Span> {
+        let mut found: BTreeMap<u64, Span> = BTreeMap::new();
+        let mut visit = |spans: &[(u64, Span)]| {
+            let room = MOST_SPANS.saturating_sub(found.len());
+            found.extend(spans.iter().filter(|it| it.1.trace == id).take(room).cloned());
+        };
+        self.scan(range, &[trace_word(id)], &mut |_| false, &mut visit);
+        let mut spans: Vec<Span> = found.into_values().collect();
+        spans.sort_by_key(|it| it.start_nanos);
+        spans
+    }
+
+    /// The newest traces in which a span matches, at most `query.limit`; newest first.
+    pub fn traces(&self, query: &SpanQuery) -> Vec<TraceSummary> {
+        let mut summaries: Vec<TraceSummary> = self
+            .newest_matches(query)
+            .into_iter()
+            .filter_map(|(id, time)| {
+                let around = TimeRange::new(time.minus(AROUND), time.plus(AROUND));
+                TraceSummary::of(&self.trace(id, around))
+            })
+            .collect();
+        summaries.sort_by_key(|it| std::cmp::Reverse(it.start));
+        summaries
+    }
+
+    /// The newest spans that match, one per trace.
+    fn newest_matches(&self, query: &SpanQuery) -> Vec<(TraceId, Timestamp)> {
+        let words: Vec<u64> = query.service.iter().map(|it| service_word(it)).collect();
+        let found: std::cell::RefCell<HashMap<TraceId, Timestamp>> = std::cell::RefCell::default();
+        let mut is_enough = |newest: Timestamp| {
+            let found = found.borrow();
+            found.values().filter(|it| **it > newest).count() >= query.limit
+        };
+        let mut visit = |spans: &[(u64, Span)]| {
+            let mut found = found.borrow_mut();
+            for (_, span) in spans.iter().filter(|(_, it)| query.matches(it)) {
+                let newest = found.entry(span.trace).or_insert_with(|| span.start());
+                *newest = span.start().max(*newest);
+            }
+        };
+        self.scan(query.range, &words, &mut is_enough, &mut visit);
+        let mut newest: Vec<(TraceId, Timestamp)> = found.into_inner().into_iter().collect();
+        newest.sort_by_key(|it| std::cmp::Reverse((it.1, it.0)));
+        newest.truncate(query.limit);
+        newest
+    }
+}
