@@ -50,4 +50,4 @@ pub use role::{Role, is_counter};
 pub use sample::{Point, SeriesPoints, rates};
 pub use span::{IdParseError, Span, SpanEvent, SpanId, SpanKind, SpanStatus, TraceId};
 pub use time::{TimeRange, Timestamp};
-pub use trace::{SpanQuery, TraceSearch, TraceSummary, span_tree};
+pub use trace::{SpanQuery, TraceSearch, TraceSummary};

@@ -102,13 +102,12 @@ impl Span {
 
     /// When it began, to the millisecond.
     pub fn start(&self) -> Timestamp {
-        Timestamp::from_millis(i64::try_from(self.start_nanos / 1_000_000).unwrap_or(i64::MAX))
+        Timestamp::from_millis((self.start_nanos / 1_000_000) as i64)
     }
 
     /// When it ended, to the millisecond.
     pub fn end(&self) -> Timestamp {
-        let nanos = self.start_nanos.saturating_add(self.duration_nanos);
-        Timestamp::from_millis(i64::try_from(nanos / 1_000_000).unwrap_or(i64::MAX))
+        Timestamp::from_millis((self.start_nanos.saturating_add(self.duration_nanos) / 1_000_000) as i64)
     }
 
     /// How long it took, in seconds.
@@ -138,49 +137,16 @@ impl SpanKind {
     }
 }
 
-impl SpanStatus {
-    /// Lower-case name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unset => "unset",
-            Self::Ok => "ok",
-            Self::Error => "error",
-        }
-    }
-}
-
 /// The text was not the right number of hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {digits} hexadecimal digits")]
 pub struct IdParseError {
     digits: usize,
 }
 
-impl fmt::Display for IdParseError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "expected {} hexadecimal digits", self.digits)
-    }
-}
-
-impl std::error::Error for IdParseError {}
-
-/// `N` bytes out of `2 N` digits.
-fn from_hex<const N: usize>(text: &str) -> Result<[u8; N], IdParseError> {
-    let error = IdParseError { digits: 2 * N };
-    let mut bytes = [0; N];
-    if text.len() != 2 * N || !text.is_ascii() {
-        return Err(error);
-    }
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-        let digit = |it: Option<&u8>| it.and_then(|it| char::from(*it).to_digit(16));
-        let (Some(high), Some(low)) = (digit(digits.first()), digit(digits.get(1))) else { return Err(error) };
-        *byte = u8::try_from(high * 16 + low).map_err(|_| error)?;
-    }
-    Ok(bytes)
-}
-
 /// The traits that the two kinds of id share.
 macro_rules! hex_id {
-    ($name:ident) => {
+    ($name:ident, $number:ty) => {
         impl $name {
             /// True if all bytes are zero, which is no id.
             pub fn is_zero(&self) -> bool {
@@ -198,7 +164,10 @@ macro_rules! hex_id {
             type Err = IdParseError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                from_hex(text).map(Self)
+                let digits = 2 * size_of::<Self>();
+                let is_hex = text.len() == digits && text.bytes().all(|it| it.is_ascii_hexdigit());
+                let number = <$number>::from_str_radix(text, 16).ok().filter(|_| is_hex);
+                number.map(|it| Self(it.to_be_bytes())).ok_or(IdParseError { digits })
             }
         }
 
@@ -217,8 +186,8 @@ macro_rules! hex_id {
     };
 }
 
-hex_id!(TraceId);
-hex_id!(SpanId);
+hex_id!(TraceId, u128);
+hex_id!(SpanId, u64);
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! Which spans does a search find, and which belong to a trace?
 
 mod codec;
+mod select;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use signal::{Span, SpanQuery, TimeRange, Timestamp, TraceId, TraceSummary};
 
 pub use self::codec::Steps;
 use self::codec::{service_word, trace_word};
+use self::select::{matches, summed_up};
 use crate::packs::Packs;
 
 /// All spans.
@@ -40,7 +42,7 @@ impl Spans {
             .into_iter()
             .filter_map(|(id, time)| {
                 let around = TimeRange::new(time.minus(AROUND), time.plus(AROUND));
-                TraceSummary::of(&self.trace(id, around))
+                summed_up(&self.trace(id, around))
             })
             .collect();
         summaries.sort_by_key(|it| std::cmp::Reverse(it.start));
@@ -57,7 +59,7 @@ impl Spans {
         };
         let mut visit = |spans: &[(u64, Span)]| {
             let mut found = found.borrow_mut();
-            for (_, span) in spans.iter().filter(|(_, it)| query.matches(it)) {
+            for (_, span) in spans.iter().filter(|(_, it)| matches(query, it)) {
                 let newest = found.entry(span.trace).or_insert_with(|| span.start());
                 *newest = span.start().max(*newest);
             }
