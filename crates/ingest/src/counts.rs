@@ -46,15 +46,18 @@ pub enum Alteration {
     Cut,
     /// It held bytes that are not UTF-8; they were replaced by U+FFFD.
     InvalidUtf8,
+    /// Its time could not be read; that of the message it came in was taken.
+    Time,
 }
 
 impl Alteration {
-    const ALL: [Self; 2] = [Self::Cut, Self::InvalidUtf8];
+    const ALL: [Self; 3] = [Self::Cut, Self::InvalidUtf8, Self::Time];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Cut => "cut",
             Self::InvalidUtf8 => "invalid_utf8",
+            Self::Time => "time",
         }
     }
 }
@@ -109,6 +112,7 @@ impl Counts {
         }
         self.altered(source, Alteration::Cut, problems.lines_cut);
         self.altered(source, Alteration::InvalidUtf8, problems.lines_repaired);
+        self.altered(source, Alteration::Time, problems.times_replaced);
     }
 
     /// What the sink said to a batch.
@@ -170,8 +174,12 @@ impl SourceCounts {
                 .label("kind", kind.as_str())
         }));
         all.extend(Alteration::ALL.iter().zip(&self.altered).map(|(alteration, value)| {
-            counter("sentinel_ingest_lines_altered_total", "Log lines that were cut or repaired.", value)
-                .label("alteration", alteration.as_str())
+            counter(
+                "sentinel_ingest_lines_altered_total",
+                "Log lines that were cut or repaired, or got another time.",
+                value,
+            )
+            .label("alteration", alteration.as_str())
         }));
         all
     }

@@ -1,7 +1,7 @@
 //! How do bytes become signals? One file per protocol; decoders are pure, sockets and files are at the edge.
 //!
 //! Reading order: where signals go (`sink`) and what is counted (`counts`); the limits (`config`), what is refused
-//! (`error`, `problem`); the pushed protocols (`http`, then one file each); the pulled ones (`scrape`, `host`, `tail`).
+//! (`error`, `problem`); the pushed protocols (`http`, then one file each); the pulled ones (`scrape`, `host`, `kafka`, `tail`).
 
 #![warn(missing_docs)]
 
@@ -29,6 +29,7 @@ mod exposition;
 mod scrape;
 
 mod host;
+mod kafka;
 mod tail;
 
 pub use changes::decode as decode_changes;
@@ -39,6 +40,10 @@ pub use exposition::{Exposition, Format, ScrapedSample, parse as parse_expositio
 pub use host::{HostSampler, watch_host};
 pub use http::router;
 pub use influx::{Frame as InfluxFrame, Precision as InfluxPrecision, decode as decode_influx};
+pub use kafka::{
+    KafkaConfig, KafkaCounts, KafkaDecoder, KafkaFields, KafkaFormat, KafkaMessage, KafkaPorts, KafkaProtocol,
+    KafkaSecurity, KafkaSignals, KafkaStart, Poison, PoisonReason, consume as consume_kafka, kafka_client,
+};
 pub use loki::decode_json as decode_loki_json;
 pub use loki_protobuf::decode as decode_loki_protobuf;
 pub use monitor::{Observation, decode as decode_monitor};

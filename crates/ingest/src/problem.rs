@@ -89,6 +89,8 @@ pub struct Problems {
     pub lines_cut: u64,
     /// Lines whose invalid UTF-8 was replaced.
     pub lines_repaired: u64,
+    /// Lines whose time could not be read; that of the message they came in was taken.
+    pub times_replaced: u64,
 }
 
 impl Problems {
@@ -103,6 +105,19 @@ impl Problems {
         if reason.is_mistake() && self.first_mistake.is_none() {
             self.first_mistake = Some(detail());
         }
+    }
+
+    /// Adds what another decoder left out or changed.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        if self.first_mistake.is_none() {
+            self.first_mistake.clone_from(&other.first_mistake);
+        }
+        self.lines_cut += other.lines_cut;
+        self.lines_repaired += other.lines_repaired;
+        self.times_replaced += other.times_replaced;
     }
 
     /// How many were left out for this reason.

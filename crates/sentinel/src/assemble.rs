@@ -63,6 +63,8 @@ pub struct System {
     pub log_news: Arc<LogNewsDesk>,
     /// What the protocols count.
     pub ingest_counts: Arc<ingest::Counts>,
+    /// What reading from Kafka counts.
+    pub kafka_counts: Arc<ingest::KafkaCounts>,
     /// Live events.
     pub live: Live,
     /// Is it ready?
@@ -143,6 +145,7 @@ impl System {
         let log_news = Arc::new(LogNewsDesk::new(Arc::clone(&log_watch), Arc::clone(&responder), Arc::clone(&intake)));
         let health = Arc::new(Health::new(Arc::clone(&store)));
         let ingest_counts = Arc::new(ingest::Counts::default());
+        let kafka_counts = Arc::new(ingest::KafkaCounts::default());
         let config = Arc::new(config);
         Ok(Self {
             config,
@@ -163,6 +166,7 @@ impl System {
             intake,
             log_news,
             ingest_counts,
+            kafka_counts,
             live,
             health,
         })
@@ -219,6 +223,7 @@ impl System {
     fn meters(&self) -> Vec<Arc<dyn Meter>> {
         vec![
             Arc::clone(&self.ingest_counts) as _,
+            Arc::clone(&self.kafka_counts) as _,
             Arc::clone(&self.store) as _,
             Arc::clone(&self.shards) as _,
             Arc::clone(&self.budgets) as _,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::nearest::nearest;
+use crate::seed_config;
 
 /// Environment variables that look like settings but are not part of the file.
 const NOT_SETTINGS: [&str; 6] = [
@@ -45,6 +46,8 @@ pub struct Config {
     pub scrape: Vec<ingest::ScrapeConfig>,
     /// Log files to follow.
     pub tail: Vec<ingest::TailConfig>,
+    /// Kafka topics to read.
+    pub kafka: Vec<ingest::KafkaConfig>,
     /// Where and how long signals are kept.
     pub store: store::Config,
     /// What counts as an anomaly, and how anomalies become incidents.
@@ -70,6 +73,7 @@ impl Default for Config {
             host: ingest::HostConfig::default(),
             scrape: vec![],
             tail: vec![],
+            kafka: vec![],
             store: store::Config::default(),
             detect: detect::Config::default(),
             templates: detect::LogWatchConfig::default(),
@@ -98,6 +102,7 @@ impl Config {
             overlay(&mut tree, &name, &value);
         }
         let mut problems = vec![];
+        seed_config::translate(&mut tree, &mut problems);
         let config = sections(tree, &mut problems);
         problems.extend(config.validate());
         if problems.is_empty() { Ok(config) } else { Err(problems) }
@@ -123,6 +128,9 @@ impl Config {
         }
         for (idx, files) in self.tail.iter().enumerate() {
             problems.extend(prefixed(&format!("tail[{idx}]"), files.validate()));
+        }
+        for (idx, topics) in self.kafka.iter().enumerate() {
+            problems.extend(prefixed(&format!("kafka[{idx}]"), topics.validate()));
         }
         problems.extend(prefixed("store", self.store.validate()));
         problems.extend(prefixed("detect", self.detect.validate()));
@@ -186,6 +194,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "host", &mut config.host, problems);
     take(&mut tree, "scrape", &mut config.scrape, problems);
     take(&mut tree, "tail", &mut config.tail, problems);
+    take(&mut tree, "kafka", &mut config.kafka, problems);
     take(&mut tree, "store", &mut config.store, problems);
     take(&mut tree, "detect", &mut config.detect, problems);
     take(&mut tree, "templates", &mut config.templates, problems);
@@ -202,6 +211,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "host",
         "scrape",
         "tail",
+        "kafka",
         "store",
         "detect",
         "templates",

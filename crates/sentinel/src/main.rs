@@ -24,6 +24,7 @@ mod responder;
 mod row_desk;
 mod run;
 mod scenario;
+mod seed_config;
 mod shards;
 mod simulated;
 mod table;

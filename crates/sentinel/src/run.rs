@@ -131,6 +131,11 @@ fn collectors(system: &Arc<System>, stopped: &watch::Receiver<bool>, tasks: &mut
         let offsets = Arc::new(StoredOffsets(Arc::clone(&system.store)));
         tasks.spawn(ingest::tail(files.clone(), limits(), offsets, sink(), clock(), counts(), stopped.clone()));
     }
+    for topics in &system.config.kafka {
+        let kafka = Arc::clone(&system.kafka_counts);
+        let ports = ingest::KafkaPorts { sink: sink(), clock: clock(), counts: counts(), kafka };
+        tasks.spawn(ingest::consume_kafka(topics.clone(), limits(), ports, stopped.clone()));
+    }
 }
 
 /// Does blocking work at an interval until stopped; a slow round delays the next one.
