@@ -31,6 +31,8 @@ pub(crate) enum Protocol {
     WriteV2,
     /// Influx line protocol.
     Influx,
+    /// OpenTelemetry.
+    Otlp,
 }
 
 /// Labels by the bytes they came in.

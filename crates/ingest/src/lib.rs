@@ -22,6 +22,7 @@ mod influx;
 mod loki;
 mod loki_protobuf;
 mod monitor;
+mod otlp;
 mod remote_write;
 mod when;
 
@@ -47,6 +48,7 @@ pub use kafka::{
 pub use loki::decode_json as decode_loki_json;
 pub use loki_protobuf::decode as decode_loki_protobuf;
 pub use monitor::{Observation, decode as decode_monitor};
+pub use otlp::{Decoded, OtlpConfig, OtlpDecoder, OtlpReceiver, OtlpSignal, otlp_json_to_protobuf};
 pub use problem::{Problems, Reason};
 pub use remote_write::{decode as decode_remote_write, decode_v2 as decode_remote_write_v2};
 pub use scrape::scrape;

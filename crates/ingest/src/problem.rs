@@ -13,6 +13,14 @@ pub enum Reason {
     LabelValue,
     /// A series has no name, or a stream has no label.
     Unnamed,
+    /// A data point has no value, or its parts do not fit together.
+    Shape,
+    /// A metric tells neither increases nor totals.
+    Temporality,
+    /// An increase is older than the one before it.
+    OutOfOrder,
+    /// A span has no id, or its trace has none.
+    SpanId,
     /// Of a native histogram only count and sum are stored.
     NativeHistogram,
     /// Exemplars are not stored.
@@ -34,12 +42,16 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Timestamp,
         Self::LabelCount,
         Self::LabelName,
         Self::LabelValue,
         Self::Unnamed,
+        Self::Shape,
+        Self::Temporality,
+        Self::OutOfOrder,
+        Self::SpanId,
         Self::NativeHistogram,
         Self::Exemplar,
         Self::MetricMetadata,
@@ -59,6 +71,10 @@ impl Reason {
             Self::LabelName => "label_name",
             Self::LabelValue => "label_value",
             Self::Unnamed => "unnamed",
+            Self::Shape => "shape",
+            Self::Temporality => "temporality",
+            Self::OutOfOrder => "out_of_order",
+            Self::SpanId => "span_id",
             Self::NativeHistogram => "native_histogram",
             Self::Exemplar => "exemplar",
             Self::MetricMetadata => "metric_metadata",
@@ -75,7 +91,16 @@ impl Reason {
     const fn is_mistake(self) -> bool {
         matches!(
             self,
-            Self::Timestamp | Self::LabelCount | Self::LabelName | Self::LabelValue | Self::Unnamed | Self::Malformed
+            Self::Timestamp
+                | Self::LabelCount
+                | Self::LabelName
+                | Self::LabelValue
+                | Self::Unnamed
+                | Self::Shape
+                | Self::Temporality
+                | Self::OutOfOrder
+                | Self::SpanId
+                | Self::Malformed
         )
     }
 }

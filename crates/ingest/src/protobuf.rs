@@ -1,6 +1,6 @@
 //! How is protobuf read without copying? A cursor over the wire format that hands out borrowed fields.
 //!
-//! Wire format: <https://protobuf.dev/programming-guides/encoding/>. Only what remote write and Loki need.
+//! Wire format: <https://protobuf.dev/programming-guides/encoding/>. Only what the protocols here need.
 
 use crate::Error;
 
@@ -121,6 +121,42 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// An unsigned integer (`uint32`, `uint64`, `bool`, enumerations).
+    pub(crate) fn uint64(self, what: &'static str) -> Result<u64, Error> {
+        match self {
+            Self::Varint(value) => Ok(value),
+            _ => Err(Error::malformed(what, "has the wrong wire type")),
+        }
+    }
+
+    /// An integer in zigzag form (`sint32`, `sint64`).
+    #[expect(clippy::cast_possible_wrap, reason = "zigzag is undone on the two's complement")]
+    pub(crate) fn sint64(self, what: &'static str) -> Result<i64, Error> {
+        self.uint64(what).map(|value| (value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    /// A `fixed64`.
+    pub(crate) fn fixed64(self, what: &'static str) -> Result<u64, Error> {
+        match self {
+            Self::Fixed64(bits) => Ok(bits),
+            _ => Err(Error::malformed(what, "has the wrong wire type")),
+        }
+    }
+
+    /// Appends the numbers of a repeated `fixed64` or `double`, packed or not, as bits.
+    pub(crate) fn fixed64s(self, what: &'static str, into: &mut Vec<u64>) -> Result<(), Error> {
+        let Self::Bytes(packed) = self else {
+            into.push(self.fixed64(what)?);
+            return Ok(());
+        };
+        let (numbers, rest) = packed.as_chunks::<8>();
+        if !rest.is_empty() {
+            return Err(Error::malformed(what, "the last number is cut off"));
+        }
+        into.extend(numbers.iter().map(|it| u64::from_le_bytes(*it)));
+        Ok(())
+    }
+
     /// A `double`; NaN payloads such as the stale marker are kept.
     pub(crate) fn double(self, what: &'static str) -> Result<f64, Error> {
         match self {
@@ -150,6 +186,22 @@ mod tests {
         assert_eq!(found, [1, 150, 7]);
         assert!(Value::Bytes(&[1, 0x96]).numbers("test", |_| {}).is_err());
         assert!(Value::Fixed32(1).numbers("test", |_| {}).is_err());
+    }
+
+    #[test]
+    fn repeated_numbers_are_read_packed_or_not() {
+        let packed = [1.5_f64.to_le_bytes(), 2.5_f64.to_le_bytes()].concat();
+        let mut bits = vec![];
+        Value::Bytes(&packed).fixed64s("x", &mut bits).unwrap();
+        Value::Fixed64(3.5_f64.to_bits()).fixed64s("x", &mut bits).unwrap();
+        assert_eq!(bits, [1.5_f64, 2.5, 3.5].map(f64::to_bits));
+        assert!(Value::Bytes(&packed[..9]).fixed64s("x", &mut bits).is_err());
+    }
+
+    #[test]
+    fn zigzag_is_undone() {
+        let number = |value| Value::Varint(value).sint64("x").unwrap();
+        assert_eq!([0, 1, 2, 3, u64::MAX].map(number), [0, -1, 1, -2, i64::MIN]);
     }
 
     #[test]

@@ -1,0 +1,76 @@
+//! `POST /v1/metrics`, `/v1/logs` and `/v1/traces`: OTLP over HTTP, answered in the encoding of the request.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::routing::post;
+
+use super::answer::{Encoding, Failed, Taken};
+use super::{OtlpReceiver, OtlpSignal};
+use crate::{Error, body};
+
+pub(super) fn routes(receiver: Arc<OtlpReceiver>) -> axum::Router {
+    let route = |signal| post(move |state, request| export(signal, state, request));
+    axum::Router::new()
+        .route("/v1/metrics", route(OtlpSignal::Metrics))
+        .route("/v1/logs", route(OtlpSignal::Logs))
+        .route("/v1/traces", route(OtlpSignal::Traces))
+        .with_state(receiver)
+}
+
+async fn export(signal: OtlpSignal, State(receiver): State<Arc<OtlpReceiver>>, request: Request) -> Response {
+    let encoding = encoding(request.headers());
+    // Whoever sends what we do not know can at least read text.
+    let answered = *encoding.as_ref().unwrap_or(&Encoding::Json);
+    match take(signal, &receiver, request, encoding).await {
+        Ok(taken) => response(StatusCode::OK, answered, taken.encode(signal, answered)),
+        Err(failed) => {
+            let mut response = response(failed.http, answered, failed.encode(answered));
+            if let Some(secs) = failed.retry_after_secs {
+                response.headers_mut().insert(RETRY_AFTER, secs.into());
+            }
+            response
+        }
+    }
+}
+
+async fn take(
+    signal: OtlpSignal,
+    receiver: &OtlpReceiver,
+    request: Request,
+    encoding: Result<Encoding, Error>,
+) -> Result<Taken, Failed> {
+    let config = &receiver.config;
+    let read = async {
+        let encoding = encoding?;
+        let compression = body::encoding(request.headers());
+        let bytes = body::read(request, config).await?;
+        let plain = body::plain(&bytes, &compression, config)?.into_owned();
+        match encoding {
+            Encoding::Protobuf => Ok(plain),
+            Encoding::Json => super::otlp_json_to_protobuf(signal, &plain),
+        }
+    };
+    let bytes = read.await.map_err(|error| receiver.undecodable(&error))?;
+    receiver.take(signal, &bytes).await
+}
+
+fn encoding(headers: &HeaderMap) -> Result<Encoding, Error> {
+    match body::media_type(headers).as_str() {
+        "application/x-protobuf" => Ok(Encoding::Protobuf),
+        "application/json" => Ok(Encoding::Json),
+        other => Err(Error::Unsupported(format!(
+            "Content-Type {other:?} is not supported; send application/x-protobuf or application/json"
+        ))),
+    }
+}
+
+fn response(status: StatusCode, encoding: Encoding, bytes: Vec<u8>) -> Response {
+    let mut response = Response::new(bytes.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(encoding.content_type()));
+    response
+}

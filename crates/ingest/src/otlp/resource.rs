@@ -1,0 +1,73 @@
+//! Who sent it? The attributes of a resource as `service`, `instance`, `host` and what else the configuration names.
+
+use std::borrow::Cow;
+
+use signal::Labels;
+
+use super::{any_value, names};
+use crate::limits::line_metadata;
+use crate::protobuf::Message;
+use crate::{Config, Error, OtlpConfig, Problems};
+
+/// Attributes that have labels of their own.
+const OWN: [(&str, &str); 3] =
+    [("service.name", "service"), ("service.instance.id", "instance"), ("host.name", "host")];
+/// What software without a name is called by OpenTelemetry.
+const UNKNOWN_SERVICE: &str = "unknown_service";
+
+/// What is kept of a resource.
+#[derive(Debug, Default)]
+pub(super) struct Resource<'a> {
+    /// Label names and values: `service`, `instance`, `host`, then the promoted attributes.
+    pub(super) pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+impl<'a> Resource<'a> {
+    /// `Resource { attributes = 1 }`.
+    pub(super) fn read(bytes: &'a [u8], config: &Config, otlp: &OtlpConfig) -> Result<Self, Error> {
+        let mut pairs = vec![];
+        let mut fields = Message::new(bytes, "Resource");
+        while let Some((field, value)) = fields.next()? {
+            if field != 1 {
+                continue;
+            }
+            let (key, any) = any_value::key_value(value.bytes("Resource.attributes")?)?;
+            let own = OWN.iter().find(|it| it.0 == key).map(|it| Cow::Borrowed(it.1));
+            let promoted = || otlp.promote_resource_attributes.iter().any(|it| it == key).then(|| names::label(key));
+            if let Some(name) = own.or_else(promoted).filter(|it| !it.is_empty()) {
+                pairs.push((name, any_value::text(any, config.max_label_value_bytes)?));
+            }
+        }
+        Ok(Self { pairs })
+    }
+
+    /// The resource of a message that holds one.
+    pub(super) fn of(bytes: &'a [u8], config: &Config, otlp: &OtlpConfig) -> Result<Self, Error> {
+        Self::read(Self::find(bytes)?, config, otlp)
+    }
+
+    /// The bytes of the resource of a message that holds it in field 1, wherever that stands.
+    pub(super) fn find(bytes: &'a [u8]) -> Result<&'a [u8], Error> {
+        let mut resource: &[u8] = &[];
+        let mut fields = Message::new(bytes, "resource");
+        while let Some((field, value)) = fields.next()? {
+            if field == 1 {
+                resource = value.bytes("resource")?;
+            }
+        }
+        Ok(resource)
+    }
+
+    /// The labels of everything that this resource says as text or as spans. Never without an owner.
+    pub(super) fn labels(&self, config: &Config, problems: &mut Problems) -> Labels {
+        let has_owner = ["service", "host", "instance"].iter().any(|it| self.get(it).is_some());
+        let fallback = (!has_owner).then_some(("service", UNKNOWN_SERVICE));
+        let pairs = self.pairs.iter().map(|(name, value)| (&**name, &**value));
+        line_metadata(fallback.into_iter().chain(pairs), config, problems)
+    }
+
+    /// The value of a label.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|it| it.0 == name).map(|it| &*it.1).filter(|it| !it.is_empty())
+    }
+}
