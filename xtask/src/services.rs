@@ -20,7 +20,11 @@ const SERVICES: [Service; 6] = [
     Service { program: "prometheus", package: "prometheus", purpose: "remote write by a real Prometheus" },
     Service { program: "chromium", package: "chromium", purpose: "the web page in a real browser" },
     Service { program: "chromedriver", package: "chromium-driver", purpose: "the web page in a real browser" },
-    Service { program: "python3", package: "python3", purpose: "log pushes by a real Loki client, and the book" },
+    Service {
+        program: "python3",
+        package: "python3",
+        purpose: "log pushes by a real Loki client, the OpenTelemetry SDK, and the book",
+    },
     // Debian's default is Java 17 or newer, which Kafka needs; Maven gets Kafka itself when the tests run.
     Service { program: "java", package: "default-jre-headless", purpose: "a real Apache Kafka" },
     Service { program: "mvn", package: "maven", purpose: "a real Apache Kafka" },

@@ -65,6 +65,8 @@ pub struct System {
     pub ingest_counts: Arc<ingest::Counts>,
     /// What reading from Kafka counts.
     pub kafka_counts: Arc<ingest::KafkaCounts>,
+    /// The way in for OpenTelemetry.
+    pub otlp: Arc<ingest::OtlpReceiver>,
     /// Live events.
     pub live: Live,
     /// Is it ready?
@@ -146,6 +148,13 @@ impl System {
         let health = Arc::new(Health::new(Arc::clone(&store)));
         let ingest_counts = Arc::new(ingest::Counts::default());
         let kafka_counts = Arc::new(ingest::KafkaCounts::default());
+        let otlp = ingest::OtlpReceiver::new(
+            Arc::clone(&intake) as _,
+            &config.ingest,
+            &config.otlp,
+            Arc::clone(&ingest_counts),
+            Arc::clone(&clock),
+        );
         let config = Arc::new(config);
         Ok(Self {
             config,
@@ -167,6 +176,7 @@ impl System {
             log_news,
             ingest_counts,
             kafka_counts,
+            otlp,
             live,
             health,
         })
@@ -200,6 +210,7 @@ impl System {
             Arc::clone(&self.ingest_counts),
             Arc::clone(&self.clock),
         );
+        let signals = signals.merge(self.otlp.http_routes());
         let router = serve::router(ports, self.live.clone(), &self.config.serve, signals);
         crate::access::guard(router, &self.config, address)
     }

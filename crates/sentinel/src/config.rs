@@ -44,6 +44,8 @@ pub struct Config {
     pub host: ingest::HostConfig,
     /// Prometheus exposition targets to scrape.
     pub scrape: Vec<ingest::ScrapeConfig>,
+    /// OpenTelemetry: metrics, logs and traces over gRPC and HTTP.
+    pub otlp: ingest::OtlpConfig,
     /// Log files to follow.
     pub tail: Vec<ingest::TailConfig>,
     /// Kafka topics to read.
@@ -72,6 +74,7 @@ impl Default for Config {
             ingest: ingest::Config::default(),
             host: ingest::HostConfig::default(),
             scrape: vec![],
+            otlp: ingest::OtlpConfig::default(),
             tail: vec![],
             kafka: vec![],
             store: store::Config::default(),
@@ -111,12 +114,14 @@ impl Config {
     /// All problems that can be seen without the environment.
     pub fn validate(&self) -> Vec<String> {
         let mut problems = vec![];
-        let has_token = self.token.is_some() || self.token_file.is_some();
-        if !self.listen.ip().is_loopback() && !has_token && !self.insecure {
-            problems.push(format!(
-                "listen: {} can be reached from other machines; set `token` or `token_file`, or `insecure: true`",
-                self.listen
-            ));
+        let is_guarded = self.token.is_some() || self.token_file.is_some() || self.insecure;
+        let addresses = [("listen", Some(self.listen)), ("otlp.grpc", self.otlp.grpc), ("otlp.http", self.otlp.http)];
+        for (key, address) in addresses {
+            if let Some(address) = address.filter(|it| !it.ip().is_loopback() && !is_guarded) {
+                problems.push(format!(
+                    "{key}: {address} can be reached from other machines; set `token` or `token_file`, or `insecure: true`"
+                ));
+            }
         }
         if self.token.as_ref().is_some_and(|it| it.len() < 16) {
             problems.push("token: at least 16 characters are needed".to_owned());
@@ -126,6 +131,7 @@ impl Config {
         for (idx, target) in self.scrape.iter().enumerate() {
             problems.extend(prefixed(&format!("scrape[{idx}]"), target.validate()));
         }
+        problems.extend(prefixed("otlp", self.otlp.validate()));
         for (idx, files) in self.tail.iter().enumerate() {
             problems.extend(prefixed(&format!("tail[{idx}]"), files.validate()));
         }
@@ -193,6 +199,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "ingest", &mut config.ingest, problems);
     take(&mut tree, "host", &mut config.host, problems);
     take(&mut tree, "scrape", &mut config.scrape, problems);
+    take(&mut tree, "otlp", &mut config.otlp, problems);
     take(&mut tree, "tail", &mut config.tail, problems);
     take(&mut tree, "kafka", &mut config.kafka, problems);
     take(&mut tree, "store", &mut config.store, problems);
@@ -210,6 +217,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "ingest",
         "host",
         "scrape",
+        "otlp",
         "tail",
         "kafka",
         "store",

@@ -20,6 +20,7 @@ mod log_news;
 mod nearest;
 mod offline;
 mod offsets;
+mod otlp;
 mod responder;
 mod row_desk;
 mod run;

@@ -34,12 +34,14 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     // The port is taken before the store is opened: a second server on the same address stops at once.
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().context("cannot read the address")?;
+    let otlp = crate::otlp::listen(&config.otlp).await?;
     let system = assemble(config).await?;
     announce(&system, address);
     let (stop, stopped) = watch::channel(false);
     let mut tasks = background(&system, &stopped);
     collectors(&system, &stopped, &mut tasks);
     serve(&system, listener, address, &stopped, &mut tasks)?;
+    otlp.serve(&system, &stopped, &mut tasks)?;
     system.health.set_running(true);
     wait_for_signal().await?;
     system.health.set_running(false);
@@ -85,6 +87,17 @@ pub fn serve(
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<()> {
     let router = system.router(address)?;
+    serve_router(router, listener, stopped, tasks);
+    Ok(())
+}
+
+/// Routes on a listener of their own, until stopped.
+pub fn serve_router(
+    router: axum::Router,
+    listener: TcpListener,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) {
     let mut stopped = stopped.clone();
     tasks.spawn(async move {
         let stop = async move { until(&mut stopped).await };
@@ -92,7 +105,6 @@ pub fn serve(
             tracing::error!(%error, "The listener failed.");
         }
     });
-    Ok(())
 }
 
 /// Ticks, plan execution, retention and snapshots.
