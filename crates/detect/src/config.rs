@@ -8,6 +8,7 @@ use crate::groups::GroupsConfig;
 use crate::log_config::LogConfig;
 use crate::log_rules::LogRule;
 use crate::policy::Policy;
+use crate::spans::SpanConfig;
 use crate::windows::WindowConfig;
 
 /// Rules, and windows, at most.
@@ -57,6 +58,8 @@ pub struct Config {
     pub log_rules: Vec<LogRule>,
     /// Series that are made from log lines, at most 64. Default: none.
     pub windows: Vec<WindowConfig>,
+    /// Series and the service graph that are made from spans.
+    pub spans: SpanConfig,
     /// Comparison of series with each other.
     pub groups: GroupsConfig,
     /// How anomalies become incidents.
@@ -85,6 +88,7 @@ impl Default for Config {
             logs: LogConfig::default(),
             log_rules: vec![],
             windows: vec![],
+            spans: SpanConfig::default(),
             groups: GroupsConfig::default(),
             incidents: CorrelatorConfig::default(),
         }
@@ -133,6 +137,7 @@ impl Config {
                 problems.push(format!("{key}: at most {MOST}"));
             }
         }
+        problems.extend(self.spans.validate().into_iter().map(|it| format!("spans.{it}")));
         problems.extend(self.groups.validate().into_iter().map(|it| format!("groups.{it}")));
         problems.extend(self.incidents.validate().into_iter().map(|it| format!("incidents.{it}")));
         problems

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `config`, `policy`, `calendar` say what is wanted; `shard` owns the state of its `series` and judges
 //! points; `budgets` says how high the threshold must be for few enough alerts (`account`, `calibrator`, `ladder`);
-//! `log_watch` takes in log lines, `log_finder` judges them, `log_rules` counts them and `windows` makes series of them;
+//! `spans` makes series and the service graph of traces; `log_watch` takes in log lines, `log_finder` judges them, `log_rules` counts them and `windows` makes series of them;
 //! `correlator` groups anomalies into incidents along the `service_map`.
 
 #![warn(missing_docs)]
@@ -42,6 +42,7 @@ mod series;
 mod series_map;
 mod service_map;
 mod shard;
+mod spans;
 mod threshold;
 mod title;
 mod tracked;
@@ -62,5 +63,6 @@ pub use policy::{Policy, Rule, Side, Sides, Usage};
 pub use saved::{RestoreError, Saving};
 pub use service_map::ServiceMap;
 pub use shard::{Fate, Shard, Slot, Verdict};
+pub use spans::{SpanConfig, SpanWatch};
 pub use threshold::Criterion;
 pub use windows::{Aggregate, WindowConfig};

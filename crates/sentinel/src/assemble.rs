@@ -7,7 +7,7 @@ use std::sync::Arc;
 use act::Desk;
 use anyhow::Context as _;
 use axum::Router;
-use detect::{AlertBudgets, LogWatch, ServiceMap};
+use detect::{AlertBudgets, LogWatch, ServiceMap, SpanWatch};
 use serve::{Live, Ports};
 use signal::{Clock, History, Ledger, Meter, PlanStore};
 use store::{Recovery, Store};
@@ -47,6 +47,8 @@ pub struct System {
     pub groups: Arc<Groups>,
     /// Log templates.
     pub log_watch: Arc<LogWatch>,
+    /// Calls and durations of spans.
+    pub span_watch: Arc<SpanWatch>,
     /// Who calls whom.
     pub map: Arc<ServiceMap>,
     /// Incidents.
@@ -87,6 +89,7 @@ impl System {
         let detect_config = Arc::new(config.detect.clone());
         let budgets = Arc::new(AlertBudgets::new(&detect_config));
         let log_watch = Arc::new(LogWatch::new(config.templates.clone(), Arc::clone(&detect_config)));
+        let span_watch = Arc::new(SpanWatch::new(detect_config.spans.clone()));
         let responder = Responder::open(
             Arc::clone(&detect_config),
             Arc::clone(&budgets),
@@ -140,11 +143,17 @@ impl System {
             store: Arc::clone(&store),
             shards: Arc::clone(&shards),
             log_watch: Arc::clone(&log_watch),
+            span_watch: Arc::clone(&span_watch),
             map: Arc::clone(&map),
             responder: Arc::clone(&responder),
             clock: Arc::clone(&clock),
         });
-        let log_news = Arc::new(LogNewsDesk::new(Arc::clone(&log_watch), Arc::clone(&responder), Arc::clone(&intake)));
+        let log_news = Arc::new(LogNewsDesk::new(
+            Arc::clone(&log_watch),
+            Arc::clone(&span_watch),
+            Arc::clone(&responder),
+            Arc::clone(&intake),
+        ));
         let health = Arc::new(Health::new(Arc::clone(&store)));
         let ingest_counts = Arc::new(ingest::Counts::default());
         let kafka_counts = Arc::new(ingest::KafkaCounts::default());
@@ -167,6 +176,7 @@ impl System {
             row_desk,
             groups,
             log_watch,
+            span_watch,
             map,
             responder,
             desk,
@@ -191,6 +201,7 @@ impl System {
             history: Arc::clone(&self.store) as _,
             logs: Arc::clone(&self.store) as _,
             templates: Arc::clone(&self.log_watch) as _,
+            traces: Arc::clone(&self.store) as _,
             changes: Arc::clone(&self.store) as _,
             topology: Arc::clone(&self.map) as _,
             scores: Arc::clone(&self.bands) as _,
@@ -240,6 +251,7 @@ impl System {
             Arc::clone(&self.budgets) as _,
             Arc::clone(&self.groups) as _,
             Arc::clone(&self.log_watch) as _,
+            Arc::clone(&self.span_watch) as _,
             Arc::clone(&self.row_desk) as _,
             Arc::clone(&self.log_news) as _,
             Arc::clone(&self.responder) as _,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use detect::{LogWatch, ServiceMap};
+use detect::{LogWatch, ServiceMap, SpanWatch};
 use futures_util::future::BoxFuture;
 use ingest::{Accepted, MonitorVerdict, Refused, Sink, Source};
 use signal::{Change, Clock, LogRecord, SeriesPoints, Span};
@@ -23,6 +23,8 @@ pub struct Intake {
     pub shards: Arc<Shards>,
     /// Log templates.
     pub log_watch: Arc<LogWatch>,
+    /// Calls and durations of spans.
+    pub span_watch: Arc<SpanWatch>,
     /// Who calls whom.
     pub map: Arc<ServiceMap>,
     /// Incidents.
@@ -82,7 +84,14 @@ impl Sink for Intake {
     }
 
     fn spans(&self, _source: Source, batch: Vec<Span>) -> BoxFuture<'_, Result<Accepted, Refused>> {
-        Box::pin(async move { self.append(Write::Spans(batch)).await.map(accepted) })
+        Box::pin(async move {
+            let appended = self.append(Write::Spans(batch.clone())).await?;
+            // What was there already has been counted already.
+            if appended.stored > 0 {
+                self.span_watch.observe(&batch, self.clock.now());
+            }
+            Ok(accepted(appended))
+        })
     }
 
     fn changes(&self, batch: Vec<Change>) -> BoxFuture<'_, Result<Accepted, Refused>> {

@@ -1,10 +1,10 @@
-//! What happens with that which log lines have led to? Anomalies go to the responder, samples of windows the way of all
+//! What happens with that which log lines and spans have led to? Anomalies go to the responder, samples the way of all
 //! samples.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use detect::LogWatch;
+use detect::{LogWatch, SpanWatch};
 use signal::{Meter, Metric, SeriesPoints, Timestamp};
 
 use crate::intake::Intake;
@@ -13,9 +13,10 @@ use crate::responder::Responder;
 /// Samples that wait because the store was busy.
 const MOST_WAITING: usize = 100_000;
 
-/// Carries news from the log watch to where they belong.
+/// Carries news from the watches of logs and spans to where they belong.
 pub struct LogNewsDesk {
     log_watch: Arc<LogWatch>,
+    span_watch: Arc<SpanWatch>,
     responder: Arc<Responder>,
     intake: Arc<Intake>,
     waiting: Mutex<Vec<SeriesPoints>>,
@@ -25,16 +26,22 @@ pub struct LogNewsDesk {
 
 impl LogNewsDesk {
     /// Nothing waits yet.
-    pub fn new(log_watch: Arc<LogWatch>, responder: Arc<Responder>, intake: Arc<Intake>) -> Self {
+    pub fn new(
+        log_watch: Arc<LogWatch>,
+        span_watch: Arc<SpanWatch>,
+        responder: Arc<Responder>,
+        intake: Arc<Intake>,
+    ) -> Self {
         let (stored, dropped) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { log_watch, responder, intake, waiting: Mutex::default(), stored, dropped }
+        Self { log_watch, span_watch, responder, intake, waiting: Mutex::default(), stored, dropped }
     }
 
     /// Lets time pass. Samples are durable and scored when it returns, unless the store is busy: then they wait.
     ///
     /// Blocks, and needs the runtime: call it from a thread for blocking work.
     pub fn tick(&self, now: Timestamp) {
-        let news = self.log_watch.tick(now);
+        let mut news = self.log_watch.tick(now);
+        news.samples.extend(self.span_watch.tick(now));
         if !news.anomalies.is_empty() {
             self.responder.anomalies(news.anomalies);
         }
@@ -66,10 +73,14 @@ impl Meter for LogNewsDesk {
     fn metrics(&self) -> Vec<Metric> {
         let count = |it: &AtomicU64| it.load(Ordering::Relaxed);
         vec![
-            Metric::counter("sentinel_detect_window_samples_total", "Samples of windows stored.", count(&self.stored)),
+            Metric::counter(
+                "sentinel_detect_window_samples_total",
+                "Samples made from log lines and spans.",
+                count(&self.stored),
+            ),
             Metric::counter(
                 "sentinel_detect_window_samples_dropped_total",
-                "Samples of windows that the store did not take.",
+                "Samples made from log lines and spans that the store did not take.",
                 count(&self.dropped),
             ),
         ]

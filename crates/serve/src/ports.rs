@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use signal::{
     BackTester, Budgets, ChangeLog, Clock, Groups, History, IncidentBook, Ledger, LogSearch, Meter, PlanDesk, Reports,
-    Scores, Templates, Topology,
+    Scores, Templates, Topology, TraceSearch,
 };
 
 /// Everything `serve` reads from and the few words it passes on. All calls may touch the disk.
@@ -22,6 +22,8 @@ pub struct Ports {
     pub logs: Arc<dyn LogSearch>,
     /// Log templates.
     pub templates: Arc<dyn Templates>,
+    /// Spans.
+    pub traces: Arc<dyn TraceSearch>,
     /// Deploys and other changes.
     pub changes: Arc<dyn ChangeLog>,
     /// Who calls whom.

@@ -226,6 +226,30 @@ async fn groups_with_a_member_apart_come_first() {
 }
 
 #[tokio::test]
+async fn traces_are_found_and_opened() {
+    let found = get("/sentinel/v1/traces").await.json();
+    assert_eq!(found["items"].as_array().unwrap().len(), 2);
+    let failed = "fa".repeat(16);
+    for query in ["errors=true", "min_duration=2s", "service=payments"] {
+        let found = get(&format!("/sentinel/v1/traces?{query}")).await.json();
+        assert_eq!(
+            (found["items"].as_array().unwrap().len(), &found["items"][0]["trace"]),
+            (1, &failed.clone().into())
+        );
+    }
+    for (query, field) in [("min_duration=soon", "min_duration"), ("attribute=x", "attribute"), ("from=x", "from")] {
+        get(&format!("/sentinel/v1/traces?{query}")).await.assert_problem(422, field);
+    }
+    let trace = get(&format!("/sentinel/v1/traces/{failed}")).await.json();
+    assert_eq!((trace["spans"].as_array().unwrap().len(), &trace["spans"][1]["status"]), (2, &"error".into()));
+    get("/sentinel/v1/traces/0123456789abcdef").await.assert_problem(404, "no span of trace");
+    get("/sentinel/v1/traces/12").await.assert_problem(422, "32 hexadecimal digits");
+    let page = page(&format!("/traces/{failed}")).await.text;
+    assert_eq!(page.matches(r#"data-testid="span""#).count(), 2);
+    assert!(page.contains("connection refused") && page.contains("2.1 s") && page.contains("depth-1"));
+}
+
+#[tokio::test]
 async fn rows_are_judged_as_they_come() {
     let app = app();
     let body = r#"[{"latency": 90, "cpu": 40, "service": "pay"}, {"latency": 2500, "cpu": null}]"#;
@@ -376,9 +400,19 @@ async fn every_page_escapes_and_protects() {
     let evil = get("/sentinel/v1/series?match=cache_hits").await.json()["items"][0]["id"].as_str().unwrap().to_owned();
     let evil = format!("/series/{evil}?range=1h");
     let paths = ["/", "/incidents", "/incidents?status=resolved", "/incidents/INC-1", "/incidents/INC-2", "/series"];
-    let more =
-        ["/series?match=cache", "/logs", "/logs?q=script", "/audit", "/audit?verify=1", "/groups", &series, &evil];
-    for path in paths.iter().chain(&more) {
+    let more = [
+        "/series?match=cache",
+        "/logs",
+        "/logs?q=script",
+        "/audit",
+        "/audit?verify=1",
+        "/groups",
+        "/traces",
+        &series,
+        &evil,
+    ];
+    let traces = format!("/traces/{}", "fa".repeat(16));
+    for path in paths.iter().chain(&more).copied().chain([traces.as_str()]) {
         let answer = page(path).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);
         for part in ["<script>alert", "<img src=x", "\u{1b}", "\u{202e}", "style=\"", "onclick"] {
@@ -390,7 +424,9 @@ async fn every_page_escapes_and_protects() {
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
     }
     let hostile = "&lt;script&gt;alert('x')&lt;/script&gt;";
-    for path in ["/", "/incidents", "/incidents/INC-1", "/incidents/INC-2", "/logs", "/groups", &evil] {
+    for path in
+        ["/", "/incidents", "/incidents/INC-1", "/incidents/INC-2", "/logs", "/groups", "/traces", &traces, &evil]
+    {
         assert!(page(path).await.text.contains(hostile), "{path}");
     }
     assert!(get("/sentinel/v1/logs").await.text.contains("<script>alert('x')"), "{HOSTILE} stays data in JSON");

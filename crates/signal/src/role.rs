@@ -45,7 +45,10 @@ const WORDS: [(Role, &[&str]); 9] = [
     (Role::Pool, &["pool", "connections", "threads", "fds", "handles", "sockets"]),
     (Role::Disk, &["disk", "filesystem", "volume", "storage"]),
     (Role::Memory, &["memory", "mem", "heap", "rss", "swap"]),
-    (Role::Traffic, &["requests", "request", "queries", "messages", "received", "sent", "rps", "throughput", "orders"]),
+    (
+        Role::Traffic,
+        &["requests", "request", "queries", "messages", "received", "sent", "rps", "throughput", "orders", "calls"],
+    ),
     (Role::Cpu, &["cpu", "load", "load1", "load5", "load15", "pressure"]),
     (Role::Availability, &["up", "alive", "healthy", "ready"]),
 ];

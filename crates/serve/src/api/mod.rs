@@ -11,6 +11,7 @@ pub mod logs;
 pub mod plans;
 pub mod series;
 pub mod surroundings;
+pub mod traces;
 
 use axum::Json;
 use axum::http::header::LOCATION;

@@ -91,6 +91,9 @@ fn head(it: &Incident, now: Timestamp) -> Markup {
                         button data-testid="acknowledge" { "Acknowledge" }
                     }
                 }
+                @if let Some(service) = it.services.first() {
+                    a.button href={ "/traces?service=" (text::encode(service)) "&from=" (text::encode(&it.started_at.minus(LEAD).to_string())) @if let Some(end) = it.ended_at { "&to=" (text::encode(&end.to_string())) } } { "Traces" }
+                }
                 span.links { "Report: "
                     a href=(report("html")) data-testid="report-html" { "page" } " \u{b7} "
                     a href=(report("md")) data-testid="report-md" { "Markdown" } " \u{b7} "

@@ -20,19 +20,22 @@ pub enum Section {
     BackTest,
     /// `/logs`
     Logs,
+    /// `/traces`
+    Traces,
     /// `/audit`
     Audit,
     /// Errors.
     None,
 }
 
-const LINKS: [(Section, &str, &str); 7] = [
+const LINKS: [(Section, &str, &str); 8] = [
     (Section::Overview, "/", "Overview"),
     (Section::Incidents, "/incidents", "Incidents"),
     (Section::Series, "/series", "Series"),
     (Section::Groups, "/groups", "Groups"),
     (Section::BackTest, "/backtest", "Back-test"),
     (Section::Logs, "/logs", "Logs"),
+    (Section::Traces, "/traces", "Traces"),
     (Section::Audit, "/audit", "Audit"),
 ];
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Html;
 use maud::{Markup, html};
-use signal::{LogHit, Timestamp};
+use signal::{Labels, LogHit, Timestamp, TraceId};
 
 use super::layout::{Section, page as layout};
 use super::{log_kinds, text};
@@ -22,7 +22,7 @@ const LEVELS: [(&str, &str); 6] = [
     ("error", "Error+"),
     ("fatal", "Fatal"),
 ];
-const RANGES: [(&str, &str); 5] =
+pub const RANGES: [(&str, &str); 5] =
     [("-15m", "Last 15 min"), ("-1h", "Last hour"), ("-6h", "Last 6 h"), ("-1d", "Last day"), ("-7d", "Last 7 days")];
 
 /// `GET /logs`.
@@ -101,11 +101,18 @@ fn lines(hits: &[LogHit], limit: usize, now: Timestamp) -> Markup {
             div.head { h2 { "Lines" } }
             p.muted.small role="status" { (hits.len()) " lines, newest first"
                 @if hits.len() >= limit { "; narrow the search for more" } }
-            table.log {
-                caption.hidden { "Log lines" }
-                thead.hidden { tr { th scope="col" { "Time" } th scope="col" { "Level" } th scope="col" { "Service" } th scope="col" { "Line" } } }
-                tbody { @for hit in hits { (line(hit, now)) } }
-            }
+            (table(hits, now))
+        }
+    }
+}
+
+/// Lines, one below the other.
+pub fn table(hits: &[LogHit], now: Timestamp) -> Markup {
+    html! {
+        table.log {
+            caption.hidden { "Log lines" }
+            thead.hidden { tr { th scope="col" { "Time" } th scope="col" { "Level" } th scope="col" { "Service" } th scope="col" { "Line" } } }
+            tbody { @for hit in hits { (line(hit, now)) } }
         }
     }
 }
@@ -117,7 +124,17 @@ fn line(hit: &LogHit, now: Timestamp) -> Markup {
             td.log-time { (text::clock_of_day(hit.record.time, now)) }
             td.log-level { span class={ "badge " (log_kinds::tone(level)) } { (level.as_str()) } }
             td.log-service { (text::plain(hit.record.labels.owner())) }
-            td.log-text { (text::plain(&hit.record.line)) }
+            td.log-text { (text::plain(&hit.record.line)) (metadata(&hit.record.metadata)) }
+        }
+    }
+}
+
+/// What is told beside the line; a trace can be opened.
+fn metadata(labels: &Labels) -> Markup {
+    html! {
+        @for (name, value) in labels.iter() {
+            " " @if name == "trace_id" && value.parse::<TraceId>().is_ok() { a.chip href={ "/traces/" (text::encode(value)) } { span.key { "trace" } "=" (text::plain(value)) } }
+            @else { span.chip { span.key { (text::plain(name)) } "=" (text::plain(value)) } }
         }
     }
 }

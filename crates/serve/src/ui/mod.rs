@@ -15,7 +15,9 @@ pub mod logs;
 mod overview;
 mod plan;
 pub mod series;
+mod service_graph;
 mod text;
+pub mod traces;
 
 use std::sync::Arc;
 

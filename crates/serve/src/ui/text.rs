@@ -108,6 +108,15 @@ pub fn number(value: f64) -> String {
     format!("{text}{unit}")
 }
 
+/// `850 us` (with the sign of micro), `12.3 ms`, `2.4 s`.
+pub fn seconds(secs: f64) -> String {
+    match secs {
+        it if it >= 1.0 => format!("{} s", number(it)),
+        it if it >= 1e-3 => format!("{} ms", number(it * 1e3)),
+        it => format!("{} \u{b5}s", number(it * 1e6)),
+    }
+}
+
 /// Name and label chips of a series.
 pub fn series(labels: &Labels) -> Markup {
     let rest = labels.iter().filter(|(name, _)| *name != "__name__");

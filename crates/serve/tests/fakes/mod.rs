@@ -1,6 +1,7 @@
 //! What would a real installation answer? A made-up shop in memory, with foreign text that tries to break out.
 
 mod shop;
+mod traces;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -87,6 +88,7 @@ impl World {
             templates: self.clone(),
             changes: self.clone(),
             topology: self.clone(),
+            traces: self.clone(),
             scores: self.clone(),
             reports: self.clone(),
             budgets: self.clone(),

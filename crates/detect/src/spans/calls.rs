@@ -1,0 +1,168 @@
+//! Which two spans are the two sides of one call? The client's span is the parent of the server's; they come in any
+//! order, from different senders, or one of them never comes.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use signal::{Span, SpanId, SpanKind, Timestamp, TraceId};
+
+/// Attributes by which a client names whom it calls, best first. Databases and queues send no spans of their own.
+/// Names: <https://opentelemetry.io/docs/specs/semconv/general/attributes/>, older ones behind newer ones.
+const PEERS: [&str; 8] = [
+    "peer.service",
+    "db.namespace",
+    "db.name",
+    "messaging.destination.name",
+    "db.system.name",
+    "db.system",
+    "server.address",
+    "net.peer.name",
+];
+
+/// One call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    pub client: String,
+    pub server: String,
+    /// What the caller saw.
+    pub secs: f64,
+    pub is_failed: bool,
+}
+
+/// One side of a call.
+#[derive(Debug)]
+struct Side {
+    is_client: bool,
+    service: String,
+    /// Whom a client says it calls.
+    peer: Option<String>,
+    secs: f64,
+    is_failed: bool,
+}
+
+type Key = (TraceId, SpanId);
+
+/// Sides that wait for the other one.
+#[derive(Debug)]
+pub struct Calls {
+    open: HashMap<Key, Side>,
+    /// In the order in which they came, with the time at which they no longer wait.
+    deadlines: VecDeque<(Timestamp, Key)>,
+    wait: Duration,
+    most: usize,
+    /// Sides that were given up because there were too many.
+    pub given_up: u64,
+}
+
+impl Calls {
+    /// Nothing waits.
+    pub fn new(wait: Duration, most: usize) -> Self {
+        Self { open: HashMap::new(), deadlines: VecDeque::new(), wait, most, given_up: 0 }
+    }
+
+    /// Takes a span in; tells the call if this was its second side.
+    pub fn observe(&mut self, span: &Span, now: Timestamp) -> Option<Call> {
+        let (key, is_client) = match span.kind {
+            SpanKind::Client | SpanKind::Producer => ((span.trace, span.id), true),
+            SpanKind::Server | SpanKind::Consumer => ((span.trace, span.parent?), false),
+            SpanKind::Internal => return None,
+        };
+        let side = Side {
+            is_client,
+            service: span.service().to_owned(),
+            peer: if is_client { peer_of(span) } else { None },
+            secs: span.secs(),
+            is_failed: span.is_error(),
+        };
+        match self.open.remove(&key) {
+            Some(other) if other.is_client != is_client => {
+                let (client, server) = if is_client { (side, other) } else { (other, side) };
+                Some(Call {
+                    client: client.service,
+                    server: server.service,
+                    secs: client.secs,
+                    is_failed: client.is_failed || server.is_failed,
+                })
+            }
+            // The same side came twice: the newer one waits on.
+            _ => {
+                self.open.insert(key, side);
+                self.deadlines.push_back((now.plus(self.wait), key));
+                None
+            }
+        }
+    }
+
+    /// Calls whose other side will not come: those of clients that say whom they call.
+    pub fn expire(&mut self, now: Timestamp) -> Vec<Call> {
+        let mut calls = vec![];
+        while let Some((deadline, key)) = self.deadlines.front().copied() {
+            let is_full = self.open.len() > self.most;
+            if deadline > now && !is_full {
+                break;
+            }
+            self.deadlines.pop_front();
+            let Some(side) = self.open.remove(&key) else { continue };
+            self.given_up += u64::from(deadline > now);
+            if let Some(server) = side.peer {
+                calls.push(Call { client: side.service, server, secs: side.secs, is_failed: side.is_failed });
+            }
+        }
+        calls
+    }
+
+    /// How many sides wait.
+    pub fn len(&self) -> usize {
+        self.open.len()
+    }
+}
+
+fn peer_of(span: &Span) -> Option<String> {
+    PEERS.iter().find_map(|it| span.attributes.get(it)).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{at, span};
+    use super::*;
+
+    fn calls() -> Calls {
+        Calls::new(Duration::from_secs(10), 100)
+    }
+
+    #[test]
+    fn the_sides_of_a_call_meet_in_any_order() {
+        let client = span("shop", "POST", SpanKind::Client, 1, 0, 0.2);
+        let server = Span { status: signal::SpanStatus::Error, ..span("pay", "/pay", SpanKind::Server, 2, 1, 0.15) };
+        let expected = Call { client: "shop".to_owned(), server: "pay".to_owned(), secs: 0.2, is_failed: true };
+        for pair in [[&client, &server], [&server, &client]] {
+            let mut calls = calls();
+            assert_eq!(calls.observe(pair[0], at(0)), None);
+            assert_eq!(calls.observe(pair[1], at(5)).as_ref(), Some(&expected));
+            assert_eq!((calls.len(), calls.expire(at(60))), (0, vec![]));
+        }
+    }
+
+    #[test]
+    fn a_database_is_known_by_what_its_client_says() {
+        let mut calls = calls();
+        let mut query = span("pay", "SELECT", SpanKind::Client, 1, 0, 0.01);
+        query.attributes = signal::Labels::new([("db.system", "postgresql"), ("db.name", "ledger")]);
+        calls.observe(&query, at(0));
+        calls.observe(&span("pay", "GET", SpanKind::Client, 2, 0, 0.01), at(0));
+        assert!(calls.expire(at(9)).is_empty());
+        let told = calls.expire(at(10));
+        assert_eq!(told.iter().map(|it| &*it.server).collect::<Vec<_>>(), ["ledger"]);
+        assert_eq!(calls.len(), 0);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut calls = Calls::new(Duration::from_secs(10), 3);
+        for id in 1..=200 {
+            calls.observe(&span("a", "x", SpanKind::Client, id, 0, 0.1), at(0));
+            calls.expire(at(0));
+        }
+        assert_eq!((calls.len(), calls.given_up), (3, 197));
+    }
+}
