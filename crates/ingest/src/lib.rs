@@ -44,6 +44,7 @@ pub use influx::{Frame as InfluxFrame, Precision as InfluxPrecision, decode as d
 pub use kafka::{
     KafkaConfig, KafkaCounts, KafkaDecoder, KafkaFields, KafkaFormat, KafkaMessage, KafkaPorts, KafkaProtocol,
     KafkaSecurity, KafkaSignals, KafkaStart, Poison, PoisonReason, consume as consume_kafka, kafka_client,
+    kafka_client_problems,
 };
 pub use loki::decode_json as decode_loki_json;
 pub use loki_protobuf::decode as decode_loki_protobuf;

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::groups::Groups;
 use crate::health::Health;
 use crate::intake::Intake;
+use crate::kafka_out::KafkaOutbox;
 use crate::log_news::LogNewsDesk;
 use crate::responder::Responder;
 use crate::row_desk::RowDesk;
@@ -69,6 +70,8 @@ pub struct System {
     pub kafka_counts: Arc<ingest::KafkaCounts>,
     /// The way in for OpenTelemetry.
     pub otlp: Arc<ingest::OtlpReceiver>,
+    /// Incidents for other programs.
+    pub kafka_outbox: Option<Arc<KafkaOutbox>>,
     /// Live events.
     pub live: Live,
     /// Is it ready?
@@ -128,6 +131,10 @@ impl System {
         )
         .context("cannot open the plans")?;
         responder.connect(Arc::clone(&desk));
+        let kafka_outbox = KafkaOutbox::open(&config.kafka_out)?.map(Arc::new);
+        if let Some(outbox) = &kafka_outbox {
+            responder.tell(Arc::clone(outbox) as _);
+        }
 
         // ## Ingest and serve
         let bands =
@@ -187,6 +194,7 @@ impl System {
             ingest_counts,
             kafka_counts,
             otlp,
+            kafka_outbox,
             live,
             health,
         })
@@ -243,7 +251,7 @@ impl System {
     }
 
     fn meters(&self) -> Vec<Arc<dyn Meter>> {
-        vec![
+        let mut meters: Vec<Arc<dyn Meter>> = vec![
             Arc::clone(&self.ingest_counts) as _,
             Arc::clone(&self.kafka_counts) as _,
             Arc::clone(&self.store) as _,
@@ -257,6 +265,8 @@ impl System {
             Arc::clone(&self.responder) as _,
             Arc::clone(&self.desk) as _,
             Arc::clone(&self.health) as _,
-        ]
+        ];
+        meters.extend(self.kafka_outbox.iter().map(|it| Arc::clone(it) as _));
+        meters
     }
 }

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::kafka_out::KafkaOutConfig;
 use crate::nearest::nearest;
 use crate::seed_config;
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub tail: Vec<ingest::TailConfig>,
     /// Kafka topics to read.
     pub kafka: Vec<ingest::KafkaConfig>,
+    /// Kafka topic that incidents are told to.
+    pub kafka_out: KafkaOutConfig,
     /// Where and how long signals are kept.
     pub store: store::Config,
     /// What counts as an anomaly, and how anomalies become incidents.
@@ -77,6 +80,7 @@ impl Default for Config {
             otlp: ingest::OtlpConfig::default(),
             tail: vec![],
             kafka: vec![],
+            kafka_out: KafkaOutConfig::default(),
             store: store::Config::default(),
             detect: detect::Config::default(),
             templates: detect::LogWatchConfig::default(),
@@ -138,6 +142,7 @@ impl Config {
         for (idx, topics) in self.kafka.iter().enumerate() {
             problems.extend(prefixed(&format!("kafka[{idx}]"), topics.validate()));
         }
+        problems.extend(prefixed("kafka_out", self.kafka_out.validate()));
         problems.extend(prefixed("store", self.store.validate()));
         problems.extend(prefixed("detect", self.detect.validate()));
         problems.extend(prefixed("templates", self.templates.validate()));
@@ -202,6 +207,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "otlp", &mut config.otlp, problems);
     take(&mut tree, "tail", &mut config.tail, problems);
     take(&mut tree, "kafka", &mut config.kafka, problems);
+    take(&mut tree, "kafka_out", &mut config.kafka_out, problems);
     take(&mut tree, "store", &mut config.store, problems);
     take(&mut tree, "detect", &mut config.detect, problems);
     take(&mut tree, "templates", &mut config.templates, problems);
@@ -220,6 +226,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "otlp",
         "tail",
         "kafka",
+        "kafka_out",
         "store",
         "detect",
         "templates",

@@ -15,6 +15,7 @@ mod groups;
 mod health;
 mod inbox;
 mod intake;
+mod kafka_out;
 mod key;
 mod log_news;
 mod nearest;

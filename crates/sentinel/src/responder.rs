@@ -12,8 +12,8 @@ use diagnose::Sources;
 use ingest::MonitorVerdict;
 use serve::Live;
 use signal::{
-    Anomaly, Diagnosis, Event, Incident, IncidentId, IncidentStatus, Ledger, Meter, Metric, Plan, PortError, Score,
-    TimelineEntry, Timestamp,
+    Anomaly, Diagnosis, Event, Incident, IncidentId, IncidentStatus, Ledger, Meter, Metric, Outbox, Plan, PortError,
+    Score, TimelineEntry, Timestamp,
 };
 use store::Store;
 
@@ -35,6 +35,7 @@ pub struct Responder {
     map: Arc<ServiceMap>,
     live: Live,
     desk: OnceLock<Arc<Desk>>,
+    outbox: OnceLock<Arc<dyn Outbox>>,
     inbox: Inbox,
     state: Mutex<State>,
     changed_plans: Mutex<Vec<Plan>>,
@@ -92,6 +93,7 @@ impl Responder {
             map,
             live,
             desk: OnceLock::new(),
+            outbox: OnceLock::new(),
             inbox: Inbox::default(),
             state: Mutex::new(state),
             changed_plans: Mutex::default(),
@@ -103,6 +105,14 @@ impl Responder {
     pub fn connect(&self, desk: Arc<Desk>) {
         // A second call would be a mistake in assembly; the first desk stays.
         let _ = self.desk.set(desk);
+    }
+
+    /// Connects what tells other programs of incidents; those that are open are told again, because the process before
+    /// may have ended before it could. Called once by the composition root.
+    pub fn tell(&self, outbox: Arc<dyn Outbox>) {
+        self.open_incidents().iter().for_each(|it| outbox.post(it));
+        // A second call would be a mistake in assembly; the first outbox stays.
+        let _ = self.outbox.set(outbox);
     }
 
     /// Takes anomalies in, from any thread; they are worked on at the next tick.
@@ -173,7 +183,7 @@ impl Responder {
         self.store.save_incident(&incident).map_err(not_saved)?;
         drop(state);
         self.budgets.judged(&incident, before);
-        self.live.send(Event::Incident(Box::new(incident.clone())));
+        self.announce(&incident);
         Ok(incident)
     }
 
@@ -251,7 +261,14 @@ impl Responder {
             self.lock().counts.failures += 1;
             tracing::error!(incident = %incident.id, %error, "Incident not saved.");
         }
+        self.announce(incident);
+    }
+
+    fn announce(&self, incident: &Incident) {
         self.live.send(Event::Incident(Box::new(incident.clone())));
+        if let Some(outbox) = self.outbox.get() {
+            outbox.post(incident);
+        }
     }
 
     fn record(&self, action: &str, incident: &Incident) {

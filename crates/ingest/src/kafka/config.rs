@@ -146,7 +146,7 @@ impl Default for KafkaFields {
 impl KafkaConfig {
     /// All problems, each naming its key.
     pub fn validate(&self) -> Vec<String> {
-        let mut problems = brokers_and_properties(&self.brokers, &self.properties);
+        let mut problems = kafka_client_problems(&self.brokers, &self.properties);
         if self.topics.is_empty() || self.topics.iter().any(String::is_empty) {
             problems.push("topics: at least one is needed, for example `logs-topic`".to_owned());
         }
@@ -179,8 +179,8 @@ impl KafkaConfig {
     }
 }
 
-/// What consumers and producers have in common.
-pub(super) fn brokers_and_properties(brokers: &[String], properties: &BTreeMap<String, String>) -> Vec<String> {
+/// Problems of what consumers and producers have in common, each naming its key.
+pub fn kafka_client_problems(brokers: &[String], properties: &BTreeMap<String, String>) -> Vec<String> {
     let mut problems = vec![];
     if brokers.is_empty() {
         problems.push("brokers: at least one is needed, for example `localhost:9092`".to_owned());

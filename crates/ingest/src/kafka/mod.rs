@@ -33,7 +33,7 @@ use self::writer::Writer;
 use crate::{Config, Counts, Error, ErrorKind, Sink, Source};
 
 pub use self::client::kafka_client;
-pub use self::config::{KafkaConfig, KafkaFields, KafkaFormat, KafkaStart};
+pub use self::config::{KafkaConfig, KafkaFields, KafkaFormat, KafkaStart, kafka_client_problems};
 pub use self::counts::KafkaCounts;
 pub use self::decode::{KafkaDecoder, KafkaMessage, KafkaSignals};
 pub use self::poison::{Poison, PoisonReason};
