@@ -9,7 +9,7 @@ mod fake;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingest::{Config, Counts, KafkaConfig, KafkaCounts, KafkaPorts, Refused, consume_kafka};
+use ingest::{Config, Counts, KafkaConfig, KafkaCounts, KafkaPorts, OtlpConfig, Refused, consume_kafka};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord};
@@ -42,6 +42,7 @@ impl Setup {
         let ports = KafkaPorts {
             sink: Arc::clone(&recorder) as _,
             clock: Arc::new(StillClock),
+            otlp: OtlpConfig::default(),
             counts: Arc::new(Counts::default()),
             kafka: Arc::clone(&kafka),
         };

@@ -145,7 +145,8 @@ fn collectors(system: &Arc<System>, stopped: &watch::Receiver<bool>, tasks: &mut
     }
     for topics in &system.config.kafka {
         let kafka = Arc::clone(&system.kafka_counts);
-        let ports = ingest::KafkaPorts { sink: sink(), clock: clock(), counts: counts(), kafka };
+        let otlp = system.config.otlp.clone();
+        let ports = ingest::KafkaPorts { otlp, sink: sink(), clock: clock(), counts: counts(), kafka };
         tasks.spawn(ingest::consume_kafka(topics.clone(), limits(), ports, stopped.clone()));
     }
 }

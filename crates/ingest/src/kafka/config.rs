@@ -67,6 +67,12 @@ pub enum KafkaFormat {
     RemoteWrite,
     /// Influx line protocol with times in nanoseconds, as Telegraf sends it.
     Influx,
+    /// OpenTelemetry's `ExportMetricsServiceRequest`, as protobuf or JSON.
+    OtlpMetrics,
+    /// OpenTelemetry's `ExportLogsServiceRequest`, as protobuf or JSON.
+    OtlpLogs,
+    /// OpenTelemetry's `ExportTraceServiceRequest`, as protobuf or JSON.
+    OtlpTraces,
 }
 
 /// Where a new group begins.

@@ -5,14 +5,21 @@ use std::borrow::Cow;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use signal::{LogRecord, SeriesPoints, Timestamp};
+use signal::{LogRecord, SeriesPoints, Span, Timestamp};
 
 use super::config::{KafkaConfig, KafkaFormat};
 use super::event::{EventReader, labels};
 use super::poison::{Poison, PoisonReason};
 use crate::label_cache::LabelCache;
 use crate::limits::{cut_line, line_metadata};
-use crate::{Config, Error, Problems, body, influx, remote_write, when};
+use crate::otlp::Decoded;
+use crate::{
+    Config, Error, OtlpConfig, OtlpDecoder, OtlpSignal, Problems, body, influx, otlp_json_to_protobuf, remote_write,
+    when,
+};
+
+/// Where a line stood in Kafka: metadata of every line.
+pub(super) const PLACE: &str = "kafka_offset";
 
 /// A message as the broker keeps it.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +43,8 @@ pub struct KafkaSignals {
     pub lines: Vec<LogRecord>,
     /// Points.
     pub points: Vec<SeriesPoints>,
+    /// Spans.
+    pub spans: Vec<Span>,
     /// What was left out or changed.
     pub problems: Problems,
 }
@@ -47,6 +56,7 @@ pub struct KafkaDecoder {
     labels: Vec<(String, String)>,
     zone: TimeZone,
     cache: LabelCache,
+    otlp: OtlpDecoder,
 }
 
 impl KafkaMessage<'_> {
@@ -58,10 +68,11 @@ impl KafkaMessage<'_> {
 
 impl KafkaDecoder {
     /// For a configuration that was validated.
-    pub fn new(config: KafkaConfig, limits: Config) -> Self {
+    pub fn new(config: KafkaConfig, limits: Config, otlp: &OtlpConfig) -> Self {
         let labels = config.labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         let zone = config.zone().unwrap_or(TimeZone::UTC);
-        Self { config, limits, labels, zone, cache: LabelCache::default() }
+        let otlp = OtlpDecoder::new(&limits, otlp);
+        Self { config, limits, labels, zone, cache: LabelCache::default(), otlp }
     }
 
     /// Adds what one message holds: all of it or, with an error, nothing.
@@ -85,6 +96,20 @@ impl KafkaDecoder {
             }
             KafkaFormat::RemoteWrite => self.remote_write(payload, signals),
             KafkaFormat::Influx => self.influx(message, signals),
+            KafkaFormat::OtlpMetrics => {
+                let decoded = self.otlp.metrics(&protobuf(OtlpSignal::Metrics, payload)?)?;
+                take(decoded, &mut signals.points, &mut signals.problems)
+            }
+            KafkaFormat::OtlpLogs => {
+                let mut decoded = self.otlp.logs(&protobuf(OtlpSignal::Logs, payload)?, message.time)?;
+                let place = message.place();
+                decoded.batch.iter_mut().for_each(|it| it.metadata = it.metadata.with(PLACE, &place));
+                take(decoded, &mut signals.lines, &mut signals.problems)
+            }
+            KafkaFormat::OtlpTraces => {
+                let decoded = self.otlp.traces(&protobuf(OtlpSignal::Traces, payload)?)?;
+                take(decoded, &mut signals.spans, &mut signals.problems)
+            }
         }
     }
 
@@ -127,7 +152,7 @@ impl KafkaDecoder {
         let line = text.trim_end_matches(['\n', '\r']);
         let time = when::of_line(line).unwrap_or(message.time);
         let place = message.place();
-        let pairs = [("kafka_offset", place.as_str())];
+        let pairs = [(PLACE, place.as_str())];
         let metadata = line_metadata(pairs.into_iter(), &self.limits, &mut signals.problems);
         let line = cut_line(line.to_owned(), &self.limits, &mut signals.problems);
         signals.lines.push(LogRecord { time, labels, line, metadata });
@@ -160,6 +185,24 @@ impl KafkaDecoder {
     }
 }
 
+/// Adds what a body of OTLP held; what it held beside that is counted. A body of which nothing can be used is poison.
+fn take<T>(mut decoded: Decoded<T>, into: &mut Vec<T>, problems: &mut Problems) -> Result<(), Poison> {
+    if decoded.batch.is_empty()
+        && let Some(mistake) = decoded.problems.mistake()
+    {
+        return Err(Poison::new(PoisonReason::Malformed, mistake));
+    }
+    into.append(&mut decoded.batch);
+    problems.merge(&decoded.problems);
+    Ok(())
+}
+
+/// The body as protobuf, which never begins as JSON does.
+fn protobuf(signal: OtlpSignal, payload: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+    let is_json = payload.trim_ascii_start().first() == Some(&b'{');
+    if is_json { otlp_json_to_protobuf(signal, payload).map(Cow::Owned) } else { Ok(Cow::Borrowed(payload)) }
+}
+
 fn is_json(payload: &[u8]) -> bool {
     matches!(payload.trim_ascii_start().first(), Some(b'{' | b'['))
 }
@@ -181,9 +224,13 @@ mod tests {
         KafkaMessage { topic: "app-logs", partition: 2, offset: 41, time: Timestamp::from_secs(1_700_000_000), payload }
     }
 
+    fn decoder(config: KafkaConfig) -> KafkaDecoder {
+        KafkaDecoder::new(config, Config::default(), &OtlpConfig::default())
+    }
+
     fn decoded(config: &KafkaConfig, payload: &[u8]) -> Result<KafkaSignals, Poison> {
         let mut signals = KafkaSignals::default();
-        KafkaDecoder::new(config.clone(), Config::default()).decode(&message(payload), &mut signals)?;
+        decoder(config.clone()).decode(&message(payload), &mut signals)?;
         Ok(signals)
     }
 
@@ -303,6 +350,40 @@ mod tests {
     }
 
     #[test]
+    fn requests_of_opentelemetry_are_read_as_json_and_as_protobuf() {
+        let config = |format| KafkaConfig { format, ..KafkaConfig::default() };
+        let resource = r#""resource":{"attributes":[{"key":"service.name","value":{"stringValue":"pay"}}]}"#;
+        let logs = format!(
+            r#"{{"resourceLogs":[{{{resource},"scopeLogs":[{{"logRecords":[
+                {{"timeUnixNano":"1700000001000000000","body":{{"stringValue":"slow"}}}}]}}]}}]}}"#
+        );
+        let metrics = format!(
+            r#"{{"resourceMetrics":[{{{resource},"scopeMetrics":[{{"metrics":[{{"name":"load","gauge":{{"dataPoints":[
+                {{"timeUnixNano":"1700000001000000000","asDouble":1.5}}]}}}}]}}]}}]}}"#
+        );
+        let traces = format!(
+            r#"{{"resourceSpans":[{{{resource},"scopeSpans":[{{"spans":[{{"name":"GET","traceId":"{}","spanId":"{}",
+                "startTimeUnixNano":"1700000001000000000","endTimeUnixNano":"1700000001500000000"}}]}}]}}]}}"#,
+            "1".repeat(32),
+            "2".repeat(16)
+        );
+        for (format, signal, json) in [
+            (KafkaFormat::OtlpLogs, OtlpSignal::Logs, logs),
+            (KafkaFormat::OtlpMetrics, OtlpSignal::Metrics, metrics),
+            (KafkaFormat::OtlpTraces, OtlpSignal::Traces, traces),
+        ] {
+            let packed = otlp_json_to_protobuf(signal, json.as_bytes()).unwrap();
+            let signals = decoded(&config(format), json.as_bytes()).unwrap();
+            assert_eq!(decoded(&config(format), &packed).unwrap(), signals);
+            assert_eq!(signals.lines.len() + signals.points.len() + signals.spans.len(), 1, "{signals:?}");
+            if let [line] = signals.lines.as_slice() {
+                assert_eq!((line.line.as_str(), line.metadata.get(PLACE)), ("slow", Some("2:41")));
+            }
+            assert_eq!(decoded(&config(format), b"\x0a\xff").unwrap_err().reason, PoisonReason::Malformed);
+        }
+    }
+
+    #[test]
     fn messages_that_cannot_be_read_say_why() {
         let config = KafkaConfig::default();
         let deep = "[".repeat(200_000);
@@ -320,7 +401,7 @@ mod tests {
             assert!(poison.detail.contains(detail), "{poison}");
         }
         let limits = Config { max_body_bytes: 10, ..Config::default() };
-        let decoder = KafkaDecoder::new(config, limits);
+        let decoder = KafkaDecoder::new(config, limits, &OtlpConfig::default());
         let poison = decoder.decode(&message(&[b'x'; 11]), &mut KafkaSignals::default()).unwrap_err();
         assert_eq!(poison.reason, PoisonReason::TooLarge);
         assert!(poison.detail.contains("ingest.max_body_bytes"), "{poison}");
@@ -328,18 +409,21 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_make_it_panic(payload: Vec<u8>, format in 0..5_usize) {
+        fn no_bytes_make_it_panic(payload: Vec<u8>, format in 0..8_usize) {
             let formats = [
                 KafkaFormat::Auto,
                 KafkaFormat::Json,
                 KafkaFormat::Text,
                 KafkaFormat::RemoteWrite,
                 KafkaFormat::Influx,
+                KafkaFormat::OtlpMetrics,
+                KafkaFormat::OtlpLogs,
+                KafkaFormat::OtlpTraces,
             ];
             let config = KafkaConfig { format: formats[format], ..KafkaConfig::default() };
             let before = KafkaSignals::default();
             let mut signals = before.clone();
-            let decoder = KafkaDecoder::new(config, Config::default());
+            let decoder = decoder(config);
             if decoder.decode(&message(&payload), &mut signals).is_err() {
                 proptest::prop_assert_eq!(signals.lines, before.lines);
             }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use signal::{Labels, LogRecord, Timestamp};
 
 use super::config::KafkaFields;
-use super::decode::KafkaMessage;
+use super::decode::{KafkaMessage, PLACE};
 use super::moment;
 use super::poison::{Poison, PoisonReason};
 use crate::limits::{checked_labels, cut_line, line_metadata};
@@ -101,7 +101,7 @@ impl EventReader<'_> {
         used: &[&Value],
         problems: &mut Problems,
     ) -> Labels {
-        let mut pairs = vec![("kafka_offset".to_owned(), message.place())];
+        let mut pairs = vec![(PLACE.to_owned(), message.place())];
         flatten("", event, used, &mut pairs);
         line_metadata(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())), self.limits, problems)
     }

@@ -30,7 +30,7 @@ use self::client::{Flight, Group};
 use self::dead::DeadLetters;
 use self::reader::{Fatal, Reader};
 use self::writer::Writer;
-use crate::{Config, Counts, Error, ErrorKind, Sink, Source};
+use crate::{Config, Counts, Error, ErrorKind, OtlpConfig, Sink, Source};
 
 pub use self::client::kafka_client;
 pub use self::config::{KafkaConfig, KafkaFields, KafkaFormat, KafkaStart, kafka_client_problems};
@@ -51,6 +51,8 @@ pub struct KafkaPorts {
     pub sink: Arc<dyn Sink>,
     /// Now.
     pub clock: Arc<dyn Clock>,
+    /// How bodies of OpenTelemetry are read.
+    pub otlp: OtlpConfig,
     /// What all protocols count.
     pub counts: Arc<Counts>,
     /// What only Kafka counts.
@@ -105,7 +107,7 @@ async fn session(
     let (batches, received) = mpsc::channel(QUEUED_BATCHES);
     let reader = Reader {
         consumer,
-        decoder: KafkaDecoder::new(config.clone(), limits.clone()),
+        decoder: KafkaDecoder::new(config.clone(), limits.clone(), &ports.otlp),
         batch_messages: config.batch_messages,
         batch_wait: Duration::from_millis(config.batch_wait_ms),
         clock: Arc::clone(&ports.clock),

@@ -48,6 +48,8 @@ impl Writer {
         let n_points = signals.points.iter().map(|it| it.points.len() as u64).sum();
         self.deliver(signals.lines.len() as u64, || self.sink.logs(Source::Kafka, signals.lines.clone())).await;
         self.deliver(n_points, || self.sink.samples(Source::Kafka, signals.points.clone())).await;
+        let n_spans = signals.spans.len() as u64;
+        self.deliver(n_spans, || self.sink.spans(Source::Kafka, signals.spans.clone())).await;
         self.bury(&batch.dead_letters).await;
         let mut offsets = TopicPartitionList::with_capacity(batch.offsets.len());
         for ((topic, partition), next) in &batch.offsets {
