@@ -11,6 +11,8 @@ use crate::{Config, Error};
 
 /// Snappy's best case is 64 bytes out of a 3-byte copy; a header that promises more is a lie.
 const MAX_SNAPPY_EXPANSION: usize = 32;
+/// Largest window of zstd, as a power of two: 8 MiB, which RFC 8878 wants every reader to have, and no more.
+const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// Reads the whole body.
 pub(crate) async fn read(request: Request, config: &Config) -> Result<Bytes, Error> {
@@ -47,13 +49,21 @@ pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
     headers.get(name).and_then(|it| it.to_str().ok())
 }
 
-/// Undoes `gzip` or `deflate`; leaves a body without encoding as it is.
+/// Undoes `gzip`, `deflate` or `zstd`; leaves a body without encoding as it is.
 pub(crate) fn plain<'a>(body: &'a [u8], encoding: &str, config: &Config) -> Result<std::borrow::Cow<'a, [u8]>, Error> {
     match encoding {
         "" | "identity" => Ok(body.into()),
         "gzip" => inflate(flate2::read::MultiGzDecoder::new(body), config).map(Into::into),
         "deflate" => inflate(flate2::read::ZlibDecoder::new(body), config).map(Into::into),
-        other => Err(Error::Unsupported(format!("Content-Encoding {other:?} is not supported; send gzip or none"))),
+        "zstd" => {
+            let malformed = |error: std::io::Error| Error::malformed("compressed body", error);
+            let mut decoder = zstd::Decoder::with_buffer(body).map_err(malformed)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(malformed)?;
+            inflate(decoder, config).map(Into::into)
+        }
+        other => Err(Error::Unsupported(format!(
+            "Content-Encoding {other:?} is not supported; send gzip, deflate, zstd or none"
+        ))),
     }
 }
 
@@ -109,6 +119,21 @@ mod tests {
         assert!(matches!(error, Error::TooLarge { .. }), "{error}");
         // 900 bytes promised by five: within the limit, but impossible.
         assert!(snappy(&[0x84, 0x07, 0, 0, 0], &config).unwrap_err().to_string().contains("cannot hold"));
+    }
+
+    #[test]
+    fn zstd_is_read_within_the_limits() {
+        let config = Config { max_decompressed_bytes: 1000, ..Config::default() };
+        let compressed = zstd::encode_all(&b"hello"[..], 3).unwrap();
+        assert_eq!(&*plain(&compressed, "zstd", &config).unwrap(), b"hello");
+        let bomb = zstd::encode_all(&[0; 1_000_000][..], 19).unwrap();
+        assert!(matches!(plain(&bomb, "zstd", &config), Err(Error::TooLarge { .. })));
+        let error = plain(b"not zstd", "zstd", &config).unwrap_err();
+        assert!(matches!(error, Error::Malformed { .. }), "{error}");
+        assert!(plain(&compressed[..compressed.len() - 1], "zstd", &config).is_err(), "cut off");
+        // A frame that asks for a window of 128 MiB: magic number, descriptor, window descriptor.
+        let error = plain(&[0x28, 0xb5, 0x2f, 0xfd, 0, 17 << 3, 1, 0, 0], "zstd", &config).unwrap_err();
+        assert!(matches!(error, Error::Malformed { .. }), "{error}");
     }
 
     #[test]

@@ -116,7 +116,7 @@ fn failure(failed: &Failed) -> Response {
 fn response(body: Body) -> Response {
     let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    response.headers_mut().insert(GRPC_ACCEPT, HeaderValue::from_static("identity,gzip,deflate"));
+    response.headers_mut().insert(GRPC_ACCEPT, HeaderValue::from_static("identity,gzip,deflate,zstd"));
     response
 }
 
