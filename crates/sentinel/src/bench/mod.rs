@@ -3,7 +3,9 @@
 mod backfill;
 mod folder;
 mod load;
+mod otlp;
 mod scale;
+mod senders;
 mod server;
 
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use detect::{LogWatch, Shard};
 use serde::Serialize;
 use signal::{Labels, LogRecord, Point, Timestamp};
 
+use self::senders::Way;
 use self::server::Server;
 use crate::cli::{BenchArgs, BenchCommand};
 
@@ -21,10 +24,6 @@ use crate::cli::{BenchArgs, BenchCommand};
 const SERIES: usize = 20_000;
 /// Requests whose answer time is measured.
 const REQUESTS: usize = 2_000;
-/// Series in one remote-write request.
-const WRITE_SERIES: usize = 2_000;
-/// Senders that write at once.
-const SENDERS: usize = 2;
 /// How long the idle server is left alone before its memory is read.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -36,6 +35,7 @@ struct Figures {
     verdict_p50_ms: f64,
     verdict_p99_ms: f64,
     ingest_events_per_second: f64,
+    otlp_events_per_second: f64,
     log_lines_per_second_per_core: f64,
     idle_rss_mb: f64,
     start_ms: f64,
@@ -70,7 +70,9 @@ async fn all(args: &BenchArgs) -> anyhow::Result<()> {
     say("the answer time of /monitor");
     let times = server.verdict_times().await?;
     say("remote write");
-    let ingest_events_per_second = server.ingest(limit).await?;
+    let ingest_events_per_second = Way::RemoteWrite.events_per_second(&server, limit).await?;
+    say("OpenTelemetry");
+    let otlp_events_per_second = Way::Otlp.events_per_second(&server, limit).await?;
     let binary = std::fs::metadata(std::env::current_exe()?)?.len();
     let figures = Figures {
         detect_points_per_second_per_core,
@@ -78,6 +80,7 @@ async fn all(args: &BenchArgs) -> anyhow::Result<()> {
         verdict_p50_ms: quantile(&times, 0.5),
         verdict_p99_ms: quantile(&times, 0.99),
         ingest_events_per_second,
+        otlp_events_per_second,
         log_lines_per_second_per_core,
         idle_rss_mb: idle / 1e6,
         start_ms: server.start_ms,
@@ -99,6 +102,7 @@ fn print(args: &BenchArgs, figures: &Figures) -> anyhow::Result<()> {
             ("verdict_p50_ms", ""),
             ("verdict_p99_ms", "must 50, aim 5"),
             ("ingest_events_per_second", "must 300,000, aim 1,000,000"),
+            ("otlp_events_per_second", "must 300,000, aim 1,000,000"),
             ("log_lines_per_second_per_core", "must 300,000, aim 1,000,000"),
             ("idle_rss_mb", "must 60, aim 30"),
             ("start_ms", "must 300, aim 100"),
@@ -229,48 +233,4 @@ impl Server {
         times.sort_by(f64::total_cmp);
         Ok(times)
     }
-
-    /// Samples per second that are written, scored and acknowledged.
-    async fn ingest(&self, limit: Duration) -> anyhow::Result<f64> {
-        let started = Instant::now();
-        let mut senders = tokio::task::JoinSet::new();
-        for sender in 0..SENDERS {
-            senders.spawn(send(self.client.clone(), format!("{}/api/v1/write", self.url), sender, limit));
-        }
-        let mut samples = 0;
-        while let Some(sent) = senders.join_next().await {
-            samples += sent??;
-        }
-        Ok(samples as f64 / started.elapsed().as_secs_f64())
-    }
-}
-
-/// Sends one request after the other; the senders' own work counts against the figure, as it shares the machine.
-async fn send(client: reqwest::Client, url: String, sender: usize, limit: Duration) -> anyhow::Result<u64> {
-    let labels: Vec<Labels> = (0..WRITE_SERIES)
-        .map(|it| {
-            Labels::metric(
-                "bench_value",
-                &[("service", "bench"), ("sender", &sender.to_string()), ("series", &it.to_string())],
-            )
-        })
-        .collect();
-    let started = Instant::now();
-    let mut sent = 0;
-    let mut time = signal::Clock::now(&signal::SystemClock);
-    while started.elapsed() < limit {
-        time = time.plus(Duration::from_millis(1));
-        let value = 100.0 + (sent / WRITE_SERIES as u64 % 10) as f64;
-        let body = crate::write_request::encode(labels.iter().map(|it| (it, Point { time, value })))?;
-        let request =
-            client.post(&url).header("content-encoding", "snappy").header("content-type", "application/x-protobuf");
-        let answer = request.header("x-prometheus-remote-write-version", "0.1.0").body(body).send().await?;
-        if answer.status().is_success() {
-            sent += WRITE_SERIES as u64;
-        } else {
-            ensure!(matches!(answer.status().as_u16(), 429 | 503), "remote write answered {}", answer.status());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-    Ok(sent)
 }
