@@ -119,6 +119,47 @@ fn loki_push_says_what_is_wrong_with_which_stream() {
     assert!(server.metric("sentinel_ingest_signals_dropped_total", &["loki"]) > 0.0);
 }
 
+/// Guarantees: MUST 203, 205 and 209 of docs/specs/ingest.md, also behind the layers of the main address.
+#[test]
+fn otlp_is_refused_with_a_status_in_its_own_encoding() {
+    const PLAIN: &[(&str, &str)] = &[("content-type", "application/x-protobuf")];
+    const GZIP: &[(&str, &str)] = &[("content-type", "application/x-protobuf"), ("content-encoding", "gzip")];
+    let server = Server::start("bad-otlp", &format!("{QUIET}otlp: {{grpc: null, http: null}}\n"));
+    let deep = format!("{}{{}}{}", r#"{"arrayValue":{"values":["#.repeat(1000), "]}}".repeat(1000));
+    let log = |body: &str| format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{body}]}}]}}]}}"#);
+    let json = |path, body: String, says| post(path, JSON, body, 400, says);
+    let bomb = {
+        let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::best());
+        std::io::Write::write_all(&mut encoder, &vec![0; 100 << 20]).unwrap();
+        encoder.finish().unwrap()
+    };
+    let cases = vec![
+        json("/v1/logs", String::new(), &["\"code\":3", "\"message\"", "EOF"]),
+        json("/v1/logs", "[]".to_owned(), &["\"code\":3", "expected an object"]),
+        json("/v1/traces", r#"{"resourceSpans":[{"scopeSpans":7}]}"#.to_owned(), &["resourceSpans[0].scopeSpans"]),
+        json("/v1/metrics", "[".repeat(100_000), &["\"code\":3"]),
+        json("/v1/logs", log(&format!(r#"{{"body":{deep}}}"#)), &["recursion limit"]),
+        json("/v1/logs", log(r#"{"traceId":"5b8eff"} x"#), &["\"code\":3"]),
+        post(
+            "/v1/logs",
+            JSON,
+            log(r#"{"timeUnixNano":"18446744073709551615"}"#),
+            200,
+            &["\"rejectedLogRecords\":\"1\""],
+        ),
+        post("/v1/logs", JSON, "{}", 200, &["{}"]),
+        post("/v1/logs", PLAIN, "no protobuf", 400, &["request"]),
+        post("/v1/metrics", PLAIN, [0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f], 400, &["cut off"]),
+        post("/v1/metrics", GZIP, "no gzip", 400, &["compressed body"]),
+        post("/v1/metrics", GZIP, bomb, 413, &["max_decompressed_bytes"]),
+        post("/v1/traces", &[("content-type", "text/csv")], "a,b", 415, &["text/csv", "application/x-protobuf"]),
+    ];
+    check(&server, cases);
+    assert!(server.metric("sentinel_ingest_errors_total", &["otlp", "malformed"]) >= 8.0);
+    assert_eq!(server.metric("sentinel_ingest_errors_total", &["otlp", "too_large"]), 1.0);
+    assert_eq!(server.metric("sentinel_ingest_signals_dropped_total", &["otlp", "timestamp"]), 1.0);
+}
+
 #[test]
 fn remote_write_is_refused_with_a_reason_and_never_retried() {
     let server = Server::start("bad-write", QUIET);

@@ -16,7 +16,7 @@ use support::services::{free_port, python_with};
 
 /// Charts are answered whole, so that no point is left out.
 const WHOLE_ANSWERS: &str = "serve:\n  max_chart_points: 100000\n";
-const SIGNALS: &str = "metrics,logs";
+const SIGNALS: &str = "metrics,logs,traces";
 const TOKEN: &str = "a-token-of-some-length";
 
 /// A Python with the SDK; None (and a skip) if it cannot be installed.
@@ -95,7 +95,23 @@ fn check_logs(server: &Server, service: &str) {
     assert_eq!(hits[0]["labels"]["host"], "web-1");
 }
 
-/// Guarantees: MUST 200, 201, 211, 216 and 217 of docs/specs/ingest.md.
+/// The trace has both spans, the inner one with its exception, and the line that was said in it.
+fn check_trace(server: &Server, service: &str, id: &str) {
+    let trace = server.get_json(&format!("/sentinel/v1/traces/{id}"));
+    let spans = trace["spans"].as_array().unwrap();
+    let names: Vec<&str> = spans.iter().map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["POST /orders", "charge card"], "{service}");
+    let (outer, inner) = (&spans[0], &spans[1]);
+    assert_eq!((&inner["parent"], &inner["attributes"]["amount"]), (&outer["id"], &"12.5".into()), "{service}");
+    assert_eq!(outer["resource"]["service"], *service);
+    assert_eq!(inner["events"][0]["attributes"]["exception.type"], "TimeoutError", "{service}");
+    assert!(outer["duration_nanos"].as_u64() >= inner["duration_nanos"].as_u64(), "{service}");
+    let lines = trace["logs"].as_array().unwrap();
+    assert_eq!(lines.len(), 1, "{service}: {lines:?}");
+    assert_eq!((&lines[0]["line"], &lines[0]["metadata"]["span_id"]), (&"card was declined".into(), &inner["id"]));
+}
+
+/// Guarantees: MUST 200, 201, 211, 216, 217, 218 and 219 of docs/specs/ingest.md.
 #[test]
 fn all_that_the_sdk_sends_is_found_again_after_a_kill() {
     let Some(python) = sdk() else { return };
@@ -106,17 +122,20 @@ fn all_that_the_sdk_sends_is_found_again_after_a_kill() {
         ("http", format!("http://127.0.0.1:{http}"), "over-http"),
         ("http", format!("http://{main}"), "over-main"),
     ];
+    let mut traces = vec![];
     for (way, endpoint, service) in &ways {
         let (answer, complaints) = run(&python, &[way, endpoint, service, SIGNALS]);
         assert_eq!(answer["flushed"], true, "{service}: {complaints}");
         assert_eq!(complaints, "", "{service}");
+        traces.push(answer["trace"].as_str().unwrap().to_owned());
     }
     server.kill();
     server.restart();
     server.wait_until_ready();
-    for (_, _, service) in &ways {
+    for ((_, _, service), trace) in ways.iter().zip(&traces) {
         check_metrics(&server, service);
         check_logs(&server, service);
+        check_trace(&server, service, trace);
     }
 }
 
