@@ -153,7 +153,7 @@ pub struct TestArgs {
 /// Options of `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// What is measured; everything but these two if it is left out.
+    /// What is measured; everything but these if it is left out.
     #[command(subcommand)]
     pub command: Option<BenchCommand>,
     /// Prints the result as JSON.
@@ -171,6 +171,8 @@ pub enum BenchCommand {
     Scale(ScaleArgs),
     /// Stores days of history and measures how long a start takes that learns from it.
     Backfill(BackfillArgs),
+    /// Fills a topic of a running Kafka and measures how fast a server reads, stores and judges it.
+    Kafka(KafkaArgs),
 }
 
 /// Options of `bench scale`.
@@ -185,6 +187,20 @@ pub struct ScaleArgs {
     /// Seconds before, in which the series leave their warm-up.
     #[arg(long, default_value_t = 30)]
     pub warm_up_secs: u64,
+}
+
+/// Options of `bench kafka`.
+#[derive(Clone, Debug, Args)]
+pub struct KafkaArgs {
+    /// Brokers to begin with, as host:port; a topic is made there and removed again.
+    #[arg(long, default_value = "localhost:9092", value_delimiter = ',')]
+    pub brokers: Vec<String>,
+    /// Samples to read.
+    #[arg(long, default_value_t = 5_000_000)]
+    pub events: u64,
+    /// Series that they are of.
+    #[arg(long, default_value_t = 2_000)]
+    pub series: usize,
 }
 
 /// Options of `bench backfill`.

@@ -5,6 +5,7 @@
 mod support;
 
 use serde_json::Value;
+use support::kafka::Kafka;
 use support::offline::{sentinel, stderr, stdout};
 
 fn measured(arguments: &[&str]) -> Value {
@@ -41,6 +42,17 @@ fn the_first_scores_after_a_back_fill_can_be_trusted() {
     let (open, start) = (number(&figures, "open_seconds"), number(&figures, "start_seconds"));
     assert!(0.0 < open && open < start, "{figures:#}");
     assert!(number(&figures, "points_per_second") > 0.0, "{figures:#}");
+}
+
+/// Guarantees: everything that was put into the topic is read from a real Kafka, judged and committed.
+#[test]
+fn every_sample_of_a_kafka_topic_is_judged() {
+    let Some(kafka) = Kafka::start(1) else { return };
+    let figures = measured(&["kafka", "--brokers", &kafka.bootstrap(), "--events", "40000", "--series", "400"]);
+    assert_eq!((number(&figures, "events"), number(&figures, "messages")), (40_000.0, 400.0), "{figures:#}");
+    assert_eq!(number(&figures, "unjudged_samples"), 0.0, "{figures:#}");
+    assert_eq!(number(&figures, "uncommitted_messages"), 0.0, "{figures:#}");
+    assert!(number(&figures, "events_per_second") > 0.0, "{figures:#}");
 }
 
 /// Guarantees: what cannot be measured is refused at once.

@@ -2,6 +2,7 @@
 
 mod backfill;
 mod folder;
+mod kafka;
 mod load;
 mod otlp;
 mod scale;
@@ -48,6 +49,7 @@ pub async fn bench(args: &BenchArgs) -> anyhow::Result<()> {
         None => all(args).await,
         Some(BenchCommand::Scale(it)) => scale::scale(it, args.json).await,
         Some(BenchCommand::Backfill(it)) => backfill::backfill(it, args.json).await,
+        Some(BenchCommand::Kafka(it)) => kafka::kafka(it, args.json).await,
     }
 }
 
