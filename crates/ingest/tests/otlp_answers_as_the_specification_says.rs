@@ -134,7 +134,8 @@ fn good_metrics() -> Vec<u8> {
 
 fn half_good_logs() -> Vec<u8> {
     let good = LogRecord { time: T0, body: Some(text("kept")), ..LogRecord::default() };
-    logs(SHOP, vec![good, LogRecord { time: u64::MAX, ..LogRecord::default() }]).encode_to_vec()
+    logs(SHOP, vec![good, LogRecord { time: u64::MAX, body: Some(text("late")), ..LogRecord::default() }])
+        .encode_to_vec()
 }
 
 /// Guarantees: MUST 200 and 201.

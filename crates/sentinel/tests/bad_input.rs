@@ -143,7 +143,7 @@ fn otlp_is_refused_with_a_status_in_its_own_encoding() {
         post(
             "/v1/logs",
             JSON,
-            log(r#"{"timeUnixNano":"18446744073709551615"}"#),
+            log(r#"{"timeUnixNano":"18446744073709551615","eventName":"x"}"#),
             200,
             &["\"rejectedLogRecords\":\"1\""],
         ),

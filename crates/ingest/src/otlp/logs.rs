@@ -108,18 +108,27 @@ impl Reader<'_> {
                 _ => {}
             }
         }
+        if record.body.is_empty() && record.event.is_empty() && record.attributes.is_empty() {
+            // Two bytes in the body each: they would take memory and say nothing.
+            return self
+                .reject(Reason::Shape, || "a log record has neither body nor event name nor attributes".to_owned());
+        }
         let nanos = if record.time == 0 { record.observed } else { record.time };
         let time = if nanos == 0 { self.now } else { millis(nanos) };
         if !time.is_plausible() {
-            self.decoded.rejected += 1;
             let detail = || format!("time_unix_nano: {nanos} of a log record is not between 1970 and 2200");
-            self.decoded.problems.add(Reason::Timestamp, 1, detail);
-            return Ok(());
+            return self.reject(Reason::Timestamp, detail);
         }
         let line = self.line(&record)?;
         let metadata = self.metadata(&record, scope)?;
         let labels = self.stream.labels(&record);
         self.decoded.batch.push(LogRecord { time, labels, line, metadata });
+        Ok(())
+    }
+
+    fn reject(&mut self, reason: Reason, detail: impl FnOnce() -> String) -> Result<(), Error> {
+        self.decoded.rejected += 1;
+        self.decoded.problems.add(reason, 1, detail);
         Ok(())
     }
 
@@ -133,27 +142,34 @@ impl Reader<'_> {
     }
 
     fn metadata(&mut self, record: &Record<'_>, scope: &str) -> Result<Labels, Error> {
-        let trace = trace_id(record.trace_id).map(|it| it.to_string());
-        let span = span_id(record.span_id).map(|it| it.to_string());
+        let trace = trace_id(record.trace_id).map(|it| hex(&it.0));
+        let span = span_id(record.span_id).map(|it| hex(&it.0));
         let ids = [("trace_id", trace), ("span_id", span)];
-        let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = vec![];
+        let n_attributes = record.attributes.len().min(self.config.max_labels);
+        let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::with_capacity(n_attributes + 8);
         pairs.extend(ids.into_iter().filter_map(|(name, id)| Some((name.into(), id?.into()))));
         pairs.push(("scope_name".into(), scope.into()));
         pairs.push(("event_name".into(), record.event.into()));
         pairs.retain(|it| !it.1.is_empty());
         let metadata = &self.stream.metadata;
         pairs.extend(metadata.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())));
+        let mut left_out = 0;
         for bytes in &record.attributes {
+            // What is beyond the limit is counted, but not worth reading, nor comparing with all that came before.
+            if pairs.len() >= self.config.max_labels {
+                left_out += 1;
+                continue;
+            }
             let (key, any) = any_value::key_value(bytes)?;
-            // What is beyond the limit is counted, but not worth reading.
-            let any = if pairs.len() < self.config.max_labels { any } else { &[] };
             let name = names::label(key);
             // An attribute must not pass for the trace that the record belongs to.
-            let is_taken = pairs.iter().any(|it| it.0 == name);
-            if !is_taken || pairs.len() >= self.config.max_labels {
+            if pairs.iter().any(|it| it.0 == name) {
+                left_out += 1;
+            } else {
                 pairs.push((name, any_value::text(any, self.config.max_label_value_bytes)?));
             }
         }
+        self.decoded.problems.add(Reason::Metadata, left_out, String::new);
         let pairs = pairs.iter().map(|(name, value)| (&**name, &**value));
         Ok(line_metadata(pairs, self.config, &mut self.decoded.problems))
     }
@@ -189,6 +205,12 @@ impl Stream {
         let Some((level, labels)) = level else { return self.labels.clone() };
         labels.get_or_insert_with(|| self.labels.with("level", level)).clone()
     }
+}
+
+/// The digits of an id, as `Display` writes them, but without its cost for each byte: every line has two ids.
+fn hex(bytes: &[u8]) -> String {
+    let digit = |it: u8| char::from_digit(u32::from(it), 16).unwrap_or('0');
+    bytes.iter().flat_map(|it| [digit(it >> 4), digit(it & 15)]).collect()
 }
 
 /// `ScopeLogs { scope = 1 }` with `InstrumentationScope { name = 1 }`.

@@ -25,7 +25,7 @@ pub(super) struct Resource<'a> {
 impl<'a> Resource<'a> {
     /// `Resource { attributes = 1 }`.
     pub(super) fn read(bytes: &'a [u8], config: &Config, otlp: &OtlpConfig) -> Result<Self, Error> {
-        let mut pairs = vec![];
+        let mut pairs: Vec<(Cow<'a, str>, Cow<'a, str>)> = vec![];
         let mut fields = Message::new(bytes, "Resource");
         while let Some((field, value)) = fields.next()? {
             if field != 1 {
@@ -34,8 +34,12 @@ impl<'a> Resource<'a> {
             let (key, any) = any_value::key_value(value.bytes("Resource.attributes")?)?;
             let own = OWN.iter().find(|it| it.0 == key).map(|it| Cow::Borrowed(it.1));
             let promoted = || otlp.promote_resource_attributes.iter().any(|it| it == key).then(|| names::label(key));
-            if let Some(name) = own.or_else(promoted).filter(|it| !it.is_empty()) {
-                pairs.push((name, any_value::text(any, config.max_label_value_bytes)?));
+            let Some(name) = own.or_else(promoted).filter(|it| !it.is_empty()) else { continue };
+            let text = any_value::text(any, config.max_label_value_bytes)?;
+            // A key that comes again replaces the one before, so that there are never more than the configured ones.
+            match pairs.iter_mut().find(|it| it.0 == name) {
+                Some(pair) => pair.1 = text,
+                None => pairs.push((name, text)),
             }
         }
         Ok(Self { pairs })

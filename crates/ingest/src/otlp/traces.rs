@@ -163,12 +163,13 @@ impl Reader<'_> {
     /// Attributes under the names that OpenTelemetry gives them, for example `http.request.method`.
     fn attributes(&mut self, list: &[&[u8]]) -> Result<Labels, Error> {
         let mut pairs: Vec<(&str, Cow<'_, str>)> = vec![];
-        for bytes in list {
+        // What is beyond the limit is counted, but not worth reading.
+        let (kept, beyond) = list.split_at_checked(self.config.max_labels).unwrap_or((list, &[]));
+        for bytes in kept {
             let (key, any) = any_value::key_value(bytes)?;
-            // What is beyond the limit is counted, but not worth reading.
-            let any = if pairs.len() < self.config.max_labels { any } else { &[] };
             pairs.push((key, any_value::text(any, self.config.max_label_value_bytes)?));
         }
+        self.decoded.problems.add(Reason::Metadata, beyond.len() as u64, String::new);
         let pairs = pairs.iter().map(|(name, value)| (*name, &**value));
         Ok(line_metadata(pairs, self.config, &mut self.decoded.problems))
     }
