@@ -179,7 +179,8 @@ fn remote_write_is_refused_with_a_reason_and_never_retried() {
         write(series(&many, now, 1.0), 400, &["labels", "64"]),
         write(series(&[("__name__", &long)], now, 1.0), 400, &["__name__", "bytes"]),
         write(series(&[("__name__", "m"), ("a", "1"), ("a", "2")], now, 1.0), 400, &["twice"]),
-        post("/api/v1/write", &[("content-type", "text/plain")], "x", 415, &["text/plain", "remote write 1.0"]),
+        post("/api/v1/write", &[("content-type", "text/plain")], "x", 415, &["text/plain", "prometheus.WriteRequest"]),
+        post("/api/v1/write", &[("x-prometheus-remote-write-version", "2.0.0")], "x", 415, &["2.0", "proto"]),
         post(
             "/api/v1/write",
             &[
@@ -187,8 +188,8 @@ fn remote_write_is_refused_with_a_reason_and_never_retried() {
                 ("content-encoding", "snappy"),
             ],
             "x",
-            415,
-            &["2.0"],
+            400,
+            &["snappy"],
         ),
     ];
     check(&server, cases);
