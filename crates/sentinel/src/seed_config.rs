@@ -29,6 +29,8 @@ pub fn translate(tree: &mut Map<String, Value>, problems: &mut Vec<String>) {
             *value = json!([value.take()]);
         }
     }
+    // Its producer writes local times without a zone, and runs on the same machine.
+    entry.insert("time_zone".to_owned(), json!("system"));
     if let Some(Value::Object(defaults)) = log_stream {
         let defaults = renamed("log_stream", defaults, &DEFAULTS, problems);
         entry.insert("fields".to_owned(), Value::Object(defaults));
@@ -74,6 +76,7 @@ mod tests {
             (&["localhost:9092".to_owned()][..], &["logs-topic".to_owned()][..])
         );
         assert_eq!((kafka.group.as_str(), kafka.auto_offset_reset), ("loki-group", ingest::KafkaStart::Earliest));
+        assert_eq!(kafka.time_zone, "system");
         assert_eq!(kafka.fields.default_level.as_deref(), Some("INFO"));
         assert_eq!(kafka.fields.default_component.as_deref(), Some("unknown"));
         assert_eq!(kafka.fields.message, ingest::KafkaFields::default().message);

@@ -1,6 +1,6 @@
 """Sends numbered events to Kafka in both schemas of SentinelOps, and broken ones; prints what all replicas have.
 
-usage: kafka_producer.py <bootstrap servers> <broken every n> <events, 0 for ever>
+usage: kafka_producer.py <bootstrap servers> <broken every n> <events, 0 for ever> <zone of local times>
 
 The client is kafka-python: all of the protocol in Python, nothing of librdkafka, which Sentinel uses.
 Prints "line <number>" or "broken <number>" when the broker has acknowledged it.
@@ -22,7 +22,7 @@ def event(number, now):
     """Even numbers speak as the Python side of SentinelOps does, odd ones as its Go side."""
     message = f"event {number} part{number // 100} of the run"
     if number % 2 == 0:
-        local = now.astimezone(ZoneInfo("Europe/Berlin"))
+        local = now.astimezone(ZoneInfo(sys.argv[4]))
         body = {
             "timestamp": local.strftime("%Y-%m-%d %H:%M:%S"),
             "level": "ERROR",

@@ -21,6 +21,7 @@ use support::services::python_with;
 use support::wait_for;
 
 const N_KILLS: usize = 3;
+const N_BROKERS: usize = 3;
 /// Every so-manieth event is broken.
 const BROKEN_EVERY: u64 = 37;
 const TOPICS: [&str; 2] = ["logs-topic", "app-logs"];
@@ -29,7 +30,7 @@ const CATCH_UP: Duration = Duration::from_secs(120);
 
 #[test]
 fn nothing_from_kafka_is_lost_or_doubled_over_kills_of_either_side() {
-    let Some(mut kafka) = Kafka::start(1) else { return };
+    let Some(mut kafka) = Kafka::start(N_BROKERS) else { return };
     let Some(python) = python_with("kafka-producer", &["kafka-python==3.0.12"]) else { return };
     TOPICS.iter().for_each(|it| kafka.create_topic(it, 3));
     kafka.create_topic("dead-letters", 1);
@@ -52,14 +53,15 @@ fn nothing_from_kafka_is_lost_or_doubled_over_kills_of_either_side() {
     wait_for(CATCH_UP, "messages are read", || {
         (server.metric("sentinel_ingest_kafka_messages_total", &[]) > 0.0).then_some(())
     });
-    kafka.kill(0);
-    std::thread::sleep(Duration::from_secs(2));
-    kafka.restart(0);
+    // One broker away: the others go on. All away: everything waits for them.
+    kafka.kill(1);
+    producer.wait_for_more();
+    kafka.restart(1);
     kafka.wait_until_ready();
-    let before = producer.acknowledged.lock().unwrap().lines.len();
-    wait_for(CATCH_UP, "events flow again", || {
-        (producer.acknowledged.lock().unwrap().lines.len() > before + 200).then_some(())
-    });
+    (0..N_BROKERS).for_each(|it| kafka.kill(it));
+    (0..N_BROKERS).for_each(|it| kafka.restart(it));
+    kafka.wait_until_ready();
+    producer.wait_for_more();
     let acknowledged = producer.stop();
     wait_until_all_is_committed(&kafka);
     check_lines(&server, &acknowledged);
@@ -163,7 +165,7 @@ impl Producer {
     fn start(python: &std::path::Path, kafka: &Kafka) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kafka_producer.py");
         let mut child = Command::new(python)
-            .args([script, &kafka.bootstrap(), &BROKEN_EVERY.to_string(), "0"])
+            .args([script, &kafka.bootstrap(), &BROKEN_EVERY.to_string(), "0", "Europe/Berlin"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -184,6 +186,13 @@ impl Producer {
             }
         });
         Self { child, acknowledged }
+    }
+
+    /// Waits until the brokers have acknowledged more than those that were under way.
+    fn wait_for_more(&self) {
+        let n_acknowledged = || self.acknowledged.lock().unwrap().lines.len();
+        let before = n_acknowledged();
+        wait_for(CATCH_UP, "events flow again", || (n_acknowledged() > before + 200).then_some(()));
     }
 
     /// Stops it; what was acknowledged.
