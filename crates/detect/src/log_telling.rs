@@ -14,7 +14,8 @@ pub(crate) fn subject(kind: AnomalyKind, line: &Line<'_>, place: u8) -> Subject 
 /// A score above the threshold, with what was seen and expected.
 pub(crate) fn score(value: f64, y: f64, yhat: f64, band: (f64, f64)) -> Score {
     let value = value.clamp(1.01, 1000.0);
-    Score { value, is_ready: true, is_provisional: false, y, yhat, yhat_lower: band.0, yhat_upper: band.1.min(1e300) }
+    let (yhat_lower, yhat_upper) = (band.0.max(-1e300), band.1.min(1e300));
+    Score { value, is_ready: true, is_provisional: false, y, yhat, yhat_lower, yhat_upper }
 }
 
 /// Builds an anomaly step by step.

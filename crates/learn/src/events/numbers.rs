@@ -39,6 +39,9 @@ pub enum NumbersVerdict {
     },
 }
 
+/// Larger numbers would overflow on the scale on which numbers are compared.
+const LARGEST: f64 = 1e100;
+
 /// The usual values of a numeric parameter.
 ///
 /// ```
@@ -62,9 +65,12 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    /// Judges a number by those before, and takes it in. What is not finite is passed over.
+    /// Judges a number by those before, and takes it in. What is not finite is passed over, and so is what is no measure
+    /// of anything, such as an identity like `7e301` that only reads like a number.
     pub fn observe(&mut self, value: f64) -> NumbersVerdict {
-        if !value.is_finite() {
+        // NaN is not below.
+        let is_number = value.abs() < LARGEST;
+        if !is_number {
             return NumbersVerdict::Usual;
         }
         let y = (value * UNIT).asinh();
@@ -158,6 +164,19 @@ mod tests {
         let told =
             |it: f64, numbers: &mut Numbers| matches!(numbers.observe(it), NumbersVerdict::Outlier { recent: 3.., .. });
         values.into_iter().filter(|it| told(*it, numbers)).count()
+    }
+
+    /// Guarantees: state can be saved as JSON, which knows no infinity, whatever was read.
+    #[test]
+    fn no_number_makes_the_state_infinite() {
+        let mut numbers = Numbers::default();
+        for value in [5.0, f64::MAX, 7e307, -8e306, 9e99, f64::NAN, f64::NEG_INFINITY, 5.0, 6.0] {
+            numbers.observe(value);
+            let Numbers { center, deviation, lowest, highest, before, growing, .. } = numbers;
+            let all = [center, deviation, lowest, highest, before, growing];
+            assert!(all.iter().all(|it| it.is_finite()), "after {value}: {numbers:?}");
+        }
+        assert_eq!(numbers.seen, 4, "{numbers:?}");
     }
 
     #[test]
