@@ -48,7 +48,42 @@ pub(crate) enum News {
     Over(Open),
 }
 
+/// Kinds that an episode of a series can have, by their number in saved state.
+const KINDS: [AnomalyKind; 4] =
+    [AnomalyKind::Point, AnomalyKind::Novelty, AnomalyKind::LevelShift, AnomalyKind::Impossible];
+
 impl Episode {
+    /// For saved state; [`Self::from_words`] is the way back.
+    pub fn to_words(&self) -> [u64; 5] {
+        let kind = |it: &Open| KINDS.iter().position(|kind| *kind == it.kind).unwrap_or(0) as u64;
+        let side = |it: &Open| u64::from(it.direction == Direction::Below);
+        // 0 without an open episode, else its kind and side.
+        let state = self.open.as_ref().map_or(0, |it| 1 + 2 * kind(it) + side(it));
+        let times = self.open.as_ref().map_or((0, 0), |it| (it.onset.millis(), it.told_at.millis()));
+        [
+            u64::from(self.recent) | u64::from(self.normal_points) << 32,
+            self.first_millis.cast_unsigned(),
+            state,
+            times.0.cast_unsigned(),
+            times.1.cast_unsigned(),
+        ]
+    }
+
+    /// What `to_words` wrote; None if it cannot have.
+    pub fn from_words([points, first, state, onset, told_at]: [u64; 5]) -> Option<Self> {
+        let open = match state.checked_sub(1) {
+            None => None,
+            Some(it) => Some(Open {
+                onset: Timestamp::from_millis(onset.cast_signed()),
+                kind: *KINDS.get(usize::try_from(it / 2).ok()?)?,
+                direction: if it % 2 == 1 { Direction::Below } else { Direction::Above },
+                told_at: Timestamp::from_millis(told_at.cast_signed()),
+            }),
+        };
+        let normal_points = u8::try_from(points >> 32).ok()?;
+        Some(Self { recent: points as u32, first_millis: first.cast_signed(), normal_points, open })
+    }
+
     /// True while an episode goes on or points of the last few were anomalous.
     pub fn is_anomalous(&self) -> bool {
         self.open.is_some() || self.recent != 0
@@ -150,6 +185,22 @@ mod tests {
             }
         });
         answer.collect()
+    }
+
+    #[test]
+    fn saved_episodes_are_read_back() {
+        let time = Timestamp::from_secs;
+        for kind in KINDS {
+            for direction in [Direction::Above, Direction::Below] {
+                let open = Some(Open { onset: time(3), kind, direction, told_at: time(9) });
+                let episode = Episode { recent: u32::MAX - 4, first_millis: -5, normal_points: 255, open };
+                assert_eq!(Episode::from_words(episode.to_words()), Some(episode));
+            }
+        }
+        let quiet = Episode { recent: 5, first_millis: 7, normal_points: 1, open: None };
+        assert_eq!(Episode::from_words(quiet.to_words()), Some(quiet));
+        assert_eq!(Episode::from_words([0, 0, 9, 0, 0]), None);
+        assert_eq!(Episode::from_words([1 << 40, 0, 0, 0, 0]), None);
     }
 
     #[test]

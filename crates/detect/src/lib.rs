@@ -61,7 +61,7 @@ pub use log_rules::LogRule;
 pub use log_watch::{LogNews, LogWatch, LogWatchConfig};
 pub use policy::{Policy, Rule, Side, Sides, Usage};
 pub use saved::{RestoreError, Saving};
-pub use service_map::ServiceMap;
+pub use service_map::{ServiceMap, place_of};
 pub use shard::{Fate, Shard, Slot, Verdict};
 pub use spans::{SpanConfig, SpanWatch};
 pub use threshold::Criterion;

@@ -1,20 +1,22 @@
 //! How does a shard survive a restart? Its learned state as bytes, with a version in front and a check sum behind.
 //!
 //! Layout, little endian: `SNTD`, version u32, then per series its labels as text, the words of its estimators and of its
-//! threshold (none for a missing one), the counter's reading and the arrival of its points; at the end the number of
-//! series u64 and FNV-1a of all before. It is written some series at a time, so that the shard can judge in between: each
-//! series is whole, but one may be older than another by the time the writing took. Budgets have a file of their own: `SNTB`, version, then names and words. Open episodes are
-//! not kept: a fault that goes on after the restart opens its episode again within k of n points, because the level is kept.
+//! threshold (none for a missing one), the counter's reading, the arrival of its points and its episode; at the end the
+//! number of series u64 and FNV-1a of all before. It is written some series at a time, so that the shard can judge in
+//! between: each series is whole, but one may be older than another by the time the writing took. Budgets have a file of
+//! their own: `SNTB`, version, then names and words. An episode that was open goes on with its onset: whoever takes the
+//! state over tells of it as the one before did.
 
 use signal::{Labels, Timestamp};
 
+use crate::episode::Episode;
 use crate::rate::Rate;
 use crate::series::Series;
 use crate::shard::Shard;
 
 const MAGIC: &[u8; 4] = b"SNTD";
 const NAMED_MAGIC: &[u8; 4] = b"SNTB";
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 /// Why saved state is not used. The shard then starts fresh; nothing is half restored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -135,8 +137,11 @@ fn write(series: &Series, bytes: &mut Vec<u8>) {
         u64::from(series.points),
         series.interval_secs.to_bits(),
         series.jitter_secs.to_bits(),
-        u64::from(series.has_ended) | u64::from(series.is_unbounded) << 1,
-    ] {
+        u64::from(series.has_ended) | u64::from(series.is_unbounded) << 1 | u64::from(series.is_missing) << 2,
+    ]
+    .into_iter()
+    .chain(series.episode.to_words())
+    {
         bytes.extend(word.to_le_bytes());
     }
 }
@@ -162,7 +167,9 @@ fn read(reader: &mut Reader<'_>, shard: &Shard) -> Result<Series, RestoreError> 
     series.interval_secs = f64::from_bits(reader.word()?);
     series.jitter_secs = f64::from_bits(reader.word()?);
     let flags = reader.word()?;
-    (series.has_ended, series.is_unbounded) = (flags & 1 != 0, flags & 2 != 0);
+    (series.has_ended, series.is_unbounded, series.is_missing) = (flags & 1 != 0, flags & 2 != 0, flags & 4 != 0);
+    let words = [reader.word()?, reader.word()?, reader.word()?, reader.word()?, reader.word()?];
+    series.episode = Episode::from_words(words).ok_or_else(|| reader.damaged())?;
     Ok(series)
 }
 

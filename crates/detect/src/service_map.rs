@@ -20,6 +20,16 @@ pub(crate) fn peer_of(labels: &Labels) -> Option<&str> {
     PEER_LABELS.iter().find_map(|it| labels.get(it))
 }
 
+/// What of a series' labels says who calls whom or what runs where; None if nothing does. Many series have the same.
+pub fn place_of(labels: &Labels) -> Option<Labels> {
+    let service = labels.service()?;
+    let (peer, host) = (peer_of(labels), labels.host());
+    if peer.is_none() && host.is_none() {
+        return None;
+    }
+    Some(Labels::new([("service", service), (PEER_LABELS[0], peer.unwrap_or("")), ("host", host.unwrap_or(""))]))
+}
+
 /// A map of services and hosts that grows as series come in. Shared between threads.
 #[derive(Debug, Default)]
 pub struct ServiceMap {
@@ -122,5 +132,21 @@ mod tests {
         assert_eq!(map.neighbors("shop"), ["web-1"]);
         assert!(map.callees("nobody").is_empty());
         assert_eq!(map.calls().len(), 2);
+    }
+
+    #[test]
+    fn what_says_where_a_series_belongs_is_all_that_is_learned_from_it() {
+        for (labels, expected) in [
+            (
+                r#"errors_total{app="shop",upstream="stock",path="/a"}"#,
+                Some(r#"{peer_service="stock",service="shop"}"#),
+            ),
+            (r#"latency{service="pay",pod="p-1",le="5"}"#, Some(r#"{host="p-1",service="pay"}"#)),
+            ("latency{service=\"pay\"}", None),
+            ("cpu{host=\"a\"}", None),
+        ] {
+            let place = place_of(&labels.parse().unwrap());
+            assert_eq!(place.map(|it| it.to_string()).as_deref(), expected, "{labels}");
+        }
     }
 }

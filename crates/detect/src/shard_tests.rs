@@ -374,6 +374,26 @@ fn a_saved_shard_goes_on_the_same() {
     }
 }
 
+/// Scenario: state is saved in the middle of a fault, and another process goes on with the points since.
+/// Guarantees: it tells what the first one tells, with the same onset, so that it can be known for a repeat.
+#[test]
+fn an_episode_goes_on_where_it_was_saved() {
+    let mut world = World::new();
+    world.run("latency", repeat(5.0, 120).chain(repeat(50.0, 10)));
+    let told = world.take();
+    let onset = told.first().map(|it| it.onset).expect("the fault is told");
+    let mut restored = World::new();
+    assert_eq!(restored.shard.restore(&world.shard.save()), Ok(1));
+    restored.now = world.now;
+    for world in [&mut world, &mut restored] {
+        world.run("latency", repeat(50.0, 8).chain(repeat(5.0, 20)));
+    }
+    let (ours, theirs) = (world.take(), restored.take());
+    assert!(ours.len() >= 2 && ours.iter().all(|it| it.onset == onset) && ours.last().is_some_and(|it| it.is_over));
+    let identity = |it: &Anomaly| (it.kind, it.onset, it.time, it.is_over);
+    assert_eq!(theirs.iter().map(identity).collect::<Vec<_>>(), ours.iter().map(identity).collect::<Vec<_>>());
+}
+
 /// Guarantees: a shard that judges while it is saved has every series in what was saved, each of them whole.
 #[test]
 fn a_shard_is_saved_while_it_judges() {
