@@ -308,7 +308,7 @@ impl<'a> Reader<'a> {
 }
 
 /// A condition on one label. `=` of a missing label holds for the empty value, as in Prometheus.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Matcher {
     /// The label has exactly this value.
     Equal(String, String),

@@ -53,7 +53,7 @@ impl Clock for SystemClock {
 }
 
 /// Which series: all matchers must hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SeriesQuery {
     /// Conditions on labels.
     pub matchers: Vec<Matcher>,
@@ -78,7 +78,7 @@ pub trait History: Send + Sync {
 }
 
 /// A log search.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LogQuery {
     /// Words that must all occur (a quoted part is a phrase); empty for all lines.
     pub text: String,
