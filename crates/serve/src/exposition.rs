@@ -33,10 +33,6 @@ impl Format {
 
 /// `GET /metrics`.
 pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
-    let accept = headers.get(ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or("");
-    let wanted = quality(accept, "application/openmetrics-text");
-    let is_open = wanted > 0.0 && wanted >= quality(accept, "text/plain");
-    let format = if is_open { Format::OpenMetrics } else { Format::Text };
     let numbers = app
         .ask(|app| {
             let mut all: Vec<Metric> = app.ports.meters.iter().flat_map(|it| it.metrics()).collect();
@@ -45,8 +41,17 @@ pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<
             Ok(all)
         })
         .await?;
+    Ok(answer(numbers, &headers))
+}
+
+/// The numbers in the format that the scraper asks for.
+pub fn answer(numbers: Vec<Metric>, headers: &HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or("");
+    let wanted = quality(accept, "application/openmetrics-text");
+    let is_open = wanted > 0.0 && wanted >= quality(accept, "text/plain");
+    let format = if is_open { Format::OpenMetrics } else { Format::Text };
     let headers = [(CONTENT_TYPE, format.content_type()), (VARY, "accept")];
-    Ok((headers, print(numbers, format)).into_response())
+    (headers, print(numbers, format)).into_response()
 }
 
 /// Prints metrics grouped by name; of two with the same name and labels the first is kept, because a scraper refuses

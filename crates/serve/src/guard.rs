@@ -27,8 +27,17 @@ const SWAGGER: HeaderValue = HeaderValue::from_static(
 
 /// Refuses foreign requests and adds the protecting headers to every answer.
 pub async fn protect(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    pass(&app.config.allowed_hosts, request, next).await
+}
+
+/// The same for a server without an app.
+pub async fn protect_hosts(State(allowed): State<Arc<[String]>>, request: Request, next: Next) -> Response {
+    pass(&allowed, request, next).await
+}
+
+async fn pass(allowed: &[String], request: Request, next: Next) -> Response {
     let is_swagger = request.uri().path().starts_with("/docs");
-    let mut response = match check(&request, &app.config.allowed_hosts) {
+    let mut response = match check(&request, allowed) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
