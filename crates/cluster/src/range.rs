@@ -82,10 +82,12 @@ pub fn offset_at(config: &Config, topic: &str, partition: u32, time: Timestamp) 
     let time = Offset::Offset(time.millis().max(0));
     times.add_partition_offset(topic, number, time).map_err(Error::kafka("find an offset"))?;
     let found = reader(config)?.offsets_for_times(times, PATIENCE).map_err(Error::kafka("find an offset"))?;
-    Ok(found.find_partition(topic, number).and_then(|it| match it.offset() {
-        Offset::Offset(offset) if offset >= 0 => Some(offset),
-        _ => None,
-    }))
+    let Some(found) = found.find_partition(topic, number) else { return Ok(None) };
+    found.error().map_err(Error::kafka("find an offset"))?;
+    match found.offset() {
+        Offset::Offset(offset) if offset >= 0 => Ok(Some(offset)),
+        _ => Ok(None),
+    }
 }
 
 fn reader(config: &Config) -> Result<BaseConsumer, Error> {

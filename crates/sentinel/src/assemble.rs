@@ -16,12 +16,14 @@ use crate::back_tester::StoredBackTester;
 use crate::bands::Bands;
 use crate::book::Book;
 use crate::config::Config;
+use crate::eyes::Eyes;
 use crate::groups::Groups;
 use crate::health::Health;
 use crate::intake::Intake;
 use crate::kafka_out::KafkaOutbox;
 use crate::log_news::LogNewsDesk;
 use crate::responder::Responder;
+use crate::roles::{Asker, Elsewhere};
 use crate::row_desk::RowDesk;
 use crate::shards::Shards;
 use crate::warmup;
@@ -34,6 +36,8 @@ pub struct System {
     pub clock: Arc<dyn Clock>,
     /// Durable storage.
     pub store: Arc<Store>,
+    /// Where signals are looked up.
+    pub eyes: Eyes,
     /// What the store found when it was opened.
     pub recovery: Recovery,
     /// Scoring.
@@ -80,8 +84,18 @@ pub struct System {
 
 impl System {
     /// Builds the system over a data directory.
-    // Long because the whole of the product is wired here, one stage after the other.
     pub fn assemble(config: Config, data_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        Self::assemble_with(config, data_dir, clock, None)
+    }
+
+    /// The same; with `elsewhere` signals are stored and judged by others, and only incidents are kept here.
+    // Long because the whole of the product is wired here, one stage after the other.
+    pub fn assemble_with(
+        config: Config,
+        data_dir: &Path,
+        clock: Arc<dyn Clock>,
+        elsewhere: Option<Arc<dyn Asker>>,
+    ) -> anyhow::Result<Self> {
         // ## Store
         let (store, recovery) = Store::open(data_dir, config.store.clone())
             .with_context(|| format!("cannot open the store in {}", data_dir.display()))?;
@@ -93,11 +107,16 @@ impl System {
         let budgets = Arc::new(AlertBudgets::new(&detect_config));
         let log_watch = Arc::new(LogWatch::new(config.templates.clone(), Arc::clone(&detect_config)));
         let span_watch = Arc::new(SpanWatch::new(detect_config.spans.clone()));
+        let is_whole = elsewhere.is_none();
+        let eyes = match elsewhere {
+            None => Eyes::here(&store, &log_watch),
+            Some(asker) => Elsewhere::eyes(asker, Arc::clone(&store)),
+        };
         let responder = Responder::open(
             Arc::clone(&detect_config),
             Arc::clone(&budgets),
             Arc::clone(&store),
-            Arc::clone(&log_watch),
+            eyes.clone(),
             Arc::clone(&map),
             live.clone(),
         )?;
@@ -112,10 +131,12 @@ impl System {
             Arc::clone(&groups),
         )
         .context("cannot start the detector threads")?;
-        warmup::warm(&store, &shards, &budgets, &log_watch, &map, clock.now())
-            .context("cannot read the stored history")?;
+        if is_whole {
+            warmup::warm(&store, &shards, &budgets, &log_watch, &map, clock.now())
+                .context("cannot read the stored history")?;
+        }
 
-        let back_tester = Arc::new(StoredBackTester::new(detect_config, Arc::clone(&store) as _, Arc::clone(&map)));
+        let back_tester = Arc::new(StoredBackTester::new(detect_config, Arc::clone(&eyes.history), Arc::clone(&map)));
 
         let row_desk = Arc::new(RowDesk::new(config.serve.row_contamination));
 
@@ -137,10 +158,12 @@ impl System {
         }
 
         // ## Ingest and serve
+        let scores = eyes.scores.clone().unwrap_or_else(|| Arc::clone(&shards) as _);
         let bands =
-            Arc::new(Bands::new(Arc::clone(&store), Arc::clone(&shards), Arc::clone(&responder), Arc::clone(&clock)));
+            Arc::new(Bands::new(Arc::clone(&store), scores, Arc::clone(&responder), eyes.clone(), Arc::clone(&clock)));
         let book = Arc::new(Book {
             store: Arc::clone(&store),
+            history: Arc::clone(&eyes.history),
             responder: Arc::clone(&responder),
             plans: Arc::clone(&desk) as _,
             scores: Arc::clone(&bands) as _,
@@ -176,6 +199,7 @@ impl System {
             config,
             clock,
             store,
+            eyes,
             recovery,
             shards,
             budgets,
@@ -202,14 +226,24 @@ impl System {
 
     /// All endpoints on one listener.
     pub fn router(&self, address: SocketAddr) -> anyhow::Result<Router> {
+        self.router_with(address, Router::new(), &[])
+    }
+
+    /// The same with routes and counters that only some roles have.
+    pub fn router_with(
+        &self,
+        address: SocketAddr,
+        routes: Router,
+        meters: &[Arc<dyn Meter>],
+    ) -> anyhow::Result<Router> {
         let ports = Arc::new(Ports {
             incidents: Arc::clone(&self.book) as _,
             plans: Arc::clone(&self.desk) as _,
             ledger: Arc::clone(&self.store) as _,
-            history: Arc::clone(&self.store) as _,
-            logs: Arc::clone(&self.store) as _,
-            templates: Arc::clone(&self.log_watch) as _,
             traces: Arc::clone(&self.store) as _,
+            history: Arc::clone(&self.eyes.history),
+            logs: Arc::clone(&self.eyes.logs),
+            templates: Arc::clone(&self.eyes.templates),
             changes: Arc::clone(&self.store) as _,
             topology: Arc::clone(&self.map) as _,
             scores: Arc::clone(&self.bands) as _,
@@ -218,7 +252,7 @@ impl System {
             back_tester: Arc::clone(&self.back_tester) as _,
             rows: Arc::clone(&self.row_desk) as _,
             reports: Arc::clone(&self.book) as _,
-            meters: self.meters(),
+            meters: self.meters().into_iter().chain(meters.iter().cloned()).collect(),
             clock: Arc::clone(&self.clock),
             version: env!("CARGO_PKG_VERSION"),
             health: Arc::clone(&self.health) as _,
@@ -229,14 +263,14 @@ impl System {
             Arc::clone(&self.ingest_counts),
             Arc::clone(&self.clock),
         );
-        let signals = signals.merge(self.otlp.http_routes());
+        let signals = signals.merge(self.otlp.http_routes()).merge(routes);
         let router = serve::router(ports, self.live.clone(), &self.config.serve, signals);
         crate::access::guard(router, &self.config, address)
     }
 
     /// The history port.
     pub fn history(&self) -> Arc<dyn History> {
-        Arc::clone(&self.store) as _
+        Arc::clone(&self.eyes.history)
     }
 
     /// One simulated second ends or one real tick comes: everything that waits for time to pass.

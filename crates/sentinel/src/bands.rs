@@ -12,8 +12,8 @@ use signal::{
 };
 use store::{Store, Write};
 
+use crate::eyes::Eyes;
 use crate::responder::Responder;
-use crate::shards::Shards;
 
 /// Symptoms of one incident whose bands are kept.
 const SYMPTOMS: usize = 12;
@@ -37,8 +37,9 @@ const PARTS: [Part; 5] = [
 /// Keeps bands, and gives them back beside the detector's own.
 pub struct Bands {
     store: Arc<Store>,
-    shards: Arc<Shards>,
+    scores: Arc<dyn Scores>,
     responder: Arc<Responder>,
+    eyes: Eyes,
     clock: Arc<dyn Clock>,
     /// For each series under watch: written up to here, and watched until then.
     watched: Mutex<BTreeMap<Labels, Watched>>,
@@ -51,8 +52,14 @@ struct Watched {
 
 impl Bands {
     /// Watches nothing yet.
-    pub fn new(store: Arc<Store>, shards: Arc<Shards>, responder: Arc<Responder>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, shards, responder, clock, watched: Mutex::default() }
+    pub fn new(
+        store: Arc<Store>,
+        scores: Arc<dyn Scores>,
+        responder: Arc<Responder>,
+        eyes: Eyes,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { store, scores, responder, eyes, clock, watched: Mutex::default() }
     }
 
     /// Lets time pass: watches the symptoms of open incidents and writes what is due.
@@ -74,7 +81,7 @@ impl Bands {
         let mut batch = vec![];
         for (labels, it) in watched.iter_mut().filter(|(_, it)| now >= it.written.plus(EVERY) || now >= it.until) {
             let range = TimeRange::new(it.written.plus(Duration::from_millis(1)), now);
-            batch.extend(series(labels, &self.shards.band(labels.id(), range)));
+            batch.extend(series(labels, &self.scores.band(labels.id(), range)));
             it.written = now;
         }
         watched.retain(|_, it| now < it.until);
@@ -129,19 +136,19 @@ fn series(labels: &Labels, band: &[(Timestamp, Score)]) -> Vec<SeriesPoints> {
 
 impl Scores for Bands {
     fn score(&self, series: SeriesId) -> Option<(Timestamp, Score)> {
-        self.shards.score(series)
+        self.scores.score(series)
     }
 
     fn band(&self, series: SeriesId, range: TimeRange) -> Vec<(Timestamp, Score)> {
-        let fresh = self.shards.band(series, range);
-        let kept = self.store.labels(series).map(|it| self.kept(&it, range));
+        let fresh = self.scores.band(series, range);
+        let labels = self.eyes.history.labels(series);
+        let kept = labels.and_then(|it| it.map_or(Ok(vec![]), |it| self.kept(&it, range)));
         let mut band = match kept {
-            Some(Ok(kept)) => kept,
-            Some(Err(error)) => {
+            Ok(kept) => kept,
+            Err(error) => {
                 tracing::warn!(%error, "Kept bands cannot be read.");
                 vec![]
             }
-            None => vec![],
         };
         let newest = band.last().map_or(Timestamp::MIN, |(time, _)| *time);
         band.extend(fresh.into_iter().filter(|(time, _)| *time > newest));
@@ -149,7 +156,7 @@ impl Scores for Bands {
     }
 
     fn highest(&self, limit: usize) -> Vec<(Labels, Timestamp, Score)> {
-        self.shards.highest(limit)
+        self.scores.highest(limit)
     }
 }
 

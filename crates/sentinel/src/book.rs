@@ -21,6 +21,8 @@ const MARGIN: Duration = Duration::from_secs(300);
 pub struct Book {
     /// Durable storage.
     pub store: Arc<Store>,
+    /// Samples of charts.
+    pub history: Arc<dyn History>,
     /// Owner of open incidents.
     pub responder: Arc<Responder>,
     /// Plans.
@@ -46,7 +48,7 @@ impl Book {
 
     fn chart(&self, symptom: &Symptom, range: TimeRange) -> Result<Chart, PortError> {
         let series = symptom.labels.id();
-        let points = self.store.points(series, range)?;
+        let points = self.history.points(series, range)?;
         let anomalous = TimeRange::new(symptom.onset, symptom.ended_at.unwrap_or(symptom.last_seen));
         Ok(Chart {
             labels: symptom.labels.clone(),

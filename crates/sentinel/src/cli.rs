@@ -85,17 +85,23 @@ pub struct RunArgs {
     /// Where data is kept.
     #[arg(long)]
     pub data_dir: Option<PathBuf>,
-    /// Which part of the product this process plays; only `all` exists so far.
+    /// Which part of the product this process plays.
     #[arg(long, value_enum, default_value_t)]
     pub role: Role,
 }
 
 /// The part a process plays.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Role {
-    /// Everything in one process.
+    /// Everything in one process, without Kafka.
     #[default]
     All,
+    /// Takes signals in and hands them to Kafka.
+    Gateway,
+    /// Stores and judges the partitions that it is given.
+    Worker,
+    /// Makes incidents of what workers find, explains them and acts; one at a time.
+    Responder,
 }
 
 /// Which configuration.
@@ -145,6 +151,10 @@ pub enum Approver {
 /// Options of `test`.
 #[derive(Debug, Args)]
 pub struct TestArgs {
+    /// Runs them through a gateway, three partitions that change their owner every few minutes, and a responder, as they
+    /// would run over Kafka.
+    #[arg(long)]
+    pub roles: bool,
     /// Scenario files.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,

@@ -63,6 +63,8 @@ pub struct Config {
     pub act: act::Config,
     /// The API and the UI.
     pub serve: serve::Config,
+    /// How gateways, workers and the responder find each other; of no account for `--role all`.
+    pub cluster: cluster::Config,
 }
 
 impl Default for Config {
@@ -86,6 +88,7 @@ impl Default for Config {
             templates: detect::LogWatchConfig::default(),
             act: act::Config::default(),
             serve: serve::Config::default(),
+            cluster: cluster::Config::default(),
         }
     }
 }
@@ -148,6 +151,7 @@ impl Config {
         problems.extend(prefixed("templates", self.templates.validate()));
         problems.extend(prefixed("act", self.act.validate()));
         problems.extend(prefixed("serve", self.serve.validate()));
+        problems.extend(prefixed("cluster", self.cluster.validate()));
         problems
     }
 
@@ -213,6 +217,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "templates", &mut config.templates, problems);
     take(&mut tree, "act", &mut config.act, problems);
     take(&mut tree, "serve", &mut config.serve, problems);
+    take(&mut tree, "cluster", &mut config.cluster, problems);
     let known = [
         "listen",
         "data_dir",
@@ -232,6 +237,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "templates",
         "act",
         "serve",
+        "cluster",
     ];
     problems.extend(tree.keys().map(|it| unknown(it, &known)));
     config

@@ -36,6 +36,11 @@ impl Inbox {
         self.add(anomalies, |it| &mut it.evidence);
     }
 
+    /// How many wait that may open incidents.
+    pub fn waiting(&self) -> usize {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).anomalies.len()
+    }
+
     /// All that waits.
     pub fn take(&self) -> Waiting {
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::assemble::System;
+use crate::config::Config;
 
 /// The ports that were taken; None where OpenTelemetry is not taken.
 pub struct Listeners {
@@ -46,15 +46,16 @@ impl Listeners {
     /// Takes OpenTelemetry on them until stopped, behind the same access token as everything else.
     pub fn serve(
         self,
-        system: &Arc<System>,
+        otlp: &Arc<ingest::OtlpReceiver>,
+        config: &Config,
         stopped: &watch::Receiver<bool>,
         tasks: &mut JoinSet<()>,
     ) -> anyhow::Result<()> {
-        let ways = [("gRPC", self.grpc, system.otlp.grpc_routes()), ("HTTP", self.http, system.otlp.http_routes())];
+        let ways = [("gRPC", self.grpc, otlp.grpc_routes()), ("HTTP", self.http, otlp.http_routes())];
         for (way, listener, routes) in ways {
             let Some(listener) = listener else { continue };
             let address = listener.local_addr().context("cannot read the address")?;
-            let routes = crate::access::guard(routes, &system.config, address)?;
+            let routes = crate::access::guard(routes, config, address)?;
             crate::run::serve_router(routes, listener, stopped, tasks);
             tracing::info!(%address, "OpenTelemetry is taken over {way}.");
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use act::Desk;
-use detect::{AlertBudgets, Correlator, LogWatch, ServiceMap};
+use detect::{AlertBudgets, Correlator, ServiceMap};
 use diagnose::Sources;
 use ingest::MonitorVerdict;
 use serve::Live;
@@ -17,6 +17,7 @@ use signal::{
 };
 use store::Store;
 
+use crate::eyes::Eyes;
 use crate::inbox::Inbox;
 use crate::shards::Judged;
 
@@ -31,7 +32,7 @@ const SETTLED: Duration = Duration::from_secs(4);
 pub struct Responder {
     store: Arc<Store>,
     budgets: Arc<AlertBudgets>,
-    log_watch: Arc<LogWatch>,
+    eyes: Eyes,
     map: Arc<ServiceMap>,
     live: Live,
     desk: OnceLock<Arc<Desk>>,
@@ -72,7 +73,7 @@ impl Responder {
         config: Arc<detect::Config>,
         budgets: Arc<AlertBudgets>,
         store: Arc<Store>,
-        log_watch: Arc<LogWatch>,
+        eyes: Eyes,
         map: Arc<ServiceMap>,
         live: Live,
     ) -> Result<Arc<Self>, PortError> {
@@ -89,7 +90,7 @@ impl Responder {
         Ok(Arc::new(Self {
             store,
             budgets,
-            log_watch,
+            eyes,
             map,
             live,
             desk: OnceLock::new(),
@@ -121,6 +122,11 @@ impl Responder {
             self.live.send(Event::Anomaly(Box::new(anomaly.clone())));
         }
         self.inbox.push(anomalies);
+    }
+
+    /// Anomalies that wait for the next tick.
+    pub fn waiting(&self) -> usize {
+        self.inbox.waiting()
     }
 
     /// Takes in anomalies that may only stand beside incidents.
@@ -291,13 +297,21 @@ impl Responder {
     fn diagnose(&self, id: IncidentId, now: Timestamp) {
         let Some(mut incident) = self.lock().open.get(&id).map(|it| it.incident.clone()) else { return };
         let started = Instant::now();
+        // What could not be seen for others is none of this.
+        drop((self.eyes.gaps)());
         let (mut diagnosis, problems) = diagnose::diagnose(&incident, now, &self.sources());
+        let gaps = (self.eyes.gaps)();
         let seconds = started.elapsed().as_secs_f64();
         diagnosis.took_ms = seconds * 1000.0;
         for problem in &problems {
             tracing::warn!(incident = %id, %problem, "Diagnosis is incomplete.");
         }
         let mut notes = news(incident.diagnosis.as_ref(), &diagnosis, now);
+        if !gaps.is_empty() {
+            let text = format!("The diagnosis is incomplete: {}.", gaps.join(", "));
+            tracing::warn!(incident = %id, text, "Diagnosis is incomplete.");
+            notes.push(TimelineEntry { time: now, text });
+        }
         incident.diagnosis = Some(diagnosis.clone());
         let (known_plans, known_entries) = (incident.plans.len(), incident.timeline.len());
         if now.since(incident.detected_at) >= SETTLED {
@@ -313,7 +327,7 @@ impl Responder {
         let mut state = self.lock();
         state.counts.diagnosed += 1;
         state.counts.diagnosis_seconds += seconds;
-        state.counts.problems += problems.len() as u64;
+        state.counts.problems += (problems.len() + gaps.len()) as u64;
         if let Some(following) = state.open.get_mut(&id) {
             following.next_diagnosis = DIAGNOSES.iter().filter(|it| incident.detected_at.plus(**it) <= now).count();
         }
@@ -354,9 +368,9 @@ impl Responder {
 
     fn sources(&self) -> Sources<'_> {
         Sources {
-            history: &*self.store,
-            logs: &*self.store,
-            templates: &*self.log_watch,
+            history: &*self.eyes.history,
+            logs: &*self.eyes.logs,
+            templates: &*self.eyes.templates,
             changes: &*self.store,
             topology: &*self.map,
         }

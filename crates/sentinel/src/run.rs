@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use signal::SystemClock;
+use axum::Router;
+use signal::{Clock, SystemClock};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::assemble::System;
-use crate::cli::RunArgs;
+use crate::cli::{Role, RunArgs};
 use crate::config::Config;
 use crate::offsets::StoredOffsets;
 use crate::warmup;
@@ -33,15 +34,19 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     crate::refuse_problems(config.validate())?;
     // The port is taken before the store is opened: a second server on the same address stops at once.
     let listener = listen(config.listen).await?;
+    if args.role != Role::All {
+        return crate::roles::run(args.role, config, listener).await;
+    }
     let address = listener.local_addr().context("cannot read the address")?;
     let otlp = crate::otlp::listen(&config.otlp).await?;
     let system = assemble(config).await?;
     announce(&system, address);
     let (stop, stopped) = watch::channel(false);
-    let mut tasks = background(&system, &stopped);
+    let mut tasks = JoinSet::new();
+    background(&system, &stopped, &mut tasks);
     collectors(&system, &stopped, &mut tasks);
     serve(&system, listener, address, &stopped, &mut tasks)?;
-    otlp.serve(&system, &stopped, &mut tasks)?;
+    otlp.serve(&system.otlp, &system.config, &stopped, &mut tasks)?;
     system.health.set_running(true);
     wait_for_signal().await?;
     system.health.set_running(false);
@@ -86,18 +91,12 @@ pub fn serve(
     stopped: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<()> {
-    let router = system.router(address)?;
-    serve_router(router, listener, stopped, tasks);
+    serve_router(system.router(address)?, listener, stopped, tasks);
     Ok(())
 }
 
 /// Routes on a listener of their own, until stopped.
-pub fn serve_router(
-    router: axum::Router,
-    listener: TcpListener,
-    stopped: &watch::Receiver<bool>,
-    tasks: &mut JoinSet<()>,
-) {
+pub fn serve_router(router: Router, listener: TcpListener, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
     let mut stopped = stopped.clone();
     tasks.spawn(async move {
         let stop = async move { until(&mut stopped).await };
@@ -108,8 +107,7 @@ pub fn serve_router(
 }
 
 /// Ticks, plan execution, retention and snapshots.
-pub fn background(system: &Arc<System>, stopped: &watch::Receiver<bool>) -> JoinSet<()> {
-    let mut tasks = JoinSet::new();
+pub fn background(system: &Arc<System>, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
     tasks.spawn(Arc::clone(&system.desk).run(system.history(), stopped.clone()));
     let it = Arc::clone(system);
     tasks.spawn(every(TICK, stopped.clone(), move || it.tick()));
@@ -125,28 +123,51 @@ pub fn background(system: &Arc<System>, stopped: &watch::Receiver<bool>) -> Join
             tracing::error!(%error, "Detector state not saved.");
         }
     }));
-    tasks
 }
 
 fn collectors(system: &Arc<System>, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
-    let sink = || Arc::clone(&system.intake) as Arc<dyn ingest::Sink>;
-    let counts = || Arc::clone(&system.ingest_counts);
-    let clock = || Arc::clone(&system.clock);
-    let limits = || system.config.ingest.clone();
-    if system.config.host.enabled {
-        tasks.spawn(ingest::watch_host(system.config.host.clone(), sink(), clock(), counts(), stopped.clone()));
-    }
-    for target in &system.config.scrape {
-        tasks.spawn(ingest::scrape(target.clone(), limits(), sink(), clock(), counts(), stopped.clone()));
-    }
+    let inlet = Inlet {
+        sink: Arc::clone(&system.intake) as _,
+        clock: Arc::clone(&system.clock),
+        counts: Arc::clone(&system.ingest_counts),
+        kafka: Arc::clone(&system.kafka_counts),
+    };
     for files in &system.config.tail {
         let offsets = Arc::new(StoredOffsets(Arc::clone(&system.store)));
-        tasks.spawn(ingest::tail(files.clone(), limits(), offsets, sink(), clock(), counts(), stopped.clone()));
+        let Inlet { sink, clock, counts, .. } = inlet.clone();
+        let limits = system.config.ingest.clone();
+        tasks.spawn(ingest::tail(files.clone(), limits, offsets, sink, clock, counts, stopped.clone()));
     }
-    for topics in &system.config.kafka {
-        let kafka = Arc::clone(&system.kafka_counts);
-        let otlp = system.config.otlp.clone();
-        let ports = ingest::KafkaPorts { otlp, sink: sink(), clock: clock(), counts: counts(), kafka };
+    collect(&system.config, &inlet, stopped, tasks);
+}
+
+/// Where collectors bring what they collect.
+#[derive(Clone)]
+pub struct Inlet {
+    /// Takes signals.
+    pub sink: Arc<dyn ingest::Sink>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// What the protocols count.
+    pub counts: Arc<ingest::Counts>,
+    /// What reading from Kafka counts.
+    pub kafka: Arc<ingest::KafkaCounts>,
+}
+
+/// Everything that is fetched and needs no place of its own to remember how far it is.
+pub fn collect(config: &Config, inlet: &Inlet, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
+    let limits = || config.ingest.clone();
+    if config.host.enabled {
+        let Inlet { sink, clock, counts, .. } = inlet.clone();
+        tasks.spawn(ingest::watch_host(config.host.clone(), sink, clock, counts, stopped.clone()));
+    }
+    for target in &config.scrape {
+        let Inlet { sink, clock, counts, .. } = inlet.clone();
+        tasks.spawn(ingest::scrape(target.clone(), limits(), sink, clock, counts, stopped.clone()));
+    }
+    for topics in &config.kafka {
+        let Inlet { sink, clock, counts, kafka } = inlet.clone();
+        let ports = ingest::KafkaPorts { otlp: config.otlp.clone(), sink, clock, counts, kafka };
         tasks.spawn(ingest::consume_kafka(topics.clone(), limits(), ports, stopped.clone()));
     }
 }
@@ -170,7 +191,7 @@ async fn every(interval: Duration, mut stopped: watch::Receiver<bool>, work: imp
 }
 
 /// Waits until the tasks shall stop.
-async fn until(stopped: &mut watch::Receiver<bool>) {
+pub async fn until(stopped: &mut watch::Receiver<bool>) {
     // An error means the sender is gone: time to stop, too.
     let _ = stopped.wait_for(|it| *it).await;
 }

@@ -23,7 +23,7 @@ pub fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::from(2));
             }
         };
-        let mut system = Scenario::default();
+        let mut system = Scenario { is_spread: args.roles, ..Scenario::default() };
         let outcome = tokio::task::block_in_place(|| scn::run(&script, &mut system));
         let is_good = outcome.is_passed() && system.problem.is_none();
         print!("{outcome}");
@@ -41,6 +41,8 @@ pub fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
 #[derive(Default)]
 struct Scenario {
     config: Config,
+    /// Over a gateway, workers and a responder.
+    is_spread: bool,
     simulation: Option<Simulation>,
     problem: Option<String>,
 }
@@ -61,7 +63,8 @@ impl Scenario {
             let mut config = self.config.clone();
             config.host.enabled = false;
             config.shards = 1;
-            self.simulation = Some(Simulation::start(config, now)?);
+            let start = if self.is_spread { Simulation::start_roles } else { Simulation::start };
+            self.simulation = Some(start(config, now)?);
         }
         self.simulation.as_ref().context("the simulation was just started")
     }

@@ -1,6 +1,6 @@
 //! How does the system run in simulated time? Second by second on one thread, the same stages as a running server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -10,6 +10,7 @@ use signal::{Change, Clock, LogRecord, SeriesPoints, Timestamp};
 
 use crate::assemble::System;
 use crate::config::Config;
+use crate::roles::Roles;
 
 /// A clock that is set by whoever drives the simulation.
 #[derive(Debug, Default)]
@@ -34,20 +35,38 @@ pub struct Simulation {
     pub system: Arc<System>,
     /// Its clock.
     pub clock: Arc<SimulatedClock>,
+    /// Where signals are stored and judged, if not in the system itself.
+    roles: Option<Roles>,
     directory: PathBuf,
 }
 
 impl Simulation {
     /// Builds the system at a simulated instant.
     pub fn start(config: Config, now: Timestamp) -> anyhow::Result<Self> {
+        Self::build(config, now, |config, directory, clock| Ok((None, System::assemble(config, directory, clock)?)))
+    }
+
+    /// The same, spread over a gateway, workers and a responder.
+    pub fn start_roles(config: Config, now: Timestamp) -> anyhow::Result<Self> {
+        Self::build(config, now, |config, directory, clock| {
+            let (roles, system) = Roles::start(&config, directory.to_owned(), clock)?;
+            Ok((Some(roles), system))
+        })
+    }
+
+    fn build(
+        config: Config,
+        now: Timestamp,
+        build: impl FnOnce(Config, &Path, Arc<dyn Clock>) -> anyhow::Result<(Option<Roles>, System)>,
+    ) -> anyhow::Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("sentinel-simulation-{}-{count}", std::process::id()));
         std::fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
         let clock = Arc::new(SimulatedClock::default());
         clock.set(now);
-        let system = System::assemble(config, &directory, Arc::clone(&clock) as _)?;
-        Ok(Self { system: Arc::new(system), clock, directory })
+        let (roles, system) = build(config, &directory, Arc::clone(&clock) as _)?;
+        Ok(Self { system: Arc::new(system), clock, roles, directory })
     }
 
     /// One second's signals go the whole way in: durable and scored when this returns.
@@ -59,6 +78,9 @@ impl Simulation {
         changes: Vec<Change>,
     ) -> anyhow::Result<()> {
         self.clock.set(now);
+        if let Some(roles) = &self.roles {
+            return roles.feed(&self.system, samples, logs, changes).await;
+        }
         let intake = &self.system.intake;
         let refused = |it: ingest::Refused| anyhow::anyhow!("the system refused simulated signals: {it:?}");
         if !changes.is_empty() {
@@ -77,6 +99,9 @@ impl Simulation {
 
     /// The second is over: what waits for time to pass happens now.
     pub async fn advance(&self) -> anyhow::Result<()> {
+        if let Some(roles) = &self.roles {
+            roles.advance(&self.system, self.clock.now())?;
+        }
         let system = Arc::clone(&self.system);
         tokio::task::spawn_blocking(move || system.tick()).await.context("a stage panicked")
     }

@@ -62,6 +62,7 @@ pub struct Server {
     pub address: SocketAddr,
     folder: Folder,
     config: Option<PathBuf>,
+    role: &'static str,
 }
 
 impl Server {
@@ -72,14 +73,23 @@ impl Server {
         Self::ready(folder, Some(config))
     }
 
+    /// Starts a process of a role; does not wait until it is ready.
+    pub fn start_role(role: &'static str, name: &str, config: &str) -> Self {
+        let folder = Folder::new(name);
+        let config = folder.write("sentinel.yaml", config);
+        let (child, address) = spawn(&folder, Some(&config), "127.0.0.1:0", role);
+        Self { child, address, folder, config: Some(config), role }
+    }
+
     /// Starts a server without any configuration.
     pub fn start_unconfigured(name: &str) -> Self {
         Self::ready(Folder::new(name), None)
     }
 
     fn ready(folder: Folder, config: Option<PathBuf>) -> Self {
-        let (child, address) = spawn(&folder, config.as_deref(), "127.0.0.1:0");
-        let server = Self { child, address, folder, config };
+        let role = "all";
+        let (child, address) = spawn(&folder, config.as_deref(), "127.0.0.1:0", role);
+        let server = Self { child, address, folder, config, role };
         server.wait_until_ready();
         server
     }
@@ -107,7 +117,7 @@ impl Server {
     /// Starts a killed server again on the same folder and port; does not wait until it is ready.
     pub fn restart(&mut self) {
         let address = self.address.to_string();
-        (self.child, self.address) = spawn(&self.folder, self.config.as_deref(), &address);
+        (self.child, self.address) = spawn(&self.folder, self.config.as_deref(), &address, self.role);
     }
 
     /// Its process id.
@@ -175,10 +185,10 @@ impl Drop for Server {
 }
 
 /// Starts the binary and reads the address from the line `listening on http://...`.
-fn spawn(folder: &Folder, config: Option<&Path>, listen: &str) -> (Child, SocketAddr) {
+fn spawn(folder: &Folder, config: Option<&Path>, listen: &str, role: &str) -> (Child, SocketAddr) {
     let log = fs::File::options().create(true).append(true).open(folder.path().join("stderr.log"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_sentinel"));
-    command.args(["run", "--listen", listen, "--data-dir"]).arg(folder.path().join("data"));
+    command.args(["run", "--role", role, "--listen", listen, "--data-dir"]).arg(folder.path().join("data"));
     if let Some(path) = config {
         command.arg("-c").arg(path);
     }

@@ -1,0 +1,35 @@
+//! Where does the responder look? Into its own store and detector, or, where workers have them, into theirs.
+
+use std::sync::Arc;
+
+use detect::LogWatch;
+use signal::{History, LogSearch, Scores, Templates};
+use store::Store;
+
+/// The ports through which incidents are explained and shown.
+#[derive(Clone)]
+pub struct Eyes {
+    /// Samples.
+    pub history: Arc<dyn History>,
+    /// Log lines.
+    pub logs: Arc<dyn LogSearch>,
+    /// Log templates.
+    pub templates: Arc<dyn Templates>,
+    /// Verdicts of other processes; None if they are our own.
+    pub scores: Option<Arc<dyn Scores>>,
+    /// What could not be seen since the last call, in words.
+    pub gaps: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+}
+
+impl Eyes {
+    /// Into this process.
+    pub fn here(store: &Arc<Store>, log_watch: &Arc<LogWatch>) -> Self {
+        Self {
+            history: Arc::clone(store) as _,
+            logs: Arc::clone(store) as _,
+            templates: Arc::clone(log_watch) as _,
+            scores: None,
+            gaps: Arc::new(Vec::new),
+        }
+    }
+}
