@@ -143,10 +143,8 @@ impl Default for Labels {
 
 fn hash(pairs: &[(Box<str>, Box<str>)]) -> SeriesId {
     let mut hasher = Xxh3::new();
-    for (name, value) in pairs {
-        hasher.update(name.as_bytes());
-        hasher.update(&[0xff]);
-        hasher.update(value.as_bytes());
+    for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
+        hasher.update(text.as_bytes());
         hasher.update(&[0xff]);
     }
     SeriesId(hasher.digest())
@@ -328,13 +326,12 @@ impl Matcher {
 
     /// True if the labels satisfy the condition.
     pub fn matches(&self, labels: &Labels) -> bool {
+        let label = |name: &str| labels.get(name).unwrap_or("");
         match self {
-            Self::Equal(name, value) => labels.get(name).unwrap_or("") == value,
-            Self::NotEqual(name, value) => labels.get(name).unwrap_or("") != value,
-            Self::Contains(name, value) => {
-                labels.get(name).unwrap_or("").to_lowercase().contains(&value.to_lowercase())
-            }
-            Self::Prefix(name, value) => labels.get(name).unwrap_or("").starts_with(value.as_str()),
+            Self::Equal(name, value) => label(name) == value,
+            Self::NotEqual(name, value) => label(name) != value,
+            Self::Contains(name, value) => label(name).to_lowercase().contains(&value.to_lowercase()),
+            Self::Prefix(name, value) => label(name).starts_with(value.as_str()),
         }
     }
 }
