@@ -109,7 +109,7 @@ fn main_symptom<'a>(incident: &'a Incident, cause: &Cause) -> Option<&'a Symptom
 }
 
 fn threshold(symptom: &Symptom) -> Option<f64> {
-    if symptom.kind.is_of_logs() {
+    if !symptom.kind.has_series() {
         // No series is stored that could show the success.
         return None;
     }

@@ -202,7 +202,8 @@ impl Correlator {
             return policy::usage_of_logs(anomaly, &self.config) == Usage::Symptom;
         }
         let is_whole_owner = anomaly.labels.name().is_empty();
-        let is_certain = matches!(anomaly.kind, AnomalyKind::Impossible | AnomalyKind::MissingData);
+        let is_certain =
+            matches!(anomaly.kind, AnomalyKind::Impossible | AnomalyKind::MissingData | AnomalyKind::Alert);
         // What groups may only note comes another way (`observe_evidence`).
         is_whole_owner
             || is_certain
@@ -288,7 +289,7 @@ impl Correlator {
     fn is_held_back(&mut self, anomaly: &Anomaly, now: Timestamp, topology: &dyn Topology) -> bool {
         let role = Role::of(&anomaly.labels);
         if !load::is_explainable(role)
-            || anomaly.kind.is_of_logs()
+            || !anomaly.kind.has_series()
             || anomaly.kind == AnomalyKind::Impossible
             || anomaly.kind == AnomalyKind::MissingData
         {

@@ -13,7 +13,7 @@ fn rank(symptom: &Symptom) -> u8 {
     match (symptom.kind, Role::of(&symptom.labels)) {
         (AnomalyKind::Impossible, _) => 0,
         // Somebody has said that this count matters.
-        (AnomalyKind::LogRule, _) => 1,
+        (AnomalyKind::LogRule | AnomalyKind::Alert, _) => 1,
         (kind, _) if kind.is_of_logs() => 4,
         (AnomalyKind::MissingData, _) => 2,
         (_, role) if role.is_symptom() => 1,
@@ -49,6 +49,7 @@ pub(crate) fn what(symptom: &Symptom) -> String {
         AnomalyKind::LogRule => {
             format!("{name}: {} log lines, more than {}", number(y), number(symptom.peak.yhat_upper))
         }
+        AnomalyKind::Alert => format!("alert {name}"),
         AnomalyKind::Peer => format!("{name} differs from its peers: {} instead of {}", number(y), number(yhat)),
         AnomalyKind::Joint => {
             format!("{name} does not fit its other signals: {} instead of {}", number(y), number(yhat))
@@ -149,6 +150,7 @@ mod tests {
             ("m", AnomalyKind::LevelShift, 0.25, 0.0, "m above expected: 0.25 instead of 0"),
             ("m", AnomalyKind::Peer, 0.5, 0.2, "m differs from its peers: 0.5 instead of 0.2"),
             ("m", AnomalyKind::Joint, 3.0, 80.0, "m does not fit its other signals: 3 instead of 80"),
+            ("TooSlow", AnomalyKind::Alert, 1.0, 1.0, "alert TooSlow"),
             ("m", AnomalyKind::MissingData, 0.0, 0.0, "m has stopped"),
             (r#"{service="a"}"#, AnomalyKind::MissingData, 0.0, 0.0, "no data"),
         ] {

@@ -23,6 +23,12 @@ pub struct Config {
     /// Most objects in one array, and most keys in one `metrics` object, of `POST /monitor`. Default: 1000.
     pub max_monitor_items: usize,
 }
+    /// Time after which an alert without an end, posted to `/api/v2/alerts`, is over if it is not posted again, in
+    /// seconds. Default: 300, as `resolve_timeout` of an Alertmanager.
+    pub alert_resolve_timeout_secs: u64,
+    /// The same of an alert that comes by webhook; should be longer than `repeat_interval` of the Alertmanager.
+    /// Default: 18000 (5 hours).
+    pub alert_webhook_timeout_secs: u64,
 
 impl Default for Config {
     fn default() -> Self {
@@ -35,6 +41,8 @@ impl Default for Config {
             max_line_bytes: 64 << 10,
             max_monitor_items: 1000,
         }
+            alert_resolve_timeout_secs: 300,
+            alert_webhook_timeout_secs: 18_000,
     }
 }
 
@@ -48,6 +56,14 @@ impl Config {
         positive(&mut problems, "max_label_value_bytes", self.max_label_value_bytes);
         positive(&mut problems, "max_monitor_items", self.max_monitor_items);
         if self.max_decompressed_bytes < self.max_body_bytes {
+        for (key, secs) in [
+            ("alert_resolve_timeout_secs", self.alert_resolve_timeout_secs),
+            ("alert_webhook_timeout_secs", self.alert_webhook_timeout_secs),
+        ] {
+            if !(1..=30 * 86_400).contains(&secs) {
+                problems.push(format!("{key}: {secs} is not in 1..2592000"));
+            }
+        }
             problems.push("max_decompressed_bytes: must not be smaller than max_body_bytes".to_owned());
         }
         if self.max_line_bytes < 80 {

@@ -17,6 +17,7 @@ mod label_cache;
 mod limits;
 mod protobuf;
 
+mod alertmanager;
 mod changes;
 mod influx;
 mod loki;
@@ -34,6 +35,7 @@ mod kafka;
 mod tail;
 
 pub use changes::decode as decode_changes;
+pub use alertmanager::{Alert, decode_alerts, decode_webhook as decode_alert_webhook};
 pub use config::{Config, HostConfig, ScrapeConfig, TailConfig};
 pub use counts::{Alteration, Counts, ErrorKind};
 pub use error::{Error, FieldError};

@@ -4,6 +4,8 @@ use futures_util::future::BoxFuture;
 
 use signal::{Change, IncidentId, LogRecord, SeriesPoints, Span};
 
+use crate::Alert;
+
 /// Takes decoded signals. A batch is acknowledged (`Ok`) only when it is durable.
 pub trait Sink: Send + Sync + 'static {
     /// Takes samples.
@@ -14,6 +16,11 @@ pub trait Sink: Send + Sync + 'static {
     fn spans(&self, source: Source, batch: Vec<Span>) -> BoxFuture<'_, Result<Accepted, Refused>>;
     /// Takes changes.
     fn changes(&self, batch: Vec<Change>) -> BoxFuture<'_, Result<Accepted, Refused>>;
+    /// Takes alerts of other systems: new ones, ones that go on, and ones that have ended.
+    fn alerts(&self, batch: Vec<Alert>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let refused = Refused::Failed(format!("{} alerts: this role does not look after incidents", batch.len()));
+        Box::pin(std::future::ready(Err(refused)))
+    }
     /// Takes one observation of `/monitor`: stores it, scores it at once and answers.
     fn monitor(&self, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<MonitorVerdict, Refused>>;
 }

@@ -18,6 +18,8 @@ const EXPOSITION: &[u8] =
     b"# TYPE a histogram\n# HELP a b\na_bucket{le=\"1\",x=\"y\\n\"} 1 1 # {t=\"u\"} 1 2\na_bucket{le=\"+Inf\",x=\"y\\n\"} 1 1\n# EOF\n";
 
 const INFLUX: &[u8] = b"cpu\\ x,ho=a\\,b u=1.5,n=2i,ok=t,s=\"x\\\" y\nz\" 1700000000000000000\nmem value=1u\n";
+const ALERTS: &[u8] =
+    br#"[{"labels":{"a":"b"},"annotations":{"summary":"s"},"startsAt":"2023-11-14T22:13:20Z","endsAt":"2023-11-14T22:15:20Z"}]"#;
 const FRAME: InfluxFrame<'_> =
     InfluxFrame { precision: InfluxPrecision::Nanoseconds, database: "db", arrival: Timestamp::MIN };
 
@@ -29,6 +31,8 @@ fn decode_all(bytes: &[u8]) {
     let _ = ingest::decode_remote_write(bytes, &config);
     let _ = ingest::decode_remote_write_v2(bytes, &config);
     let _ = ingest::decode_influx(bytes, FRAME, &config);
+    let _ = ingest::decode_alerts(bytes, Timestamp::MIN, &config);
+    let _ = ingest::decode_alert_webhook(bytes, Timestamp::MIN, &config);
     let _ = ingest::decode_changes(bytes, Timestamp::MIN, &config);
     let _ = ingest::parse_exposition(bytes, Format::Text, &config);
     let _ = ingest::parse_exposition(bytes, Format::OpenMetrics, &config);
@@ -50,6 +54,7 @@ fn valid_bodies() -> Vec<Vec<u8>> {
         push.encode_to_vec(),
         v2.encode_to_vec(),
         INFLUX.to_vec(),
+        ALERTS.to_vec(),
     ]
 }
 
@@ -67,6 +72,7 @@ fn the_bodies_that_are_mutated_are_valid() {
     assert_eq!(ingest::decode_remote_write_v2(&bodies[6], &config).unwrap().0.len(), 3);
     let (batch, problems, line) = ingest::decode_influx(&bodies[7], FRAME, &config);
     assert_eq!((batch.len(), problems.mistake(), line), (4, None, None));
+    assert_eq!(ingest::decode_alerts(&bodies[8], Timestamp::MIN, &config).unwrap().0.len(), 1);
 }
 
 proptest! {
@@ -86,7 +92,7 @@ proptest! {
 
     /// Guarantees: MUST 8.
     #[test]
-    fn mutated_bodies(which in 0_usize..8, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>(), is_cut in any::<bool>()) {
+    fn mutated_bodies(which in 0_usize..9, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>(), is_cut in any::<bool>()) {
         let mut bytes = valid_bodies()[which].clone();
         for (place, value) in changes {
             let idx = place.index(bytes.len());

@@ -111,7 +111,7 @@ pub fn symptom(symptom: &Symptom) -> String {
             format!("{side} {band}, peak {}. {}", number(peak.y), symptom.explanation)
         }
         AnomalyKind::Novelty => format!("as never before, {side} the expected {band}, peak {}", number(peak.y)),
-        kind if kind.is_of_logs() => symptom.explanation.clone(),
+        kind if !kind.has_series() => symptom.explanation.clone(),
         _ => format!("{side} the expected {band}, peak {}", number(peak.y)),
     }
 }

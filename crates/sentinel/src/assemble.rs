@@ -12,6 +12,7 @@ use serve::{Live, Ports};
 use signal::{Clock, History, Ledger, Meter, PlanStore};
 use store::{Recovery, Store};
 
+use crate::alert_desk::AlertDesk;
 use crate::back_tester::StoredBackTester;
 use crate::bands::Bands;
 use crate::book::Book;
@@ -66,6 +67,8 @@ pub struct System {
     pub bands: Arc<Bands>,
     /// The way in for signals.
     pub intake: Arc<Intake>,
+    /// Alerts of other systems.
+    pub alert_desk: Arc<AlertDesk>,
     /// What log lines lead to.
     pub log_news: Arc<LogNewsDesk>,
     /// What the protocols count.
@@ -169,7 +172,10 @@ impl System {
             scores: Arc::clone(&bands) as _,
             clock: Arc::clone(&clock),
         });
+        let alert_desk = AlertDesk::open(Arc::clone(&store), Arc::clone(&responder));
+        let alert_desk = Arc::new(alert_desk.context("cannot read the alerts that fired")?);
         let intake = Arc::new(Intake {
+            alerts: Arc::clone(&alert_desk),
             store: Arc::clone(&store),
             shards: Arc::clone(&shards),
             log_watch: Arc::clone(&log_watch),
@@ -214,6 +220,7 @@ impl System {
             book,
             bands,
             intake,
+            alert_desk,
             log_news,
             ingest_counts,
             kafka_counts,
@@ -280,6 +287,7 @@ impl System {
         self.shards.tick(now);
         self.budgets.tick(now);
         self.groups.tick(&self.responder);
+        self.alert_desk.tick(now);
         self.responder.tick(now);
         self.bands.tick(now);
     }
@@ -296,6 +304,7 @@ impl System {
             Arc::clone(&self.span_watch) as _,
             Arc::clone(&self.row_desk) as _,
             Arc::clone(&self.log_news) as _,
+            Arc::clone(&self.alert_desk) as _,
             Arc::clone(&self.responder) as _,
             Arc::clone(&self.desk) as _,
             Arc::clone(&self.health) as _,

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use detect::{LogWatch, ServiceMap, SpanWatch};
 use futures_util::future::BoxFuture;
-use ingest::{Accepted, MonitorVerdict, Refused, Sink, Source};
+use ingest::{Accepted, Alert, MonitorVerdict, Refused, Sink, Source};
 use signal::{Change, Clock, LogRecord, SeriesPoints, Span};
 use store::{Appended, Store, Write};
 use tokio::sync::oneshot;
 
+use crate::alert_desk::{AlertDesk, AlertError};
 use crate::responder::Responder;
 use crate::shards::Shards;
 
@@ -29,6 +30,8 @@ pub struct Intake {
     pub map: Arc<ServiceMap>,
     /// Incidents.
     pub responder: Arc<Responder>,
+    /// Alerts of other systems.
+    pub alerts: Arc<AlertDesk>,
     /// Now.
     pub clock: Arc<dyn Clock>,
 }
@@ -91,6 +94,19 @@ impl Sink for Intake {
                 self.span_watch.observe(&batch, self.clock.now());
             }
             Ok(accepted(appended))
+        })
+    }
+
+    fn alerts(&self, batch: Vec<Alert>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        Box::pin(async move {
+            let desk = Arc::clone(&self.alerts);
+            let (count, now) = (batch.len() as u64, self.clock.now());
+            match tokio::task::spawn_blocking(move || desk.take(batch, now)).await {
+                Ok(Ok(())) => Ok(Accepted { stored: count, dropped: 0 }),
+                Ok(Err(AlertError::Full)) => Err(Refused::Busy { retry_after_secs: RETRY_AFTER_SECS }),
+                Ok(Err(error)) => Err(Refused::Failed(error.to_string())),
+                Err(error) => Err(Refused::Failed(error.to_string())),
+            }
         })
     }
 

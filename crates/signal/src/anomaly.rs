@@ -77,6 +77,8 @@ pub enum AnomalyKind {
     LogSequence,
     /// A configured count of log lines is exceeded.
     LogRule,
+    /// Another system alerts by a rule of its own.
+    Alert,
 }
 
 impl AnomalyKind {
@@ -86,17 +88,14 @@ impl AnomalyKind {
     }
 
     /// True if it was found in log lines: there is no stored series of its labels, and its explanation says what is
-    /// wrong.
+    /// wrong. Those kinds are declared one after the other.
     pub const fn is_of_logs(self) -> bool {
-        matches!(
-            self,
-            Self::NewTemplate
-                | Self::VanishedTemplate
-                | Self::LogRate
-                | Self::LogParameter
-                | Self::LogSequence
-                | Self::LogRule
-        )
+        Self::NewTemplate as u8 <= self as u8 && self as u8 <= Self::LogRule as u8
+    }
+
+    /// True if it may be seen in a stored series of its labels.
+    pub const fn has_series(self) -> bool {
+        !self.is_of_logs() && !matches!(self, Self::Alert)
     }
 
     /// True if it was found by comparing series with each other: it begins and ends apart from what is said of the
@@ -138,4 +137,35 @@ pub struct Anomaly {
     /// What it was compared with, in a sentence made by code; empty if the score says it all.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub explanation: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_know_where_they_were_found() {
+        for kind in [
+            AnomalyKind::NewTemplate,
+            AnomalyKind::VanishedTemplate,
+            AnomalyKind::LogRate,
+            AnomalyKind::LogParameter,
+            AnomalyKind::LogSequence,
+            AnomalyKind::LogRule,
+        ] {
+            assert!(kind.is_of_logs() && !kind.has_series(), "{kind:?}");
+        }
+        assert!(!AnomalyKind::Alert.is_of_logs() && !AnomalyKind::Alert.has_series());
+        for kind in [
+            AnomalyKind::Point,
+            AnomalyKind::Novelty,
+            AnomalyKind::LevelShift,
+            AnomalyKind::Impossible,
+            AnomalyKind::MissingData,
+            AnomalyKind::Peer,
+            AnomalyKind::Joint,
+        ] {
+            assert!(kind.has_series() && !kind.is_of_logs(), "{kind:?}");
+        }
+    }
 }

@@ -116,10 +116,10 @@ pub struct Symptom {
 }
 
 impl Symptom {
-    /// True if there is a stored series of these labels: not for what was found in log lines, and not for a service or
-    /// host that has gone silent as a whole.
+    /// True if there is a stored series of these labels: not for what was found in log lines or is alerted by another
+    /// system, and not for a service or host that has gone silent as a whole.
     pub fn has_series(&self) -> bool {
-        !self.kind.is_of_logs() && !self.labels.name().is_empty()
+        self.kind.has_series() && !self.labels.name().is_empty()
     }
 }
 

@@ -74,8 +74,8 @@ fn errors(owner: &Owner, facts: &Facts, docket: &mut Docket<'_>) -> Option<Hypot
 /// Says what is known: the worst symptom, and new lines of that service.
 fn unknown(owner: &Owner, symptoms: &[&Symptom], facts: &Facts, docket: &mut Docket<'_>) -> Option<Hypothesis> {
     let rank = |it: &Symptom| (it.kind == AnomalyKind::Impossible, it.severity, std::cmp::Reverse(it.onset));
-    // What was found in log lines is cited by its template, not as a series.
-    let is_series = |it: &&&Symptom| it.kind != AnomalyKind::MissingData && !it.kind.is_of_logs();
+    // What was found in log lines is cited by its template; an alert of another system is no evidence of its own.
+    let is_series = |it: &&&Symptom| it.kind != AnomalyKind::MissingData && it.kind.has_series();
     let symptom = symptoms.iter().filter(is_series).max_by_key(|it| rank(it))?;
     let is_impossible = symptom.kind == AnomalyKind::Impossible;
     let moved = owner.moves.iter().find(|it| it.labels == symptom.labels);

@@ -2,6 +2,7 @@
 //!
 //! Overload is 503 with `Retry-After`, never 400: Prometheus and Promtail send a 5xx again and give up on a 4xx.
 
+mod alertmanager;
 mod changes;
 mod influx;
 mod loki;
@@ -17,7 +18,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use signal::{Clock, LogRecord, SeriesPoints};
+use signal::{Clock, LogRecord, SeriesPoints, Timestamp};
 
 use crate::body;
 use crate::label_cache::LabelCache;
@@ -26,6 +27,7 @@ use crate::{Accepted, Config, Counts, Error, Problems, Reason, Refused, Sink, So
 
 /// All routes of the pushed protocols.
 pub fn router(sink: Arc<dyn Sink>, config: &Config, counts: Arc<Counts>, clock: Arc<dyn Clock>) -> axum::Router {
+    let started = clock.now();
     let gate = Arc::new(Gate {
         sink,
         config: config.clone(),
@@ -33,12 +35,14 @@ pub fn router(sink: Arc<dyn Sink>, config: &Config, counts: Arc<Counts>, clock: 
         clock,
         arrivals: Arrivals::default(),
         labels: LabelCache::default(),
+        started,
     });
     axum::Router::new()
         .merge(monitor::routes())
         .merge(loki::routes())
         .merge(remote_write::routes())
         .merge(influx::routes())
+        .merge(alertmanager::routes())
         .merge(changes::routes())
         .with_state(gate)
 }
@@ -54,6 +58,7 @@ struct Gate {
     clock: Arc<dyn Clock>,
     arrivals: Arrivals,
     labels: LabelCache,
+    started: Timestamp,
 }
 
 /// Why a request is answered with an error.

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use ingest::{Accepted, Config, Counts, MonitorVerdict, Offsets, Position, Refused, Sink, Source};
+use ingest::{Accepted, Alert, Config, Counts, MonitorVerdict, Offsets, Position, Refused, Sink, Source};
 use signal::{Change, Clock, LogRecord, Meter, PortError, SeriesPoints, Span, Timestamp};
 use tokio::sync::Notify;
 use tower::ServiceExt;
@@ -19,6 +19,7 @@ pub struct Recorder {
     pub lines: Mutex<Vec<LogRecord>>,
     pub spans: Mutex<Vec<Span>>,
     pub changes: Mutex<Vec<Change>>,
+    pub alerts: Mutex<Vec<Alert>>,
     /// What is answered next, instead of taking the batch.
     pub refusals: Mutex<Vec<Refused>>,
     pub arrived: Notify,
@@ -60,6 +61,10 @@ impl Sink for Recorder {
 
     fn spans(&self, _: Source, batch: Vec<Span>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         async move { self.take(|| self.spans.lock().unwrap().extend(batch)) }.boxed()
+    }
+
+    fn alerts(&self, batch: Vec<Alert>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        async move { self.take(|| self.alerts.lock().unwrap().extend(batch)) }.boxed()
     }
 
     fn changes(&self, batch: Vec<Change>) -> BoxFuture<'_, Result<Accepted, Refused>> {

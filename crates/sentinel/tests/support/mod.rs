@@ -7,6 +7,7 @@ pub mod browser;
 pub mod client;
 pub mod kafka;
 pub mod offline;
+pub mod prometheus;
 pub mod server;
 pub mod services;
 

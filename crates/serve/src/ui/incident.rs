@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::response::Html;
 use maud::{Markup, html};
-use signal::{Diagnosis, Evidence, EvidenceSource, Incident, IncidentStatus, Opinion, Plan, Timestamp};
+use signal::{AnomalyKind, Diagnosis, Evidence, EvidenceSource, Incident, IncidentStatus, Opinion, Plan, Timestamp};
 
 use super::incidents::{duration, percent};
 use super::layout::{Section, page as layout};
@@ -155,12 +155,17 @@ fn symptoms(it: &Incident) -> Markup {
                 figcaption {
                     @if symptom.kind.is_of_logs() {
                         a href={ "/logs?service=" (text::encode(symptom.labels.owner())) "&from=" (text::encode(&from)) "&to=" (text::encode(&to)) } { (text::series(&symptom.labels)) }
+                    } @else if !symptom.kind.has_series() {
+                        (text::series(&symptom.labels))
                     } @else {
                         a href={ (text::series_url(&symptom.labels)) @if symptom.has_series() { "?from=" (text::encode(&from)) "&to=" (text::encode(&to)) } } { (text::series(&symptom.labels)) }
                     }
                     p.muted.small {
-                        (text::anomaly(symptom.kind, symptom.direction)) " \u{b7} peak " strong { (text::number(symptom.peak.y)) }
-                        ", expected " (text::number(symptom.peak.yhat_lower)) " to " (text::number(symptom.peak.yhat_upper))
+                        (text::anomaly(symptom.kind, symptom.direction))
+                        @if symptom.kind != AnomalyKind::Alert {
+                            " \u{b7} peak " strong { (text::number(symptom.peak.y)) }
+                            ", expected " (text::number(symptom.peak.yhat_lower)) " to " (text::number(symptom.peak.yhat_upper))
+                        }
                         " \u{b7} since " (text::clock(symptom.onset))
                         @if let Some(end) = symptom.ended_at { " until " (text::clock(end)) }
                         @if !symptom.explanation.is_empty() { br; span.muted data-testid="explanation" { (text::plain(&symptom.explanation)) } }

@@ -244,6 +244,7 @@ pub fn anomaly(kind: AnomalyKind, direction: Direction) -> &'static str {
         (AnomalyKind::LogParameter, _) => "unusual value in log lines",
         (AnomalyKind::LogSequence, _) => "unusual order of log lines",
         (AnomalyKind::LogRule, _) => "count of log lines exceeded",
+        (AnomalyKind::Alert, _) => "alert of another system",
         (AnomalyKind::Impossible, _) => "impossible value",
         (AnomalyKind::MissingData, _) => "stopped coming",
     }
