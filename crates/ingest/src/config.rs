@@ -1,6 +1,7 @@
 //! What can the operator set? Limits of what is accepted, and the sources that Sentinel reads by itself.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,13 +23,13 @@ pub struct Config {
     pub max_line_bytes: usize,
     /// Most objects in one array, and most keys in one `metrics` object, of `POST /monitor`. Default: 1000.
     pub max_monitor_items: usize,
-}
     /// Time after which an alert without an end, posted to `/api/v2/alerts`, is over if it is not posted again, in
     /// seconds. Default: 300, as `resolve_timeout` of an Alertmanager.
     pub alert_resolve_timeout_secs: u64,
     /// The same of an alert that comes by webhook; should be longer than `repeat_interval` of the Alertmanager.
     /// Default: 18000 (5 hours).
     pub alert_webhook_timeout_secs: u64,
+}
 
 impl Default for Config {
     fn default() -> Self {
@@ -40,9 +41,9 @@ impl Default for Config {
             max_label_value_bytes: 2048,
             max_line_bytes: 64 << 10,
             max_monitor_items: 1000,
-        }
             alert_resolve_timeout_secs: 300,
             alert_webhook_timeout_secs: 18_000,
+        }
     }
 }
 
@@ -55,7 +56,6 @@ impl Config {
         positive(&mut problems, "max_label_name_bytes", self.max_label_name_bytes);
         positive(&mut problems, "max_label_value_bytes", self.max_label_value_bytes);
         positive(&mut problems, "max_monitor_items", self.max_monitor_items);
-        if self.max_decompressed_bytes < self.max_body_bytes {
         for (key, secs) in [
             ("alert_resolve_timeout_secs", self.alert_resolve_timeout_secs),
             ("alert_webhook_timeout_secs", self.alert_webhook_timeout_secs),
@@ -64,6 +64,7 @@ impl Config {
                 problems.push(format!("{key}: {secs} is not in 1..2592000"));
             }
         }
+        if self.max_decompressed_bytes < self.max_body_bytes {
             problems.push("max_decompressed_bytes: must not be smaller than max_body_bytes".to_owned());
         }
         if self.max_line_bytes < 80 {
@@ -242,6 +243,60 @@ impl TailConfig {
     }
 }
 
+/// Listeners for syslog.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SyslogConfig {
+    /// Address for datagrams, for example `127.0.0.1:5514`. Default: none.
+    pub udp: Option<SocketAddr>,
+    /// Address for connections, for example `127.0.0.1:5514`. Default: none.
+    pub tcp: Option<SocketAddr>,
+    /// True allows addresses that other machines reach. Syslog knows no token: whoever reaches them can write log
+    /// lines. Default: false.
+    pub insecure: bool,
+    /// Further labels of every line. Default: none.
+    pub labels: BTreeMap<String, String>,
+    /// Most connections at the same time; further ones are closed. Default: 256.
+    pub max_connections: usize,
+    /// Time after which a silent connection is closed, in seconds. Default: 3600.
+    pub idle_timeout_secs: u64,
+}
+
+impl Default for SyslogConfig {
+    fn default() -> Self {
+        Self {
+            udp: None,
+            tcp: None,
+            insecure: false,
+            labels: BTreeMap::new(),
+            max_connections: 256,
+            idle_timeout_secs: 3600,
+        }
+    }
+}
+
+impl SyslogConfig {
+    /// True if there is anything to listen on.
+    pub const fn is_enabled(&self) -> bool {
+        self.udp.is_some() || self.tcp.is_some()
+    }
+
+    /// All problems, each naming its key.
+    pub fn validate(&self) -> Vec<String> {
+        let mut problems = vec![];
+        for (key, address) in [("udp", self.udp), ("tcp", self.tcp)] {
+            if let Some(address) = address.filter(|it| !it.ip().is_loopback() && !self.insecure) {
+                problems.push(format!("{key}: {address} can be reached from other machines; set `insecure: true`"));
+            }
+        }
+        positive(&mut problems, "max_connections", self.max_connections);
+        if self.idle_timeout_secs == 0 {
+            problems.push("idle_timeout_secs: must be at least 1".to_owned());
+        }
+        problems
+    }
+}
+
 fn positive(problems: &mut Vec<String>, key: &str, value: usize) {
     if value == 0 {
         problems.push(format!("{key}: must be at least 1"));
@@ -272,6 +327,9 @@ mod tests {
         for key in ["targets[0]", "path", "timeout_secs"] {
             assert!(problems.iter().any(|it| it.starts_with(key)), "{key} in {problems:?}");
         }
+        let open = SyslogConfig { udp: "0.0.0.0:514".parse().ok(), ..SyslogConfig::default() };
+        assert!(open.validate().iter().any(|it| it.starts_with("udp") && it.contains("insecure")));
+        assert!(SyslogConfig { insecure: true, ..open }.validate().is_empty());
         assert!(TailConfig::default().validate().iter().any(|it| it.starts_with("paths")));
         assert_eq!(HostConfig { interval_ms: 1, ..HostConfig::default() }.validate().len(), 1);
     }

@@ -32,11 +32,12 @@ mod scrape;
 
 mod host;
 mod kafka;
+mod syslog;
 mod tail;
 
-pub use changes::decode as decode_changes;
 pub use alertmanager::{Alert, decode_alerts, decode_webhook as decode_alert_webhook};
-pub use config::{Config, HostConfig, ScrapeConfig, TailConfig};
+pub use changes::decode as decode_changes;
+pub use config::{Config, HostConfig, ScrapeConfig, SyslogConfig, TailConfig};
 pub use counts::{Alteration, Counts, ErrorKind};
 pub use error::{Error, FieldError};
 pub use exposition::{Exposition, Format, ScrapedSample, parse as parse_exposition};
@@ -56,4 +57,5 @@ pub use problem::{Problems, Reason};
 pub use remote_write::{decode as decode_remote_write, decode_v2 as decode_remote_write_v2};
 pub use scrape::scrape;
 pub use sink::{Accepted, MonitorVerdict, Refused, Sink, Source};
+pub use syslog::{Arrival as SyslogArrival, SyslogSockets, bind_syslog, decode as decode_syslog, syslog};
 pub use tail::{Offsets, Position, tail};

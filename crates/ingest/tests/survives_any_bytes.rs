@@ -5,7 +5,9 @@
 #[path = "fake/wire.rs"]
 mod wire;
 
-use ingest::{Config, Format, InfluxFrame, InfluxPrecision};
+use std::collections::BTreeMap;
+
+use ingest::{Config, Format, InfluxFrame, InfluxPrecision, Problems, SyslogArrival};
 use proptest::prelude::*;
 use prost::Message;
 use signal::Timestamp;
@@ -20,6 +22,7 @@ const EXPOSITION: &[u8] =
 const INFLUX: &[u8] = b"cpu\\ x,ho=a\\,b u=1.5,n=2i,ok=t,s=\"x\\\" y\nz\" 1700000000000000000\nmem value=1u\n";
 const ALERTS: &[u8] =
     br#"[{"labels":{"a":"b"},"annotations":{"summary":"s"},"startsAt":"2023-11-14T22:13:20Z","endsAt":"2023-11-14T22:15:20Z"}]"#;
+const SYSLOG: &[u8] = br#"<165>1 2023-11-14T22:13:20+01:00 h a 1 ID [x@1 a="b\"c" d="e"][y] text"#;
 const FRAME: InfluxFrame<'_> =
     InfluxFrame { precision: InfluxPrecision::Nanoseconds, database: "db", arrival: Timestamp::MIN };
 
@@ -31,6 +34,8 @@ fn decode_all(bytes: &[u8]) {
     let _ = ingest::decode_remote_write(bytes, &config);
     let _ = ingest::decode_remote_write_v2(bytes, &config);
     let _ = ingest::decode_influx(bytes, FRAME, &config);
+    let arrival = SyslogArrival { time: Timestamp::MIN, peer: "peer" };
+    let _ = ingest::decode_syslog(bytes, arrival, &BTreeMap::new(), &config, &mut Problems::default());
     let _ = ingest::decode_alerts(bytes, Timestamp::MIN, &config);
     let _ = ingest::decode_alert_webhook(bytes, Timestamp::MIN, &config);
     let _ = ingest::decode_changes(bytes, Timestamp::MIN, &config);
@@ -55,6 +60,7 @@ fn valid_bodies() -> Vec<Vec<u8>> {
         v2.encode_to_vec(),
         INFLUX.to_vec(),
         ALERTS.to_vec(),
+        SYSLOG.to_vec(),
     ]
 }
 
@@ -72,6 +78,10 @@ fn the_bodies_that_are_mutated_are_valid() {
     assert_eq!(ingest::decode_remote_write_v2(&bodies[6], &config).unwrap().0.len(), 3);
     let (batch, problems, line) = ingest::decode_influx(&bodies[7], FRAME, &config);
     assert_eq!((batch.len(), problems.mistake(), line), (4, None, None));
+    let arrival = SyslogArrival { time: Timestamp::MIN, peer: "peer" };
+    let mut problems = Problems::default();
+    let record = ingest::decode_syslog(&bodies[9], arrival, &BTreeMap::new(), &config, &mut problems).unwrap();
+    assert_eq!((record.line.as_str(), record.metadata.len()), ("text", 5));
     assert_eq!(ingest::decode_alerts(&bodies[8], Timestamp::MIN, &config).unwrap().0.len(), 1);
 }
 
@@ -92,7 +102,7 @@ proptest! {
 
     /// Guarantees: MUST 8.
     #[test]
-    fn mutated_bodies(which in 0_usize..9, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>(), is_cut in any::<bool>()) {
+    fn mutated_bodies(which in 0_usize..10, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>(), is_cut in any::<bool>()) {
         let mut bytes = valid_bodies()[which].clone();
         for (place, value) in changes {
             let idx = place.index(bytes.len());

@@ -53,6 +53,8 @@ pub struct Config {
     pub kafka: Vec<ingest::KafkaConfig>,
     /// Kafka topic that incidents are told to.
     pub kafka_out: KafkaOutConfig,
+    /// Listeners for syslog.
+    pub syslog: ingest::SyslogConfig,
     /// Where and how long signals are kept.
     pub store: store::Config,
     /// What counts as an anomaly, and how anomalies become incidents.
@@ -83,6 +85,7 @@ impl Default for Config {
             tail: vec![],
             kafka: vec![],
             kafka_out: KafkaOutConfig::default(),
+            syslog: ingest::SyslogConfig::default(),
             store: store::Config::default(),
             detect: detect::Config::default(),
             templates: detect::LogWatchConfig::default(),
@@ -146,6 +149,7 @@ impl Config {
             problems.extend(prefixed(&format!("kafka[{idx}]"), topics.validate()));
         }
         problems.extend(prefixed("kafka_out", self.kafka_out.validate()));
+        problems.extend(prefixed("syslog", self.syslog.validate()));
         problems.extend(prefixed("store", self.store.validate()));
         problems.extend(prefixed("detect", self.detect.validate()));
         problems.extend(prefixed("templates", self.templates.validate()));
@@ -212,6 +216,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "tail", &mut config.tail, problems);
     take(&mut tree, "kafka", &mut config.kafka, problems);
     take(&mut tree, "kafka_out", &mut config.kafka_out, problems);
+    take(&mut tree, "syslog", &mut config.syslog, problems);
     take(&mut tree, "store", &mut config.store, problems);
     take(&mut tree, "detect", &mut config.detect, problems);
     take(&mut tree, "templates", &mut config.templates, problems);
@@ -232,6 +237,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "tail",
         "kafka",
         "kafka_out",
+        "syslog",
         "store",
         "detect",
         "templates",

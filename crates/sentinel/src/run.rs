@@ -39,12 +39,13 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     }
     let address = listener.local_addr().context("cannot read the address")?;
     let otlp = crate::otlp::listen(&config.otlp).await?;
+    let syslog = ingest::bind_syslog(&config.syslog).await?;
     let system = assemble(config).await?;
     announce(&system, address);
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     background(&system, &stopped, &mut tasks);
-    collectors(&system, &stopped, &mut tasks);
+    collectors(&system, &stopped, syslog, &mut tasks);
     serve(&system, listener, address, &stopped, &mut tasks)?;
     otlp.serve(&system.otlp, &system.config, &stopped, &mut tasks)?;
     system.health.set_running(true);
@@ -125,7 +126,12 @@ pub fn background(system: &Arc<System>, stopped: &watch::Receiver<bool>, tasks: 
     }));
 }
 
-fn collectors(system: &Arc<System>, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
+fn collectors(
+    system: &Arc<System>,
+    stopped: &watch::Receiver<bool>,
+    syslog: ingest::SyslogSockets,
+    tasks: &mut JoinSet<()>,
+) {
     let inlet = Inlet {
         sink: Arc::clone(&system.intake) as _,
         clock: Arc::clone(&system.clock),
@@ -137,6 +143,11 @@ fn collectors(system: &Arc<System>, stopped: &watch::Receiver<bool>, tasks: &mut
         let Inlet { sink, clock, counts, .. } = inlet.clone();
         let limits = system.config.ingest.clone();
         tasks.spawn(ingest::tail(files.clone(), limits, offsets, sink, clock, counts, stopped.clone()));
+    }
+    if system.config.syslog.is_enabled() {
+        let Inlet { sink, clock, counts, .. } = inlet.clone();
+        let (config, limits) = (system.config.syslog.clone(), system.config.ingest.clone());
+        tasks.spawn(ingest::syslog(syslog, config, limits, sink, clock, counts, stopped.clone()));
     }
     collect(&system.config, &inlet, stopped, tasks);
 }

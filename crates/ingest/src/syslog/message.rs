@@ -1,0 +1,298 @@
+//! What does one syslog message say? RFC 5424, and what is left of RFC 3164 in the wild.
+//!
+//! <https://www.rfc-editor.org/rfc/rfc5424>, <https://www.rfc-editor.org/rfc/rfc3164>. Nothing that has a text is
+//! refused: what is not of either form is a line with the arrival as its time.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use signal::{Labels, LogLevel, LogRecord, Timestamp};
+
+use crate::limits::{cut_line, line_metadata, shortened};
+use crate::{Config, Problems, Reason};
+
+/// `user.notice`: what a message without a priority gets (RFC 3164, 4.3.3).
+const USUAL_PRIORITY: u8 = 13;
+/// Names of hosts and programs are shorter than this (RFC 5424, 6): what is longer is text.
+const LONGEST_NAME: usize = 255;
+const FACILITIES: [&str; 24] = [
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp",
+    "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+];
+const LEVELS: [LogLevel; 8] = [
+    LogLevel::Fatal,
+    LogLevel::Fatal,
+    LogLevel::Fatal,
+    LogLevel::Error,
+    LogLevel::Warn,
+    LogLevel::Info,
+    LogLevel::Info,
+    LogLevel::Debug,
+];
+
+/// What is known of a message besides its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// When it came.
+    pub time: Timestamp,
+    /// Who sent it: the host of a message that names none.
+    pub peer: &'a str,
+}
+
+/// A message as a log line; none for one without any text, which is counted.
+pub fn decode(
+    message: &[u8],
+    arrival: Arrival<'_>,
+    further: &BTreeMap<String, String>,
+    config: &Config,
+    problems: &mut Problems,
+) -> Option<LogRecord> {
+    let text = String::from_utf8_lossy(message);
+    problems.lines_repaired += u64::from(matches!(text, Cow::Owned(_)));
+    let text = text.trim_end_matches(['\n', '\r', '\0']);
+    let (priority, rest) = priority(text);
+    let parts = rest.strip_prefix("1 ").and_then(rfc5424).unwrap_or_else(|| rfc3164(rest));
+    if parts.text.is_empty() {
+        problems.add(Reason::Malformed, 1, || "a message without text".to_owned());
+        return None;
+    }
+    let usize_of = |it: u8| usize::from(it);
+    let level = LEVELS.get(usize_of(priority % 8)).map_or("info", |it| it.as_str());
+    let facility = FACILITIES.get(usize_of(priority / 8)).copied().unwrap_or("user");
+    let host = parts.host.unwrap_or(arrival.peer);
+    let own = [("job", "syslog"), ("host", host), ("service", parts.app.unwrap_or("")), ("level", level)];
+    let further = further.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let pairs =
+        own.into_iter().chain(further).map(|(name, value)| (name, shortened(value, config.max_label_value_bytes)));
+    let own = [("facility", facility), ("procid", parts.process.unwrap_or("")), ("msgid", parts.kind.unwrap_or(""))];
+    let metadata = own.into_iter().chain(parts.data.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let metadata = line_metadata(metadata.filter(|it| !it.1.is_empty()), config, problems);
+    Some(LogRecord {
+        time: parts.time.filter(|it| it.is_plausible()).unwrap_or(arrival.time),
+        labels: Labels::new(pairs),
+        line: cut_line(parts.text.to_owned(), config, problems),
+        metadata,
+    })
+}
+
+#[derive(Debug, Default)]
+struct Parts<'a> {
+    time: Option<Timestamp>,
+    host: Option<&'a str>,
+    app: Option<&'a str>,
+    process: Option<&'a str>,
+    kind: Option<&'a str>,
+    /// Structured data: `ID.NAME` and value.
+    data: Vec<(String, String)>,
+    text: &'a str,
+}
+
+/// `<0>` to `<191>`; without one the whole text is the message.
+fn priority(text: &str) -> (u8, &str) {
+    let parsed = text.strip_prefix('<').and_then(|it| it.split_once('>'));
+    let number = parsed.and_then(|(digits, rest)| Some((digits.parse::<u8>().ok()?, rest)));
+    number.filter(|it| it.0 < 192).unwrap_or((USUAL_PRIORITY, text))
+}
+
+/// `TIMESTAMP HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA [MSG]`, each `-` if it is missing.
+fn rfc5424(rest: &str) -> Option<Parts<'_>> {
+    let (time, rest) = word(rest)?;
+    let (host, rest) = word(rest)?;
+    let (app, rest) = word(rest)?;
+    let (process, rest) = word(rest)?;
+    let (kind, rest) = word(rest)?;
+    let time = match time {
+        None => None,
+        Some(text) => Some(text.parse().ok()?),
+    };
+    let mut data = vec![];
+    let after = match rest.strip_prefix('-') {
+        Some(after) => after,
+        None => structured(rest, &mut data)?,
+    };
+    let text = after.strip_prefix(' ').unwrap_or(after);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // A message may say all it has to say in its data.
+    let text = if text.is_empty() { rest.trim_start_matches('-') } else { text };
+    Some(Parts { time, host, app, process, kind, data, text })
+}
+
+/// A word and what is behind the space after it; a `-` is none.
+fn word(rest: &str) -> Option<(Option<&str>, &str)> {
+    let (word, rest) = rest.split_once(' ')?;
+    (!word.is_empty() && word.len() <= LONGEST_NAME).then_some(((word != "-").then_some(word), rest))
+}
+
+/// `[ID NAME="VALUE" ..]` once or more; what is behind it.
+fn structured<'a>(mut rest: &'a str, data: &mut Vec<(String, String)>) -> Option<&'a str> {
+    loop {
+        rest = rest.strip_prefix('[')?;
+        let end = rest.find([' ', ']'])?;
+        let (id, mut inner) = rest.split_at(end);
+        while let Some(pair) = inner.strip_prefix(' ') {
+            let (name, quoted) = pair.split_once("=\"")?;
+            let (value, after) = unquoted(quoted)?;
+            data.push((format!("{id}.{}", name.trim_start()), value));
+            inner = after;
+        }
+        rest = inner.strip_prefix(']')?;
+        if !rest.starts_with('[') {
+            return Some(rest);
+        }
+    }
+}
+
+/// A value up to its closing quote, and what is behind that.
+fn unquoted(quoted: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = quoted.char_indices();
+    while let Some((idx, it)) = chars.next() {
+        match it {
+            '"' => return Some((value, quoted.get(idx + 1..)?)),
+            '\\' => match chars.next()?.1 {
+                it @ ('"' | '\\' | ']') => value.push(it),
+                it => value.extend(['\\', it]),
+            },
+            it => value.push(it),
+        }
+    }
+    None
+}
+
+/// `[TIMESTAMP HOSTNAME] [TAG[PID]:] TEXT`. A timestamp without year and zone is not believed: the arrival is used.
+fn rfc3164(rest: &str) -> Parts<'_> {
+    let (time, after) = match stamp(rest) {
+        Some(it) => it,
+        None => {
+            let mut parts = Parts { text: rest.trim_start(), ..Parts::default() };
+            tag(&mut parts);
+            return parts;
+        }
+    };
+    let mut parts = Parts { time, text: after.trim_start(), ..Parts::default() };
+    // `logger` on its own host leaves the host out: then the word is the tag.
+    if let Some((host, text)) = parts.text.split_once(' ').filter(|it| !it.0.ends_with(':') && is_name(it.0)) {
+        (parts.host, parts.text) = (Some(host), text.trim_start());
+    }
+    tag(&mut parts);
+    parts
+}
+
+/// A time at the beginning, and what is behind it.
+fn stamp(rest: &str) -> Option<(Option<Timestamp>, &str)> {
+    if let Some((first, after)) = rest.split_once(' ')
+        && let Ok(time) = first.parse::<Timestamp>()
+    {
+        return Some((Some(time), after));
+    }
+    // `Nov 14 22:13:20 `
+    let (stamp, after) = rest.split_at_checked(15)?;
+    let is_like = |it: (char, char)| match it.1 {
+        'a' => it.0.is_ascii_alphabetic(),
+        '0' => it.0.is_ascii_digit() || it.0 == ' ',
+        other => it.0 == other,
+    };
+    let fits = stamp.len() == 15 && stamp.chars().zip("aaa 00 00:00:00".chars()).all(is_like);
+    (fits && after.starts_with(' ')).then_some((None, after))
+}
+
+/// `TAG:` or `TAG[PID]:` before the text.
+fn tag<'a>(parts: &mut Parts<'a>) {
+    let text = parts.text;
+    let Some((head, after)) = text.split_once(':') else { return };
+    let (name, process) = match head.strip_suffix(']').and_then(|it| it.split_once('[')) {
+        Some((name, process)) => (name, Some(process)),
+        None => (head, None),
+    };
+    // `error: disk full` names a level, and `http://..` nothing.
+    if !is_name(name) || LogLevel::parse(name).is_some() || !(after.is_empty() || after.starts_with(' ')) {
+        return;
+    }
+    (parts.app, parts.process, parts.text) = (Some(name), process, after.trim_start());
+}
+
+fn is_name(text: &str) -> bool {
+    let is_part = |it: char| it.is_ascii_alphanumeric() || "-_./:@%".contains(it);
+    !text.is_empty() && text.len() <= LONGEST_NAME && text.chars().all(is_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(message: &str) -> String {
+        let mut problems = Problems::default();
+        let arrival = Arrival { time: Timestamp::from_secs(1_700_000_000), peer: "10.0.0.9" };
+        let record = decode(message.as_bytes(), arrival, &BTreeMap::new(), &Config::default(), &mut problems);
+        let Some(it) = record else { return format!("{:?}", problems.first_mistake()) };
+        format!("{} {} {:?} {}", it.time.millis() - 1_700_000_000_000, it.labels, it.line, it.metadata)
+    }
+
+    #[test]
+    fn rfc_5424() {
+        for (message, expected) in [
+            (
+                "<34>1 2023-11-14T22:13:21.003Z mymachine.example.com su - ID47 - \u{feff}'su root' failed",
+                r#"1003 {host="mymachine.example.com",job="syslog",level="fatal",service="su"} "'su root' failed" {facility="auth",msgid="ID47"}"#,
+            ),
+            (
+                r#"<165>1 2023-11-14T23:13:20+01:00 host shop 8710 - [exampleSDID@32473 iut="3" eventSource="Appl\"ication\]"][origin ip="10.1.2.3"] An event"#,
+                r#"0 {host="host",job="syslog",level="info",service="shop"} "An event" {exampleSDID@32473.eventSource="Appl\"ication]",exampleSDID@32473.iut="3",facility="local4",origin.ip="10.1.2.3",procid="8710"}"#,
+            ),
+            (
+                "<11>1 - - - - - -  two spaces",
+                r#"0 {host="10.0.0.9",job="syslog",level="error"} " two spaces" {facility="user"}"#,
+            ),
+            (
+                r#"<14>1 - h a - - [x@1 y="z"]"#,
+                r#"0 {host="h",job="syslog",level="info",service="a"} "[x@1 y=\"z\"]" {facility="user",x@1.y="z"}"#,
+            ),
+        ] {
+            assert_eq!(read(message), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn rfc_3164_and_worse() {
+        for (message, expected) in [
+            (
+                "<34>Oct 11 22:14:15 mymachine su[230]: 'su root' failed",
+                r#"0 {host="mymachine",job="syslog",level="fatal",service="su"} "'su root' failed" {facility="auth",procid="230"}"#,
+            ),
+            (
+                "<13>Feb  5 17:32:18 10.0.0.99 Use the BFG!",
+                r#"0 {host="10.0.0.99",job="syslog",level="info"} "Use the BFG!" {facility="user"}"#,
+            ),
+            (
+                "<12>2023-11-14T23:13:21+01:00 web-1 nginx: GET / 500",
+                r#"1000 {host="web-1",job="syslog",level="warn",service="nginx"} "GET / 500" {facility="user"}"#,
+            ),
+            (
+                "<15>Nov 14 22:13:20 shop: no host",
+                r#"0 {host="10.0.0.9",job="syslog",level="debug",service="shop"} "no host" {facility="user"}"#,
+            ),
+            (
+                "<11>shop[7]: only a tag\0",
+                r#"0 {host="10.0.0.9",job="syslog",level="error",service="shop"} "only a tag" {facility="user",procid="7"}"#,
+            ),
+            (
+                "<11>error: disk full",
+                r#"0 {host="10.0.0.9",job="syslog",level="error"} "error: disk full" {facility="user"}"#,
+            ),
+            ("<11>see http://x", r#"0 {host="10.0.0.9",job="syslog",level="error"} "see http://x" {facility="user"}"#),
+            (
+                "no priority at all",
+                r#"0 {host="10.0.0.9",job="syslog",level="info"} "no priority at all" {facility="user"}"#,
+            ),
+            ("<999>x", r#"0 {host="10.0.0.9",job="syslog",level="info"} "<999>x" {facility="user"}"#),
+            (
+                "<34>1 broken header",
+                r#"0 {host="10.0.0.9",job="syslog",level="fatal"} "1 broken header" {facility="auth"}"#,
+            ),
+            ("<34>", r#"Some("a message without text")"#),
+            ("\n", r#"Some("a message without text")"#),
+        ] {
+            assert_eq!(read(message), expected, "{message}");
+        }
+    }
+}
