@@ -67,7 +67,7 @@ pub(crate) fn look<'a>(
     for it in series {
         end_silent_episode(it, now, config, out);
         let Some(owner) = owners.get_mut(it.owner as usize) else { continue };
-        if !it.is_regular(config.missing_min_points) {
+        if it.is_of_past || !it.is_regular(config.missing_min_points) {
             continue;
         }
         let silent_secs = now.secs_since(it.newest);
@@ -102,6 +102,14 @@ pub(crate) fn look<'a>(
             owner.missing_since = None;
         }
     }
+}
+
+/// A series has come again: it and its owner are no longer missing.
+pub(crate) fn end(series: &mut Series, owner: &mut Owner, time: Timestamp, out: &mut Vec<Anomaly>) {
+    if std::mem::take(&mut series.is_missing) {
+        out.push(Anomaly { is_over: true, ..of_series(series, time) });
+    }
+    out.extend(owner.missing_since.take().map(|since| owner.anomaly(since, time, true)));
 }
 
 /// An episode of a series that no longer comes would never end by itself.

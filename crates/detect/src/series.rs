@@ -38,6 +38,8 @@ pub(crate) struct Series {
     pub owner: u32,
     /// Reported as missing.
     pub is_missing: bool,
+    /// The newest point was told as one of the past: nobody knows yet whether the series still comes.
+    pub is_of_past: bool,
     /// Ended on purpose (stale marker).
     pub has_ended: bool,
     /// Guessed bounds were broken once, so they are none.
@@ -92,6 +94,7 @@ impl Series {
             jitter_secs: 0.0,
             owner: 0,
             is_missing: false,
+            is_of_past: false,
             has_ended: false,
             is_unbounded: false,
             is_grouped,

@@ -206,6 +206,21 @@ impl Shard {
 
     /// Judges a point of a known series, without a look-up and without allocating.
     pub fn observe_slot(&mut self, slot: Slot, point: Point, now: Timestamp, out: &mut Vec<Anomaly>) -> Verdict {
+        let is_of_past = is_backfill(point.time, now, &self.config);
+        self.take(slot, point, now, is_of_past, out)
+    }
+
+    /// Learns from a point that is told as one of the past, as when the history of a series is fetched: nothing begins
+    /// or goes on because of it, nothing is spent, and a series of which only the past is known is not missing.
+    pub fn observe_past(&mut self, labels: &Labels, point: Point, now: Timestamp, out: &mut Vec<Anomaly>) -> Verdict {
+        let Some(slot) = self.slot(labels) else { return self.count(Fate::Ignored, point.value) };
+        let verdict = self.take(slot, point, now, true, out);
+        let place = self.series.get_mut(slot.idx as usize).and_then(|it| it.series.as_mut());
+        place.filter(|it| it.newest == point.time).into_iter().for_each(|it| it.is_of_past = true);
+        verdict
+    }
+
+    fn take(&mut self, slot: Slot, point: Point, now: Timestamp, is_of_past: bool, out: &mut Vec<Anomaly>) -> Verdict {
         let first_now = *self.first_now.get_or_insert(now);
         let config = &self.config;
         let place = self.series.get_mut(slot.idx as usize).filter(|it| it.generation == slot.generation);
@@ -219,17 +234,13 @@ impl Shard {
             }
             return self.count(fate, point.value);
         }
-        if series.points == 0 && now.secs_since(first_now) > WATCHED_SECS {
+        series.is_of_past = false;
+        if series.points == 0 && !is_of_past && now.secs_since(first_now) > WATCHED_SECS {
             series.assume_zero_before(point);
         }
         let before = series.arrive(point.time);
-        if let Some(owner) = self.owners.get_mut(series.owner as usize)
-            && (series.is_missing || owner.missing_since.is_some())
-        {
-            let is_missing = std::mem::take(&mut series.is_missing);
-            let over = |it: Anomaly| Anomaly { is_over: true, ..it };
-            out.extend(is_missing.then(|| over(missing::of_series(series, point.time))));
-            out.extend(owner.missing_since.take().map(|since| owner.anomaly(since, point.time, true)));
+        if let Some(owner) = self.owners.get_mut(series.owner as usize) {
+            missing::end(series, owner, point.time, out);
         }
         let Some(y) = series.value(point) else { return self.count(Fate::WarmingUp, point.value) };
         let mut wants_band = false;
@@ -243,13 +254,13 @@ impl Shard {
         } else {
             series.learn(moment, y, anomaly);
             self.habitual += u64::from(series.is_habit && anomaly.is_none());
-            let anomaly = anomaly.filter(|_| !is_backfill(point.time, now, config));
+            let anomaly = anomaly.filter(|_| !is_of_past);
             let told = out.len();
             let admitted = series.within_budget(point.time, anomaly, self.rehearsal.as_mut().map(|it| &mut it.0));
             out.extend(series.tell(point.time, admitted));
             self.anomalies += (out.len() - told) as u64;
         }
-        let samples = self.samples.as_mut().filter(|_| series.is_grouped && !is_planned);
+        let samples = self.samples.as_mut().filter(|_| series.is_grouped && !is_planned && !is_of_past);
         samples.into_iter().for_each(|it| it.extend(sample(series, before, y, now, config)));
         match &mut series.band {
             Some(band) => band.push(point.time, &score),

@@ -275,6 +275,28 @@ fn backfill_is_learned_and_not_reported() {
     assert_eq!(world.fates()["scored"], 84);
 }
 
+/// Guarantees: what is told as past is learned and opens nothing, also if it is of the last minutes; while only the past
+/// is known nothing is missing; and what follows live is judged by what was learned.
+#[test]
+fn the_past_is_learned_and_opens_nothing() {
+    let mut world = World::new();
+    let labels = "latency_seconds{service=\"pay\"}";
+    let mut random = fastrand::Rng::with_seed(7);
+    for age in (1..=1200).rev() {
+        // Ten minutes ago there was a fault.
+        let value = if (600..660).contains(&age) { 5.0 } else { noisy(&mut random, 0.2, 0.01) };
+        let point = Point { time: START.minus(std::time::Duration::from_secs(age + 30)), value };
+        world.shard.observe_past(&labels.parse().unwrap(), point, START, &mut world.told);
+    }
+    assert_eq!(world.take(), []);
+    world.pass(120);
+    assert_eq!(world.take(), [], "nothing is missing before it came once");
+    world.run(labels, (0..30).map(|_| noisy(&mut random, 0.2, 0.01)));
+    assert_eq!(world.take(), [], "what is as usual is known");
+    world.run(labels, repeat(5.0, 20));
+    assert!(world.take().iter().any(|it| !it.is_over), "what is unusual is told");
+}
+
 #[test]
 fn one_stopped_series_and_a_stopped_service_are_one_anomaly_each() {
     let mut world = World::new();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -183,6 +184,93 @@ impl ScrapeConfig {
     }
 }
 
+/// A Prometheus (or another server with its API) to read from: its past once, and then whatever is new.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PrometheusConfig {
+    /// Address without `/api`, for example `http://prometheus:9090`. Default: "".
+    pub url: String,
+    /// Selectors whose samples are copied as they are, for example `{job="pay"}`. Default: none.
+    pub r#match: Vec<String>,
+    /// Expressions that are evaluated at every step; the key becomes the name of series that have none, for example
+    /// `errors_per_second: sum by (job) (rate(errors_total[1m]))`. Default: none.
+    pub queries: BTreeMap<String, String>,
+    /// Selectors that are scraped from `/federate` instead: the newest sample of each series, without the past.
+    /// Default: none.
+    pub federate: Vec<String>,
+    /// Time between two rounds, in seconds. Default: 15.
+    pub interval_secs: u64,
+    /// Step at which expressions are evaluated, in seconds. Default: 15.
+    pub step_secs: u64,
+    /// How much of the past is fetched at the first start, in hours; 0 fetches none. Default: 24.
+    pub backfill_hours: u64,
+    /// How much is asked for again in each round, in seconds, for samples that come late. Default: 60.
+    pub overlap_secs: u64,
+    /// Time after which a question has failed, in seconds. Default: 30.
+    pub timeout_secs: u64,
+    /// Access token for `match` and `queries`. Default: none.
+    pub token: Option<String>,
+    /// File that holds the access token. Default: none.
+    pub token_file: Option<PathBuf>,
+    /// Further headers of questions, for example `X-Scope-OrgID`. Default: none.
+    pub headers: BTreeMap<String, String>,
+    /// Further labels of every series; one that is there stays. Default: none.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Default for PrometheusConfig {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            r#match: vec![],
+            queries: BTreeMap::new(),
+            federate: vec![],
+            interval_secs: 15,
+            step_secs: 15,
+            backfill_hours: 24,
+            overlap_secs: 60,
+            timeout_secs: 30,
+            token: None,
+            token_file: None,
+            headers: BTreeMap::new(),
+            labels: BTreeMap::new(),
+        }
+    }
+}
+
+impl PrometheusConfig {
+    /// All problems, each naming its key.
+    pub fn validate(&self) -> Vec<String> {
+        let mut problems = vec![];
+        let is_http = reqwest::Url::parse(&self.url).is_ok_and(|it| matches!(it.scheme(), "http" | "https"));
+        if !is_http {
+            problems.push(format!("url: {:?} is no http(s) address, for example `http://localhost:9090`", self.url));
+        }
+        if self.r#match.is_empty() && self.queries.is_empty() && self.federate.is_empty() {
+            problems.push("match: nothing is asked for; give `match`, `queries` or `federate`".to_owned());
+        }
+        for (key, value) in
+            [("interval_secs", self.interval_secs), ("step_secs", self.step_secs), ("timeout_secs", self.timeout_secs)]
+        {
+            if !(1..=86_400).contains(&value) {
+                problems.push(format!("{key}: {value} is not in 1..86400"));
+            }
+        }
+        if self.backfill_hours > 24 * 366 {
+            problems.push("backfill_hours: at most a year".to_owned());
+        }
+        if self.overlap_secs > 3600 {
+            problems.push("overlap_secs: at most 3600".to_owned());
+        }
+        for name in self.headers.keys() {
+            if reqwest::header::HeaderName::from_bytes(name.as_bytes()).is_err() {
+                problems.push(format!("headers: {name:?} is no name of a header"));
+            }
+        }
+        problems
+    }
+}
+
 /// Log files to follow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -327,6 +415,8 @@ mod tests {
         for key in ["targets[0]", "path", "timeout_secs"] {
             assert!(problems.iter().any(|it| it.starts_with(key)), "{key} in {problems:?}");
         }
+        let prometheus = PrometheusConfig { step_secs: 0, ..PrometheusConfig::default() };
+        assert_eq!(prometheus.validate().len(), 3);
         let open = SyslogConfig { udp: "0.0.0.0:514".parse().ok(), ..SyslogConfig::default() };
         assert!(open.validate().iter().any(|it| it.starts_with("udp") && it.contains("insecure")));
         assert!(SyslogConfig { insecure: true, ..open }.validate().is_empty());

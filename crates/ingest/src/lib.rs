@@ -28,6 +28,8 @@ mod remote_write;
 mod when;
 
 mod exposition;
+mod fetch;
+mod prometheus;
 mod scrape;
 
 mod host;
@@ -37,7 +39,7 @@ mod tail;
 
 pub use alertmanager::{Alert, decode_alerts, decode_webhook as decode_alert_webhook};
 pub use changes::decode as decode_changes;
-pub use config::{Config, HostConfig, ScrapeConfig, SyslogConfig, TailConfig};
+pub use config::{Config, HostConfig, PrometheusConfig, ScrapeConfig, SyslogConfig, TailConfig};
 pub use counts::{Alteration, Counts, ErrorKind};
 pub use error::{Error, FieldError};
 pub use exposition::{Exposition, Format, ScrapedSample, parse as parse_exposition};
@@ -54,6 +56,7 @@ pub use loki_protobuf::decode as decode_loki_protobuf;
 pub use monitor::{Observation, decode as decode_monitor};
 pub use otlp::{Decoded, OtlpConfig, OtlpDecoder, OtlpReceiver, OtlpSignal, otlp_json_to_protobuf};
 pub use problem::{Problems, Reason};
+pub use prometheus::{Cursors, Naming as PrometheusNaming, decode as decode_prometheus, prometheus};
 pub use remote_write::{decode as decode_remote_write, decode_v2 as decode_remote_write_v2};
 pub use scrape::scrape;
 pub use sink::{Accepted, MonitorVerdict, Refused, Sink, Source};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, warn};
@@ -16,7 +16,8 @@ use tracing::{debug, warn};
 use signal::{Clock, Labels, SeriesId, SeriesPoints, Timestamp};
 
 use crate::exposition::{self, Format, ScrapedSample};
-use crate::{Config, Counts, Error, ErrorKind, Reason, Refused, ScrapeConfig, Sink, Source, body};
+use crate::fetch::{body_of, header_text, unreachable};
+use crate::{Config, Counts, Error, ErrorKind, Reason, Refused, ScrapeConfig, Sink, Source};
 
 /// The NaN that marks the end of a series, as Prometheus writes it.
 const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
@@ -173,24 +174,13 @@ impl Scraper {
     }
 
     async fn fetch(&self) -> Result<Vec<ScrapedSample>, Error> {
-        let unreachable =
-            |error: reqwest::Error| Error::Unreachable(format!("{}: {}", self.target.url, with_causes(&error)));
         let request = self.client.get(&self.target.url).header(ACCEPT, ACCEPTED).header(ACCEPT_ENCODING, "gzip");
-        let mut response = request.send().await.map_err(unreachable)?;
+        let response = request.send().await.map_err(|error| unreachable(&self.target.url, &error))?;
         if !response.status().is_success() {
             return Err(Error::Unreachable(format!("{} answered {}", self.target.url, response.status())));
         }
-        let mut bytes = vec![];
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            if bytes.len() + chunk.len() > self.limits.max_body_bytes {
-                let limit_bytes = self.limits.max_body_bytes;
-                return Err(Error::TooLarge { what: "the exposition", limit_bytes, key: "max_body_bytes" });
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        let text = |name| header_text(response.headers(), name);
-        let format = Format::of_content_type(&text(CONTENT_TYPE));
-        let plain = body::plain(&bytes, &text(CONTENT_ENCODING).to_ascii_lowercase(), &self.limits)?;
+        let format = Format::of_content_type(&header_text(response.headers(), CONTENT_TYPE));
+        let plain = body_of(response, "the exposition", &self.limits).await?;
         let (samples, problems) = exposition::parse(&plain, format, &self.limits)?;
         self.counts.problems(Source::Scrape, &problems);
         if let Some(mistake) = problems.mistake() {
@@ -215,21 +205,6 @@ impl Scraper {
             warn!(url = self.target.url, %refused, "A scrape was not taken.");
         }
     }
-}
-
-fn header_text(headers: &HeaderMap, name: reqwest::header::HeaderName) -> String {
-    headers.get(name).and_then(|it| it.to_str().ok()).unwrap_or("").to_owned()
-}
-
-/// reqwest's own text leaves out why a connection failed.
-fn with_causes(error: &reqwest::Error) -> String {
-    let mut text = if error.is_timeout() { "timed out" } else { "cannot be read" }.to_owned();
-    let mut source = std::error::Error::source(error);
-    while let Some(it) = source {
-        text = format!("{text}: {it}");
-        source = it.source();
-    }
-    text
 }
 
 #[cfg(test)]

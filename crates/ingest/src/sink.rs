@@ -10,6 +10,11 @@ use crate::Alert;
 pub trait Sink: Send + Sync + 'static {
     /// Takes samples.
     fn samples(&self, source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>>;
+    /// Takes samples of the past, such as the history of a series that is fetched: they are learned from, and nobody is
+    /// told of what was unusual. They come before newer ones of the same series.
+    fn past(&self, source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        self.samples(source, batch)
+    }
     /// Takes log lines.
     fn logs(&self, source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>>;
     /// Takes spans.

@@ -7,7 +7,7 @@ mod wire;
 
 use std::collections::BTreeMap;
 
-use ingest::{Config, Format, InfluxFrame, InfluxPrecision, Problems, SyslogArrival};
+use ingest::{Config, Format, InfluxFrame, InfluxPrecision, Problems, PrometheusNaming, SyslogArrival};
 use proptest::prelude::*;
 use prost::Message;
 use signal::Timestamp;
@@ -23,6 +23,8 @@ const INFLUX: &[u8] = b"cpu\\ x,ho=a\\,b u=1.5,n=2i,ok=t,s=\"x\\\" y\nz\" 170000
 const ALERTS: &[u8] =
     br#"[{"labels":{"a":"b"},"annotations":{"summary":"s"},"startsAt":"2023-11-14T22:13:20Z","endsAt":"2023-11-14T22:15:20Z"}]"#;
 const SYSLOG: &[u8] = br#"<165>1 2023-11-14T22:13:20+01:00 h a 1 ID [x@1 a="b\"c" d="e"][y] text"#;
+const PROMETHEUS: &[u8] =
+    br#"{"status":"success","data":{"result":[{"metric":{"a":"b"},"values":[[1.5,"2"],[3,"NaN"]]}]}}"#;
 const FRAME: InfluxFrame<'_> =
     InfluxFrame { precision: InfluxPrecision::Nanoseconds, database: "db", arrival: Timestamp::MIN };
 
@@ -36,6 +38,8 @@ fn decode_all(bytes: &[u8]) {
     let _ = ingest::decode_influx(bytes, FRAME, &config);
     let arrival = SyslogArrival { time: Timestamp::MIN, peer: "peer" };
     let _ = ingest::decode_syslog(bytes, arrival, &BTreeMap::new(), &config, &mut Problems::default());
+    let labels = BTreeMap::from([("cluster".to_owned(), "eu".to_owned())]);
+    let _ = ingest::decode_prometheus(bytes, PrometheusNaming { name: "x", labels: &labels }, &config);
     let _ = ingest::decode_alerts(bytes, Timestamp::MIN, &config);
     let _ = ingest::decode_alert_webhook(bytes, Timestamp::MIN, &config);
     let _ = ingest::decode_changes(bytes, Timestamp::MIN, &config);
@@ -61,6 +65,7 @@ fn valid_bodies() -> Vec<Vec<u8>> {
         INFLUX.to_vec(),
         ALERTS.to_vec(),
         SYSLOG.to_vec(),
+        PROMETHEUS.to_vec(),
     ]
 }
 
@@ -82,6 +87,8 @@ fn the_bodies_that_are_mutated_are_valid() {
     let mut problems = Problems::default();
     let record = ingest::decode_syslog(&bodies[9], arrival, &BTreeMap::new(), &config, &mut problems).unwrap();
     assert_eq!((record.line.as_str(), record.metadata.len()), ("text", 5));
+    let naming = PrometheusNaming { name: "x", labels: &BTreeMap::new() };
+    assert_eq!(ingest::decode_prometheus(&bodies[10], naming, &config).unwrap().0[0].points.len(), 2);
     assert_eq!(ingest::decode_alerts(&bodies[8], Timestamp::MIN, &config).unwrap().0.len(), 1);
 }
 
@@ -102,7 +109,7 @@ proptest! {
 
     /// Guarantees: MUST 8.
     #[test]
-    fn mutated_bodies(which in 0_usize..10, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>(), is_cut in any::<bool>()) {
+    fn mutated_bodies(which in 0_usize..11, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>(), is_cut in any::<bool>()) {
         let mut bytes = valid_bodies()[which].clone();
         for (place, value) in changes {
             let idx = place.index(bytes.len());

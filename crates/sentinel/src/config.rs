@@ -47,6 +47,8 @@ pub struct Config {
     pub scrape: Vec<ingest::ScrapeConfig>,
     /// OpenTelemetry: metrics, logs and traces over gRPC and HTTP.
     pub otlp: ingest::OtlpConfig,
+    /// Prometheus servers to read from.
+    pub prometheus: Vec<ingest::PrometheusConfig>,
     /// Log files to follow.
     pub tail: Vec<ingest::TailConfig>,
     /// Kafka topics to read.
@@ -82,6 +84,7 @@ impl Default for Config {
             host: ingest::HostConfig::default(),
             scrape: vec![],
             otlp: ingest::OtlpConfig::default(),
+            prometheus: vec![],
             tail: vec![],
             kafka: vec![],
             kafka_out: KafkaOutConfig::default(),
@@ -142,6 +145,9 @@ impl Config {
             problems.extend(prefixed(&format!("scrape[{idx}]"), target.validate()));
         }
         problems.extend(prefixed("otlp", self.otlp.validate()));
+        for (idx, server) in self.prometheus.iter().enumerate() {
+            problems.extend(prefixed(&format!("prometheus[{idx}]"), server.validate()));
+        }
         for (idx, files) in self.tail.iter().enumerate() {
             problems.extend(prefixed(&format!("tail[{idx}]"), files.validate()));
         }
@@ -213,6 +219,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "host", &mut config.host, problems);
     take(&mut tree, "scrape", &mut config.scrape, problems);
     take(&mut tree, "otlp", &mut config.otlp, problems);
+    take(&mut tree, "prometheus", &mut config.prometheus, problems);
     take(&mut tree, "tail", &mut config.tail, problems);
     take(&mut tree, "kafka", &mut config.kafka, problems);
     take(&mut tree, "kafka_out", &mut config.kafka_out, problems);
@@ -234,6 +241,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "host",
         "scrape",
         "otlp",
+        "prometheus",
         "tail",
         "kafka",
         "kafka_out",

@@ -77,6 +77,18 @@ impl Sink for Intake {
         })
     }
 
+    fn past(&self, _source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        Box::pin(async move {
+            self.learn_topology(&batch);
+            let appended = self.append(Write::Samples(batch.clone())).await?;
+            let (shards, now) = (Arc::clone(&self.shards), self.clock.now());
+            // Many points of few series: learned apart from the queues, on which live samples wait.
+            let learned = tokio::task::spawn_blocking(move || shards.learn_past(&batch, now)).await;
+            learned.map_err(|error| Refused::Failed(error.to_string()))?;
+            Ok(accepted(appended))
+        })
+    }
+
     fn logs(&self, _source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         Box::pin(async move {
             for record in &batch {

@@ -1,13 +1,13 @@
-//! Where did we stop reading a file? Kept in the store, so that a restart goes on there.
+//! Where did we stop reading a file or another server? Kept in the store, so that a restart goes on there.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use ingest::{Offsets, Position};
-use signal::PortError;
+use ingest::{Cursors, Offsets, Position};
+use signal::{PortError, Timestamp};
 use store::Store;
 
-/// Tail positions in the store's key-value table.
+/// Positions in the store's key-value table.
 pub struct StoredOffsets(pub Arc<Store>);
 
 impl Offsets for StoredOffsets {
@@ -24,6 +24,23 @@ impl Offsets for StoredOffsets {
             |error: store::Error| PortError::Failed { operation: "save a read position", source: error.into() };
         self.0.put_state(&name(path), text.as_bytes()).map_err(failed)
     }
+}
+
+impl Cursors for StoredOffsets {
+    fn load(&self, name: &str) -> Option<Timestamp> {
+        let bytes = self.0.get_state(&cursor(name)).ok().flatten()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    fn save(&self, name: &str, time: Timestamp) -> Result<(), PortError> {
+        let failed =
+            |error: store::Error| PortError::Failed { operation: "save a read position", source: error.into() };
+        self.0.put_state(&cursor(name), serde_json::json!(time).to_string().as_bytes()).map_err(failed)
+    }
+}
+
+fn cursor(name: &str) -> String {
+    format!("cursor:{name}")
 }
 
 fn name(path: &Path) -> String {

@@ -144,6 +144,12 @@ fn collectors(
         let limits = system.config.ingest.clone();
         tasks.spawn(ingest::tail(files.clone(), limits, offsets, sink, clock, counts, stopped.clone()));
     }
+    for server in &system.config.prometheus {
+        let cursors = Arc::new(StoredOffsets(Arc::clone(&system.store)));
+        let Inlet { sink, clock, counts, .. } = inlet.clone();
+        let limits = system.config.ingest.clone();
+        tasks.spawn(ingest::prometheus(server.clone(), limits, cursors, sink, clock, counts, stopped.clone()));
+    }
     if system.config.syslog.is_enabled() {
         let Inlet { sink, clock, counts, .. } = inlet.clone();
         let (config, limits) = (system.config.syslog.clone(), system.config.ingest.clone());

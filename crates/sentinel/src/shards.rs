@@ -18,6 +18,8 @@ const QUEUE: usize = 256;
 
 /// Series that are saved while a shard waits: a fraction of a millisecond.
 const SERIES_PER_HOLD: usize = 64;
+/// Points of the past that are learned while a shard waits: about a millisecond.
+const POINTS_PER_HOLD: usize = 1000;
 /// A piece of saved state has so many times as many: about a megabyte.
 const HOLDS_PER_PIECE: usize = 12;
 
@@ -156,6 +158,24 @@ impl Shards {
         }
         // One series after the other comes here, which cannot be compared.
         shard.take_samples();
+    }
+
+    /// Learns from points of the past without telling anybody; only what ends is told. Blocks.
+    pub fn learn_past(&self, batch: &[SeriesPoints], now: Timestamp) {
+        let mut ended = vec![];
+        for series in batch {
+            let Some(lane) = self.lane(series.labels.id()) else { continue };
+            for points in series.points.chunks(POINTS_PER_HOLD) {
+                let mut shard = lock(&lane.shard);
+                for point in points {
+                    shard.observe_past(&series.labels, *point, now, &mut ended);
+                }
+            }
+        }
+        ended.retain(|it| it.is_over);
+        if !ended.is_empty() {
+            (self.on_anomalies)(ended);
+        }
     }
 
     /// Lets time pass: finds series that have stopped and episodes that are over.
