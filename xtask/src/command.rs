@@ -64,7 +64,8 @@ pub fn output(command: &mut Command) -> Result<String> {
 pub fn is_installed(name: &str) -> bool {
     let mut command = program(name);
     let status = command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    status.is_ok_and(|it| it.success())
+    // Some programs know no `--version` and answer with an error: they are there.
+    status.is_ok()
 }
 
 fn shown(command: &Command) -> String {

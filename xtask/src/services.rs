@@ -16,7 +16,7 @@ struct Service {
     purpose: &'static str,
 }
 
-const SERVICES: [Service; 6] = [
+const SERVICES: [Service; 8] = [
     Service { program: "prometheus", package: "prometheus", purpose: "remote write by a real Prometheus" },
     Service { program: "chromium", package: "chromium", purpose: "the web page in a real browser" },
     Service { program: "chromedriver", package: "chromium-driver", purpose: "the web page in a real browser" },
@@ -25,6 +25,8 @@ const SERVICES: [Service; 6] = [
         package: "python3",
         purpose: "log pushes by a real Loki client, the OpenTelemetry SDK, and the book",
     },
+    Service { program: "mosquitto", package: "mosquitto", purpose: "MQTT through a real broker" },
+    Service { program: "mosquitto_pub", package: "mosquitto-clients", purpose: "MQTT by a real sender" },
     // Debian's default is Java 17 or newer, which Kafka needs; Maven gets Kafka itself when the tests run.
     Service { program: "java", package: "default-jre-headless", purpose: "a real Apache Kafka" },
     Service { program: "mvn", package: "maven", purpose: "a real Apache Kafka" },

@@ -385,6 +385,96 @@ impl SyslogConfig {
     }
 }
 
+/// A broker of MQTT, and topics that become series.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MqttConfig {
+    /// Address as `mqtt://host:1883`, or `mqtts://host:8883` with TLS. Default: "mqtt://localhost:1883".
+    pub broker: String,
+    /// Version of MQTT: 3 (3.1.1) or 5. Default: 3.
+    pub version: u8,
+    /// Name by which the broker keeps our session; must be the only one of its kind. Default: "sentinel-" and the
+    /// host's name.
+    pub client_id: Option<String>,
+    /// User. Default: none.
+    pub username: Option<String>,
+    /// Password. Default: none.
+    pub password: Option<String>,
+    /// File that holds the password. Default: none.
+    pub password_file: Option<PathBuf>,
+    /// File with the certificates (PEM) by which the broker is known. Default: those of this machine.
+    pub ca_file: Option<PathBuf>,
+    /// Time after which a silent connection is tried, in seconds, 5 to 3600. Default: 30.
+    pub keep_alive_secs: u64,
+    /// How long a broker of version 5 keeps messages for us while we are away, in seconds. Default: 86400 (a day).
+    pub session_secs: u32,
+    /// Topics to ask for; a message belongs to the first that fits. Default: none.
+    pub topics: Vec<MqttTopic>,
+}
+
+impl Default for MqttConfig {
+    fn default() -> Self {
+        Self {
+            broker: "mqtt://localhost:1883".to_owned(),
+            version: 3,
+            client_id: None,
+            username: None,
+            password: None,
+            password_file: None,
+            ca_file: None,
+            keep_alive_secs: 30,
+            session_secs: 86_400,
+            topics: vec![],
+        }
+    }
+}
+
+impl MqttConfig {
+    /// All problems, each naming its key.
+    pub fn validate(&self) -> Vec<String> {
+        let mut problems: Vec<String> = self.address().err().into_iter().collect();
+        if !matches!(self.version, 3 | 5) {
+            problems.push(format!("version: {} is neither 3 nor 5", self.version));
+        }
+        if !(5..=3600).contains(&self.keep_alive_secs) {
+            problems.push(format!("keep_alive_secs: {} is not in 5..3600", self.keep_alive_secs));
+        }
+        if self.topics.is_empty() {
+            problems.push("topics: at least one is needed, for example `sensors/{host}/{__name__}`".to_owned());
+        }
+        for (idx, topic) in self.topics.iter().enumerate() {
+            problems.extend(topic.problem().map(|it| format!("topics[{idx}].topic: {it}")));
+            if topic.qos > 1 {
+                problems.push(format!("topics[{idx}].qos: {} is neither 0 nor 1", topic.qos));
+            }
+        }
+        problems
+    }
+}
+
+/// A topic, and what its messages mean.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MqttTopic {
+    /// The topic: `{name}` stands for one part of it that becomes a label, `{__name__}` for the beginning of the
+    /// series' name, `+` for any part, `#` at the end for all that follows. Default: "".
+    pub topic: String,
+    /// 0: messages may be lost; 1: they come until they are durable here. Default: 1.
+    pub qos: u8,
+    /// The beginning of the series' name, if the topic has no `{__name__}`. Default: none.
+    pub name: Option<String>,
+    /// Key of a JSON object that holds the time of its numbers. Default: none, the arrival counts.
+    pub time_key: Option<String>,
+    /// Further labels of every series; those of the topic win. Default: none.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Default for MqttTopic {
+    fn default() -> Self {
+        Self { topic: String::new(), qos: 1, name: None, time_key: None, labels: BTreeMap::new() }
+    }
+}
+
 fn positive(problems: &mut Vec<String>, key: &str, value: usize) {
     if value == 0 {
         problems.push(format!("{key}: must be at least 1"));
@@ -417,6 +507,12 @@ mod tests {
         }
         let prometheus = PrometheusConfig { step_secs: 0, ..PrometheusConfig::default() };
         assert_eq!(prometheus.validate().len(), 3);
+        let topics = vec![MqttTopic { topic: "a/{b".to_owned(), qos: 2, ..MqttTopic::default() }];
+        let mqtt = MqttConfig { broker: "tcp://x".to_owned(), version: 4, topics, ..MqttConfig::default() };
+        let problems = mqtt.validate();
+        for key in ["broker", "version", "topics[0].topic", "topics[0].qos"] {
+            assert!(problems.iter().any(|it| it.starts_with(key)), "{key} in {problems:?}");
+        }
         let open = SyslogConfig { udp: "0.0.0.0:514".parse().ok(), ..SyslogConfig::default() };
         assert!(open.validate().iter().any(|it| it.starts_with("udp") && it.contains("insecure")));
         assert!(SyslogConfig { insecure: true, ..open }.validate().is_empty());

@@ -15,6 +15,7 @@ mod body;
 mod http;
 mod label_cache;
 mod limits;
+mod names;
 mod protobuf;
 
 mod alertmanager;
@@ -34,12 +35,13 @@ mod scrape;
 
 mod host;
 mod kafka;
+mod mqtt;
 mod syslog;
 mod tail;
 
 pub use alertmanager::{Alert, decode_alerts, decode_webhook as decode_alert_webhook};
 pub use changes::decode as decode_changes;
-pub use config::{Config, HostConfig, PrometheusConfig, ScrapeConfig, SyslogConfig, TailConfig};
+pub use config::{Config, HostConfig, MqttConfig, MqttTopic, PrometheusConfig, ScrapeConfig, SyslogConfig, TailConfig};
 pub use counts::{Alteration, Counts, ErrorKind};
 pub use error::{Error, FieldError};
 pub use exposition::{Exposition, Format, ScrapedSample, parse as parse_exposition};
@@ -54,6 +56,7 @@ pub use kafka::{
 pub use loki::decode_json as decode_loki_json;
 pub use loki_protobuf::decode as decode_loki_protobuf;
 pub use monitor::{Observation, decode as decode_monitor};
+pub use mqtt::{MqttMessage, decode as decode_mqtt, mqtt};
 pub use otlp::{Decoded, OtlpConfig, OtlpDecoder, OtlpReceiver, OtlpSignal, otlp_json_to_protobuf};
 pub use problem::{Problems, Reason};
 pub use prometheus::{Cursors, Naming as PrometheusNaming, decode as decode_prometheus, prometheus};

@@ -7,7 +7,7 @@ mod wire;
 
 use std::collections::BTreeMap;
 
-use ingest::{Config, Format, InfluxFrame, InfluxPrecision, Problems, PrometheusNaming, SyslogArrival};
+use ingest::{Config, Format, InfluxFrame, InfluxPrecision, MqttMessage, Problems, PrometheusNaming, SyslogArrival};
 use proptest::prelude::*;
 use prost::Message;
 use signal::Timestamp;
@@ -25,6 +25,7 @@ const ALERTS: &[u8] =
 const SYSLOG: &[u8] = br#"<165>1 2023-11-14T22:13:20+01:00 h a 1 ID [x@1 a="b\"c" d="e"][y] text"#;
 const PROMETHEUS: &[u8] =
     br#"{"status":"success","data":{"result":[{"metric":{"a":"b"},"values":[[1.5,"2"],[3,"NaN"]]}]}}"#;
+const MQTT: &[u8] = br#"{"ts":1700000000,"temp":{"in":21,"out":-3.5},"ok":true,"name":"t"}"#;
 const FRAME: InfluxFrame<'_> =
     InfluxFrame { precision: InfluxPrecision::Nanoseconds, database: "db", arrival: Timestamp::MIN };
 
@@ -40,6 +41,14 @@ fn decode_all(bytes: &[u8]) {
     let _ = ingest::decode_syslog(bytes, arrival, &BTreeMap::new(), &config, &mut Problems::default());
     let labels = BTreeMap::from([("cluster".to_owned(), "eu".to_owned())]);
     let _ = ingest::decode_prometheus(bytes, PrometheusNaming { name: "x", labels: &labels }, &config);
+    let message = MqttMessage {
+        labels: &[("__name__", "a"), ("host", "b")],
+        further: &labels,
+        name: "",
+        time_key: "ts",
+        arrival: Timestamp::MIN,
+    };
+    let _ = ingest::decode_mqtt(bytes, message, &config);
     let _ = ingest::decode_alerts(bytes, Timestamp::MIN, &config);
     let _ = ingest::decode_alert_webhook(bytes, Timestamp::MIN, &config);
     let _ = ingest::decode_changes(bytes, Timestamp::MIN, &config);
@@ -66,6 +75,7 @@ fn valid_bodies() -> Vec<Vec<u8>> {
         ALERTS.to_vec(),
         SYSLOG.to_vec(),
         PROMETHEUS.to_vec(),
+        MQTT.to_vec(),
     ]
 }
 
@@ -109,7 +119,7 @@ proptest! {
 
     /// Guarantees: MUST 8.
     #[test]
-    fn mutated_bodies(which in 0_usize..11, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>(), is_cut in any::<bool>()) {
+    fn mutated_bodies(which in 0_usize..12, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>(), is_cut in any::<bool>()) {
         let mut bytes = valid_bodies()[which].clone();
         for (place, value) in changes {
             let idx = place.index(bytes.len());

@@ -55,6 +55,8 @@ pub struct Config {
     pub kafka: Vec<ingest::KafkaConfig>,
     /// Kafka topic that incidents are told to.
     pub kafka_out: KafkaOutConfig,
+    /// Brokers of MQTT to read from.
+    pub mqtt: Vec<ingest::MqttConfig>,
     /// Listeners for syslog.
     pub syslog: ingest::SyslogConfig,
     /// Where and how long signals are kept.
@@ -88,6 +90,7 @@ impl Default for Config {
             tail: vec![],
             kafka: vec![],
             kafka_out: KafkaOutConfig::default(),
+            mqtt: vec![],
             syslog: ingest::SyslogConfig::default(),
             store: store::Config::default(),
             detect: detect::Config::default(),
@@ -155,6 +158,9 @@ impl Config {
             problems.extend(prefixed(&format!("kafka[{idx}]"), topics.validate()));
         }
         problems.extend(prefixed("kafka_out", self.kafka_out.validate()));
+        for (idx, broker) in self.mqtt.iter().enumerate() {
+            problems.extend(prefixed(&format!("mqtt[{idx}]"), broker.validate()));
+        }
         problems.extend(prefixed("syslog", self.syslog.validate()));
         problems.extend(prefixed("store", self.store.validate()));
         problems.extend(prefixed("detect", self.detect.validate()));
@@ -223,6 +229,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "tail", &mut config.tail, problems);
     take(&mut tree, "kafka", &mut config.kafka, problems);
     take(&mut tree, "kafka_out", &mut config.kafka_out, problems);
+    take(&mut tree, "mqtt", &mut config.mqtt, problems);
     take(&mut tree, "syslog", &mut config.syslog, problems);
     take(&mut tree, "store", &mut config.store, problems);
     take(&mut tree, "detect", &mut config.detect, problems);
@@ -245,6 +252,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "tail",
         "kafka",
         "kafka_out",
+        "mqtt",
         "syslog",
         "store",
         "detect",

@@ -182,6 +182,10 @@ pub fn collect(config: &Config, inlet: &Inlet, stopped: &watch::Receiver<bool>, 
         let Inlet { sink, clock, counts, .. } = inlet.clone();
         tasks.spawn(ingest::scrape(target.clone(), limits(), sink, clock, counts, stopped.clone()));
     }
+    for broker in &config.mqtt {
+        let Inlet { sink, clock, counts, .. } = inlet.clone();
+        tasks.spawn(ingest::mqtt(broker.clone(), limits(), sink, clock, counts, stopped.clone()));
+    }
     for topics in &config.kafka {
         let Inlet { sink, clock, counts, kafka } = inlet.clone();
         let ports = ingest::KafkaPorts { otlp: config.otlp.clone(), sink, clock, counts, kafka };

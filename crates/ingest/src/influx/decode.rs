@@ -8,7 +8,7 @@ use signal::{Labels, Point, SeriesPoints, Timestamp};
 use crate::influx::line::{Field, Lines, Mistake, parts, unescaped};
 use crate::label_cache::{LabelCache, Protocol};
 use crate::limits::{checked_labels, shortened};
-use crate::{Config, Problems, Reason};
+use crate::{Config, Problems, Reason, names};
 
 /// What an error shows of a line.
 const SHOWN_BYTES: usize = 100;
@@ -196,7 +196,7 @@ impl<'b> Collector<'b> {
         if name.is_empty() {
             return Err((Reason::Unnamed, format!("no letter of {measurement:?} and {field:?} may stand in a name")));
         }
-        let names: Vec<String> = tags.iter().map(|(name, _)| label_name(name)).collect();
+        let names: Vec<String> = tags.iter().map(|(name, _)| names::label(name)).collect();
         let mut pairs: Vec<(&str, &str)> =
             names.iter().zip(&tags).map(|(name, (_, value))| (name.as_str(), &**value)).collect();
         if !self.frame.database.is_empty() && !names.iter().any(|it| it == "db") {
@@ -215,23 +215,7 @@ fn metric_name(measurement: &str, field: &str, is_only: bool) -> String {
         ("prometheus", _) => field.to_owned(),
         _ => format!("{measurement}_{field}"),
     };
-    legal(&joined, |it| it == ':')
-}
-
-fn label_name(tag: &str) -> String {
-    legal(tag, |_| false)
-}
-
-/// What Prometheus does not allow in a name becomes `_`, except at both ends, where it is left out.
-fn legal(name: &str, is_also_allowed: impl Fn(char) -> bool) -> String {
-    let is_letter = |it: char| it.is_ascii_alphabetic() || it == '_' || is_also_allowed(it);
-    let is_legal = |it: char| is_letter(it) || it.is_ascii_digit();
-    if name.starts_with(is_letter) && name.chars().all(is_legal) {
-        return name.to_owned();
-    }
-    let rest = name.trim_start_matches(|it| !is_letter(it));
-    let replaced: String = rest.chars().map(|it| if is_legal(it) { it } else { '_' }).collect();
-    replaced.trim_matches('_').to_owned()
+    names::metric(&joined)
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 /// True if the program can be started. If not, the skip is printed, or the test fails in CI.
 pub fn is_there(program: &str, purpose: &str) -> bool {
     let status = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let is_there = status.is_ok_and(|it| it.success());
+    // Some programs know no `--version` and answer with an error: they are there.
+    let is_there = status.is_ok();
     if !is_there {
         skip(&format!("{program} is not installed; not tested: {purpose}"));
     }
