@@ -44,7 +44,8 @@ pub struct KafkaConfig {
     pub labels: BTreeMap<String, String>,
     /// Encryption and login.
     pub security: KafkaSecurity,
-    /// Most messages that are passed on at once, 1 to 20000. Default: 4000.
+    /// Most messages that are passed on at once, 1 to 10000: what may come twice after a crash must be fewer
+    /// than `store.log_duplicate_lines`. Default: 4000.
     pub batch_messages: usize,
     /// How long a batch waits for more messages, in milliseconds, at most 5000. Default: 50.
     pub batch_wait_ms: u64,
@@ -165,8 +166,8 @@ impl KafkaConfig {
         if self.zone().is_none() {
             problems.push(format!("time_zone: {:?} is not known here; UTC always is", self.time_zone));
         }
-        if !(1..=20_000).contains(&self.batch_messages) {
-            problems.push(format!("batch_messages: {} is not in 1..20000", self.batch_messages));
+        if !(1..=10_000).contains(&self.batch_messages) {
+            problems.push(format!("batch_messages: {} is not in 1..10000", self.batch_messages));
         }
         if self.batch_wait_ms > 5000 {
             problems.push(format!("batch_wait_ms: {} is more than 5000", self.batch_wait_ms));
