@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use signal::{AlertBudget, Labels};
 
-use crate::glob;
-
 /// A score above this is told whatever the budget says, unless configured otherwise.
 const ALWAYS_ABOVE: f64 = 10.0;
 
@@ -73,11 +71,11 @@ impl Budget {
     /// The name of the budget that a series spends; None if it spends none.
     pub(crate) fn name_for(&self, labels: &Labels) -> Option<String> {
         let fits = |pattern: &Option<String>, value: Option<&str>| {
-            pattern.as_ref().is_none_or(|it| value.is_some_and(|value| glob::matches(it, value)))
+            pattern.as_ref().is_none_or(|it| value.is_some_and(|value| signal::glob_matches(it, value)))
         };
         let is_match = fits(&self.service, labels.service())
             && fits(&self.team, labels.get("team"))
-            && self.labels.iter().all(|(name, pattern)| glob::matches(pattern, labels.get(name).unwrap_or("")));
+            && self.labels.iter().all(|(name, pattern)| signal::glob_matches(pattern, labels.get(name).unwrap_or("")));
         if !is_match {
             return None;
         }

@@ -7,8 +7,6 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use signal::{Labels, Timestamp};
 
-use crate::glob;
-
 /// A time in which matching series are scored but neither learned nor reported. Either weekly (`days`, `from`, `to` as
 /// `HH:MM`, `time_zone`) or once (`starts_at`, `ends_at`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -160,7 +158,10 @@ impl Calendar {
         self.entries.iter().any(|entry| {
             let is_once = entry.once.is_some_and(|(start, end)| start <= time && time < end);
             (entry.is_active || is_once)
-                && entry.labels.iter().all(|(name, pattern)| glob::matches(pattern, labels.get(name).unwrap_or("")))
+                && entry
+                    .labels
+                    .iter()
+                    .all(|(name, pattern)| signal::glob_matches(pattern, labels.get(name).unwrap_or("")))
         })
     }
 }

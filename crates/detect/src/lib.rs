@@ -18,7 +18,6 @@ mod config;
 mod correlator;
 mod episode;
 mod fields;
-mod glob;
 mod groups;
 mod ladder;
 mod load;

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use signal::{Labels, LogLevel};
 
-use crate::glob;
-
 /// Names under which streams carry their level.
 const LEVEL_LABELS: [&str; 3] = ["level", "severity", "detected_level"];
 
@@ -35,13 +33,13 @@ impl LineMatch {
                 "host" => labels.host(),
                 _ => None,
             });
-            glob::matches(pattern, value.unwrap_or(""))
+            signal::glob_matches(pattern, value.unwrap_or(""))
         })
     }
 
     /// True if the level and the text fit.
     pub(crate) fn fits_line(&self, level: LogLevel, line: &str) -> bool {
-        self.level.as_ref().is_none_or(|it| glob::matches(it, level.as_str()))
+        self.level.as_ref().is_none_or(|it| signal::glob_matches(it, level.as_str()))
             && self.contains.as_ref().is_none_or(|it| line.contains(it.as_str()))
     }
 }

@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use signal::{Anomaly, AnomalyKind, Direction, Labels, LogLevel, Metric, Score, Severity, Timestamp};
 
-use crate::glob;
 use crate::log_match::LineMatch;
 
 /// A firing rule is told again after so many seconds.
@@ -144,7 +143,7 @@ impl LogRules {
             if set >> idx & 1 == 0 || !counting.matcher.fits_line(level, line) {
                 continue;
             }
-            if counting.rule.pattern.as_ref().is_some_and(|it| !glob::matches(it, line)) {
+            if counting.rule.pattern.as_ref().is_some_and(|it| !signal::glob_matches(it, line)) {
                 continue;
             }
             self.dropped_groups += u64::from(!counting.count(labels, time, line));

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use signal::{Anomaly, AnomalyKind, Choice, Direction, Labels, Role, Score, Severity, is_counter};
 
 use crate::config::Config;
-use crate::glob;
 use crate::threshold::Criterion;
 
 /// What an anomaly of a series may do.
@@ -126,9 +125,9 @@ impl Policy {
     }
 
     fn matches(&self, labels: &Labels, role: Role) -> bool {
-        self.metric.as_ref().is_none_or(|it| glob::matches(it, labels.name()))
+        self.metric.as_ref().is_none_or(|it| signal::glob_matches(it, labels.name()))
             && self.role.is_none_or(|it| it == role)
-            && self.labels.iter().all(|(name, pattern)| glob::matches(pattern, labels.get(name).unwrap_or("")))
+            && self.labels.iter().all(|(name, pattern)| signal::glob_matches(pattern, labels.get(name).unwrap_or("")))
     }
 
     fn apply(&self, rule: &mut Rule) {

@@ -25,6 +25,7 @@ mod loki;
 mod loki_protobuf;
 mod monitor;
 mod otlp;
+mod preprocess;
 mod remote_write;
 mod when;
 
@@ -58,6 +59,10 @@ pub use loki_protobuf::decode as decode_loki_protobuf;
 pub use monitor::{Observation, decode as decode_monitor};
 pub use mqtt::{MqttMessage, decode as decode_mqtt, mqtt};
 pub use otlp::{Decoded, OtlpConfig, OtlpDecoder, OtlpReceiver, OtlpSignal, otlp_json_to_protobuf};
+pub use preprocess::{
+    LookupConfig, PreprocessConfig, Preprocessed, Preprocessor, RuleConfig, Secret, SignalKind, TableConfig, redacted,
+    secrets,
+};
 pub use problem::{Problems, Reason};
 pub use prometheus::{Cursors, Naming as PrometheusNaming, decode as decode_prometheus, prometheus};
 pub use remote_write::{decode as decode_remote_write, decode_v2 as decode_remote_write_v2};

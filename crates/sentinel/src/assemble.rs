@@ -8,6 +8,7 @@ use act::Desk;
 use anyhow::Context as _;
 use axum::Router;
 use detect::{AlertBudgets, LogWatch, ServiceMap, SpanWatch};
+use ingest::{Preprocessed, Preprocessor};
 use serve::{Live, Ports};
 use signal::{Clock, History, Ledger, Meter, PlanStore};
 use store::{Recovery, Store};
@@ -69,6 +70,10 @@ pub struct System {
     pub intake: Arc<Intake>,
     /// Alerts of other systems.
     pub alert_desk: Arc<AlertDesk>,
+    /// What is done to signals before.
+    pub preprocessor: Arc<Preprocessor>,
+    /// Where signals go: through the rules to the intake.
+    pub sink: Arc<Preprocessed>,
     /// What log lines lead to.
     pub log_news: Arc<LogNewsDesk>,
     /// What the protocols count.
@@ -184,6 +189,8 @@ impl System {
             responder: Arc::clone(&responder),
             clock: Arc::clone(&clock),
         });
+        let preprocessor = Arc::new(Preprocessor::new(&config.preprocess).map_err(anyhow::Error::msg)?);
+        let sink = Arc::new(Preprocessed::new(Arc::clone(&intake) as _, Arc::clone(&preprocessor)));
         let log_news = Arc::new(LogNewsDesk::new(
             Arc::clone(&log_watch),
             Arc::clone(&span_watch),
@@ -221,6 +228,8 @@ impl System {
             bands,
             intake,
             alert_desk,
+            preprocessor,
+            sink,
             log_news,
             ingest_counts,
             kafka_counts,
@@ -265,7 +274,7 @@ impl System {
             health: Arc::clone(&self.health) as _,
         });
         let signals = ingest::router(
-            Arc::clone(&self.intake) as _,
+            Arc::clone(&self.sink) as _,
             &self.config.ingest,
             Arc::clone(&self.ingest_counts),
             Arc::clone(&self.clock),
@@ -295,6 +304,7 @@ impl System {
     fn meters(&self) -> Vec<Arc<dyn Meter>> {
         let mut meters: Vec<Arc<dyn Meter>> = vec![
             Arc::clone(&self.ingest_counts) as _,
+            Arc::clone(&self.preprocessor) as _,
             Arc::clone(&self.kafka_counts) as _,
             Arc::clone(&self.store) as _,
             Arc::clone(&self.shards) as _,

@@ -59,6 +59,8 @@ pub struct Config {
     pub mqtt: Vec<ingest::MqttConfig>,
     /// Listeners for syslog.
     pub syslog: ingest::SyslogConfig,
+    /// What is done to signals before they are stored: secrets, noise, names, units.
+    pub preprocess: ingest::PreprocessConfig,
     /// Where and how long signals are kept.
     pub store: store::Config,
     /// What counts as an anomaly, and how anomalies become incidents.
@@ -92,6 +94,7 @@ impl Default for Config {
             kafka_out: KafkaOutConfig::default(),
             mqtt: vec![],
             syslog: ingest::SyslogConfig::default(),
+            preprocess: ingest::PreprocessConfig::default(),
             store: store::Config::default(),
             detect: detect::Config::default(),
             templates: detect::LogWatchConfig::default(),
@@ -162,6 +165,7 @@ impl Config {
             problems.extend(prefixed(&format!("mqtt[{idx}]"), broker.validate()));
         }
         problems.extend(prefixed("syslog", self.syslog.validate()));
+        problems.extend(prefixed("preprocess", self.preprocess.validate()));
         problems.extend(prefixed("store", self.store.validate()));
         problems.extend(prefixed("detect", self.detect.validate()));
         problems.extend(prefixed("templates", self.templates.validate()));
@@ -231,6 +235,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "kafka_out", &mut config.kafka_out, problems);
     take(&mut tree, "mqtt", &mut config.mqtt, problems);
     take(&mut tree, "syslog", &mut config.syslog, problems);
+    take(&mut tree, "preprocess", &mut config.preprocess, problems);
     take(&mut tree, "store", &mut config.store, problems);
     take(&mut tree, "detect", &mut config.detect, problems);
     take(&mut tree, "templates", &mut config.templates, problems);
@@ -254,6 +259,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "kafka_out",
         "mqtt",
         "syslog",
+        "preprocess",
         "store",
         "detect",
         "templates",

@@ -133,7 +133,7 @@ fn collectors(
     tasks: &mut JoinSet<()>,
 ) {
     let inlet = Inlet {
-        sink: Arc::clone(&system.intake) as _,
+        sink: Arc::clone(&system.sink) as _,
         clock: Arc::clone(&system.clock),
         counts: Arc::clone(&system.ingest_counts),
         kafka: Arc::clone(&system.kafka_counts),

@@ -1,6 +1,6 @@
 //! What must a system offer so that a scenario can be run against it? Signals in, incidents and plans out.
 
-use signal::{Change, Incident, LogRecord, Plan, SeriesPoints, Timestamp};
+use signal::{Change, Incident, Labels, LogRecord, Plan, SeriesPoints, Timestamp};
 
 /// The thing under test: the whole of Sentinel, or a small fake. Time is simulated: nothing may look at a clock.
 ///
@@ -19,6 +19,10 @@ pub trait System {
     fn incidents(&self) -> Vec<Incident>;
     /// All plans so far, in any order.
     fn plans(&self) -> Vec<Plan>;
+    /// Stored log lines with these words in their text or metadata.
+    fn lines(&self, words: &str) -> Vec<LogRecord>;
+    /// Stored series that have at least these labels.
+    fn series(&self, labels: &Labels) -> Vec<Labels>;
     /// Takes the text of a `config` block, before the first signal. The error is shown to the user.
     fn configure(&mut self, text: &str) -> Result<(), String> {
         Err(format!("this system takes no configuration ({} bytes given)", text.len()))

@@ -3,13 +3,16 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use signal::{Cause, Incident, Plan, Severity, Timestamp};
+use signal::{Cause, Incident, LogRecord, Plan, Severity, Timestamp};
 
 use super::EPOCH;
 use super::script::{Expectation, Filter, Window};
+use crate::System;
 
 /// The error says what was seen.
-pub(super) fn check(expectation: &Expectation, incidents: &[Incident], plans: &[Plan]) -> Result<(), String> {
+pub(super) fn check(expectation: &Expectation, system: &dyn System) -> Result<(), String> {
+    let (incidents, plans) = (system.incidents(), system.plans());
+    let (incidents, plans) = (incidents.as_slice(), plans.as_slice());
     let holds = match expectation {
         Expectation::IncidentWithin { window, filter } => {
             incidents.iter().any(|it| window.has(it.detected_at) && is_incident(it, filter))
@@ -28,6 +31,8 @@ pub(super) fn check(expectation: &Expectation, incidents: &[Incident], plans: &[
         }
         Expectation::Plan { filter } => plans.iter().any(|it| is_plan(it, filter)),
         Expectation::NoPlan => plans.is_empty(),
+        Expectation::Line { text, is_there } => lines_with(system, text).is_empty() != *is_there,
+        Expectation::Series { labels, is_there } => system.series(labels).is_empty() != *is_there,
     };
     if holds {
         return Ok(());
@@ -36,8 +41,22 @@ pub(super) fn check(expectation: &Expectation, incidents: &[Incident], plans: &[
         Expectation::Plan { .. } | Expectation::NoPlan => {
             format!("{}\n{}", plans_seen(plans), incidents_seen(incidents))
         }
+        Expectation::Line { text, .. } => stored_seen("lines", lines_with(system, text).iter().map(|it| &it.line)),
+        Expectation::Series { labels, .. } => stored_seen("series", system.series(labels).iter()),
         _ => incidents_seen(incidents),
     })
+}
+
+/// Lines whose text has this part, letter by letter.
+fn lines_with(system: &dyn System, text: &str) -> Vec<LogRecord> {
+    let mut lines = system.lines(text);
+    lines.retain(|it| it.line.contains(text));
+    lines
+}
+
+fn stored_seen<T: ToString>(what: &str, found: impl ExactSizeIterator<Item = T>) -> String {
+    let first: Vec<String> = found.take(8).map(|it| it.to_string().escape_debug().to_string()).collect();
+    if first.is_empty() { format!("seen: no such {what}") } else { format!("seen:\n  {}", first.join("\n  ")) }
 }
 
 impl Window {

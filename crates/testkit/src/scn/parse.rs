@@ -233,8 +233,10 @@ impl Parser {
             }
             "resolved" => Expectation::Resolved { window: within(cursor)? },
             "plan" => Expectation::Plan { filter: filter(cursor, PLAN_FIELDS)? },
+            "line" => Expectation::Line { text: cursor.quoted()?, is_there: true },
+            "series" => Expectation::Series { labels: cursor.selector()?, is_there: true },
             _ => {
-                let expected = "one of incident, no, exactly, diagnosis, resolved, plan".to_owned();
+                let expected = "one of incident, no, exactly, diagnosis, resolved, plan, line, series".to_owned();
                 return Err(Mistake { offset, expected });
             }
         };
@@ -288,7 +290,9 @@ fn none(cursor: &mut Cursor<'_>) -> Result<Expectation, Mistake> {
         "incident" | "incidents" => counted(cursor, 0),
         "cause" => Ok(Expectation::NoCause),
         "plan" => Ok(Expectation::NoPlan),
-        _ => Err(Mistake { offset, expected: "one of incident, cause, plan".to_owned() }),
+        "line" => Ok(Expectation::Line { text: cursor.quoted()?, is_there: false }),
+        "series" => Ok(Expectation::Series { labels: cursor.selector()?, is_there: false }),
+        _ => Err(Mistake { offset, expected: "one of incident, cause, plan, line, series".to_owned() }),
     }
 }
 

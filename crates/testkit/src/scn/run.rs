@@ -79,7 +79,7 @@ pub fn run(script: &Script, system: &mut dyn System) -> Outcome {
         match step {
             Step::Detect(until) => feed.advance(until.unwrap_or_else(|| script.end()), system),
             Step::Expect { line, text, expectation } => {
-                let failure = check(expectation, &system.incidents(), &system.plans()).err();
+                let failure = check(expectation, system).err();
                 outcome.checks.push(Check { line: *line, text: text.clone(), failure });
             }
         }

@@ -109,6 +109,10 @@ pub(super) enum Expectation {
     Plan { filter: Filter },
     /// There is no plan.
     NoPlan,
+    /// A line with this text is stored, or none is.
+    Line { text: String, is_there: bool },
+    /// A series with these labels is stored, or none is.
+    Series { labels: Labels, is_there: bool },
 }
 
 /// From and to, both included.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use signal::{
     AnomalyKind, Cause, Change, Diagnosis, Direction, EvidenceId, FaultClass, Incident, IncidentId, IncidentStatus,
-    LogRecord, Plan, PlanId, PlanState, Score, SeriesPoints, Severity, Symptom, TimelineEntry, Timestamp, Verification,
+    Labels, LogRecord, Plan, PlanId, PlanState, Score, SeriesPoints, Severity, Symptom, TimelineEntry, Timestamp,
+    Verification,
 };
 
 use super::*;
@@ -142,6 +143,14 @@ impl System for Threshold {
 
     fn plans(&self) -> Vec<Plan> {
         self.plans.clone()
+    }
+
+    fn lines(&self, words: &str) -> Vec<LogRecord> {
+        self.lines.iter().filter(|it| it.line.contains(words)).cloned().collect()
+    }
+
+    fn series(&self, labels: &Labels) -> Vec<Labels> {
+        if self.n_samples > 0 { vec![labels.clone()] } else { vec![] }
     }
 
     fn configure(&mut self, text: &str) -> Result<(), String> {
@@ -313,7 +322,7 @@ fn all_mistakes_are_told_with_line_and_column() {
         a.scn:8:7: expected one of cpu_miner, memory_leak, pool_exhaustion, bad_deploy, disk_filling, dependency_timeout, harmless_deploy, traffic_rise, found "coffee"
         a.scn:9:20: expected a host of the shop, found "checkout"
         a.scn:10:7: expected a statement such as `shop for 12m` somewhere, because only the shop can break, found "cpu_miner"
-        a.scn:11:8: expected one of incident, no, exactly, diagnosis, resolved, plan, found "joy"
+        a.scn:11:8: expected one of incident, no, exactly, diagnosis, resolved, plan, line, series, found "joy"
         a.scn:12:34: expected one of service, severity, metric, kind, title, found "color=\"red\""
         a.scn:13:28: expected `:` and fields, or the end of the line, found "please"
         a.scn:14:16: expected the end of the line, found ","

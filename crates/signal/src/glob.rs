@@ -2,7 +2,7 @@
 
 /// True if `text` matches `pattern`, where `*` stands for any number of characters. Linear in both for one star,
 /// at worst their product, so that a hostile pattern or label cannot stall a shard.
-pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+pub fn glob_matches(pattern: &str, text: &str) -> bool {
     let Some((head, mut rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(head) else { return false };
     while let Some((part, after)) = rest.split_once('*') {
@@ -15,7 +15,7 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::glob_matches;
 
     #[test]
     fn stars_stand_for_anything() {
@@ -30,7 +30,7 @@ mod tests {
             ("a*b*c", "a-c-b", false),
             ("ab*b", "ab", false),
         ] {
-            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+            assert_eq!(glob_matches(pattern, text), expected, "{pattern} {text}");
         }
     }
 }

@@ -1,0 +1,392 @@
+//! What is done to signals between their protocol and the store? Secrets go, noise is dropped with counts, names, units
+//! and times are put right, and what is known elsewhere is added.
+//!
+//! [`Preprocessor`] is pure; [`Preprocessed`] puts it before any sink. What came in is answered as if all of it had been
+//! stored: what a rule drops is dropped on purpose.
+
+mod config;
+mod redact;
+mod rule;
+mod table;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+use signal::{Change, Labels, LogRecord, Meter, Metric, SeriesId, SeriesPoints, Span};
+
+pub use self::config::{LookupConfig, PreprocessConfig, RuleConfig, SignalKind};
+pub use self::redact::{Secret, redacted, secrets};
+use self::rule::{Fate, Rule};
+pub use self::table::TableConfig;
+use crate::{Accepted, MonitorVerdict, Refused, Sink, Source};
+
+/// Series whose labels after all rules are remembered; when there are more, all are forgotten and found again.
+const REMEMBERED: usize = 262_144;
+
+/// Carries out the rules.
+#[derive(Debug)]
+pub struct Preprocessor {
+    redact: bool,
+    rules: Vec<Rule>,
+    counts: Vec<RuleCounts>,
+    secrets: [AtomicU64; Secret::ALL.len()],
+    series: Mutex<HashMap<SeriesId, SeriesPlan>>,
+}
+
+#[derive(Debug, Default)]
+struct RuleCounts {
+    fitted: AtomicU64,
+    dropped: AtomicU64,
+}
+
+/// What the rules make of a series, found once.
+#[derive(Clone, Debug)]
+struct SeriesPlan {
+    labels: Labels,
+    /// Rules that fit, by number.
+    rules: Vec<usize>,
+    dropped_by: Option<usize>,
+}
+
+impl Preprocessor {
+    /// Reads the tables; a message that names the key if one cannot be read.
+    pub fn new(config: &PreprocessConfig) -> Result<Self, String> {
+        let mut tables = std::collections::BTreeMap::new();
+        for (name, table) in &config.tables {
+            tables.insert(name.clone(), table.load().map_err(|it| format!("preprocess.tables.{name}.{it}"))?);
+        }
+        Ok(Self {
+            redact: config.redact,
+            rules: config.rules.iter().map(|it| Rule::new(it, &tables)).collect(),
+            counts: config.rules.iter().map(|_| RuleCounts::default()).collect(),
+            secrets: Default::default(),
+            series: Mutex::default(),
+        })
+    }
+
+    /// Samples after all rules.
+    pub fn samples(&self, batch: Vec<SeriesPoints>) -> Vec<SeriesPoints> {
+        if !self.redact && self.rules.is_empty() {
+            return batch;
+        }
+        batch.into_iter().filter_map(|it| self.one_series(it)).collect()
+    }
+
+    /// Lines after all rules.
+    pub fn logs(&self, batch: Vec<LogRecord>) -> Vec<LogRecord> {
+        batch.into_iter().filter_map(|it| self.line(it)).map(|it| self.safe_line(it)).collect()
+    }
+
+    /// Spans after all rules.
+    pub fn spans(&self, batch: Vec<Span>) -> Vec<Span> {
+        batch.into_iter().filter_map(|it| self.span(it)).map(|it| self.safe_span(it)).collect()
+    }
+
+    fn one_series(&self, series: SeriesPoints) -> Option<SeriesPoints> {
+        let SeriesPoints { labels, mut points } = series;
+        let plan = self.plan(&labels);
+        for idx in &plan.rules {
+            self.count_fitted(*idx, points.len());
+        }
+        if let Some(idx) = plan.dropped_by {
+            self.count_dropped(idx, points.len());
+            return None;
+        }
+        for rule in plan.rules.iter().filter_map(|it| self.rules.get(*it)) {
+            for point in &mut points {
+                point.value = rule.scaled(point.value);
+                point.time = rule.righted(point.time);
+            }
+        }
+        Some(SeriesPoints { labels: plan.labels, points })
+    }
+
+    fn plan(&self, labels: &Labels) -> SeriesPlan {
+        let mut known = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = known.get(&labels.id()) {
+            return plan.clone();
+        }
+        let plan = self.planned(labels);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(labels.id(), plan.clone());
+        plan
+    }
+
+    fn planned(&self, labels: &Labels) -> SeriesPlan {
+        let mut plan = SeriesPlan { labels: labels.clone(), rules: vec![], dropped_by: None };
+        for (idx, rule) in self.rules.iter().enumerate() {
+            if rule.config.contains.is_some() || !rule.fits(SignalKind::Samples, &plan.labels, "") {
+                continue;
+            }
+            plan.rules.push(idx);
+            if rule.config.drop {
+                plan.dropped_by = Some(idx);
+                return plan;
+            }
+            plan.labels = rule.relabeled(&plan.labels);
+        }
+        plan.labels = self.safe_labels(&plan.labels);
+        plan
+    }
+
+    fn line(&self, mut record: LogRecord) -> Option<LogRecord> {
+        for (idx, rule) in self.rules.iter().enumerate() {
+            let has_text = rule.config.contains.as_ref().is_none_or(|it| record.line.contains(it.as_str()));
+            if !has_text || !rule.fits(SignalKind::Logs, &record.labels, "") {
+                continue;
+            }
+            let number = self.count_fitted(idx, 1);
+            if rule.keeps_line(number) == Fate::Dropped {
+                self.count_dropped(idx, 1);
+                return None;
+            }
+            record.labels = rule.relabeled(&record.labels);
+            record.time = rule.righted(record.time);
+        }
+        Some(record)
+    }
+
+    fn span(&self, mut span: Span) -> Option<Span> {
+        for (idx, rule) in self.rules.iter().enumerate() {
+            if rule.config.contains.is_some() || !rule.fits(SignalKind::Spans, &span.resource, &span.name) {
+                continue;
+            }
+            self.count_fitted(idx, 1);
+            if rule.keeps_trace(span.trace) == Fate::Dropped {
+                self.count_dropped(idx, 1);
+                return None;
+            }
+            span.resource = rule.relabeled(&span.resource);
+        }
+        Some(span)
+    }
+
+    fn safe_line(&self, mut record: LogRecord) -> LogRecord {
+        if self.redact {
+            if let std::borrow::Cow::Owned(line) = redacted(&record.line, &mut |it| self.count_secret(it)) {
+                record.line = line;
+            }
+            record.metadata = self.safe_labels(&record.metadata);
+            record.labels = self.safe_labels(&record.labels);
+        }
+        record
+    }
+
+    fn safe_span(&self, mut span: Span) -> Span {
+        if self.redact {
+            let safe = |text: &mut String| {
+                if let std::borrow::Cow::Owned(it) = redacted(text, &mut |it| self.count_secret(it)) {
+                    *text = it;
+                }
+            };
+            safe(&mut span.name);
+            safe(&mut span.message);
+            span.resource = self.safe_labels(&span.resource);
+            span.attributes = self.safe_labels(&span.attributes);
+            for event in &mut span.events {
+                safe(&mut event.name);
+                event.attributes = self.safe_labels(&event.attributes);
+            }
+        }
+        span
+    }
+
+    /// Labels without secrets: a value is also looked at with its name, as in `password=...`.
+    fn safe_labels(&self, labels: &Labels) -> Labels {
+        if !self.redact {
+            return labels.clone();
+        }
+        let mut safe = labels.clone();
+        for (name, value) in labels.iter() {
+            let assigned = format!("{name}={value}");
+            for (range, secret) in secrets(&assigned) {
+                self.count_secret(secret);
+                // A secret that is a part of the value takes the whole value with it: labels are short.
+                if range.end > name.len() {
+                    safe = safe.with(name, &format!("[redacted:{}]", secret.as_str()));
+                }
+            }
+        }
+        safe
+    }
+
+    /// Counts, and returns how many fitted before.
+    fn count_fitted(&self, idx: usize, by: usize) -> u64 {
+        self.counts.get(idx).map_or(0, |it| it.fitted.fetch_add(by as u64, Ordering::Relaxed))
+    }
+
+    fn count_dropped(&self, idx: usize, by: usize) {
+        if let Some(it) = self.counts.get(idx) {
+            it.dropped.fetch_add(by as u64, Ordering::Relaxed);
+        }
+    }
+
+    fn count_secret(&self, secret: Secret) {
+        if let Some(it) = self.secrets.get(secret as usize) {
+            it.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Meter for Preprocessor {
+    fn metrics(&self) -> Vec<Metric> {
+        const FITTED: &str = "Samples, lines and spans that a rule of preprocessing fitted.";
+        const DROPPED: &str = "Samples, lines and spans that a rule of preprocessing dropped.";
+        const SECRETS: &str = "Secrets that were replaced before anything was stored.";
+        let mut metrics = vec![];
+        for (rule, counts) in self.rules.iter().zip(&self.counts) {
+            let count = |name, help, value: &AtomicU64| {
+                Metric::counter(name, help, value.load(Ordering::Relaxed)).label("rule", &rule.config.name)
+            };
+            metrics.push(count("sentinel_ingest_rule_fitted_total", FITTED, &counts.fitted));
+            metrics.push(count("sentinel_ingest_rule_dropped_total", DROPPED, &counts.dropped));
+        }
+        for (secret, count) in Secret::ALL.iter().zip(&self.secrets) {
+            let metric =
+                Metric::counter("sentinel_ingest_secrets_redacted_total", SECRETS, count.load(Ordering::Relaxed));
+            metrics.push(metric.label("kind", secret.as_str()));
+        }
+        metrics
+    }
+}
+
+/// A sink behind the rules.
+pub struct Preprocessed {
+    inner: Arc<dyn Sink>,
+    rules: Arc<Preprocessor>,
+}
+
+impl Preprocessed {
+    /// Puts the rules before a sink.
+    pub fn new(inner: Arc<dyn Sink>, rules: Arc<Preprocessor>) -> Self {
+        Self { inner, rules }
+    }
+}
+
+/// An answer without asking the sink, if the rules have left nothing.
+fn nothing<'a>() -> BoxFuture<'a, Result<Accepted, Refused>> {
+    Box::pin(async { Ok(Accepted::default()) })
+}
+
+impl Sink for Preprocessed {
+    fn samples(&self, source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let kept = self.rules.samples(batch);
+        if kept.is_empty() { nothing() } else { self.inner.samples(source, kept) }
+    }
+
+    fn logs(&self, source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let kept = self.rules.logs(batch);
+        if kept.is_empty() { nothing() } else { self.inner.logs(source, kept) }
+    }
+
+    fn spans(&self, source: Source, batch: Vec<Span>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let kept = self.rules.spans(batch);
+        if kept.is_empty() { nothing() } else { self.inner.spans(source, kept) }
+    }
+
+    fn changes(&self, mut batch: Vec<Change>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        if self.rules.redact {
+            for change in &mut batch {
+                change.title = redacted(&change.title, &mut |it| self.rules.count_secret(it)).into_owned();
+            }
+        }
+        self.inner.changes(batch)
+    }
+
+    /// The answer is about what was sent, so no rule drops it.
+    fn monitor(&self, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<MonitorVerdict, Refused>> {
+        self.inner.monitor(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use signal::{SpanId, SpanKind, SpanStatus, Timestamp, TraceId};
+
+    use super::*;
+
+    fn preprocessor(json: &str) -> Preprocessor {
+        Preprocessor::new(&serde_json::from_str(json).unwrap()).unwrap()
+    }
+
+    fn line(service: &str, text: &str) -> LogRecord {
+        LogRecord::new(Timestamp::from_secs(1_700_000_000), Labels::new([("service", service)]), text)
+    }
+
+    fn count(preprocessor: &Preprocessor, name: &str, label: &str) -> f64 {
+        let is_it = |it: &Metric| it.name == name && it.labels.iter().any(|(_, value)| value == label);
+        preprocessor.metrics().iter().filter(|it| is_it(it)).map(|it| it.value).sum()
+    }
+
+    #[test]
+    fn noise_is_dropped_and_counted() {
+        let it = preprocessor(
+            r#"{"rules": [
+                {"name": "health", "signals": ["logs"], "contains": "GET /healthz", "drop": true},
+                {"name": "chatter", "match": {"service": "chat*"}, "signals": ["logs"], "keep_one_in": 10},
+                {"name": "old", "match": {"__name__": "old_*"}, "drop": true}]}"#,
+        );
+        let mut lines = vec![line("pay", "GET /healthz 200"), line("pay", "paid")];
+        lines.extend((0..30).map(|_| line("chat", "hello")));
+        assert_eq!(it.logs(lines).len(), 4);
+        let series = |name: &str| SeriesPoints::one(Labels::metric(name, &[]), Timestamp::from_secs(1), 1.0);
+        assert_eq!(it.samples(vec![series("old_a"), series("new"), series("old_b")]).len(), 1);
+        let dropped = |rule: &str| count(&it, "sentinel_ingest_rule_dropped_total", rule);
+        assert_eq!((dropped("health"), dropped("chatter"), dropped("old")), (1.0, 27.0, 2.0));
+    }
+
+    #[test]
+    fn rules_see_what_the_ones_before_have_left() {
+        let it = preprocessor(
+            r#"{"rules": [
+                {"name": "unit", "match": {"__name__": "room_fahrenheit"}, "scale": 0.5555555555555556,
+                 "offset": -17.77777777777778, "set": {"__name__": "room_celsius"}},
+                {"name": "team", "match": {"__name__": "room_celsius"}, "set": {"team": "facility"}}]}"#,
+        );
+        let kept = it.samples(vec![SeriesPoints::one(Labels::metric("room_fahrenheit", &[]), Timestamp::MIN, 212.0)]);
+        assert_eq!(kept[0].labels.to_string(), r#"room_celsius{team="facility"}"#);
+        assert!((kept[0].points[0].value - 100.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn no_secret_gets_through_in_any_signal() {
+        let it = preprocessor("{}");
+        let mut record = line("pay", "connect postgres://app:hunter22@db/x");
+        record.metadata = Labels::new([("password", "hunter22"), ("http.url", "https://x/?api_key=hunter22&a=b")]);
+        let span = Span {
+            trace: TraceId([1; 16]),
+            id: SpanId([1; 8]),
+            parent: None,
+            name: "GET /?password=hunter22".to_owned(),
+            kind: SpanKind::Server,
+            start_nanos: 1,
+            duration_nanos: 1,
+            status: SpanStatus::Error,
+            message: "secret=hunter22".to_owned(),
+            resource: Labels::new([("service", "pay"), ("db.password", "hunter22")]),
+            attributes: Labels::new([("db.connection_string", "Server=x;Pwd=hunter22")]),
+            events: vec![signal::SpanEvent {
+                time_nanos: 1,
+                name: "exception".to_owned(),
+                attributes: Labels::new([("exception.message", "password=hunter22 is wrong")]),
+            }],
+            links: vec![],
+        };
+        let labels = Labels::metric("m", &[("url", "http://u:hunter22@h/")]);
+        let kept = format!(
+            "{:?} {:?} {:?}",
+            it.logs(vec![record]),
+            it.spans(vec![span]),
+            it.samples(vec![SeriesPoints::one(labels, Timestamp::MIN, 1.0)])
+        );
+        assert!(!kept.contains("hunter22"), "{kept}");
+        assert!(kept.contains("postgres://app:[redacted:address]@db/x"), "{kept}");
+        assert!(count(&it, "sentinel_ingest_secrets_redacted_total", "value") >= 6.0);
+        let open = preprocessor(r#"{"redact": false}"#);
+        assert!(format!("{:?}", open.logs(vec![line("pay", "password=hunter22")])).contains("hunter22"));
+    }
+}
