@@ -44,18 +44,7 @@ impl FromStr for SeriesId {
     }
 }
 
-impl Serialize for SeriesId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for SeriesId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+crate::text::as_text!(SeriesId);
 
 /// Sorted, duplicate-free label pairs; cloning is cheap.
 #[derive(Clone)]

@@ -25,6 +25,7 @@ mod ports;
 mod role;
 mod sample;
 mod span;
+mod text;
 mod time;
 mod trace;
 
