@@ -20,7 +20,7 @@ pub use self::config::{LookupConfig, PreprocessConfig, RuleConfig, SignalKind};
 pub use self::redact::{Secret, redacted, secrets};
 use self::rule::{Fate, Rule};
 pub use self::table::TableConfig;
-use crate::{Accepted, MonitorVerdict, Refused, Sink, Source};
+use crate::{Accepted, Alert, MonitorVerdict, Refused, Sink, Source};
 
 /// Series whose labels after all rules are remembered; when there are more, all are forgotten and found again.
 const REMEMBERED: usize = 262_144;
@@ -278,6 +278,11 @@ impl Sink for Preprocessed {
         if kept.is_empty() { nothing() } else { self.inner.samples(source, kept) }
     }
 
+    fn past(&self, source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let kept = self.rules.samples(batch);
+        if kept.is_empty() { nothing() } else { self.inner.past(source, kept) }
+    }
+
     fn logs(&self, source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         let kept = self.rules.logs(batch);
         if kept.is_empty() { nothing() } else { self.inner.logs(source, kept) }
@@ -295,6 +300,16 @@ impl Sink for Preprocessed {
             }
         }
         self.inner.changes(batch)
+    }
+
+    fn alerts(&self, mut batch: Vec<Alert>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        for alert in &mut batch {
+            alert.labels = self.rules.safe_labels(&alert.labels);
+            if self.rules.redact {
+                alert.summary = redacted(&alert.summary, &mut |it| self.rules.count_secret(it)).into_owned();
+            }
+        }
+        self.inner.alerts(batch)
     }
 
     /// The answer is about what was sent, so no rule drops it.

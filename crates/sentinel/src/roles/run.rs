@@ -74,8 +74,10 @@ async fn gateway(
     let partitions = topics.partitions;
     let carrier = KafkaCarrier { topics, outlet: outlet.clone(), counts: Arc::clone(&counts) };
     let clock: Arc<dyn signal::Clock> = Arc::new(SystemClock);
+    let gateway = Gateway::new(Arc::new(carrier), partitions, Arc::clone(&clock));
+    let rules = Arc::new(ingest::Preprocessor::new(&config.preprocess).map_err(anyhow::Error::msg)?);
     let inlet = Inlet {
-        sink: Arc::new(Gateway::new(Arc::new(carrier), partitions, Arc::clone(&clock))),
+        sink: Arc::new(ingest::Preprocessed::new(Arc::new(gateway), Arc::clone(&rules))),
         clock,
         counts: Arc::new(ingest::Counts::default()),
         kafka: Arc::default(),
@@ -93,7 +95,7 @@ async fn gateway(
         tracing::warn!("A gateway has no place to remember how far it has read files: `tail` needs --role all.");
     }
     let health = Health::new(Role::Gateway, || None);
-    let meters = vec![ingest_counts as Arc<dyn Meter>, kafka as _, counts as _, Arc::clone(&health) as _];
+    let meters = vec![ingest_counts as Arc<dyn Meter>, kafka as _, rules as _, counts as _, Arc::clone(&health) as _];
     let mut tasks = JoinSet::new();
     let (stop, stopped) = watch::channel(false);
     crate::otlp::listen(&config.otlp).await?.serve(&otlp, &config, &stopped, &mut tasks)?;
