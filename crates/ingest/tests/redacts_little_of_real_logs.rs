@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ingest::redacted;
 
-/// Runs where `SENTINEL_TEST_DATA` names the folder with the loghub samples, and says so where not.
+/// Guarantees: MUST 151 of docs/specs/ingest.md. Runs where `SENTINEL_TEST_DATA` names the folder with the loghub samples, and says so where not.
 #[test]
 fn at_most_one_line_in_two_hundred_is_changed() {
     let Ok(folder) = std::env::var("SENTINEL_TEST_DATA") else {

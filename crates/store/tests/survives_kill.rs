@@ -7,7 +7,7 @@
 
 mod scratch;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use scratch::Scratch;
 use signal::{
-    Clock, History, Labels, Ledger, LogQuery, LogRecord, LogSearch, Matcher, Point, SeriesPoints, SystemClock,
-    TimeRange, Timestamp,
+    Clock, History, Labels, Ledger, LogQuery, LogRecord, LogSearch, Matcher, Point, SeriesPoints, Span, SpanId,
+    SpanKind, SpanStatus, SystemClock, TimeRange, Timestamp, TraceId, TraceSearch,
 };
 use store::{Config, Store, Write};
 
@@ -27,7 +27,10 @@ use store::{Config, Store, Write};
 const DIRECTORY: &str = "SENTINEL_STORE_TEST_DIRECTORY";
 const ROUND: &str = "SENTINEL_STORE_TEST_ROUND";
 const N_SERIES: i64 = 7;
-const ROUNDS: i64 = 8;
+const ROUNDS: i64 = 50;
+const SPANS: u8 = 10;
+/// Traces looked for per round: the newest ones, which the kill could have torn.
+const TRACES: usize = 3;
 
 fn series(idx: i64) -> Labels {
     Labels::metric("load", &[("series", &idx.to_string())])
@@ -56,6 +59,30 @@ fn log_write(start: Timestamp, round: i64, batch: i64) -> Write {
     Write::Logs((0..30).map(record).collect())
 }
 
+/// The trace of a batch.
+fn trace_id(round: i64, batch: i64) -> TraceId {
+    TraceId((i128::from(round) << 64 | i128::from(batch)).to_be_bytes())
+}
+
+fn span_write(start: Timestamp, round: i64, batch: i64) -> Write {
+    let span = |idx: u8| Span {
+        trace: trace_id(round, batch),
+        id: SpanId([idx + 1; 8]),
+        parent: None,
+        name: format!("step {idx}"),
+        kind: SpanKind::Server,
+        start_nanos: start.millis() as u64 * 1_000_000,
+        duration_nanos: 5_000_000,
+        status: SpanStatus::Unset,
+        message: String::new(),
+        resource: stream(i64::from(idx) % 3),
+        attributes: Labels::default(),
+        events: vec![],
+        links: vec![],
+    };
+    Write::Spans((0..SPANS).map(span).collect())
+}
+
 /// The child: writes until it is killed; prints `start <ms>` and then a line per acknowledgement.
 fn write_until_killed(directory: &Path, round: i64) {
     let (store, recovery) = Store::open(directory, config()).unwrap();
@@ -67,7 +94,11 @@ fn write_until_killed(directory: &Path, round: i64) {
     println!("start {}", start.millis());
     for batch in 0.. {
         let (sender, receiver) = channel();
-        let writes = [("samples", sample_write(start, batch)), ("logs", log_write(start, round, batch))];
+        let writes = [
+            ("samples", sample_write(start, batch)),
+            ("logs", log_write(start, round, batch)),
+            ("spans", span_write(start, round, batch)),
+        ];
         for (kind, write) in writes {
             let sender = sender.clone();
             let n_items = write.len() as u64;
@@ -121,7 +152,7 @@ fn run_and_kill(directory: &Path, round: i64, random: &mut fastrand::Rng) -> Ack
         let line = line.rsplit("... ").next().unwrap_or_default();
         match line.split_once(' ') {
             Some(("start", millis)) => acknowledged.start = millis.parse().unwrap(),
-            Some((kind @ ("samples" | "logs" | "ledger"), batch)) => {
+            Some((kind @ ("samples" | "logs" | "spans" | "ledger"), batch)) => {
                 acknowledged.batches.push((kind.to_owned(), batch.parse().unwrap()));
                 return acknowledged.batches.len();
             }
@@ -138,8 +169,8 @@ fn run_and_kill(directory: &Path, round: i64, random: &mut fastrand::Rng) -> Ack
     acknowledged
 }
 
-/// Scenario: eight processes one after another write to one directory and are killed at random moments.
-/// Guarantees: every acknowledged point, line and entry of the ledger is there exactly once.
+/// Scenario: fifty processes one after another write to one directory and are killed at random moments.
+/// Guarantees: every acknowledged point, line, span and entry of the ledger is there exactly once.
 #[test]
 fn nothing_acknowledged_is_lost_or_doubled() {
     if let (Ok(directory), Ok(round)) = (env::var(DIRECTORY), env::var(ROUND)) {
@@ -152,8 +183,10 @@ fn nothing_acknowledged_is_lost_or_doubled() {
     let rounds: Vec<Acknowledged> = (0..ROUNDS).map(|it| run_and_kill(&scratch.path, it, &mut random)).collect();
     let (store, recovery) = Store::open(&scratch.path, config()).unwrap();
     println!("{recovery}");
-    for _ in ["as recovered", "all in blocks and in the index"] {
+    for state in ["as recovered", "all in blocks and packs"] {
         rounds.iter().zip(0..).for_each(|(it, round)| check(&store, it, round));
+        let count: usize = rounds.iter().map(|it| it.batches.len()).sum();
+        println!("{state}: {count} writes of {ROUNDS} killed processes acknowledged, all found again, 0 duplicates");
         assert!(store.flush());
     }
 }
@@ -175,6 +208,8 @@ fn check(store: &Store, acknowledged: &Acknowledged, round: i64) {
     for (kind, batch) in &acknowledged.batches {
         if kind == "ledger" {
             assert!(*batch as u64 <= n_entries, "round {round} entry {batch} of {n_entries}");
+        } else if kind == "spans" {
+            // Looked for by trace, below.
         } else if kind == "logs" {
             (0..30).for_each(|it| assert_eq!(lines.get(&format!("round {round} batch {batch} line {it}")), Some(&1)));
         } else {
@@ -183,6 +218,11 @@ fn check(store: &Store, acknowledged: &Acknowledged, round: i64) {
                 points.iter().for_each(|it| assert_eq!(it.get(&time), Some(&value), "round {round} batch {batch}"));
             }
         }
+    }
+    for (_, batch) in acknowledged.batches.iter().rev().filter(|it| it.0 == "spans").take(TRACES) {
+        let spans = store.trace(trace_id(round, *batch), TimeRange::ALL).unwrap();
+        let ids: HashSet<SpanId> = spans.iter().map(|it| it.id).collect();
+        assert_eq!((spans.len(), ids.len()), (usize::from(SPANS), usize::from(SPANS)), "round {round} batch {batch}");
     }
     assert!(!acknowledged.batches.is_empty());
     assert!(lines.values().all(|it| *it == 1), "no line is there twice");

@@ -130,6 +130,7 @@ mod tests {
         Calls::new(Duration::from_secs(10), 100)
     }
 
+    /// Guarantees: MUST 161 of docs/specs/ingest.md.
     #[test]
     fn the_sides_of_a_call_meet_in_any_order() {
         let client = span("shop", "POST", SpanKind::Client, 1, 0, 0.2);
@@ -143,6 +144,7 @@ mod tests {
         }
     }
 
+    /// Guarantees: MUST 161 of docs/specs/ingest.md.
     #[test]
     fn a_database_is_known_by_what_its_client_says() {
         let mut calls = calls();
@@ -156,6 +158,7 @@ mod tests {
         assert_eq!(calls.len(), 0);
     }
 
+    /// Guarantees: MUST 162 of docs/specs/ingest.md.
     #[test]
     fn memory_is_bounded() {
         let mut calls = Calls::new(Duration::from_secs(10), 3);

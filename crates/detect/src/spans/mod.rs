@@ -298,6 +298,7 @@ mod tests {
         assert!(next.keys().all(|it| !it.contains("latency")));
     }
 
+    /// Guarantees: MUST 163 of docs/specs/ingest.md.
     #[test]
     fn what_is_over_is_marked_and_forgotten() {
         let watch = SpanWatch::new(SpanConfig::default());
@@ -308,6 +309,7 @@ mod tests {
         assert!(told[62..].iter().all(Vec::is_empty));
     }
 
+    /// Guarantees: MUST 162 of docs/specs/ingest.md.
     #[test]
     fn limits_hold_and_are_counted() {
         let config = SpanConfig { max_operations: 2, max_edges: 1, ..SpanConfig::default() };

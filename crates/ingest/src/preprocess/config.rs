@@ -139,6 +139,7 @@ impl RuleConfig {
 mod tests {
     use super::*;
 
+    /// Guarantees: MUST 154 of docs/specs/ingest.md.
     #[test]
     fn every_problem_names_its_key() {
         let config: PreprocessConfig = serde_json::from_str(

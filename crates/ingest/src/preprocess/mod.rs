@@ -337,6 +337,7 @@ mod tests {
         preprocessor.metrics().iter().filter(|it| is_it(it)).map(|it| it.value).sum()
     }
 
+    /// Guarantees: MUST 152 of docs/specs/ingest.md.
     #[test]
     fn noise_is_dropped_and_counted() {
         let it = preprocessor(
@@ -354,6 +355,7 @@ mod tests {
         assert_eq!((dropped("health"), dropped("chatter"), dropped("old")), (1.0, 27.0, 2.0));
     }
 
+    /// Guarantees: MUST 152 of docs/specs/ingest.md.
     #[test]
     fn rules_see_what_the_ones_before_have_left() {
         let it = preprocessor(
@@ -367,6 +369,7 @@ mod tests {
         assert!((kept[0].points[0].value - 100.0).abs() < 1e-9);
     }
 
+    /// Guarantees: MUST 150 of docs/specs/ingest.md.
     #[test]
     fn no_secret_gets_through_in_any_signal() {
         let it = preprocessor("{}");

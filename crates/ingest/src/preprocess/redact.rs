@@ -305,6 +305,7 @@ mod tests {
         redacted(text, &mut |_| {}).into_owned()
     }
 
+    /// Guarantees: MUST 150 of docs/specs/ingest.md.
     #[test]
     fn secrets_are_replaced_in_their_usual_places() {
         let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N";
@@ -338,6 +339,7 @@ mod tests {
         }
     }
 
+    /// Guarantees: MUST 151 of docs/specs/ingest.md.
     #[test]
     fn what_is_no_secret_stays() {
         for text in [

@@ -168,6 +168,7 @@ mod tests {
         }
     }
 
+    /// Guarantees: MUST 153 of docs/specs/ingest.md.
     #[test]
     fn a_trace_is_kept_whole_or_not_at_all() {
         let rule = rule(r#"{"name": "x", "keep_one_in": 4}"#);

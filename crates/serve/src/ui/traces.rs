@@ -223,6 +223,7 @@ mod tests {
         assert_eq!(order, [(0, 1), (1, 2), (1, 3), (0, 5)]);
     }
 
+    /// Guarantees: MUST 164 of docs/specs/ingest.md.
     #[test]
     fn parents_in_a_circle_do_not_go_round_for_ever() {
         let spans = [span(1, Some(2), 1), span(2, Some(1), 2), span(4, Some(4), 3)];
