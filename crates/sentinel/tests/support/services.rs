@@ -33,6 +33,9 @@ pub fn python_with(name: &str, packages: &[&str]) -> Option<PathBuf> {
     let python = folder.join("bin/python3");
     let marker = folder.join("installed.txt");
     let wanted = packages.join("\n");
+    // Tests run side by side, and only one of them may make the folder. The lock is let go of when it is dropped.
+    let lock = std::fs::File::create(folder.with_extension("lock")).expect("the target folder can be written");
+    lock.lock().expect("a file can be locked");
     if std::fs::read_to_string(&marker).is_ok_and(|it| it == wanted) {
         return Some(python);
     }
