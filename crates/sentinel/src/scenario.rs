@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use signal::{
-    Change, History as _, Incident, IncidentBook as _, Labels, LogQuery, LogRecord, LogSearch as _, Matcher, Plan,
-    PlanDesk as _, SeriesPoints, SeriesQuery, TimeRange, Timestamp,
+    Change, Incident, IncidentBook as _, Labels, LogQuery, LogRecord, Matcher, Plan, PlanDesk as _, SeriesPoints,
+    SeriesQuery, TimeRange, Timestamp,
 };
 use testkit::scn;
 
@@ -108,14 +108,14 @@ impl testkit::System for Scenario {
     fn lines(&self, words: &str) -> Vec<LogRecord> {
         let (matchers, range) = (vec![], TimeRange::ALL);
         let query = LogQuery { text: words.to_owned(), matchers, min_level: None, range, limit: 1000 };
-        let found = self.simulation.as_ref().and_then(|it| it.system.store.search(&query).ok()).unwrap_or_default();
+        let found = self.simulation.as_ref().and_then(|it| it.system.eyes.logs.search(&query).ok()).unwrap_or_default();
         found.into_iter().map(|it| it.record).collect()
     }
 
     fn series(&self, labels: &Labels) -> Vec<Labels> {
         let matchers = labels.iter().map(|(name, value)| Matcher::Equal(name.to_owned(), value.to_owned())).collect();
         let query = SeriesQuery { matchers, ..SeriesQuery::default() };
-        self.simulation.as_ref().and_then(|it| it.system.store.series(&query).ok()).unwrap_or_default()
+        self.simulation.as_ref().and_then(|it| it.system.eyes.history.series(&query).ok()).unwrap_or_default()
     }
 
     fn plans(&self) -> Vec<Plan> {
