@@ -178,14 +178,14 @@ impl<K: Kind> Packs<K> {
         is_enough: &mut dyn FnMut(Timestamp) -> bool,
         visit: &mut Visit<'_, K>,
     ) {
-        let waiting: Vec<(u64, K::Record)> = {
-            let pending = self.pending();
-            let overlaps = |it: &&Arc<Entry<K::Record>>| {
-                let (from, to) = K::times(&it.record);
-                from <= range.to && to >= range.from
-            };
-            pending.entries.iter().filter(overlaps).map(|it| (it.id, it.record.clone())).collect()
+        // Shared first and copied without the lock: writers wait for it.
+        let pending: Vec<Arc<Entry<K::Record>>> = self.pending().entries.iter().cloned().collect();
+        let overlaps = |it: &&Arc<Entry<K::Record>>| {
+            let (from, to) = K::times(&it.record);
+            from <= range.to && to >= range.from
         };
+        let waiting: Vec<(u64, K::Record)> =
+            pending.iter().filter(overlaps).map(|it| (it.id, it.record.clone())).collect();
         visit(&waiting);
         let mut packs: Vec<(PackFile, Pack)> = vec![];
         for file in self.files() {
