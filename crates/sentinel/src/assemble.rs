@@ -201,7 +201,7 @@ impl System {
         let ingest_counts = Arc::new(ingest::Counts::default());
         let kafka_counts = Arc::new(ingest::KafkaCounts::default());
         let otlp = ingest::OtlpReceiver::new(
-            Arc::clone(&intake) as _,
+            Arc::clone(&sink) as _,
             &config.ingest,
             &config.otlp,
             Arc::clone(&ingest_counts),
