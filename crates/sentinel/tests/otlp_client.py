@@ -79,6 +79,7 @@ tracer = traces.get_tracer("shop")
 with tracer.start_as_current_span("POST /orders") as outer:
     shop(7)
     with tracer.start_as_current_span("charge card") as inner:
+        inner.set_attribute("db.password", "hunter22")
         inner.set_attribute("amount", 12.5)
         logger.warning("card was declined", extra={"attempt": 3})
         try:
