@@ -2,8 +2,6 @@
 
 use std::io::Read;
 
-use axum::body::Bytes;
-use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
@@ -13,25 +11,6 @@ use crate::{Config, Error};
 const MAX_SNAPPY_EXPANSION: usize = 32;
 /// Largest window of zstd, as a power of two: 8 MiB, which RFC 8878 wants every reader to have, and no more.
 const ZSTD_WINDOW_LOG: u32 = 23;
-
-/// Reads the whole body.
-pub(crate) async fn read(request: Request, config: &Config) -> Result<Bytes, Error> {
-    let too_large = || Error::TooLarge { what: "the body", limit_bytes: config.max_body_bytes, key: "max_body_bytes" };
-    let length = header(request.headers(), "content-length").and_then(|it| it.parse::<usize>().ok());
-    if length.is_some_and(|it| it > config.max_body_bytes) {
-        return Err(too_large());
-    }
-    axum::body::to_bytes(request.into_body(), config.max_body_bytes).await.map_err(|error| {
-        let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-        while let Some(it) = source {
-            if it.is::<http_body_util::LengthLimitError>() {
-                return too_large();
-            }
-            source = it.source();
-        }
-        Error::malformed("the body", format!("ended early: {error}"))
-    })
-}
 
 /// The media type without parameters, in lower case; "" if there is none.
 pub(crate) fn media_type(headers: &HeaderMap) -> String {

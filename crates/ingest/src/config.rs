@@ -14,6 +14,9 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Largest body after decompression, in bytes. Default: 67108864 (64 MiB).
     pub max_decompressed_bytes: usize,
+    /// Most memory that all requests together may take from when they come until they are stored, in bytes; more are
+    /// answered with 503. One sender gets two thirds at most. Default: 402653184 (384 MiB).
+    pub max_in_flight_bytes: usize,
     /// Most labels of one series or log stream. Default: 64.
     pub max_labels: usize,
     /// Longest label name, in bytes. Default: 128.
@@ -37,6 +40,7 @@ impl Default for Config {
         Self {
             max_body_bytes: 16 << 20,
             max_decompressed_bytes: 64 << 20,
+            max_in_flight_bytes: 384 << 20,
             max_labels: 64,
             max_label_name_bytes: 128,
             max_label_value_bytes: 2048,
@@ -67,6 +71,10 @@ impl Config {
         }
         if self.max_decompressed_bytes < self.max_body_bytes {
             problems.push("max_decompressed_bytes: must not be smaller than max_body_bytes".to_owned());
+        }
+        // One alone gets two thirds, and needs room for the body, what it unpacks to and what is made of it.
+        if self.max_in_flight_bytes < self.max_decompressed_bytes.saturating_mul(4) {
+            problems.push("max_in_flight_bytes: must be at least four times max_decompressed_bytes".to_owned());
         }
         if self.max_line_bytes < 80 {
             problems.push("max_line_bytes: at least 80 are needed".to_owned());

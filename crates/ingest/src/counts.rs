@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Unsupported,
     /// The sink was busy.
     Busy,
+    /// The tenant sent more than it may.
+    TooFast,
     /// The sink failed.
     Failed,
     /// A scrape target or a file could not be read.
@@ -24,8 +26,15 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    const ALL: [Self; 6] =
-        [Self::Malformed, Self::TooLarge, Self::Unsupported, Self::Busy, Self::Failed, Self::Unreachable];
+    const ALL: [Self; 7] = [
+        Self::Malformed,
+        Self::TooLarge,
+        Self::Unsupported,
+        Self::Busy,
+        Self::TooFast,
+        Self::Failed,
+        Self::Unreachable,
+    ];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -33,6 +42,7 @@ impl ErrorKind {
             Self::TooLarge => "too_large",
             Self::Unsupported => "unsupported",
             Self::Busy => "busy",
+            Self::TooFast => "too_fast",
             Self::Failed => "failed",
             Self::Unreachable => "unreachable",
         }
@@ -115,10 +125,16 @@ impl Counts {
         self.altered(source, Alteration::Time, problems.times_replaced);
     }
 
+    /// What the sink left out of a batch that it took.
+    pub fn accepted(&self, source: Source, accepted: &Accepted) {
+        self.dropped(source, Reason::Store, accepted.dropped);
+        self.dropped(source, Reason::OverLimit, accepted.over_limit.as_ref().map_or(0, |it| it.count));
+    }
+
     /// What the sink said to a batch.
     pub fn outcome(&self, source: Source, outcome: &Result<Accepted, Refused>) {
         match outcome {
-            Ok(accepted) => self.dropped(source, Reason::Store, accepted.dropped),
+            Ok(accepted) => self.accepted(source, accepted),
             Err(refused) => self.error(source, refused.kind()),
         }
     }
@@ -128,6 +144,7 @@ impl Refused {
     pub(crate) const fn kind(&self) -> ErrorKind {
         match self {
             Self::Busy { .. } => ErrorKind::Busy,
+            Self::TooFast { .. } => ErrorKind::TooFast,
             Self::Invalid(_) => ErrorKind::Malformed,
             Self::Failed(_) => ErrorKind::Failed,
         }

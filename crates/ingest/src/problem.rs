@@ -37,12 +37,14 @@ pub enum Reason {
     Malformed,
     /// The sink kept it out: duplicate, too old or in the future.
     Store,
+    /// Its tenant has too many series or streams already.
+    OverLimit,
     /// The sink stayed busy for too long, or refused the batch.
     Refused,
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Timestamp,
         Self::LabelCount,
         Self::LabelName,
@@ -60,6 +62,7 @@ impl Reason {
         Self::Text,
         Self::Malformed,
         Self::Store,
+        Self::OverLimit,
         Self::Refused,
     ];
 
@@ -83,6 +86,7 @@ impl Reason {
             Self::Text => "text",
             Self::Malformed => "malformed",
             Self::Store => "store",
+            Self::OverLimit => "over_limit",
             Self::Refused => "refused",
         }
     }

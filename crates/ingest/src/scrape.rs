@@ -194,7 +194,7 @@ impl Scraper {
         let n_points = batch.len() as u64;
         self.counts.received(Source::Scrape, n_points);
         let mut outcome = self.sink.samples(Source::Scrape, batch.clone()).await;
-        if let Err(Refused::Busy { retry_after_secs }) = outcome {
+        if let Err(Refused::Busy { retry_after_secs } | Refused::TooFast { retry_after_secs, .. }) = outcome {
             self.counts.outcome(Source::Scrape, &outcome);
             tokio::time::sleep(Duration::from_secs(retry_after_secs)).await;
             outcome = self.sink.samples(Source::Scrape, batch).await;

@@ -104,12 +104,30 @@ impl Source {
 }
 
 /// What became of an acknowledged batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
     /// Points, lines, spans or changes that are durable now.
     pub stored: u64,
     /// Those that were not kept: duplicates, too old, in the future. The sink counts the reasons.
     pub dropped: u64,
+    /// Those that were left out because of a limit of their tenant, of which the sender must hear.
+    pub over_limit: Option<Box<OverLimit>>,
+}
+
+impl Accepted {
+    /// All of it was stored, or some was dropped.
+    pub const fn new(stored: u64, dropped: u64) -> Self {
+        Self { stored, dropped, over_limit: None }
+    }
+}
+
+/// What is over a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverLimit {
+    /// Points or lines.
+    pub count: u64,
+    /// Which limit, and what to do.
+    pub detail: String,
 }
 
 /// What `/monitor` answers.
@@ -136,10 +154,28 @@ pub enum Refused {
         /// Seconds to wait.
         retry_after_secs: u64,
     },
+    /// The tenant sends more a second than it may; the sender waits and sends again.
+    #[error("{detail}; try again in {retry_after_secs} s")]
+    TooFast {
+        /// Seconds to wait.
+        retry_after_secs: u64,
+        /// Which limit.
+        detail: String,
+    },
     /// The batch is wrong; sending it again is useless. The text names the field.
     #[error("{0}")]
     Invalid(String),
     /// Storing failed; the sender may try again, the operator looks at the log.
     #[error("cannot store: {0}")]
     Failed(String),
+}
+
+impl Refused {
+    /// Seconds after which the same batch may be taken; None if there is nothing to wait for.
+    pub const fn retry_after_secs(&self) -> Option<u64> {
+        match self {
+            Self::Busy { retry_after_secs } | Self::TooFast { retry_after_secs, .. } => Some(*retry_after_secs),
+            Self::Invalid(_) | Self::Failed(_) => None,
+        }
+    }
 }

@@ -203,7 +203,7 @@ impl Follower {
             self.counts.outcome(Source::Tail, &outcome);
             match outcome {
                 Ok(_) => return,
-                Err(Refused::Busy { retry_after_secs }) => {
+                Err(Refused::Busy { retry_after_secs } | Refused::TooFast { retry_after_secs, .. }) => {
                     tokio::time::sleep(Duration::from_secs(retry_after_secs)).await;
                 }
                 Err(Refused::Failed(error)) => {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use base64::Engine as _;
-use fake::{Recorder, StillClock};
+use fake::Recorder;
 use http_body_util::BodyExt as _;
 use ingest::{Config, Counts, OtlpConfig, OtlpReceiver, Refused};
 use otlp_wire::*;
@@ -48,8 +48,8 @@ impl Server {
     fn with(config: &Config) -> Self {
         let recorder = Arc::new(Recorder::default());
         let counts = Arc::new(Counts::default());
-        let otlp =
-            OtlpReceiver::new(recorder.clone(), config, &OtlpConfig::default(), counts.clone(), Arc::new(StillClock));
+        let entrance = fake::entrance(recorder.clone(), config, counts.clone());
+        let otlp = OtlpReceiver::new(entrance, &OtlpConfig::default());
         Self { recorder, counts, http: otlp.http_routes(), grpc: otlp.grpc_routes() }
     }
 

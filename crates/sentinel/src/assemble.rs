@@ -8,7 +8,6 @@ use act::Desk;
 use anyhow::Context as _;
 use axum::Router;
 use detect::{AlertBudgets, LogWatch, ServiceMap, SpanWatch};
-use ingest::{Preprocessed, Preprocessor};
 use serve::{Live, Ports};
 use signal::{Clock, History, Ledger, Meter, PlanStore};
 use store::{Recovery, Store};
@@ -19,6 +18,7 @@ use crate::bands::Bands;
 use crate::book::Book;
 use crate::config::Config;
 use crate::eyes::Eyes;
+use crate::front::Front;
 use crate::groups::Groups;
 use crate::health::Health;
 use crate::intake::Intake;
@@ -70,18 +70,12 @@ pub struct System {
     pub intake: Arc<Intake>,
     /// Alerts of other systems.
     pub alert_desk: Arc<AlertDesk>,
-    /// What is done to signals before.
-    pub preprocessor: Arc<Preprocessor>,
-    /// Where signals go: through the rules to the intake.
-    pub sink: Arc<Preprocessed>,
+    /// What stands between the protocols and the intake.
+    pub front: Front,
     /// What log lines lead to.
     pub log_news: Arc<LogNewsDesk>,
-    /// What the protocols count.
-    pub ingest_counts: Arc<ingest::Counts>,
     /// What reading from Kafka counts.
     pub kafka_counts: Arc<ingest::KafkaCounts>,
-    /// The way in for OpenTelemetry.
-    pub otlp: Arc<ingest::OtlpReceiver>,
     /// Incidents for other programs.
     pub kafka_outbox: Option<Arc<KafkaOutbox>>,
     /// Live events.
@@ -189,8 +183,7 @@ impl System {
             responder: Arc::clone(&responder),
             clock: Arc::clone(&clock),
         });
-        let preprocessor = Arc::new(Preprocessor::new(&config.preprocess).map_err(anyhow::Error::msg)?);
-        let sink = Arc::new(Preprocessed::new(Arc::clone(&intake) as _, Arc::clone(&preprocessor)));
+        let front = Front::before(Arc::clone(&intake) as _, &config, Arc::clone(&clock))?;
         let log_news = Arc::new(LogNewsDesk::new(
             Arc::clone(&log_watch),
             Arc::clone(&span_watch),
@@ -198,15 +191,7 @@ impl System {
             Arc::clone(&intake),
         ));
         let health = Arc::new(Health::new(Arc::clone(&store)));
-        let ingest_counts = Arc::new(ingest::Counts::default());
         let kafka_counts = Arc::new(ingest::KafkaCounts::default());
-        let otlp = ingest::OtlpReceiver::new(
-            Arc::clone(&sink) as _,
-            &config.ingest,
-            &config.otlp,
-            Arc::clone(&ingest_counts),
-            Arc::clone(&clock),
-        );
         let config = Arc::new(config);
         Ok(Self {
             config,
@@ -228,12 +213,9 @@ impl System {
             bands,
             intake,
             alert_desk,
-            preprocessor,
-            sink,
+            front,
             log_news,
-            ingest_counts,
             kafka_counts,
-            otlp,
             kafka_outbox,
             live,
             health,
@@ -273,13 +255,7 @@ impl System {
             version: env!("CARGO_PKG_VERSION"),
             health: Arc::clone(&self.health) as _,
         });
-        let signals = ingest::router(
-            Arc::clone(&self.sink) as _,
-            &self.config.ingest,
-            Arc::clone(&self.ingest_counts),
-            Arc::clone(&self.clock),
-        );
-        let signals = signals.merge(self.otlp.http_routes()).merge(routes);
+        let signals = self.front.routes().merge(routes);
         let router = serve::router(ports, self.live.clone(), &self.config.serve, signals);
         crate::access::guard(router, &self.config, address)
     }
@@ -302,10 +278,9 @@ impl System {
     }
 
     fn meters(&self) -> Vec<Arc<dyn Meter>> {
-        let mut meters: Vec<Arc<dyn Meter>> = vec![
-            Arc::clone(&self.ingest_counts) as _,
-            Arc::clone(&self.preprocessor) as _,
-            Arc::clone(&self.kafka_counts) as _,
+        let mut meters = self.front.meters();
+        meters.extend([
+            Arc::clone(&self.kafka_counts) as Arc<dyn Meter>,
             Arc::clone(&self.store) as _,
             Arc::clone(&self.shards) as _,
             Arc::clone(&self.budgets) as _,
@@ -318,7 +293,7 @@ impl System {
             Arc::clone(&self.responder) as _,
             Arc::clone(&self.desk) as _,
             Arc::clone(&self.health) as _,
-        ];
+        ]);
         meters.extend(self.kafka_outbox.iter().map(|it| Arc::clone(it) as _));
         meters
     }

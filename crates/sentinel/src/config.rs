@@ -61,6 +61,8 @@ pub struct Config {
     pub syslog: ingest::SyslogConfig,
     /// What is done to signals before they are stored: secrets, noise, names, units.
     pub preprocess: ingest::PreprocessConfig,
+    /// Tenants (`X-Scope-OrgID`), and how much each may send.
+    pub tenants: ingest::TenantsConfig,
     /// Where and how long signals are kept.
     pub store: store::Config,
     /// What counts as an anomaly, and how anomalies become incidents.
@@ -95,6 +97,7 @@ impl Default for Config {
             mqtt: vec![],
             syslog: ingest::SyslogConfig::default(),
             preprocess: ingest::PreprocessConfig::default(),
+            tenants: ingest::TenantsConfig::default(),
             store: store::Config::default(),
             detect: detect::Config::default(),
             templates: detect::LogWatchConfig::default(),
@@ -166,6 +169,7 @@ impl Config {
         }
         problems.extend(prefixed("syslog", self.syslog.validate()));
         problems.extend(prefixed("preprocess", self.preprocess.validate()));
+        problems.extend(prefixed("tenants", self.tenants.validate()));
         problems.extend(prefixed("store", self.store.validate()));
         problems.extend(prefixed("detect", self.detect.validate()));
         problems.extend(prefixed("templates", self.templates.validate()));
@@ -236,6 +240,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "mqtt", &mut config.mqtt, problems);
     take(&mut tree, "syslog", &mut config.syslog, problems);
     take(&mut tree, "preprocess", &mut config.preprocess, problems);
+    take(&mut tree, "tenants", &mut config.tenants, problems);
     take(&mut tree, "store", &mut config.store, problems);
     take(&mut tree, "detect", &mut config.detect, problems);
     take(&mut tree, "templates", &mut config.templates, problems);
@@ -260,6 +265,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "mqtt",
         "syslog",
         "preprocess",
+        "tenants",
         "store",
         "detect",
         "templates",

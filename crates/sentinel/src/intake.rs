@@ -114,7 +114,7 @@ impl Sink for Intake {
             let desk = Arc::clone(&self.alerts);
             let (count, now) = (batch.len() as u64, self.clock.now());
             match tokio::task::spawn_blocking(move || desk.take(batch, now)).await {
-                Ok(Ok(())) => Ok(Accepted { stored: count, dropped: 0 }),
+                Ok(Ok(())) => Ok(Accepted::new(count, 0)),
                 Ok(Err(AlertError::Full)) => Err(Refused::Busy { retry_after_secs: RETRY_AFTER_SECS }),
                 Ok(Err(error)) => Err(Refused::Failed(error.to_string())),
                 Err(error) => Err(Refused::Failed(error.to_string())),
@@ -128,7 +128,7 @@ impl Sink for Intake {
             let count = batch.len() as u64;
             let written = tokio::task::spawn_blocking(move || store.add_changes(&batch)).await;
             match written {
-                Ok(Ok(_)) => Ok(Accepted { stored: count, dropped: 0 }),
+                Ok(Ok(_)) => Ok(Accepted::new(count, 0)),
                 Ok(Err(error)) => Err(Refused::Failed(error.to_string())),
                 Err(error) => Err(Refused::Failed(error.to_string())),
             }
@@ -149,5 +149,5 @@ impl Sink for Intake {
 }
 
 fn accepted(appended: Appended) -> Accepted {
-    Accepted { stored: appended.stored, dropped: appended.duplicates + appended.too_old + appended.future }
+    Accepted::new(appended.stored, appended.duplicates + appended.too_old + appended.future)
 }

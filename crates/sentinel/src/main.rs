@@ -13,6 +13,7 @@ mod client;
 mod config;
 mod demo;
 mod eyes;
+mod front;
 mod groups;
 mod health;
 mod inbox;

@@ -47,7 +47,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     background(&system, &stopped, &mut tasks);
     collectors(&system, &stopped, syslog, &mut tasks);
     serve(&system, listener, address, &stopped, &mut tasks)?;
-    otlp.serve(&system.otlp, &system.config, &stopped, &mut tasks)?;
+    otlp.serve(&system.front.otlp, &system.config, &stopped, &mut tasks)?;
     system.health.set_running(true);
     wait_for_signal().await?;
     system.health.set_running(false);
@@ -133,9 +133,9 @@ fn collectors(
     tasks: &mut JoinSet<()>,
 ) {
     let inlet = Inlet {
-        sink: Arc::clone(&system.sink) as _,
+        sink: Arc::clone(&system.front.sink),
         clock: Arc::clone(&system.clock),
-        counts: Arc::clone(&system.ingest_counts),
+        counts: Arc::clone(&system.front.counts),
         kafka: Arc::clone(&system.kafka_counts),
     };
     for files in &system.config.tail {

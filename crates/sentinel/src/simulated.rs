@@ -78,7 +78,8 @@ impl Simulation {
         changes: Vec<Change>,
     ) -> anyhow::Result<()> {
         self.clock.set(now);
-        let (samples, logs) = (self.system.preprocessor.samples(samples), self.system.preprocessor.logs(logs));
+        let rules = &self.system.front.preprocessor;
+        let (samples, logs) = (rules.samples(samples), rules.logs(logs));
         if let Some(roles) = &self.roles {
             return roles.feed(&self.system, samples, logs, changes).await;
         }

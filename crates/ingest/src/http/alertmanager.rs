@@ -14,7 +14,7 @@ use signal::Timestamp;
 
 use super::{Failure, Gate, Routes, json_response};
 use crate::alertmanager::{Alert, decode_alerts, decode_webhook};
-use crate::{Accepted, Config, Error, Problems, Source};
+use crate::{Config, Error, Problems, Source};
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -35,10 +35,11 @@ async fn post_webhook(State(gate): State<Arc<Gate>>, request: Request) -> Respon
 
 async fn take(gate: &Gate, request: Request, decode: Decode) -> Response {
     let answer = async {
-        let bytes = gate.read_plain(request).await?;
-        let (alerts, problems) = decode(&bytes, gate.clock.now(), &gate.config)?;
-        gate.counts.received(Source::Alertmanager, alerts.len() as u64);
-        let outcome = if alerts.is_empty() { Ok(Accepted::default()) } else { gate.sink.alerts(alerts).await };
+        let entrance = &gate.entrance;
+        let (bytes, visit) = gate.read_plain(Source::Alertmanager, request).await?;
+        let (alerts, problems) = decode(&bytes, entrance.clock.now(), &entrance.config)?;
+        entrance.counts.received(Source::Alertmanager, alerts.len() as u64);
+        let outcome = entrance.alerts(&visit, alerts).await;
         gate.settle(Source::Alertmanager, outcome, &problems)
     };
     let text = |status, detail: &str| json_response(status, "application/json", &Value::String(detail.to_owned()));

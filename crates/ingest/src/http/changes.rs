@@ -17,11 +17,12 @@ pub(super) fn routes() -> Routes {
 
 async fn post_changes(State(gate): State<Arc<Gate>>, request: Request) -> Response {
     let answer = async {
-        let bytes = gate.read_plain(request).await?;
-        let batch = changes::decode(&bytes, gate.clock.now(), &gate.config)?;
-        gate.counts.received(Source::Api, batch.len() as u64);
-        let Accepted { stored, dropped } = gate.sink.changes(batch).await?;
-        gate.counts.dropped(Source::Api, Reason::Store, dropped);
+        let entrance = &gate.entrance;
+        let (bytes, _visit) = gate.read_plain(Source::Api, request).await?;
+        let batch = changes::decode(&bytes, entrance.clock.now(), &entrance.config)?;
+        entrance.counts.received(Source::Api, batch.len() as u64);
+        let Accepted { stored, dropped, .. } = entrance.sink.changes(batch).await?;
+        entrance.counts.dropped(Source::Api, Reason::Store, dropped);
         Ok(json!({ "stored": stored, "dropped": dropped }))
     };
     match answer.await {

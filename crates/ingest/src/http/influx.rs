@@ -61,19 +61,22 @@ async fn write(gate: &Gate, version: Version, parameters: &Parameters, request: 
     let answer = async {
         let precision = version.precision(&parameters.precision)?;
         let database = if version == Version::V1 { &parameters.db } else { &parameters.bucket };
-        let bytes = gate.read_plain(request).await?;
-        let frame = Frame { precision, database, arrival: gate.arrivals.next(&*gate.clock) };
-        let (batch, problems, bad_line) = decode_with(&bytes, frame, &gate.config, &gate.labels);
+        let (bytes, mut visit) = gate.read_plain(Source::Influx, request).await?;
+        let entrance = &gate.entrance;
+        let frame = Frame { precision, database, arrival: gate.arrivals.next(&*entrance.clock) };
+        let (batch, problems, bad_line) = decode_with(&bytes, frame, &entrance.config, &gate.labels);
         line = bad_line;
         let is_empty = batch.is_empty();
-        gate.counts.received(Source::Influx, batch.iter().map(|it| it.points.len() as u64).sum());
-        let outcome = gate.samples(Source::Influx, batch).await;
+        entrance.counts.received(Source::Influx, batch.iter().map(|it| it.points.len() as u64).sum());
+        let outcome = entrance.samples(&mut visit, batch).await;
         let settled = gate.settle(Source::Influx, outcome, &problems);
         match (settled, problems.first_mistake()) {
             (Err(Failure::Partial(_)), Some(mistake)) if is_empty => Err(Failure::Partial(mistake.to_owned())),
             (Err(Failure::Partial(_)), Some(mistake)) => {
                 Err(Failure::Partial(format!("partial write: {mistake} dropped={}", problems.n_mistakes())))
             }
+            // Over a limit: Telegraf knows by these words that sending again is useless.
+            (Err(Failure::Partial(detail)), None) => Err(Failure::Partial(format!("partial write: {detail}"))),
             (settled, _) => settled,
         }
     };
@@ -116,6 +119,7 @@ const fn code(status: StatusCode) -> &'static str {
     match status {
         StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE => "invalid",
         StatusCode::PAYLOAD_TOO_LARGE => "request too large",
+        StatusCode::TOO_MANY_REQUESTS => "too many requests",
         StatusCode::SERVICE_UNAVAILABLE => "unavailable",
         _ => "internal error",
     }

@@ -10,6 +10,7 @@ use axum::routing::post;
 use signal::LogRecord;
 
 use super::{Gate, Routes, empty, text_response};
+use crate::entrance::{Entrance, Turned, Visit};
 use crate::{Error, Problems, Source, body, loki, loki_protobuf};
 
 pub(super) fn routes() -> Routes {
@@ -18,9 +19,10 @@ pub(super) fn routes() -> Routes {
 
 async fn post_loki(State(gate): State<Arc<Gate>>, request: Request) -> Response {
     let answer = async {
-        let (records, problems) = read(&gate, request).await?;
-        gate.counts.received(Source::Loki, records.len() as u64);
-        let outcome = gate.logs(Source::Loki, records).await;
+        let mut visit = gate.entrance.enter(Source::Loki, request.headers())?;
+        let (records, problems) = read(&gate.entrance, &mut visit, request).await?;
+        gate.entrance.counts.received(Source::Loki, records.len() as u64);
+        let outcome = gate.entrance.logs(&mut visit, records).await;
         gate.settle(Source::Loki, outcome, &problems)
     };
     match answer.await {
@@ -29,16 +31,19 @@ async fn post_loki(State(gate): State<Arc<Gate>>, request: Request) -> Response 
     }
 }
 
-async fn read(gate: &Gate, request: Request) -> Result<(Vec<LogRecord>, Problems), Error> {
+async fn read(entrance: &Entrance, visit: &mut Visit, request: Request) -> Result<(Vec<LogRecord>, Problems), Turned> {
+    let config = &entrance.config;
     let encoding = body::encoding(request.headers());
     let media_type = body::media_type(request.headers());
-    let bytes = body::read(request, &gate.config).await?;
-    match media_type.as_str() {
-        "application/json" => loki::decode_json(&body::plain(&bytes, &encoding, &gate.config)?, &gate.config),
+    let bytes = entrance.read(visit, request).await?;
+    Ok(match media_type.as_str() {
+        "application/json" => loki::decode_json(&entrance.plain(visit, &bytes, &encoding)?, config)?,
         // Loki's default.
-        "" | "application/x-protobuf" => loki_protobuf::decode(&body::snappy(&bytes, &gate.config)?, &gate.config),
-        other => Err(Error::Unsupported(format!(
-            "Content-Type {other:?} is not supported; send application/json or application/x-protobuf"
-        ))),
-    }
+        "" | "application/x-protobuf" => loki_protobuf::decode(&entrance.snappy(visit, &bytes)?, config)?,
+        other => {
+            let detail =
+                format!("Content-Type {other:?} is not supported; send application/json or application/x-protobuf");
+            return Err(Error::Unsupported(detail).into());
+        }
+    })
 }

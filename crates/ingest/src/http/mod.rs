@@ -11,32 +11,26 @@ mod remote_write;
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use signal::{Clock, LogRecord, SeriesPoints, Timestamp};
+use signal::Timestamp;
 
 use crate::body;
+use crate::entrance::{Entrance, Turned, Visit};
 use crate::label_cache::LabelCache;
+use crate::sink::OverLimit;
 use crate::when::Arrivals;
-use crate::{Accepted, Config, Counts, Error, Problems, Reason, Refused, Sink, Source};
+use crate::{Accepted, Error, Problems, Refused, Source};
 
 /// All routes of the pushed protocols.
-pub fn router(sink: Arc<dyn Sink>, config: &Config, counts: Arc<Counts>, clock: Arc<dyn Clock>) -> axum::Router {
-    let started = clock.now();
-    let gate = Arc::new(Gate {
-        sink,
-        config: config.clone(),
-        counts,
-        clock,
-        arrivals: Arrivals::default(),
-        labels: LabelCache::default(),
-        started,
-    });
+pub fn router(entrance: Entrance) -> axum::Router {
+    let started = entrance.clock.now();
+    let gate = Arc::new(Gate { entrance, arrivals: Arrivals::default(), labels: LabelCache::default(), started });
     axum::Router::new()
         .merge(monitor::routes())
         .merge(loki::routes())
@@ -52,10 +46,7 @@ type Routes = axum::Router<Arc<Gate>>;
 
 /// What all handlers share.
 struct Gate {
-    sink: Arc<dyn Sink>,
-    config: Config,
-    counts: Arc<Counts>,
-    clock: Arc<dyn Clock>,
+    entrance: Entrance,
     arrivals: Arrivals,
     labels: LabelCache,
     started: Timestamp,
@@ -70,32 +61,26 @@ enum Failure {
 }
 
 impl Gate {
-    async fn samples(&self, source: Source, batch: Vec<SeriesPoints>) -> Result<Accepted, Refused> {
-        if batch.is_empty() { Ok(Accepted::default()) } else { self.sink.samples(source, batch).await }
-    }
-
-    async fn logs(&self, source: Source, batch: Vec<LogRecord>) -> Result<Accepted, Refused> {
-        if batch.is_empty() { Ok(Accepted::default()) } else { self.sink.logs(source, batch).await }
-    }
-
-    async fn read_plain(&self, request: Request) -> Result<Vec<u8>, Error> {
+    async fn read_plain(&self, source: Source, request: Request) -> Result<(Bytes, Visit), Turned> {
+        let mut visit = self.entrance.enter(source, request.headers())?;
         let encoding = body::encoding(request.headers());
-        let bytes = body::read(request, &self.config).await?;
-        Ok(body::plain(&bytes, &encoding, &self.config)?.into_owned())
+        let bytes = self.entrance.read(&mut visit, request).await?;
+        Ok((self.entrance.plain(&mut visit, &bytes, &encoding)?, visit))
     }
 
     /// Counts what a decoder left out and what the sink said; the sender hears of its own mistakes.
     fn settle(&self, source: Source, outcome: Result<Accepted, Refused>, problems: &Problems) -> Result<(), Failure> {
-        self.counts.dropped(source, Reason::Store, outcome.as_ref().map_or(0, |it| it.dropped));
-        outcome?;
-        self.counts.problems(source, problems);
-        problems.mistake().map_or(Ok(()), |it| Err(Failure::Partial(it)))
+        let counts = &self.entrance.counts;
+        let accepted = outcome?;
+        counts.accepted(source, &accepted);
+        counts.problems(source, problems);
+        told(problems.mistake(), accepted.over_limit).map_or(Ok(()), |it| Err(Failure::Partial(it)))
     }
 
     fn failure(&self, source: Source, failure: &Failure, answer: impl Fn(StatusCode, &str) -> Response) -> Response {
         match failure {
-            Failure::Undecodable(error) => self.counts.error(source, error.kind()),
-            Failure::Refused(refused) => self.counts.error(source, refused.kind()),
+            Failure::Undecodable(error) => self.entrance.counts.error(source, error.kind()),
+            Failure::Refused(refused) => self.entrance.counts.error(source, refused.kind()),
             Failure::Partial(_) => {}
         }
         match failure {
@@ -109,12 +94,28 @@ impl Gate {
                 answer(StatusCode::INTERNAL_SERVER_ERROR, &refused.to_string())
             }
             Failure::Refused(refused @ Refused::Busy { retry_after_secs }) => {
-                let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, &refused.to_string());
-                response.headers_mut().insert(RETRY_AFTER, (*retry_after_secs).into());
-                response
+                later(answer(StatusCode::SERVICE_UNAVAILABLE, &refused.to_string()), *retry_after_secs)
+            }
+            Failure::Refused(refused @ Refused::TooFast { retry_after_secs, .. }) => {
+                later(answer(StatusCode::TOO_MANY_REQUESTS, &refused.to_string()), *retry_after_secs)
             }
         }
     }
+}
+
+/// What the sender must hear of its own mistakes and of limits.
+pub(crate) fn told(mistake: Option<String>, over_limit: Option<Box<OverLimit>>) -> Option<String> {
+    let over_limit =
+        over_limit.map(|it| format!("{} ({} left out; the rest is stored, do not send it again)", it.detail, it.count));
+    match (mistake, over_limit) {
+        (Some(mistake), Some(over_limit)) => Some(format!("{mistake}; {over_limit}")),
+        (mistake, over_limit) => mistake.or(over_limit),
+    }
+}
+
+fn later(mut response: Response, secs: u64) -> Response {
+    response.headers_mut().insert(RETRY_AFTER, secs.into());
+    response
 }
 
 const fn status(error: &Error) -> StatusCode {
@@ -153,6 +154,15 @@ fn response(status: StatusCode, content_type: &'static str, text: String) -> Res
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, axum::http::HeaderValue::from_static(content_type));
     response
+}
+
+impl From<Turned> for Failure {
+    fn from(turned: Turned) -> Self {
+        match turned {
+            Turned::Undecodable(error) => Self::Undecodable(error),
+            Turned::Refused(refused) => Self::Refused(refused),
+        }
+    }
 }
 
 impl From<Error> for Failure {

@@ -17,15 +17,17 @@ pub(super) fn routes() -> Routes {
 
 async fn post_monitor(State(gate): State<Arc<Gate>>, request: Request) -> Response {
     let answer = async {
-        let bytes = gate.read_plain(request).await?;
-        let ((observations, is_array), problems) = monitor::decode(&bytes, &gate.config)?;
-        gate.counts.problems(Source::Monitor, &problems);
+        let entrance = &gate.entrance;
+        let (bytes, visit) = gate.read_plain(Source::Monitor, request).await?;
+        let ((observations, is_array), problems) = monitor::decode(&bytes, &entrance.config)?;
+        entrance.counts.problems(Source::Monitor, &problems);
         let mut answers = vec![];
         // One after the other, so that each is judged by what came before it.
         for observation in &observations {
-            let series = observation.series(gate.arrivals.next(&*gate.clock));
-            gate.counts.received(Source::Monitor, series.len() as u64);
-            let verdict = gate.sink.monitor(series).await?;
+            let mut series = observation.series(gate.arrivals.next(&*entrance.clock));
+            entrance.tag(&visit, series.iter_mut().map(|it| &mut it.labels));
+            entrance.counts.received(Source::Monitor, series.len() as u64);
+            let verdict = entrance.sink.monitor(series).await?;
             answers.push(monitor::answer(&verdict, &observation.service));
         }
         Ok(if is_array { Value::Array(answers) } else { answers.pop().unwrap_or_default() })

@@ -41,18 +41,21 @@ async fn post_remote_write(State(gate): State<Arc<Gate>>, request: Request) -> R
     };
     let mut written = Written::default();
     let answer = async {
-        let compressed = body::read(request, &gate.config).await?;
-        let bytes = body::snappy(&compressed, &gate.config)?;
+        let entrance = &gate.entrance;
+        let mut visit = entrance.enter(Source::RemoteWrite, request.headers())?;
+        let compressed = entrance.read(&mut visit, request).await?;
+        let bytes = entrance.snappy(&mut visit, &compressed)?;
         let decode = if version == Version::V1 { decode_v1_with } else { decode_v2_with };
-        let decoded = decode(&bytes, &gate.config, &gate.labels)?;
+        let decoded = decode(&bytes, &entrance.config, &gate.labels)?;
         let n_points: u64 = decoded.batch.iter().map(|it| it.points.len() as u64).sum();
-        gate.counts.received(Source::RemoteWrite, n_points);
-        let outcome = gate.samples(Source::RemoteWrite, decoded.batch).await;
+        entrance.counts.received(Source::RemoteWrite, n_points);
+        let outcome = entrance.samples(&mut visit, decoded.batch).await;
         if let Ok(accepted) = &outcome {
             // What the store left out is taken for samples; histograms are two points each.
             let n_samples = n_points.saturating_sub(decoded.n_of_histograms);
+            let n_over = accepted.over_limit.as_ref().map_or(0, |it| it.count);
             written = Written {
-                samples: n_samples.saturating_sub(accepted.dropped),
+                samples: n_samples.saturating_sub(accepted.dropped + n_over),
                 histograms: decoded.n_of_histograms / 2,
             };
         }

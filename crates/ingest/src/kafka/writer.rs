@@ -76,7 +76,7 @@ impl Writer {
             self.counts.outcome(Source::Kafka, &outcome);
             match outcome {
                 Ok(_) => return,
-                Err(Refused::Busy { retry_after_secs }) => {
+                Err(Refused::Busy { retry_after_secs } | Refused::TooFast { retry_after_secs, .. }) => {
                     tokio::time::sleep(Duration::from_secs(retry_after_secs)).await;
                 }
                 Err(Refused::Failed(error)) => {

@@ -200,7 +200,9 @@ impl Writer {
                     warn!(error, "Points of MQTT were refused.");
                     return;
                 }
-                Err(Refused::Busy { retry_after_secs }) => Duration::from_secs(retry_after_secs),
+                Err(Refused::Busy { retry_after_secs } | Refused::TooFast { retry_after_secs, .. }) => {
+                    Duration::from_secs(retry_after_secs)
+                }
                 Err(Refused::Failed(error)) => {
                     warn!(error, "Points of MQTT wait for the store.");
                     FAILED_WAIT

@@ -92,6 +92,8 @@ impl From<&Refused> for Failed {
     fn from(refused: &Refused) -> Self {
         let (http, code, retry_after_secs) = match refused {
             Refused::Invalid(_) => (StatusCode::BAD_REQUEST, 3, None),
+            // Senders try RESOURCE_EXHAUSTED again, because it comes with RetryInfo.
+            Refused::TooFast { retry_after_secs, .. } => (StatusCode::TOO_MANY_REQUESTS, 8, Some(*retry_after_secs)),
             Refused::Busy { retry_after_secs } => (StatusCode::SERVICE_UNAVAILABLE, 14, Some(*retry_after_secs)),
             Refused::Failed(_) => (StatusCode::SERVICE_UNAVAILABLE, 14, Some(RETRY_AFTER_FAILURE_SECS)),
         };

@@ -21,7 +21,8 @@ use http_body_util::{BodyExt as _, Full};
 
 use super::answer::{Encoding, Failed, Taken};
 use super::{OtlpReceiver, OtlpSignal};
-use crate::{Error, body};
+use crate::entrance::Turned;
+use crate::{Error, Source, body};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -60,16 +61,18 @@ async fn unknown(request: Request) -> Response {
 }
 
 async fn take(signal: OtlpSignal, receiver: &OtlpReceiver, request: Request) -> Result<Taken, Failed> {
-    let config = &receiver.config;
+    let entrance = &receiver.entrance;
     let read = async {
+        let mut visit = entrance.enter(Source::Otlp, request.headers())?;
         let compression = body::header(request.headers(), "grpc-encoding").unwrap_or("").to_ascii_lowercase();
-        let bytes = body::read(request, config).await?;
+        let bytes = entrance.read(&mut visit, request).await?;
         let (is_compressed, message) = unframed(&bytes)?;
         let compression = if is_compressed { compression.as_str() } else { "" };
-        Ok(body::plain(message, compression, config)?.into_owned())
+        let message = entrance.plain(&mut visit, &bytes.slice_ref(message), compression)?;
+        Ok((visit, message))
     };
-    let bytes = read.await.map_err(|error: Error| receiver.undecodable(&error))?;
-    receiver.take(signal, &bytes).await
+    let (mut visit, message) = read.await.map_err(|turned: Turned| receiver.turned(&turned))?;
+    receiver.take(&mut visit, signal, &message).await
 }
 
 /// The only message of a body, and whether it is compressed.

@@ -10,7 +10,8 @@ use axum::routing::post;
 
 use super::answer::{Encoding, Failed, Taken};
 use super::{OtlpReceiver, OtlpSignal};
-use crate::{Error, body};
+use crate::entrance::Turned;
+use crate::{Error, Source, body};
 
 pub(super) fn routes(receiver: Arc<OtlpReceiver>) -> axum::Router {
     let route = |signal| post(move |state, request| export(signal, state, request));
@@ -43,19 +44,21 @@ async fn take(
     request: Request,
     encoding: Result<Encoding, Error>,
 ) -> Result<Taken, Failed> {
-    let config = &receiver.config;
+    let entrance = &receiver.entrance;
     let read = async {
         let encoding = encoding?;
+        let mut visit = entrance.enter(Source::Otlp, request.headers())?;
         let compression = body::encoding(request.headers());
-        let bytes = body::read(request, config).await?;
-        let plain = body::plain(&bytes, &compression, config)?.into_owned();
-        match encoding {
-            Encoding::Protobuf => Ok(plain),
-            Encoding::Json => super::otlp_json_to_protobuf(signal, &plain),
-        }
+        let bytes = entrance.read(&mut visit, request).await?;
+        let plain = entrance.plain(&mut visit, &bytes, &compression)?;
+        let message = match encoding {
+            Encoding::Protobuf => plain,
+            Encoding::Json => super::otlp_json_to_protobuf(signal, &plain)?.into(),
+        };
+        Ok((visit, message))
     };
-    let bytes = read.await.map_err(|error| receiver.undecodable(&error))?;
-    receiver.take(signal, &bytes).await
+    let (mut visit, message) = read.await.map_err(|turned: Turned| receiver.turned(&turned))?;
+    receiver.take(&mut visit, signal, &message).await
 }
 
 fn encoding(headers: &HeaderMap) -> Result<Encoding, Error> {

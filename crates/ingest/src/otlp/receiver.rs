@@ -2,32 +2,22 @@
 
 use std::sync::Arc;
 
-use signal::Clock;
-
 use super::answer::{Failed, Taken};
 use super::{Decoded, OtlpConfig, OtlpDecoder, OtlpSignal};
-use crate::{Accepted, Config, Counts, Error, Reason, Refused, Sink, Source};
+use crate::entrance::{Entrance, Turned, Visit};
+use crate::{Accepted, Error, Refused, Source};
 
 /// Takes OTLP; shared by all listeners, so that series and sums are known on each.
 pub struct OtlpReceiver {
-    sink: Arc<dyn Sink>,
-    counts: Arc<Counts>,
-    clock: Arc<dyn Clock>,
-    pub(super) config: Config,
+    pub(super) entrance: Entrance,
     decoder: OtlpDecoder,
 }
 
 impl OtlpReceiver {
     /// A receiver in front of a sink.
-    pub fn new(
-        sink: Arc<dyn Sink>,
-        config: &Config,
-        otlp: &OtlpConfig,
-        counts: Arc<Counts>,
-        clock: Arc<dyn Clock>,
-    ) -> Arc<Self> {
-        let decoder = OtlpDecoder::new(config, otlp);
-        Arc::new(Self { sink, counts, clock, config: config.clone(), decoder })
+    pub fn new(entrance: Entrance, otlp: &OtlpConfig) -> Arc<Self> {
+        let decoder = OtlpDecoder::new(&entrance.config, otlp);
+        Arc::new(Self { entrance, decoder })
     }
 
     /// `POST /v1/metrics`, `/v1/logs` and `/v1/traces`.
@@ -41,27 +31,38 @@ impl OtlpReceiver {
     }
 
     /// Takes one message in protobuf.
-    pub(super) async fn take(&self, signal: OtlpSignal, bytes: &[u8]) -> Result<Taken, Failed> {
+    pub(super) async fn take(&self, visit: &mut Visit, signal: OtlpSignal, bytes: &[u8]) -> Result<Taken, Failed> {
+        let entrance = &self.entrance;
+        let undecodable = |error: Error| self.turned(&error.into());
         match signal {
             OtlpSignal::Metrics => {
-                let decoded = self.decoder.metrics(bytes).map_err(|it| self.undecodable(&it))?;
-                self.pass(decoded, |batch| self.sink.samples(Source::Otlp, batch)).await
+                let decoded = self.decoder.metrics(bytes).map_err(undecodable)?;
+                self.pass(decoded, |batch| entrance.samples(visit, batch)).await
             }
             OtlpSignal::Logs => {
-                let decoded = self.decoder.logs(bytes, self.clock.now()).map_err(|it| self.undecodable(&it))?;
-                self.pass(decoded, |batch| self.sink.logs(Source::Otlp, batch)).await
+                let decoded = self.decoder.logs(bytes, entrance.clock.now()).map_err(undecodable)?;
+                self.pass(decoded, |batch| entrance.logs(visit, batch)).await
             }
             OtlpSignal::Traces => {
-                let decoded = self.decoder.traces(bytes).map_err(|it| self.undecodable(&it))?;
-                self.pass(decoded, |batch| self.sink.spans(Source::Otlp, batch)).await
+                let decoded = self.decoder.traces(bytes).map_err(undecodable)?;
+                self.pass(decoded, |batch| entrance.spans(visit, batch)).await
             }
         }
     }
 
-    /// Counts a request that could not be read, and says so.
-    pub(super) fn undecodable(&self, error: &Error) -> Failed {
-        self.counts.error(Source::Otlp, error.kind());
-        error.into()
+    /// Counts a request that was not read to its end, and says why.
+    pub(super) fn turned(&self, turned: &Turned) -> Failed {
+        let counts = &self.entrance.counts;
+        match turned {
+            Turned::Undecodable(error) => {
+                counts.error(Source::Otlp, error.kind());
+                error.into()
+            }
+            Turned::Refused(refused) => {
+                counts.error(Source::Otlp, refused.kind());
+                refused.into()
+            }
+        }
     }
 
     async fn pass<T, F>(&self, decoded: Decoded<T>, sink: impl FnOnce(Vec<T>) -> F) -> Result<Taken, Failed>
@@ -69,18 +70,14 @@ impl OtlpReceiver {
         F: Future<Output = Result<Accepted, Refused>>,
     {
         let Decoded { batch, rejected, problems } = decoded;
-        self.counts.received(Source::Otlp, batch.len() as u64);
-        if !batch.is_empty() {
-            match sink(batch).await {
-                Ok(accepted) => self.counts.dropped(Source::Otlp, Reason::Store, accepted.dropped),
-                Err(refused) => {
-                    self.counts.error(Source::Otlp, refused.kind());
-                    return Err((&refused).into());
-                }
-            }
-        }
+        let counts = &self.entrance.counts;
+        counts.received(Source::Otlp, batch.len() as u64);
+        let accepted = sink(batch).await.map_err(|refused| self.turned(&refused.into()))?;
         // Only now: a batch that is refused comes again.
-        self.counts.problems(Source::Otlp, &problems);
-        Ok(Taken { rejected, message: problems.mistake().unwrap_or_default() })
+        counts.accepted(Source::Otlp, &accepted);
+        counts.problems(Source::Otlp, &problems);
+        let rejected = rejected + accepted.over_limit.as_ref().map_or(0, |it| it.count);
+        let message = crate::http::told(problems.mistake(), accepted.over_limit).unwrap_or_default();
+        Ok(Taken { rejected, message })
     }
 }

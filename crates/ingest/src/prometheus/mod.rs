@@ -281,7 +281,9 @@ impl Reader {
                     warn!(error, "Points of a Prometheus were refused.");
                     return;
                 }
-                Err(Refused::Busy { retry_after_secs }) => Duration::from_secs(retry_after_secs),
+                Err(Refused::Busy { retry_after_secs } | Refused::TooFast { retry_after_secs, .. }) => {
+                    Duration::from_secs(retry_after_secs)
+                }
                 Err(Refused::Failed(error)) => {
                     warn!(error, "Points of a Prometheus wait for the store.");
                     FAILED_WAIT

@@ -216,7 +216,7 @@ async fn write(mut waiting: mpsc::Receiver<LogRecord>, sink: &dyn Sink, counts: 
                     warn!(error, "Syslog messages were refused.");
                     break;
                 }
-                Err(Refused::Busy { retry_after_secs }) => {
+                Err(Refused::Busy { retry_after_secs } | Refused::TooFast { retry_after_secs, .. }) => {
                     tokio::time::sleep(Duration::from_secs(retry_after_secs)).await;
                 }
                 Err(Refused::Failed(error)) => {

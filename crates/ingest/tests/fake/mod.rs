@@ -7,7 +7,9 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use ingest::{Accepted, Alert, Config, Counts, MonitorVerdict, Offsets, Position, Refused, Sink, Source};
+use ingest::{
+    Accepted, Admission, Alert, Config, Counts, Entrance, MonitorVerdict, Offsets, Position, Refused, Sink, Source,
+};
 use signal::{Change, Clock, LogRecord, Meter, PortError, SeriesPoints, Span, Timestamp};
 use tokio::sync::Notify;
 use tower::ServiceExt;
@@ -32,7 +34,7 @@ impl Recorder {
         }
         keep();
         self.arrived.notify_one();
-        Ok(Accepted { stored: 1, dropped: 0 })
+        Ok(Accepted::new(1, 0))
     }
 
     /// Waits until the condition holds; the test's time limit ends a wait that is in vain.
@@ -112,6 +114,18 @@ impl Offsets for MemoryOffsets {
     }
 }
 
+/// The way to a recorder.
+pub fn entrance(sink: Arc<dyn ingest::Sink>, config: &Config, counts: Arc<Counts>) -> Entrance {
+    Entrance {
+        sink,
+        config: config.clone(),
+        tenant_label: "tenant".to_owned(),
+        admission: Admission::new(config.max_in_flight_bytes),
+        counts,
+        clock: Arc::new(StillClock),
+    }
+}
+
 /// A router over a recorder.
 pub struct Service {
     pub recorder: Arc<Recorder>,
@@ -135,7 +149,7 @@ impl Service {
     pub fn with(config: &Config) -> Self {
         let recorder = Arc::new(Recorder::default());
         let counts = Arc::new(Counts::default());
-        let router = ingest::router(recorder.clone(), config, counts.clone(), Arc::new(StillClock));
+        let router = ingest::router(entrance(recorder.clone(), config, counts.clone()));
         Self { recorder, counts, router }
     }
 
@@ -151,7 +165,8 @@ impl Service {
         let response = self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 1 << 24).await.unwrap();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        // Of an answer in protobuf the texts in it can still be read.
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         Answer { status: parts.status, headers: parts.headers, text }
     }
 

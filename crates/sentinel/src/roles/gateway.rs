@@ -48,7 +48,7 @@ impl Gateway {
 
     async fn send(&self, count: u64, records: Vec<(To, Vec<u8>)>) -> Result<Accepted, Refused> {
         self.carrier.carry(records).await?;
-        Ok(Accepted { stored: count, dropped: 0 })
+        Ok(Accepted::new(count, 0))
     }
 
     fn by_series(&self, batch: Vec<SeriesPoints>) -> BTreeMap<u32, Signals> {
@@ -141,7 +141,7 @@ mod tests {
             })
             .collect();
         let accepted = gateway.samples(Source::RemoteWrite, batch.clone()).await.unwrap();
-        assert_eq!(accepted, Accepted { stored: 300, dropped: 0 });
+        assert_eq!(accepted, Accepted::new(300, 0));
         let mut found = vec![];
         for (to, record) in carrier.records.lock().unwrap().iter() {
             let Signals::Samples(series) = Batch::decode(record).unwrap().signals else { panic!("no samples") };

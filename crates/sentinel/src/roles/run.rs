@@ -19,6 +19,7 @@ use tower::ServiceExt as _;
 
 use crate::cli::Role;
 use crate::config::Config;
+use crate::front::Front;
 use crate::health::resident_bytes;
 use crate::roles::gateway::Gateway;
 use crate::roles::kafka::KafkaCarrier;
@@ -75,32 +76,20 @@ async fn gateway(
     let carrier = KafkaCarrier { topics, outlet: outlet.clone(), counts: Arc::clone(&counts) };
     let clock: Arc<dyn signal::Clock> = Arc::new(SystemClock);
     let gateway = Gateway::new(Arc::new(carrier), partitions, Arc::clone(&clock));
-    let rules = Arc::new(ingest::Preprocessor::new(&config.preprocess).map_err(anyhow::Error::msg)?);
-    let inlet = Inlet {
-        sink: Arc::new(ingest::Preprocessed::new(Arc::new(gateway), Arc::clone(&rules))),
-        clock,
-        counts: Arc::new(ingest::Counts::default()),
-        kafka: Arc::default(),
-    };
-    let Inlet { sink, clock, counts: ingest_counts, kafka } = inlet.clone();
-    let otlp = ingest::OtlpReceiver::new(
-        Arc::clone(&sink),
-        &config.ingest,
-        &config.otlp,
-        Arc::clone(&ingest_counts),
-        Arc::clone(&clock),
-    );
-    let routes = ingest::router(sink, &config.ingest, Arc::clone(&ingest_counts), clock).merge(otlp.http_routes());
+    let front = Front::before(Arc::new(gateway), &config, Arc::clone(&clock))?;
+    let inlet =
+        Inlet { sink: Arc::clone(&front.sink), clock, counts: Arc::clone(&front.counts), kafka: Arc::default() };
     if !config.tail.is_empty() {
         tracing::warn!("A gateway has no place to remember how far it has read files: `tail` needs --role all.");
     }
     let health = Health::new(Role::Gateway, || None);
-    let meters = vec![ingest_counts as Arc<dyn Meter>, kafka as _, rules as _, counts as _, Arc::clone(&health) as _];
+    let mut meters = front.meters();
+    meters.extend([Arc::clone(&inlet.kafka) as Arc<dyn Meter>, counts as _, Arc::clone(&health) as _]);
     let mut tasks = JoinSet::new();
     let (stop, stopped) = watch::channel(false);
-    crate::otlp::listen(&config.otlp).await?.serve(&otlp, &config, &stopped, &mut tasks)?;
+    crate::otlp::listen(&config.otlp).await?.serve(&front.otlp, &config, &stopped, &mut tasks)?;
     collect(&config, &inlet, &stopped, &mut tasks);
-    let router = operations(&config, meters, health, routes, address)?;
+    let router = operations(&config, meters, health, front.routes(), address)?;
     crate::run::serve_router(router, listener, &stopped, &mut tasks);
     wait_for_signal().await?;
     finish(&stop, tasks).await;

@@ -1,0 +1,64 @@
+//! What stands between the protocols and a sink? Limits of memory and of tenants, and the rules; the same before one
+//! process that does all and before a gateway.
+
+use std::sync::Arc;
+
+use axum::Router;
+use ingest::{Admission, Counts, Entrance, Limited, OtlpReceiver, Preprocessed, Preprocessor, Sink, Tenants};
+use signal::{Clock, Meter};
+
+use crate::config::Config;
+
+/// The way in for everything that is pushed or fetched.
+pub struct Front {
+    /// Takes signals of all sources: through the rules, then through the limits.
+    pub sink: Arc<dyn Sink>,
+    /// What is done to signals before.
+    pub preprocessor: Arc<Preprocessor>,
+    /// Whose signals they are.
+    pub tenants: Arc<Tenants>,
+    /// What the protocols count.
+    pub counts: Arc<Counts>,
+    /// The way in for OpenTelemetry.
+    pub otlp: Arc<OtlpReceiver>,
+    entrance: Entrance,
+}
+
+impl Front {
+    /// Stands before a sink.
+    ///
+    /// # Errors
+    /// A table of the rules that cannot be read; the message names its key.
+    pub fn before(sink: Arc<dyn Sink>, config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let preprocessor = Arc::new(Preprocessor::new(&config.preprocess).map_err(anyhow::Error::msg)?);
+        let tenants = Tenants::new(&config.tenants, Arc::clone(&clock));
+        let limited = Arc::new(Limited::new(sink, Arc::clone(&tenants)));
+        let sink: Arc<dyn Sink> = Arc::new(Preprocessed::new(limited, Arc::clone(&preprocessor)));
+        let counts = Arc::new(Counts::default());
+        let entrance = Entrance {
+            sink: Arc::clone(&sink),
+            config: config.ingest.clone(),
+            tenant_label: config.tenants.label.clone(),
+            admission: Admission::new(config.ingest.max_in_flight_bytes),
+            counts: Arc::clone(&counts),
+            clock,
+        };
+        let otlp = OtlpReceiver::new(entrance.clone(), &config.otlp);
+        Ok(Self { sink, preprocessor, tenants, counts, otlp, entrance })
+    }
+
+    /// The routes of all pushed protocols.
+    pub fn routes(&self) -> Router {
+        ingest::router(self.entrance.clone()).merge(self.otlp.http_routes())
+    }
+
+    /// What it counts.
+    pub fn meters(&self) -> Vec<Arc<dyn Meter>> {
+        vec![
+            Arc::clone(&self.counts) as _,
+            Arc::clone(&self.preprocessor) as _,
+            Arc::clone(&self.tenants) as _,
+            Arc::clone(&self.entrance.admission) as _,
+        ]
+    }
+}
