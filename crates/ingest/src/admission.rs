@@ -23,6 +23,19 @@ const RETRY_AFTER_SECS: u64 = 1;
 /// Who takes a share: one source, for one tenant.
 type Holder = (Source, Option<Box<str>>);
 
+/// Memory that requests hold, in bytes, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InFlight {
+    /// Now.
+    pub now: u64,
+    /// The most since the start.
+    pub most_so_far: u64,
+    /// The most that is allowed.
+    pub limit: u64,
+    /// Requests that were asked to come later since the start.
+    pub turned_away: u64,
+}
+
 /// The budget of bytes in flight.
 #[derive(Debug)]
 pub struct Admission {
@@ -43,6 +56,13 @@ impl Admission {
     /// Nothing is in flight yet.
     pub fn new(most_bytes: usize) -> Arc<Self> {
         Arc::new(Self { most_bytes: most_bytes as u64, held: Mutex::default(), turned_away: Default::default() })
+    }
+
+    /// How much is held.
+    pub fn in_flight(&self) -> InFlight {
+        let turned_away = self.turned_away.iter().map(|it| it.load(Relaxed)).sum();
+        let held = self.held();
+        InFlight { now: held.total, most_so_far: held.most_so_far, limit: self.most_bytes, turned_away }
     }
 
     /// Lets a request in.

@@ -43,7 +43,7 @@ mod mqtt;
 mod syslog;
 mod tail;
 
-pub use admission::Admission;
+pub use admission::{Admission, InFlight};
 pub use alertmanager::{Alert, decode_alerts, decode_webhook as decode_alert_webhook};
 pub use changes::decode as decode_changes;
 pub use config::{Config, HostConfig, MqttConfig, MqttTopic, PrometheusConfig, ScrapeConfig, SyslogConfig, TailConfig};

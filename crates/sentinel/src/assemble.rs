@@ -246,6 +246,7 @@ impl System {
             topology: Arc::clone(&self.map) as _,
             scores: Arc::clone(&self.bands) as _,
             budgets: Arc::clone(&self.budgets) as _,
+            intake: Arc::new(self.front.senders()),
             groups: Arc::clone(&self.groups) as _,
             back_tester: Arc::clone(&self.back_tester) as _,
             rows: Arc::clone(&self.row_desk) as _,

@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use axum::Router;
-use ingest::{Admission, Counts, Entrance, Limited, OtlpReceiver, Preprocessed, Preprocessor, Sink, Tenants};
+use ingest::{
+    Admission, Counts, Entrance, InFlight, Limited, OtlpReceiver, Preprocessed, Preprocessor, Sink, TenantUse, Tenants,
+};
+use serve::{IntakeStatus, NamedCount, TenantStatus};
 use signal::{Clock, Meter};
 
 use crate::config::Config;
@@ -52,6 +55,11 @@ impl Front {
         ingest::router(self.entrance.clone()).merge(self.otlp.http_routes())
     }
 
+    /// What people see of it.
+    pub fn senders(&self) -> Senders {
+        Senders { tenants: Arc::clone(&self.tenants), admission: Arc::clone(&self.entrance.admission) }
+    }
+
     /// What it counts.
     pub fn meters(&self) -> Vec<Arc<dyn Meter>> {
         vec![
@@ -60,5 +68,40 @@ impl Front {
             Arc::clone(&self.tenants) as _,
             Arc::clone(&self.entrance.admission) as _,
         ]
+    }
+}
+
+/// What people see of it.
+pub struct Senders {
+    tenants: Arc<Tenants>,
+    admission: Arc<Admission>,
+}
+
+impl serve::Intake for Senders {
+    fn intake(&self) -> IntakeStatus {
+        let InFlight { now, most_so_far, limit, turned_away } = self.admission.in_flight();
+        IntakeStatus {
+            in_flight_bytes: now,
+            in_flight_bytes_max: most_so_far,
+            in_flight_bytes_limit: limit,
+            turned_away,
+            tenants: self.tenants.usage().into_iter().map(status).collect(),
+        }
+    }
+}
+
+fn status(it: TenantUse) -> TenantStatus {
+    TenantStatus {
+        name: it.name,
+        series: it.series,
+        max_series: it.limits.max_series as u64,
+        streams: it.streams,
+        max_streams: it.limits.max_streams as u64,
+        events_per_sec: it.limits.events_per_sec,
+        events: it.events,
+        over_limit: it.over_limit,
+        throttled: it.throttled,
+        labels: it.labels.into_iter().map(|it| NamedCount { name: it.name, count: it.values }).collect(),
+        metrics: it.metrics.into_iter().map(|it| NamedCount { name: it.name, count: it.series }).collect(),
     }
 }

@@ -25,5 +25,5 @@ pub use config::Config;
 pub use error::Error;
 pub use live::Live;
 pub use operations::{Operations, operations};
-pub use ports::{Health, Ports, Row, RowJudge, RowVerdict};
+pub use ports::{Health, Intake, IntakeStatus, NamedCount, Ports, Row, RowJudge, RowVerdict, TenantStatus};
 pub use routes::router;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use signal::{
     BackTester, Budgets, ChangeLog, Clock, Groups, History, IncidentBook, Ledger, LogSearch, Meter, PlanDesk, Reports,
     Scores, Templates, Topology, TraceSearch,
@@ -34,6 +36,8 @@ pub struct Ports {
     pub budgets: Arc<dyn Budgets>,
     /// What is compared with each other.
     pub groups: Arc<dyn Groups>,
+    /// Who sends how much.
+    pub intake: Arc<dyn Intake>,
     /// What would have alerted.
     pub back_tester: Arc<dyn BackTester>,
     /// Rows of numbers that programs send.
@@ -56,6 +60,63 @@ pub trait Health: Send + Sync {
     fn ready(&self) -> Result<(), String>;
     /// One word for people: `run`, `demo`, or the role.
     fn mode(&self) -> String;
+}
+
+/// Who sends how much, and how much may they?
+pub trait Intake: Send + Sync {
+    /// Memory that requests hold, and each tenant by name.
+    fn intake(&self) -> IntakeStatus;
+}
+
+/// What comes in.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct IntakeStatus {
+    /// Memory that requests hold now, in bytes.
+    pub in_flight_bytes: u64,
+    /// The most since the start.
+    pub in_flight_bytes_max: u64,
+    /// The most that is allowed.
+    pub in_flight_bytes_limit: u64,
+    /// Requests that were asked to come later since the start, because there was no memory for them.
+    pub turned_away: u64,
+    /// Those that sent something lately, by name.
+    pub tenants: Vec<TenantStatus>,
+}
+
+/// How much a tenant sends and may send. Counts are since the start of the process.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct TenantStatus {
+    /// Its name.
+    pub name: String,
+    /// Series that came lately.
+    pub series: u64,
+    /// Most series.
+    pub max_series: u64,
+    /// Log streams that came lately.
+    pub streams: u64,
+    /// Most log streams.
+    pub max_streams: u64,
+    /// Most events a second; 0 for any number.
+    pub events_per_sec: u64,
+    /// Points, lines and spans taken.
+    pub events: u64,
+    /// Points and lines left out, of series and streams that were one too many.
+    pub over_limit: u64,
+    /// Batches refused because they came too fast.
+    pub throttled: u64,
+    /// Labels of its series with their numbers of values (estimated), the most first.
+    pub labels: Vec<NamedCount>,
+    /// Metrics with their numbers of series, the most first.
+    pub metrics: Vec<NamedCount>,
+}
+
+/// How many of what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NamedCount {
+    /// A label or a metric.
+    pub name: String,
+    /// How many it has.
+    pub count: u64,
 }
 
 /// Numbers by name; finite.

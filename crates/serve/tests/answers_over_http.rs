@@ -206,6 +206,16 @@ async fn budgets_are_told_and_metered_on_the_overview() {
 }
 
 #[tokio::test]
+async fn tenants_are_shown_with_the_label_that_is_too_much() {
+    let status = get("/sentinel/v1/intake").await.json();
+    assert_eq!(status["tenants"][1]["labels"][0], serde_json::json!({ "name": "user_id", "count": 970 }));
+    let text = page("/intake").await.text;
+    assert_eq!(text.matches(r#"data-testid="tenant""#).count(), 2);
+    assert_eq!(text.matches(r#"data-testid="over-limit""#).count(), 1);
+    assert!(text.contains("1000 of 1000") && text.contains("user_id") && !text.contains(HOSTILE));
+}
+
+#[tokio::test]
 async fn groups_with_a_member_apart_come_first() {
     let groups = get("/sentinel/v1/groups").await.json();
     assert_eq!(groups["items"].as_array().unwrap().len(), 5);

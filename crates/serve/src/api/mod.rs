@@ -7,6 +7,7 @@ pub mod detect;
 pub mod groups;
 pub mod health;
 pub mod incidents;
+pub mod intake;
 pub mod logs;
 pub mod plans;
 pub mod series;

@@ -22,13 +22,15 @@ pub enum Section {
     Logs,
     /// `/traces`
     Traces,
+    /// `/intake`
+    Intake,
     /// `/audit`
     Audit,
     /// Errors.
     None,
 }
 
-const LINKS: [(Section, &str, &str); 8] = [
+const LINKS: [(Section, &str, &str); 9] = [
     (Section::Overview, "/", "Overview"),
     (Section::Incidents, "/incidents", "Incidents"),
     (Section::Series, "/series", "Series"),
@@ -36,6 +38,7 @@ const LINKS: [(Section, &str, &str); 8] = [
     (Section::BackTest, "/backtest", "Back-test"),
     (Section::Logs, "/logs", "Logs"),
     (Section::Traces, "/traces", "Traces"),
+    (Section::Intake, "/intake", "Intake"),
     (Section::Audit, "/audit", "Audit"),
 ];
 

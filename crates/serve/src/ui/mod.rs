@@ -9,6 +9,7 @@ mod chart;
 pub mod groups;
 pub mod incident;
 pub mod incidents;
+pub mod intake;
 mod layout;
 mod log_kinds;
 pub mod logs;

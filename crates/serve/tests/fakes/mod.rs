@@ -6,7 +6,7 @@ mod traces;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serve::{Health, Ports, Row, RowJudge, RowVerdict};
+use serve::{Health, IntakeStatus, NamedCount, Ports, Row, RowJudge, RowVerdict, TenantStatus};
 use signal::{
     AlertBudget, Anomaly, AnomalyKind, Approval, BackTest, BackTestAlert, BackTestOutcome, BackTestQuestion,
     BackTester, BandPoint, BudgetStatus, Budgets, Change, ChangeKind, ChangeLog, Clock, Direction, GroupKind,
@@ -93,6 +93,7 @@ impl World {
             reports: self.clone(),
             budgets: self.clone(),
             groups: self.clone(),
+            intake: self.clone(),
             back_tester: self.clone(),
             rows: self.clone(),
             meters: vec![self.clone()],
@@ -181,6 +182,29 @@ impl World {
         let found = incidents.iter_mut().find(|it| it.id == id).ok_or_else(|| PortError::NotFound(id.to_string()))?;
         change(found);
         Ok(found.clone())
+    }
+}
+
+impl serve::Intake for World {
+    fn intake(&self) -> IntakeStatus {
+        let named = |name: &str, count| NamedCount { name: name.to_owned(), count };
+        let tenant = |name: &str, series| TenantStatus {
+            name: name.to_owned(),
+            series,
+            max_series: 1000,
+            max_streams: 100,
+            over_limit: series / 1000,
+            labels: vec![named("user_id", 970), named(HOSTILE, 3)],
+            metrics: vec![named("logins_total", 980)],
+            ..TenantStatus::default()
+        };
+        let tenants = vec![tenant("anonymous", 12), tenant(HOSTILE, 1000)];
+        IntakeStatus {
+            in_flight_bytes_max: 1 << 20,
+            in_flight_bytes_limit: 1 << 28,
+            tenants,
+            ..IntakeStatus::default()
+        }
     }
 }
 
