@@ -17,7 +17,7 @@ const CHARTS: usize = 6;
 /// What a chart shows before the first symptom and after the last.
 const MARGIN: Duration = Duration::from_secs(300);
 
-/// Incidents for people: read from the store, changed through the responder.
+/// Incidents for people: read from the store (or the backlog of it), changed through the responder.
 pub struct Book {
     /// Durable storage.
     pub store: Arc<Store>,
@@ -61,15 +61,15 @@ impl Book {
 
 impl IncidentBook for Book {
     fn incidents(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, PortError> {
-        self.store.incidents(filter)
+        self.responder.backlog().incidents(filter)
     }
 
     fn incident(&self, id: IncidentId) -> Result<Incident, PortError> {
-        self.store.incident(id)
+        self.responder.backlog().incident(id)
     }
 
     fn acknowledge(&self, id: IncidentId, actor: &str) -> Result<Incident, PortError> {
-        if self.store.incident(id)?.status != IncidentStatus::Open {
+        if self.incident(id)?.status != IncidentStatus::Open {
             return Err(PortError::Refused(format!("{id} is not open")));
         }
         let entry = TimelineEntry { time: self.clock.now(), text: format!("Acknowledged by {actor}.") };
@@ -91,7 +91,7 @@ impl IncidentBook for Book {
 
 impl Reports for Book {
     fn incident_report(&self, id: IncidentId, format: ReportFormat) -> Result<String, PortError> {
-        let incident = self.store.incident(id)?;
+        let incident = self.incident(id)?;
         let end = incident.ended_at.unwrap_or_else(|| self.clock.now());
         let range = TimeRange::new(incident.started_at.minus(MARGIN), end.plus(MARGIN));
         let charts = incident

@@ -4,6 +4,7 @@ mod access;
 mod alert_desk;
 mod assemble;
 mod back_tester;
+mod backlog;
 mod backtest;
 mod bands;
 mod bench;

@@ -12,11 +12,12 @@ use diagnose::Sources;
 use ingest::MonitorVerdict;
 use serve::Live;
 use signal::{
-    Anomaly, Diagnosis, Event, Incident, IncidentId, IncidentStatus, Ledger, Meter, Metric, Outbox, Plan, PortError,
-    Score, TimelineEntry, Timestamp,
+    Anomaly, Diagnosis, Event, Incident, IncidentId, IncidentStatus, Meter, Metric, Outbox, Plan, PortError, Score,
+    TimelineEntry, Timestamp,
 };
 use store::Store;
 
+use crate::backlog::Backlog;
 use crate::eyes::Eyes;
 use crate::inbox::Inbox;
 use crate::shards::Judged;
@@ -38,6 +39,7 @@ pub struct Responder {
     desk: OnceLock<Arc<Desk>>,
     outbox: OnceLock<Arc<dyn Outbox>>,
     inbox: Inbox,
+    backlog: Backlog,
     state: Mutex<State>,
     changed_plans: Mutex<Vec<Plan>>,
     /// Held during a tick, so that two ticks never diagnose the same incident twice.
@@ -88,6 +90,7 @@ impl Responder {
         let open = unresolved.into_iter().map(follow).collect();
         let state = State { correlator, open, counts: Counts::default() };
         Ok(Arc::new(Self {
+            backlog: Backlog::new(Arc::clone(&store)),
             store,
             budgets,
             eyes,
@@ -143,6 +146,10 @@ impl Responder {
     /// Lets time pass: incidents open, are explained, get plans and are resolved.
     pub fn tick(&self, now: Timestamp) {
         let _only_one = lock(&self.ticking);
+        let written = self.backlog.retry();
+        if written > 0 {
+            tracing::info!(written, "Incidents and ledger entries that waited for the disk are written.");
+        }
         let waiting = self.inbox.take();
         let changed = {
             let correlator = &mut self.lock().correlator;
@@ -159,6 +166,11 @@ impl Responder {
         for id in self.due(now) {
             self.diagnose(id, now);
         }
+    }
+
+    /// Incidents on disk or on their way to it.
+    pub const fn backlog(&self) -> &Backlog {
+        &self.backlog
     }
 
     /// The incidents that are open now.
@@ -180,13 +192,13 @@ impl Responder {
                 following.incident.clone()
             }
             None => {
-                let mut incident = self.store.incident(id)?;
+                let mut incident = self.backlog.incident(id)?;
                 change(&mut incident);
                 incident
             }
         };
         state.correlator.update_external(&incident);
-        self.store.save_incident(&incident).map_err(not_saved)?;
+        self.backlog.save(&incident)?;
         drop(state);
         self.budgets.judged(&incident, before);
         self.announce(&incident);
@@ -237,7 +249,7 @@ impl Responder {
     fn follow(&self, mut incident: Incident) {
         let id = incident.id;
         // What is followed is stored; a large incident is not read again just to know that.
-        let is_new = !self.lock().open.contains_key(&id) && self.store.incident(id).is_err();
+        let is_new = !self.lock().open.contains_key(&id) && self.backlog.incident(id).is_err();
         let mut state = self.lock();
         state.counts.opened += u64::from(is_new);
         if is_new {
@@ -263,9 +275,9 @@ impl Responder {
     }
 
     fn keep(&self, incident: &Incident) {
-        if let Err(error) = self.store.save_incident(incident) {
+        if let Err(error) = self.backlog.save(incident) {
             self.lock().counts.failures += 1;
-            tracing::error!(incident = %incident.id, %error, "Incident not saved.");
+            tracing::error!(incident = %incident.id, %error, "Incident not saved yet.");
         }
         self.announce(incident);
     }
@@ -279,9 +291,9 @@ impl Responder {
 
     fn record(&self, action: &str, incident: &Incident) {
         let detail = serde_json::json!({ "title": incident.title, "services": incident.services }).to_string();
-        if let Err(error) = Ledger::append(&*self.store, "sentinel", action, &incident.id.to_string(), &detail) {
+        if let Err(error) = self.backlog.append(action, &incident.id.to_string(), detail) {
             self.lock().counts.failures += 1;
-            tracing::error!(incident = %incident.id, %error, "Ledger entry not written.");
+            tracing::error!(incident = %incident.id, %error, "Ledger entry not written yet.");
         }
         tracing::info!(incident = %incident.id, title = %incident.title, action, "Incident changed.");
     }
@@ -333,7 +345,7 @@ impl Responder {
         }
         if let Err(error) = changed {
             state.counts.failures += 1;
-            tracing::error!(incident = %id, %error, "Diagnosis not saved.");
+            tracing::error!(incident = %id, %error, "Diagnosis not saved yet.");
         }
     }
 
@@ -443,6 +455,7 @@ impl Meter for Responder {
         ];
         metrics.extend(state.correlator.metrics());
         metrics.extend(self.inbox.metrics());
+        metrics.extend(self.backlog.metrics());
         metrics
     }
 }

@@ -144,7 +144,10 @@ impl Writer {
         self.shared.active_segment.store(self.wal.active_number(), Relaxed);
         match result {
             Ok(()) => {
-                counters.is_wal_failing.store(false, Relaxed);
+                // Nothing to write is no proof that the disk takes it.
+                if !waiting.is_empty() {
+                    counters.is_wal_failing.store(false, Relaxed);
+                }
                 for (request, refused, first_id) in waiting {
                     let appended = self.apply(&request, refused, first_id);
                     call(request.done, Ok(appended));

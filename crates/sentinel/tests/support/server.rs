@@ -63,6 +63,7 @@ pub struct Server {
     folder: Folder,
     config: Option<PathBuf>,
     role: &'static str,
+    environment: Vec<(String, String)>,
 }
 
 impl Server {
@@ -70,26 +71,32 @@ impl Server {
     pub fn start(name: &str, config: &str) -> Self {
         let folder = Folder::new(name);
         let config = folder.write("sentinel.yaml", config);
-        Self::ready(folder, Some(config))
+        Self::ready(folder, Some(config), vec![])
+    }
+
+    /// The same in a folder of the test's, with environment variables.
+    pub fn start_in(folder: Folder, config: &str, environment: Vec<(String, String)>) -> Self {
+        let config = folder.write("sentinel.yaml", config);
+        Self::ready(folder, Some(config), environment)
     }
 
     /// Starts a process of a role; does not wait until it is ready.
     pub fn start_role(role: &'static str, name: &str, config: &str) -> Self {
         let folder = Folder::new(name);
         let config = folder.write("sentinel.yaml", config);
-        let (child, address) = spawn(&folder, Some(&config), "127.0.0.1:0", role);
-        Self { child, address, folder, config: Some(config), role }
+        let (child, address) = spawn(&folder, Some(&config), "127.0.0.1:0", role, &[]);
+        Self { child, address, folder, config: Some(config), role, environment: vec![] }
     }
 
     /// Starts a server without any configuration.
     pub fn start_unconfigured(name: &str) -> Self {
-        Self::ready(Folder::new(name), None)
+        Self::ready(Folder::new(name), None, vec![])
     }
 
-    fn ready(folder: Folder, config: Option<PathBuf>) -> Self {
+    fn ready(folder: Folder, config: Option<PathBuf>, environment: Vec<(String, String)>) -> Self {
         let role = "all";
-        let (child, address) = spawn(&folder, config.as_deref(), "127.0.0.1:0", role);
-        let server = Self { child, address, folder, config, role };
+        let (child, address) = spawn(&folder, config.as_deref(), "127.0.0.1:0", role, &environment);
+        let server = Self { child, address, folder, config, role, environment };
         server.wait_until_ready();
         server
     }
@@ -117,7 +124,8 @@ impl Server {
     /// Starts a killed server again on the same folder and port; does not wait until it is ready.
     pub fn restart(&mut self) {
         let address = self.address.to_string();
-        (self.child, self.address) = spawn(&self.folder, self.config.as_deref(), &address, self.role);
+        (self.child, self.address) =
+            spawn(&self.folder, self.config.as_deref(), &address, self.role, &self.environment);
     }
 
     /// Its process id.
@@ -185,7 +193,13 @@ impl Drop for Server {
 }
 
 /// Starts the binary and reads the address from the line `listening on http://...`.
-fn spawn(folder: &Folder, config: Option<&Path>, listen: &str, role: &str) -> (Child, SocketAddr) {
+fn spawn(
+    folder: &Folder,
+    config: Option<&Path>,
+    listen: &str,
+    role: &str,
+    environment: &[(String, String)],
+) -> (Child, SocketAddr) {
     let log = fs::File::options().create(true).append(true).open(folder.path().join("stderr.log"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_sentinel"));
     command.args(["run", "--role", role, "--listen", listen, "--data-dir"]).arg(folder.path().join("data"));
@@ -196,6 +210,7 @@ fn spawn(folder: &Folder, config: Option<&Path>, listen: &str, role: &str) -> (C
     for (name, _) in std::env::vars().filter(|it| it.0.starts_with("SENTINEL_")) {
         command.env_remove(name);
     }
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped());
     command.stderr(log.expect("the test's folder can be written"));
     let start = Instant::now();

@@ -226,11 +226,9 @@ impl Wal {
         let path = disk::numbered_path(&self.dir, number, EXTENSION);
         // The number is used up even if what follows fails: a half-made file is never written to again.
         self.next_number += 1;
-        let mut file = File::create(&path).map_err(Error::io("create", &path))?;
-        let header = [MAGIC.as_slice(), &number.to_le_bytes()].concat();
-        file.write_all(&header).and_then(|()| file.sync_all()).map_err(Error::io("write", &path))?;
+        let file = begun(&path, number).inspect_err(|_| discard(&path))?;
         disk::sync_dir(&self.dir)?;
-        let segment = Segment { number, path, bytes: header.len() as u64, ..Segment::default() };
+        let segment = Segment { number, path, bytes: SEGMENT_HEADER_BYTES as u64, ..Segment::default() };
         self.segments.update(&segment);
         Ok(Active { file, segment, defined: HashSet::new(), has_samples: false, newest_log_id: 0, newest_span_id: 0 })
     }
@@ -250,10 +248,30 @@ impl Wal {
     /// Cuts the active segment to what was acknowledged and leaves it.
     fn abandon(&mut self) {
         let Some(Active { file, segment, .. }) = self.active.take() else { return };
+        if segment.bytes == SEGMENT_HEADER_BYTES as u64 {
+            discard(&segment.path);
+            self.segments.lock().retain(|it| it.number != segment.number);
+            return;
+        }
         if let Err(error) = file.set_len(segment.bytes).and_then(|()| file.sync_all()) {
             // What stays behind was not acknowledged; a restart may find it, which at-least-once allows.
             warn!(path = %segment.path.display(), %error, "Segment not cut after a failed write.");
         }
+    }
+}
+
+/// A new segment file with nothing but its header.
+fn begun(path: &Path, number: u64) -> Result<File, Error> {
+    let mut file = File::create(path).map_err(Error::io("create", path))?;
+    let header = [MAGIC.as_slice(), &number.to_le_bytes()].concat();
+    file.write_all(&header).and_then(|()| file.sync_all()).map_err(Error::io("write", path))?;
+    Ok(file)
+}
+
+/// Removes a segment file that holds nothing: on a full disk there would be one for each write that failed.
+fn discard(path: &Path) {
+    if let Err(error) = disk::remove(path) {
+        warn!(path = %path.display(), %error, "Empty segment not removed.");
     }
 }
 
