@@ -76,6 +76,13 @@ impl Owned for Span {
     }
 }
 
+/// What of a batch is one tenant's.
+struct Part {
+    name: Box<str>,
+    tenant: Arc<Tenant>,
+    events: u64,
+}
+
 impl Tenants {
     /// Leaves out what is over a limit, and says what that was.
     ///
@@ -83,30 +90,28 @@ impl Tenants {
     /// The whole batch is refused if one of its tenants is too fast or one too many: nothing of it was counted.
     fn limit<T: Owned>(&self, batch: &mut Vec<T>) -> Result<Option<Box<OverLimit>>, Refused> {
         self.turn();
-        let tenants = self.tenants_of(batch)?;
-        for (_, tenant, events) in &tenants {
-            let taken = tenant.rate().take(*events, self.clock.now());
-            if let Err(secs) = taken {
-                tenant.throttled.fetch_add(1, Relaxed);
-                return Err(self.too_fast(tenant, secs));
+        let parts = self.parts_of(batch)?;
+        for part in &parts {
+            if let Err(secs) = part.tenant.rate().take(part.events, self.clock.now()) {
+                part.tenant.throttled.fetch_add(1, Relaxed);
+                return Err(too_fast(&part.tenant, secs));
             }
         }
         let mut over = None;
         batch.retain(|it| {
             let name = self.name_of(it.labels());
-            let Some((name, tenant, _)) = tenants.iter().find(|(known, ..)| &**known == name) else { return true };
-            let Some((population, kind, most)) = it.population(tenant) else { return true };
+            let Some(part) = parts.iter().find(|part| &*part.name == name) else { return true };
+            let Some((population, kind, most)) = it.population(&part.tenant) else { return true };
             if population.admits(it.labels()) {
                 return true;
             }
             population.refuse(it.events());
-            let over: &mut OverLimit =
-                over.get_or_insert_with(|| Box::new(too_many(name, it.labels(), population, kind, most)));
-            over.count += it.events();
+            let first = || Box::new(too_many(name, it.labels(), population, kind, most));
+            over.get_or_insert_with(first).count += it.events();
             false
         });
-        for (_, tenant, events) in &tenants {
-            tenant.events.fetch_add(*events, Relaxed);
+        for part in &parts {
+            part.tenant.events.fetch_add(part.events, Relaxed);
         }
         Ok(over)
     }
@@ -115,19 +120,19 @@ impl Tenants {
         labels.get(&self.config.label).unwrap_or(ANONYMOUS)
     }
 
-    /// The tenants of a batch, mostly one, each with its number of events.
-    fn tenants_of<T: Owned>(&self, batch: &[T]) -> Result<Vec<(Box<str>, Arc<Tenant>, u64)>, Refused> {
-        let mut tenants: Vec<(Box<str>, Arc<Tenant>, u64)> = vec![];
+    /// The tenants of a batch, mostly one.
+    fn parts_of<T: Owned>(&self, batch: &[T]) -> Result<Vec<Part>, Refused> {
+        let mut parts: Vec<Part> = vec![];
         for it in batch {
             let name = self.name_of(it.labels());
-            if let Some((.., events)) = tenants.iter_mut().find(|(known, ..)| &**known == name) {
-                *events += it.events();
+            if let Some(part) = parts.iter_mut().find(|part| &*part.name == name) {
+                part.events += it.events();
             } else {
                 let tenant = self.get(name).ok_or_else(|| self.one_too_many(name))?;
-                tenants.push((name.into(), tenant, it.events()));
+                parts.push(Part { name: name.into(), tenant, events: it.events() });
             }
         }
-        Ok(tenants)
+        Ok(parts)
     }
 
     fn one_too_many(&self, name: &str) -> Refused {
@@ -135,13 +140,12 @@ impl Tenants {
         let most = self.config.max_tenants;
         Refused::Invalid(format!("tenant {shown:?} is one too many: at most {most} are allowed (tenants.max_tenants)"))
     }
+}
 
-    fn too_fast(&self, tenant: &Tenant, retry_after_secs: u64) -> Refused {
-        let most = tenant.limits.events_per_sec;
-        let detail =
-            format!("at most {most} points, lines and spans a second are allowed (tenants.limits.events_per_sec)");
-        Refused::TooFast { retry_after_secs, detail }
-    }
+fn too_fast(tenant: &Tenant, retry_after_secs: u64) -> Refused {
+    let most = tenant.limits.events_per_sec;
+    let detail = format!("at most {most} points, lines and spans a second are allowed (tenants.limits.events_per_sec)");
+    Refused::TooFast { retry_after_secs, detail }
 }
 
 /// Names the label that has most values, as it is mostly the one to take away.
