@@ -10,8 +10,9 @@ use serde::Deserialize;
 
 use signal::{Labels, Timestamp};
 
+use crate::error::Fields;
 use crate::limits::{checked_labels, shortened};
-use crate::{Config, Error, FieldError, Problems, Reason};
+use crate::{Config, Error, Problems, Reason};
 
 /// What is kept of a summary.
 const SUMMARY_BYTES: usize = 500;
@@ -68,7 +69,7 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
         let place = error.path().to_string();
         let error = error.into_inner();
         if error.is_data() {
-            Error::Fields(vec![FieldError { path: vec![], message: format!("{place}: {error}"), kind: "type" }])
+            Fields::one(vec![], format!("{place}: {error}"), "type")
         } else {
             Error::malformed("the body", error)
         }

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use signal::{Change, Timestamp};
 
-use crate::error::PathPart;
-use crate::{Config, Error, FieldError};
+use crate::error::{Fields, PathPart};
+use crate::{Config, Error};
 
 /// Changes of a body; a change without `time` happens at `now`.
 pub fn decode(body: &[u8], now: Timestamp, config: &Config) -> Result<Vec<Change>, Error> {
@@ -15,19 +15,18 @@ pub fn decode(body: &[u8], now: Timestamp, config: &Config) -> Result<Vec<Change
         one => (vec![one], false),
     };
     let mut changes = vec![];
-    let mut errors = vec![];
+    let mut errors = Fields::default();
     for (idx, item) in items.into_iter().enumerate() {
-        let place = if is_array { format!("[{idx}]: ") } else { String::new() };
         match change(item, now, config) {
             Ok(it) => changes.push(it),
-            Err(message) => errors.push(FieldError {
-                path: vec![PathPart::Position(idx)],
-                message: format!("{place}{message}"),
-                kind: "value_error",
-            }),
+            Err(message) => {
+                let place = || if is_array { format!("[{idx}]: ") } else { String::new() };
+                let told = || (vec![PathPart::Position(idx)], format!("{}{message}", place()));
+                errors.push(told, "value_error");
+            }
         }
     }
-    if errors.is_empty() { Ok(changes) } else { Err(Error::Fields(errors)) }
+    if errors.len() == 0 { Ok(changes) } else { Err(errors.error()) }
 }
 
 fn change(mut value: Value, now: Timestamp, config: &Config) -> Result<Change, String> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use signal::{Labels, Point, SeriesPoints, Timestamp};
 
-use crate::error::PathPart;
+use crate::error::{Fields, PathPart};
 use crate::when::{self, When};
 use crate::{Config, Error, FieldError, MonitorVerdict, Problems, Reason};
 
@@ -40,13 +40,13 @@ impl Observation {
 
 /// Observations of a body, and whether it was an array.
 pub fn decode(body: &[u8], config: &Config) -> Result<((Vec<Observation>, bool), Problems), Error> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| Error::Fields(vec![not_json(body, &error)]))?;
-    let mut reader = Reader { config, errors: vec![], problems: Problems::default() };
+    let value: Value = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
+    let mut reader = Reader { config, errors: Fields::default(), problems: Problems::default() };
     let is_array = value.is_array();
     let observations: Vec<Observation> = match &value {
         Value::Array(items) if items.len() > config.max_monitor_items => {
             let message = format!("List should have at most {} items, not {}", config.max_monitor_items, items.len());
-            reader.errors.push(FieldError { path: vec![], message, kind: "too_long" });
+            reader.errors.push(|| (vec![], message), "too_long");
             vec![]
         }
         Value::Array(items) => items
@@ -56,11 +56,7 @@ pub fn decode(body: &[u8], config: &Config) -> Result<((Vec<Observation>, bool),
             .collect(),
         one => reader.observation(one, &[]).into_iter().collect(),
     };
-    if reader.errors.is_empty() {
-        Ok(((observations, is_array), reader.problems))
-    } else {
-        Err(Error::Fields(reader.errors))
-    }
+    if reader.errors.len() == 0 { Ok(((observations, is_array), reader.problems)) } else { Err(reader.errors.error()) }
 }
 
 /// The answer to one observation, with all the keys that the seed's versions used.
@@ -95,19 +91,15 @@ pub(crate) fn detail(errors: &[FieldError]) -> Value {
     json!({ "detail": errors.iter().map(entry).collect::<Vec<_>>() })
 }
 
-fn not_json(body: &[u8], error: &serde_json::Error) -> FieldError {
+fn not_json(body: &[u8], error: &serde_json::Error) -> Error {
     let before = body.split(|it| *it == b'\n').take(error.line().saturating_sub(1)).map(|it| it.len() + 1);
     let offset = before.sum::<usize>() + error.column().saturating_sub(1);
-    FieldError {
-        path: vec![PathPart::Position(offset)],
-        message: format!("JSON decode error: {error}"),
-        kind: "json_invalid",
-    }
+    Fields::one(vec![PathPart::Position(offset)], format!("JSON decode error: {error}"), "json_invalid")
 }
 
 struct Reader<'a> {
     config: &'a Config,
-    errors: Vec<FieldError>,
+    errors: Fields,
     problems: Problems,
 }
 
@@ -223,7 +215,7 @@ impl Reader<'_> {
 
     fn error(&mut self, path: &[PathPart], keys: &[&str], kind: &'static str, message: String) {
         let keys = keys.iter().map(|it| PathPart::Key((*it).to_owned()));
-        self.errors.push(FieldError { path: path.iter().cloned().chain(keys).collect(), message, kind });
+        self.errors.push(|| (path.iter().cloned().chain(keys).collect(), message), kind);
     }
 }
 

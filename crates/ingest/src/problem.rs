@@ -1,5 +1,7 @@
 //! What was left out of a body that could otherwise be read? Counts per reason, and the first case in words.
 
+use crate::error::brief;
+
 /// Why a signal was left out; a closed set, used as a label of our own metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -132,7 +134,8 @@ impl Problems {
             *it += count;
         }
         if reason.is_mistake() && self.first_mistake.is_none() {
-            self.first_mistake = Some(detail());
+            // It quotes what was sent.
+            self.first_mistake = Some(brief(detail()));
         }
     }
 
