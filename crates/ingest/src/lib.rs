@@ -14,6 +14,8 @@ mod sink;
 mod admission;
 mod body;
 mod entrance;
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod label_cache;
 mod limits;

@@ -10,6 +10,8 @@ mod config;
 mod counters;
 mod disk;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod logs;
 mod packs;
 mod recovery;

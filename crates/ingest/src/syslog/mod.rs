@@ -17,8 +17,8 @@ use tracing::{debug, info, warn};
 
 use signal::{Clock, LogRecord};
 
-use crate::syslog::frame::Framer;
 use crate::{Config, Counts, ErrorKind, Problems, Reason, Refused, Sink, Source, SyslogConfig};
+pub(crate) use frame::Framer;
 pub use message::{Arrival, decode};
 
 /// Lines that may wait for the sink.

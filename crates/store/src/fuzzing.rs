@@ -1,0 +1,40 @@
+//! How do the fuzz targets reach the decoders of what is on disk? Each reads bytes and writes what it read again.
+//!
+//! No part of the interface: whoever is not `fuzz/` has no use for it.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::logs::Lines;
+use crate::packs::kind::Kind;
+use crate::spans::Steps;
+use crate::wal::frame::{self, Frame};
+
+/// A frame of the write-ahead log, as it is written anew; None if the bytes are none.
+pub fn rewritten_frame(payload: &[u8]) -> Option<Vec<u8>> {
+    let (mut defined, mut out) = (HashSet::new(), vec![]);
+    match frame::read(payload, &mut HashMap::new())? {
+        Frame::Samples(batch) => frame::put_samples(&batch, &mut defined, &mut out),
+        Frame::Logs { first_id, received, records } => {
+            frame::put_logs(first_id, received, &records, &mut defined, &mut out);
+        }
+        Frame::Spans { first_id, received, spans } => frame::put_spans(first_id, received, &spans, &mut out),
+    }
+    Some(out)
+}
+
+/// Columns of log lines, as they are written anew.
+pub fn rewritten_lines(columns: &[u8], count: usize) -> Option<Vec<u8>> {
+    rewritten::<Lines>(columns, count)
+}
+
+/// Columns of spans, as they are written anew.
+pub fn rewritten_spans(columns: &[u8], count: usize) -> Option<Vec<u8>> {
+    rewritten::<Steps>(columns, count)
+}
+
+fn rewritten<K: Kind>(columns: &[u8], count: usize) -> Option<Vec<u8>> {
+    let records = K::decode(columns, count)?;
+    let mut out = vec![];
+    K::encode(&records.iter().collect::<Vec<_>>(), &mut out);
+    Some(out)
+}
