@@ -42,5 +42,9 @@ deny:
 demo *arguments:
     cargo run --release -- demo {{arguments}}
 
+# Feeds each decoder with made-up bytes; `just fuzz --seconds 600 influx`.
+fuzz *arguments:
+    cargo xtask fuzz {{arguments}}
+
 bench *arguments:
     cargo run --release -- bench {{arguments}}

@@ -9,7 +9,7 @@ use crate::command::{cargo, output};
 use crate::workspace;
 
 /// Licenses that ask for no more than a notice, each with what it asks.
-const ALLOWED: [(&str, &str); 13] = [
+const ALLOWED: [(&str, &str); 14] = [
     ("MIT", "keep the notice"),
     ("Apache-2.0", "keep the notice, name changes"),
     ("Apache-2.0 WITH LLVM-exception", "as Apache-2.0, binaries are free"),
@@ -19,6 +19,7 @@ const ALLOWED: [(&str, &str); 13] = [
     ("CC0-1.0", "nothing"),
     ("CDLA-Permissive-2.0", "data (root certificates): pass the text on"),
     ("ISC", "keep the notice"),
+    ("NCSA", "libFuzzer, which is in no binary of ours: keep the notice, do not advertise with the authors"),
     ("Unicode-3.0", "data tables: keep the notice"),
     ("Unlicense", "nothing"),
     ("Zlib", "do not claim to have written it"),

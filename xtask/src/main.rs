@@ -6,6 +6,7 @@ use std::process::ExitCode;
 mod codegen;
 mod command;
 mod docs;
+mod fuzz;
 mod licenses;
 mod services;
 mod test;
@@ -20,6 +21,9 @@ usage: cargo xtask <task>
   licenses           every dependency's license is on the list, and no crate is in the binary twice unlisted
   codegen [--check]  writes the configuration reference page (or fails if it is stale)
   docs               builds the API docs and the book, warnings are errors
+  fuzz [--seconds N] [--jobs N] [--merge] [TARGET...]
+                     feeds each decoder with made-up bytes for N seconds (60), N targets at a time (1);
+                     --merge saves inputs that reach what the saved ones do not
 ";
 
 fn main() -> ExitCode {
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
         ["docs"] => docs::run(),
+        ["fuzz", options @ ..] => fuzz::run(options),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(64);

@@ -16,7 +16,7 @@ struct Service {
     purpose: &'static str,
 }
 
-const SERVICES: [Service; 8] = [
+const SERVICES: [Service; 9] = [
     Service { program: "prometheus", package: "prometheus", purpose: "remote write by a real Prometheus" },
     Service { program: "chromium", package: "chromium", purpose: "the web page in a real browser" },
     Service { program: "chromedriver", package: "chromium-driver", purpose: "the web page in a real browser" },
@@ -27,6 +27,7 @@ const SERVICES: [Service; 8] = [
     },
     Service { program: "mosquitto", package: "mosquitto", purpose: "MQTT through a real broker" },
     Service { program: "mosquitto_pub", package: "mosquitto-clients", purpose: "MQTT by a real sender" },
+    Service { program: "g++", package: "g++", purpose: "the fuzz targets" },
     // Debian's default is Java 17 or newer, which Kafka needs; Maven gets Kafka itself when the tests run.
     Service { program: "java", package: "default-jre-headless", purpose: "a real Apache Kafka" },
     Service { program: "mvn", package: "maven", purpose: "a real Apache Kafka" },

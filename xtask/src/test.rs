@@ -5,12 +5,14 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::command::{cargo, is_installed, run as run_command, run_and_read};
-use crate::{codegen, docs, licenses, services, tidy};
+use crate::{codegen, docs, fuzz, licenses, services, tidy};
 
 /// Runs everything. The tests come last, so that the end of the output is the test runner's own summary.
 pub fn run(is_ci: bool) -> Result<()> {
     let mut checks = Checks::default();
     checks.check("services", || services::install(is_ci));
+    // On a developer's machine `cargo xtask fuzz` is run when a decoder was changed.
+    let lane = if is_ci { Some(fuzz::Lane::begin()?) } else { None };
     checks.check("format", || run_command(cargo().args(["fmt", "--all", "--check"])));
     checks.check("tidy", tidy::run);
     checks.check("licenses", licenses::run);
@@ -27,6 +29,9 @@ pub fn run(is_ci: bool) -> Result<()> {
     tests.env("SENTINEL_TEST_SERVICES", services).args(["test", "--workspace", "--no-fail-fast", "--quiet"]);
     let mut tally = Tally::default();
     let tests = run_and_read(&mut tests, |line| tally.add(line));
+    if let Some(lane) = lane {
+        checks.check("fuzz", || lane.end());
+    }
     // The runner prints a summary per test binary; this is their sum.
     println!("\n{} passed, {} failed", tally.passed, tally.failed);
     match (checks.failed().as_slice(), tests) {
