@@ -32,6 +32,7 @@ mod otlp;
 mod preprocess;
 mod remote_write;
 mod tenants;
+mod versions;
 mod when;
 
 mod exposition;
@@ -78,3 +79,5 @@ pub use sink::{Accepted, MonitorVerdict, OverLimit, Refused, Sink, Source};
 pub use syslog::{Arrival as SyslogArrival, SyslogSockets, bind_syslog, decode as decode_syslog, syslog};
 pub use tail::{Offsets, Position, tail};
 pub use tenants::{ANONYMOUS, LabelUse, Limited, MetricUse, TenantLimits, TenantUse, Tenants, TenantsConfig};
+
+pub use versions::{Noticing, Versions};

@@ -183,7 +183,7 @@ impl System {
             responder: Arc::clone(&responder),
             clock: Arc::clone(&clock),
         });
-        let front = Front::before(Arc::clone(&intake) as _, &config, Arc::clone(&clock))?;
+        let front = Front::before(Arc::clone(&intake) as _, &config, warmup::versions(&store)?, Arc::clone(&clock))?;
         let log_news = Arc::new(LogNewsDesk::new(
             Arc::clone(&log_watch),
             Arc::clone(&span_watch),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use ingest::{
-    Admission, Counts, Entrance, InFlight, Limited, OtlpReceiver, Preprocessed, Preprocessor, Sink, TenantUse, Tenants,
+    Admission, Counts, Entrance, InFlight, Limited, Noticing, OtlpReceiver, Preprocessed, Preprocessor, Sink,
+    TenantUse, Tenants, Versions,
 };
 use serve::{IntakeStatus, NamedCount, TenantStatus};
 use signal::{Clock, Meter};
@@ -20,6 +21,8 @@ pub struct Front {
     pub preprocessor: Arc<Preprocessor>,
     /// Whose signals they are.
     pub tenants: Arc<Tenants>,
+    /// Which versions services run.
+    pub versions: Arc<Versions>,
     /// What the protocols count.
     pub counts: Arc<Counts>,
     /// The way in for OpenTelemetry.
@@ -28,14 +31,20 @@ pub struct Front {
 }
 
 impl Front {
-    /// Stands before a sink.
+    /// Stands before a sink; `versions` are what was seen before.
     ///
     /// # Errors
     /// A table of the rules that cannot be read; the message names its key.
-    pub fn before(sink: Arc<dyn Sink>, config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub fn before(
+        sink: Arc<dyn Sink>,
+        config: &Config,
+        versions: Arc<Versions>,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
         let preprocessor = Arc::new(Preprocessor::new(&config.preprocess).map_err(anyhow::Error::msg)?);
         let tenants = Tenants::new(&config.tenants, Arc::clone(&clock));
-        let limited = Arc::new(Limited::new(sink, Arc::clone(&tenants)));
+        let noticing = Arc::new(Noticing::new(sink, Arc::clone(&versions)));
+        let limited = Arc::new(Limited::new(noticing, Arc::clone(&tenants)));
         let sink: Arc<dyn Sink> = Arc::new(Preprocessed::new(limited, Arc::clone(&preprocessor)));
         let counts = Arc::new(Counts::default());
         let entrance = Entrance {
@@ -47,7 +56,7 @@ impl Front {
             clock,
         };
         let otlp = OtlpReceiver::new(entrance.clone(), &config.otlp);
-        Ok(Self { sink, preprocessor, tenants, counts, otlp, entrance })
+        Ok(Self { sink, preprocessor, tenants, versions, counts, otlp, entrance })
     }
 
     /// The routes of all pushed protocols.
@@ -66,6 +75,7 @@ impl Front {
             Arc::clone(&self.counts) as _,
             Arc::clone(&self.preprocessor) as _,
             Arc::clone(&self.tenants) as _,
+            Arc::clone(&self.versions) as _,
             Arc::clone(&self.entrance.admission) as _,
         ]
     }

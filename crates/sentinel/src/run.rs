@@ -60,7 +60,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         tracing::warn!("Some tasks did not stop in time.");
     }
     tokio::task::spawn_blocking(move || {
-        warmup::save(&system.store, &system.shards, &system.budgets, &system.log_watch)
+        warmup::save(&system.store, &system.shards, &system.budgets, &system.log_watch, &system.front.versions)
     })
     .await??;
     Ok(())
@@ -120,7 +120,7 @@ pub fn background(system: &Arc<System>, stopped: &watch::Receiver<bool>, tasks: 
     }));
     let it = Arc::clone(system);
     tasks.spawn(every(SAVE, stopped.clone(), move || {
-        if let Err(error) = warmup::save(&it.store, &it.shards, &it.budgets, &it.log_watch) {
+        if let Err(error) = warmup::save(&it.store, &it.shards, &it.budgets, &it.log_watch, &it.front.versions) {
             tracing::error!(%error, "Detector state not saved.");
         }
     }));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use detect::{AlertBudgets, LogWatch, ServiceMap};
+use ingest::Versions;
 use signal::{
     History as _, Labels, LogQuery, LogSearch as _, PortError, SeriesId, SeriesPoints, SeriesQuery, TimeRange,
     Timestamp,
@@ -29,6 +30,15 @@ const LOG_TEMPLATES: &str = "log-templates-seen";
 const LOG_HABITS: &str = "log-habits";
 /// Where the log templates with their identities are kept.
 const LOG_IDENTITIES: &str = "log-templates";
+
+/// Where the versions of services are kept.
+const VERSIONS: &str = "service-versions";
+
+/// The versions that services ran when they were seen last.
+pub fn versions(store: &Store) -> anyhow::Result<Arc<Versions>> {
+    let saved = store.get_state(VERSIONS)?;
+    Ok(Arc::new(saved.map_or_else(Versions::default, |it| Versions::restore(&it))))
+}
 
 /// Restores saved detector state and replays what was stored lately.
 pub fn warm(
@@ -115,8 +125,15 @@ fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
     [a, b].into_iter().flatten().min()
 }
 
-/// Saves the state of all shards and budgets, and the log templates.
-pub fn save(store: &Store, shards: &Shards, budgets: &AlertBudgets, log_watch: &LogWatch) -> anyhow::Result<()> {
+/// Saves the state of all shards and budgets, the log templates and the versions of services.
+pub fn save(
+    store: &Store,
+    shards: &Shards,
+    budgets: &AlertBudgets,
+    log_watch: &LogWatch,
+    versions: &Versions,
+) -> anyhow::Result<()> {
+    store.put_state(VERSIONS, &versions.save())?;
     store.put_state(LOG_TEMPLATES, &log_watch.save())?;
     for idx in 0..shards.len() {
         store.put_snapshot(&name(idx), &mut shards.save(idx))?;

@@ -14,18 +14,24 @@ const OWN: [(&str, &str); 3] =
     [("service.name", "service"), ("service.instance.id", "instance"), ("host.name", "host")];
 /// What software without a name is called by OpenTelemetry.
 const UNKNOWN_SERVICE: &str = "unknown_service";
+/// The label of `service.version`. Series do not have it, or each deploy would begin all of them anew.
+const VERSION: &str = "service_version";
 
 /// What is kept of a resource.
 #[derive(Debug, Default)]
 pub(super) struct Resource<'a> {
     /// Label names and values: `service`, `instance`, `host`, then the promoted attributes.
     pub(super) pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// Everything else that it says, for the series `target_info`; at most `max_labels`, and only values that are texts
+    /// or numbers.
+    pub(super) info: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
 impl<'a> Resource<'a> {
     /// `Resource { attributes = 1 }`.
     pub(super) fn read(bytes: &'a [u8], config: &Config, otlp: &OtlpConfig) -> Result<Self, Error> {
         let mut pairs: Vec<(Cow<'a, str>, Cow<'a, str>)> = vec![];
+        let mut info: Vec<(Cow<'a, str>, Cow<'a, str>)> = vec![];
         let mut fields = Message::new(bytes, "Resource");
         while let Some((field, value)) = fields.next()? {
             if field != 1 {
@@ -34,15 +40,20 @@ impl<'a> Resource<'a> {
             let (key, any) = any_value::key_value(value.bytes("Resource.attributes")?)?;
             let own = OWN.iter().find(|it| it.0 == key).map(|it| Cow::Borrowed(it.1));
             let promoted = || otlp.promote_resource_attributes.iter().any(|it| it == key).then(|| names::label(key));
-            let Some(name) = own.or_else(promoted).filter(|it| !it.is_empty()) else { continue };
+            let name = own.or_else(promoted);
+            let rows = if name.is_some() { &mut pairs } else { &mut info };
+            let name = name.unwrap_or_else(|| names::label(key));
+            if name.is_empty() || rows.len() >= config.max_labels {
+                continue;
+            }
             let text = any_value::text(any, config.max_label_value_bytes)?;
             // A key that comes again replaces the one before, so that there are never more than the configured ones.
-            match pairs.iter_mut().find(|it| it.0 == name) {
-                Some(pair) => pair.1 = text,
-                None => pairs.push((name, text)),
+            match rows.iter_mut().find(|it| it.0 == name) {
+                Some(row) => row.1 = text,
+                None => rows.push((name, text)),
             }
         }
-        Ok(Self { pairs })
+        Ok(Self { pairs, info })
     }
 
     /// The resource of a message that holds one.
@@ -66,7 +77,8 @@ impl<'a> Resource<'a> {
     pub(super) fn labels(&self, config: &Config, problems: &mut Problems) -> Labels {
         let has_owner = ["service", "host", "instance"].iter().any(|it| self.get(it).is_some());
         let fallback = (!has_owner).then_some(("service", UNKNOWN_SERVICE));
-        let pairs = self.pairs.iter().map(|(name, value)| (&**name, &**value));
+        let version = self.info.iter().filter(|it| it.0 == VERSION);
+        let pairs = self.pairs.iter().chain(version).map(|(name, value)| (&**name, &**value));
         line_metadata(fallback.into_iter().chain(pairs), config, problems)
     }
 

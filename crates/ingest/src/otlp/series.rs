@@ -13,6 +13,9 @@ use crate::label_cache::{LabelCache, Protocol};
 use crate::limits::checked_labels;
 use crate::{Config, Error, OtlpConfig, Problems, Reason};
 
+/// The series that tells what is known of a resource.
+const TARGET_INFO: &str = "target_info";
+
 /// What decoding metrics depends on besides the bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'b> {
@@ -67,6 +70,8 @@ pub(super) struct Writer<'a, 'b> {
     context: Context<'b>,
     resource: Resource<'a>,
     resource_key: u128,
+    /// Where the series of the resource begin in the batch.
+    resource_begin: usize,
     metric: Metric<'a>,
     metric_key: u128,
     /// `KeyValue` messages of the point.
@@ -83,6 +88,7 @@ impl<'a, 'b> Writer<'a, 'b> {
             context,
             resource: Resource::default(),
             resource_key: 0,
+            resource_begin: 0,
             metric: Metric { name: "", unit: "", kind: Kind::Other, is_delta: false },
             metric_key: 0,
             attributes: vec![],
@@ -93,7 +99,8 @@ impl<'a, 'b> Writer<'a, 'b> {
         }
     }
 
-    pub(super) fn finish(self) -> Decoded<SeriesPoints> {
+    pub(super) fn finish(mut self) -> Decoded<SeriesPoints> {
+        self.end_resource();
         self.decoded
     }
 
@@ -103,10 +110,39 @@ impl<'a, 'b> Writer<'a, 'b> {
 
     /// What follows is of this resource (`ResourceMetrics`).
     pub(super) fn begin_resource(&mut self, bytes: &'a [u8]) -> Result<(), Error> {
+        self.end_resource();
         let bytes = Resource::find(bytes)?;
         self.resource = Resource::read(bytes, self.context.config, self.context.otlp)?;
         self.resource_key = self.key([bytes].into_iter());
         Ok(())
+    }
+
+    /// What else is known of a resource becomes the labels of a series of its own, as Prometheus has it: `target_info` is
+    /// always 1, at the time of the newest point.
+    fn end_resource(&mut self) {
+        let points = self.decoded.batch.get(self.resource_begin..).unwrap_or_default();
+        let newest = points.iter().flat_map(|it| &it.points).map(|it| it.time).max();
+        if let Some(time) = newest.filter(|_| !self.resource.info.is_empty()) {
+            let key = self.resource_key.to_le_bytes();
+            let key = self.key([&key[..], TARGET_INFO.as_bytes()].into_iter());
+            let known = self.context.labels.get(key);
+            if let Some(labels) = known.or_else(|| self.info_labels()) {
+                self.context.labels.put(key, &labels);
+                self.decoded.batch.push(SeriesPoints::one(labels, time, 1.0));
+            }
+        }
+        self.resource_begin = self.decoded.batch.len();
+    }
+
+    /// None if they are too many or too long: nobody sent this series, so nobody is told.
+    fn info_labels(&self) -> Option<Labels> {
+        let Resource { pairs, info } = &self.resource;
+        let is_free = |name: &str| name != "__name__" && pairs.iter().all(|it| it.0 != name);
+        let info = info.iter().filter(|it| is_free(&it.0));
+        let rows = pairs.iter().chain(info).map(|(name, value)| (&**name, &**value));
+        let rows: Vec<(&str, &str)> =
+            [("__name__", TARGET_INFO)].into_iter().chain(rows).take(self.context.config.max_labels).collect();
+        checked_labels(&rows, self.context.config).ok()
     }
 
     /// What follows is of this metric.

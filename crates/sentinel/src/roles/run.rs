@@ -76,7 +76,7 @@ async fn gateway(
     let carrier = KafkaCarrier { topics, outlet: outlet.clone(), counts: Arc::clone(&counts) };
     let clock: Arc<dyn signal::Clock> = Arc::new(SystemClock);
     let gateway = Gateway::new(Arc::new(carrier), partitions, Arc::clone(&clock));
-    let front = Front::before(Arc::new(gateway), &config, Arc::clone(&clock))?;
+    let front = Front::before(Arc::new(gateway), &config, Arc::default(), Arc::clone(&clock))?;
     let inlet =
         Inlet { sink: Arc::clone(&front.sink), clock, counts: Arc::clone(&front.counts), kafka: Arc::default() };
     if !config.tail.is_empty() {
