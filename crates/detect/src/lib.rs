@@ -62,6 +62,6 @@ pub use policy::{Policy, Rule, Side, Sides, Usage};
 pub use saved::{RestoreError, Saving};
 pub use service_map::{ServiceMap, place_of};
 pub use shard::{Fate, Shard, Slot, Verdict};
-pub use spans::{SpanConfig, SpanWatch};
+pub use spans::{SpanConfig, SpanCounts, SpanJoin, SpanTally, SpanWatch, Task, Work};
 pub use threshold::Criterion;
 pub use windows::{Aggregate, WindowConfig};

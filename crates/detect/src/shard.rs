@@ -300,6 +300,11 @@ impl Shard {
         self.forget(now);
     }
 
+    /// Nobody could be heard until now: everybody gets the usual time to come back.
+    pub const fn listen_anew(&mut self, now: Timestamp) {
+        self.listening_since = Some(now);
+    }
+
     /// The newest verdict of a series.
     pub fn score(&self, id: SeriesId) -> Option<(Timestamp, Score)> {
         self.find(id).filter(|it| it.points > 0).map(|it| (it.newest, it.score.clone()))

@@ -39,6 +39,10 @@ pub enum PortError {
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+    /// No earlier than now: the latest that it may be, where it is not sure which clock is right.
+    fn latest(&self) -> Timestamp {
+        self.now()
+    }
 }
 
 /// The machine's clock.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{PortError, Span, TimeRange, Timestamp, TraceId};
 
 /// A search for traces: all conditions must hold for one span.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SpanQuery {
     /// The service that made it.
     pub service: Option<String>,

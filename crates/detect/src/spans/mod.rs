@@ -4,238 +4,119 @@
 //! Names and labels are those of the metrics generator of Grafana Tempo where it has them
 //! (<https://grafana.com/docs/tempo/latest/metrics-generator/>), so that its service graph can be drawn from them.
 //! Durations are quantiles of a window and no histograms: they are what is judged.
+//!
+//! `join` looks at spans, all of a trace in one place; `tally` counts what was done, all of a service in one place. Where
+//! one process does everything, `SpanWatch` is both.
 
 mod calls;
 mod config;
+mod join;
+mod tally;
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use learn::sketch::QuantileSketch;
-use signal::{Labels, Meter, Metric, Point, SeriesPoints, Span, SpanKind, SpanStatus, Timestamp};
+use signal::{Meter, Metric, SeriesPoints, Span, SpanKind, Timestamp};
 
-use self::calls::{Call, Calls};
 pub use self::config::SpanConfig;
+pub use self::join::SpanJoin;
+pub use self::tally::{SpanCounts, SpanTally};
 
-/// What has no calls for so many windows is forgotten; its series get a mark that they have ended.
-const FORGET_WINDOWS: u32 = 60;
-/// The quantiles told of each window.
-const QUANTILES: [(f64, &str); 3] = [(0.5, "0.5"), (0.95, "0.95"), (0.99, "0.99")];
-/// Operations beyond the limit.
-const OTHER: &str = "other";
-/// Services at most, so that a sender of random names cannot fill the memory.
-const MOST_SERVICES: usize = 10_000;
+/// What somebody did.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Task {
+    /// A service carried out an operation.
+    Operation {
+        /// The service.
+        service: String,
+        /// The name of the span.
+        name: String,
+        /// The side of a call.
+        kind: SpanKind,
+    },
+    /// A service called another one.
+    Call {
+        /// Who called.
+        client: String,
+        /// Who was called.
+        server: String,
+    },
+}
+
+impl Task {
+    /// The service whose series tell of it.
+    pub fn owner(&self) -> &str {
+        match self {
+            Self::Operation { service, .. } => service,
+            Self::Call { client, .. } => client,
+        }
+    }
+}
+
+/// A task that was done once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Work {
+    /// What.
+    pub task: Task,
+    /// How long it took, in seconds.
+    pub secs: f64,
+    /// True if it failed.
+    pub is_failed: bool,
+}
 
 /// Watches spans. Shared between threads.
 #[derive(Debug)]
 pub struct SpanWatch {
-    config: SpanConfig,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    services: HashMap<String, HashMap<(String, SpanKind), Activity>>,
-    edges: BTreeMap<(String, String), Activity>,
-    calls: Calls,
-    /// The window under way ends then.
-    ends: Option<Timestamp>,
-    spans: u64,
-    too_old: u64,
-    edges_dropped: u64,
-    services_dropped: u64,
-}
-
-/// What is counted of one operation or edge.
-#[derive(Debug, Default)]
-struct Activity {
-    /// By status: unset or good, failed.
-    good: u64,
-    failed: u64,
-    durations: QuantileSketch,
-    idle_windows: u32,
-}
-
-impl Activity {
-    fn add(&mut self, secs: f64, is_failed: bool) {
-        *(if is_failed { &mut self.failed } else { &mut self.good }) += 1;
-        self.durations.learn_one(secs);
-        self.idle_windows = 0;
-    }
+    join: Mutex<SpanJoin>,
+    tally: Mutex<SpanTally>,
 }
 
 impl SpanWatch {
     /// Nothing was seen yet.
     pub fn new(config: SpanConfig) -> Self {
-        let calls = Calls::new(Duration::from_secs(u64::from(config.join_secs)), config.max_open_calls);
-        let state = State {
-            services: HashMap::new(),
-            edges: BTreeMap::new(),
-            calls,
-            ends: None,
-            spans: 0,
-            too_old: 0,
-            edges_dropped: 0,
-            services_dropped: 0,
-        };
-        Self { config, state: Mutex::new(state) }
+        Self { join: Mutex::new(SpanJoin::new(config.clone())), tally: Mutex::new(SpanTally::new(config)) }
     }
 
     /// Takes spans in.
     pub fn observe(&self, spans: &[Span], now: Timestamp) {
-        if !self.config.enabled {
-            return;
-        }
-        let oldest = now.minus(Duration::from_secs(u64::from(self.config.max_age_secs)));
-        let mut state = self.lock();
-        state.spans += spans.len() as u64;
-        for span in spans {
-            if span.end() < oldest {
-                state.too_old += 1;
-                continue;
-            }
-            state.operation(span, &self.config);
-            if let Some(call) = state.calls.observe(span, now) {
-                state.edge(call, &self.config);
-            }
-        }
-        state.give_up(now, &self.config);
+        let mut join = lock(&self.join);
+        let work = join.observe(spans, 0, now);
+        let expired = join.expire(now);
+        drop(join);
+        let mut tally = lock(&self.tally);
+        work.into_iter().chain(expired.into_iter().map(|it| it.1)).for_each(|it| tally.add(it));
     }
 
     /// Lets time pass: the series of a window that is over, all with the time of its end.
     pub fn tick(&self, now: Timestamp) -> Vec<SeriesPoints> {
-        let window = Duration::from_secs(u64::from(self.config.window_secs));
-        let mut state = self.lock();
-        state.give_up(now, &self.config);
-        let ends = *state.ends.get_or_insert_with(|| now.plus(window));
-        if now < ends {
-            return vec![];
-        }
-        // After a pause there is one window and not many empty ones.
-        state.ends = Some(now.plus(window));
-        state.told(now)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn operation(&mut self, span: &Span, config: &SpanConfig) {
-        if !self.services.contains_key(span.service()) && self.services.len() >= MOST_SERVICES {
-            self.services_dropped += 1;
-            return;
-        }
-        let operations = self.services.entry(span.service().to_owned()).or_default();
-        let key = (span.name.clone(), span.kind);
-        let is_known = operations.contains_key(&key) || operations.len() < config.max_operations;
-        let key = if is_known { key } else { (OTHER.to_owned(), span.kind) };
-        operations.entry(key).or_default().add(span.secs(), span.status == SpanStatus::Error);
-    }
-
-    fn edge(&mut self, call: Call, config: &SpanConfig) {
-        if call.client == call.server || call.client.is_empty() || call.server.is_empty() {
-            return;
-        }
-        let key = (call.client, call.server);
-        if !self.edges.contains_key(&key) && self.edges.len() >= config.max_edges {
-            self.edges_dropped += 1;
-            return;
-        }
-        self.edges.entry(key).or_default().add(call.secs, call.is_failed);
-    }
-
-    fn give_up(&mut self, now: Timestamp, config: &SpanConfig) {
-        for call in self.calls.expire(now) {
-            self.edge(call, config);
-        }
-    }
-
-    fn told(&mut self, time: Timestamp) -> Vec<SeriesPoints> {
-        let mut told = vec![];
-        for (service, operations) in &mut self.services {
-            operations.retain(|(name, kind), activity| {
-                let labels = [("service", &**service), ("span_name", name), ("span_kind", kind.as_str())];
-                activity.tell(&OPERATION, &labels, time, &mut told)
-            });
-        }
-        self.services.retain(|_, it| !it.is_empty());
-        self.edges.retain(|(client, server), activity| {
-            // `service` and `peer_service` are what the rest of Sentinel knows callers and callees by.
-            let labels = [("client", &**client), ("server", server), ("service", client), ("peer_service", server)];
-            activity.tell(&EDGE, &labels, time, &mut told)
-        });
-        told
-    }
-}
-
-/// How the series of an activity are called.
-struct Names {
-    calls: &'static str,
-    failed: &'static str,
-    latency: &'static str,
-}
-
-const OPERATION: Names = Names {
-    calls: "traces_spanmetrics_calls_total",
-    failed: "traces_spanmetrics_errors_total",
-    latency: "traces_spanmetrics_latency_seconds",
-};
-
-const EDGE: Names = Names {
-    calls: "traces_service_graph_request_total",
-    failed: "traces_service_graph_request_failed_total",
-    latency: "traces_service_graph_request_latency_seconds",
-};
-
-impl Activity {
-    /// Adds the points of a window and begins the next one; false if there was nothing for so long that it is forgotten.
-    fn tell(&mut self, names: &Names, labels: &[(&str, &str)], time: Timestamp, told: &mut Vec<SeriesPoints>) -> bool {
-        let is_kept = self.idle_windows < FORGET_WINDOWS;
-        let mut point = |name: &str, more: Option<(&str, &str)>, value: f64| {
-            let labels: Vec<(&str, &str)> = labels.iter().copied().chain(more).collect();
-            let value = if is_kept { value } else { f64::NAN };
-            told.push(SeriesPoints { labels: Labels::metric(name, &labels), points: vec![Point { time, value }] });
-        };
-        point(names.calls, None, (self.good + self.failed) as f64);
-        point(names.failed, None, self.failed as f64);
-        for (share, text) in QUANTILES {
-            let value = if is_kept { self.durations.quantile(share) } else { Some(f64::NAN) };
-            value.into_iter().for_each(|it| point(names.latency, Some(("quantile", text)), it));
-        }
-        self.durations = QuantileSketch::default();
-        self.idle_windows += 1;
-        is_kept
+        let expired = lock(&self.join).expire(now);
+        let mut tally = lock(&self.tally);
+        expired.into_iter().for_each(|it| tally.add(it.1));
+        tally.tick(now)
     }
 }
 
 impl Meter for SpanWatch {
     fn metrics(&self) -> Vec<Metric> {
-        const DROPPED: &str = "What made no series: spans that were too old, services and edges beyond the limit.";
-        let state = self.lock();
-        let dropped = |reason: &str, count| {
-            Metric::counter("sentinel_detect_spans_dropped_total", DROPPED, count).label("reason", reason)
-        };
-        let operations: usize = state.services.values().map(HashMap::len).sum();
-        let gauge = |name, help, value: usize| Metric::gauge(name, help, value as f64);
-        vec![
-            Metric::counter("sentinel_detect_spans_total", "Spans that were looked at.", state.spans),
-            dropped("too_old", state.too_old),
-            dropped("service_limit", state.services_dropped),
-            dropped("edge_limit", state.edges_dropped),
-            dropped("open_limit", state.calls.given_up),
-            gauge("sentinel_detect_span_operations_count", "Operations that have series.", operations),
-            gauge("sentinel_detect_span_edges_count", "Edges of the service graph.", state.edges.len()),
-            gauge("sentinel_detect_span_open_calls_count", "Calls of which one side has come.", state.calls.len()),
-        ]
+        let mut metrics = lock(&self.join).metrics();
+        metrics.extend(lock(&self.tally).metrics());
+        metrics
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn dropped(reason: &str, count: u64) -> Metric {
+    const DROPPED: &str = "What made no series: spans that were too old, services and edges beyond the limit.";
+    Metric::counter("sentinel_detect_spans_dropped_total", DROPPED, count).label("reason", reason)
 }
 
 #[cfg(test)]
 mod tests {
-    use signal::{SpanId, TraceId};
+    use std::collections::BTreeMap;
+
+    use signal::{Labels, SpanId, SpanStatus, TraceId};
 
     use super::*;
 
@@ -271,10 +152,12 @@ mod tests {
     fn operations_and_edges_have_rate_errors_and_duration() {
         let watch = SpanWatch::new(SpanConfig::default());
         watch.tick(at(0));
-        for _ in 0..3 {
-            watch.observe(&[span("shop", "POST", SpanKind::Client, 1, 0, 0.2)], at(1));
-            let failed = Span { status: SpanStatus::Error, ..span("pay", "/pay", SpanKind::Server, 2, 1, 0.1) };
-            watch.observe(&[failed], at(1));
+        for id in 1..=3 {
+            let client = span("shop", "POST", SpanKind::Client, id, 0, 0.2);
+            let failed = Span { status: SpanStatus::Error, ..span("pay", "/pay", SpanKind::Server, 10 + id, id, 0.1) };
+            watch.observe(std::slice::from_ref(&client), at(1));
+            // Whoever got no answer sends again.
+            watch.observe(&[client, failed], at(1));
         }
         assert!(watch.tick(at(9)).is_empty());
         let told = watch.tick(at(10));
@@ -298,6 +181,42 @@ mod tests {
         assert!(next.keys().all(|it| !it.contains("latency")));
     }
 
+    /// Scenario: spans of a trace and counts of a service lie on different workers, and both are taken over by others.
+    #[test]
+    fn work_is_told_the_same_wherever_it_is_counted() {
+        let spans: Vec<Span> = (1..=40)
+            .flat_map(|id| {
+                let client = span("shop", "POST", SpanKind::Client, id, 0, 0.2);
+                [client, span("pay", "/pay", SpanKind::Server, 100 + id, id, f64::from(id) / 100.0)]
+            })
+            .collect();
+        let watch = SpanWatch::new(SpanConfig::default());
+        let config = SpanConfig::default;
+        let (mut join, mut tally) = (SpanJoin::new(config()), SpanTally::new(config()));
+        let mut told = (vec![], vec![]);
+        for (idx, span) in spans.iter().enumerate() {
+            let now = at(idx as i64);
+            if idx % 7 == 0 {
+                let state = (join.save(), tally.save());
+                (join, tally) = (SpanJoin::new(config()), SpanTally::new(config()));
+                join.restore(&state.0).unwrap();
+                tally.restore(state.1);
+            }
+            told.0.extend(watch.tick(now));
+            told.1.extend(tally.tick(now));
+            watch.observe(std::slice::from_ref(span), now);
+            join.observe(std::slice::from_ref(span), idx as i64, now).into_iter().for_each(|it| tally.add(it));
+        }
+        let counts = |it: &[SeriesPoints]| {
+            let mut all: Vec<String> = it.iter().map(|it| format!("{} {:?}", it.labels, it.points)).collect();
+            all.retain(|it| !it.contains("latency"));
+            all.sort();
+            all
+        };
+        assert_eq!(counts(&told.0), counts(&told.1));
+        assert!(counts(&told.0).len() > 20);
+    }
+
     /// Guarantees: MUST 163 of docs/specs/ingest.md.
     #[test]
     fn what_is_over_is_marked_and_forgotten() {
@@ -318,9 +237,9 @@ mod tests {
         for id in 1..=5 {
             watch.observe(&[span("a", &format!("/user/{id}"), SpanKind::Server, id, 0, 0.1)], at(1));
             watch.observe(&[span("a", "x", SpanKind::Client, 100 + id, 0, 0.1)], at(1));
-            watch.observe(&[span(&format!("b{id}"), "x", SpanKind::Server, id, 100 + id, 0.1)], at(1));
+            watch.observe(&[span(&format!("b{id}"), "x", SpanKind::Server, 200 + id, 100 + id, 0.1)], at(1));
         }
-        watch.observe(&[span("a", "x", SpanKind::Server, 1, 0, 0.1)], at(400));
+        watch.observe(&[span("a", "x", SpanKind::Server, 50, 0, 0.1)], at(400));
         let found = values(&watch.tick(at(400)));
         let calls = |text: &str| found.keys().filter(|it| it.contains("calls_total") && it.contains(text)).count();
         assert_eq!(calls(r#"service="a""#), 3, "two with a name and the others together");
