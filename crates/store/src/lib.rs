@@ -28,5 +28,6 @@ pub use config::{Config, Retention};
 pub use error::{Busy, Error};
 pub use recovery::{Cut, Recovery};
 pub use samples::chunk;
+pub use state::{Row, peek as peek_state, replace as replace_state};
 pub use store::Store;
 pub use writer::{Appended, Done, Write};

@@ -21,7 +21,7 @@ use crate::packs::{Packs, Sizes};
 use crate::samples::Samples;
 use crate::snapshots::Snapshots;
 use crate::spans::Spans;
-use crate::state::State;
+use crate::state::{self, Row, State};
 use crate::threads;
 use crate::wal::frame::Frame;
 use crate::wal::{self, Segments, Through, Wal};
@@ -92,7 +92,7 @@ impl Store {
         disk::make_dir(dir)?;
         let lock = DirectoryLock::take(dir)?;
         let mut recovery = Recovery::default();
-        let state = State::open(&dir.join("state.sqlite"), &mut recovery)?;
+        let state = State::open(&dir.join(state::FILE), &mut recovery)?;
         let snapshots = Snapshots::open(&dir.join("snapshots"))?;
         let (shared, wal) = recover(dir, config, &mut recovery)?;
         let shared = Arc::new(shared);
@@ -152,6 +152,39 @@ impl Store {
                 Err(Busy) => thread::sleep(Duration::from_millis(5)),
             }
         }
+    }
+
+    /// From here on changes of incidents, plans, changes, ledger and values are noted, for a copy elsewhere. At the first
+    /// time all of them count as changed.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn begin_journal(&self) -> Result<(), Error> {
+        self.state.begin_journal()
+    }
+
+    /// The copy is lost: all of them count as changed.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn journal_anew(&self) -> Result<(), Error> {
+        self.state.journal_anew()
+    }
+
+    /// The oldest changed rows, at most so many, and the number up to which they go.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn journal(&self, limit: usize) -> Result<(Vec<Row>, i64), Error> {
+        self.state.journal(limit)
+    }
+
+    /// The copy has all changes up to this number.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn forget_journal(&self, up_to: i64) -> Result<(), Error> {
+        self.state.forget_journal(up_to)
     }
 
     /// Periodic work, to be called about once a minute: moves samples to a block when it is time, removes what is older

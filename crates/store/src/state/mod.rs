@@ -6,6 +6,7 @@
 mod anchor;
 mod changes;
 mod incidents;
+mod journal;
 mod ledger;
 mod plans;
 mod values;
@@ -20,6 +21,7 @@ use signal::{Clock as _, PortError, SystemClock};
 use tracing::warn;
 
 use self::anchor::AnchorFile;
+pub use self::journal::{Row, peek, replace};
 use crate::{Error, Recovery, disk};
 
 const SCHEMA: &str = "
@@ -41,6 +43,9 @@ const SCHEMA: &str = "
     PRAGMA user_version = 1;
     COMMIT;
 ";
+
+/// The name of the file in the data directory.
+pub const FILE: &str = "state.sqlite";
 
 /// The file.
 #[derive(Debug)]
