@@ -1,14 +1,17 @@
-//! What does a gateway say to the worker of a partition? Signals, and when the gateway took them.
+//! What does a gateway say to the worker of a partition? Signals, and when the gateway took them. A worker says to others
+//! what its spans tell of their services.
 //!
 //! Layout: layout u8, kind u8, received (signed varint, milliseconds), then items up to the end of the record. The time of
 //! arrival is what points are judged against: whoever judges them, and however late, comes to the same verdict.
 
 use std::ops::Range;
 
-use signal::{LogRecord, Point, SeriesPoints, Timestamp};
+use signal::{LogRecord, Point, SeriesPoints, Span, Timestamp};
 
 use crate::Error;
+use crate::span::{put_span, span};
 use crate::wire::{Reader, put_f64, put_labels, put_signed, put_text, put_time, put_varint};
+use crate::work::{Work, put_work, work};
 
 /// The layout of records; a record of another one is not read.
 const LAYOUT: u8 = 1;
@@ -19,6 +22,10 @@ const ITEM_POINTS: usize = 16_384;
 
 const SAMPLES: u8 = 1;
 const LOGS: u8 = 2;
+const SPANS: u8 = 3;
+const PAST: u8 = 4;
+const WORK: u8 = 5;
+const BEAT: u8 = 6;
 
 /// One record of the signals' topic.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,14 +43,34 @@ pub enum Signals {
     Samples(Vec<SeriesPoints>),
     /// Log lines.
     Logs(Vec<LogRecord>),
+    /// Spans.
+    Spans(Vec<Span>),
+    /// Points of the past, from which is only learned.
+    Past(Vec<SeriesPoints>),
+    /// What spans of another partition tell of services of this one; a worker says this, not a gateway.
+    Work(Vec<Work>),
+    /// A gateway of this name is there, or leaves.
+    Beat(Beat),
+}
+
+/// What a gateway says to every partition, also when it has no signals for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// Its name, unique among the gateways.
+    pub gateway: String,
+    /// It ends and is not waited for.
+    pub is_leaving: bool,
 }
 
 impl Signals {
-    /// Points or lines.
+    /// Points, lines, spans or works.
     pub fn len(&self) -> usize {
         match self {
-            Self::Samples(batch) => batch.iter().map(|it| it.points.len()).sum(),
+            Self::Samples(batch) | Self::Past(batch) => batch.iter().map(|it| it.points.len()).sum(),
             Self::Logs(lines) => lines.len(),
+            Self::Spans(spans) => spans.len(),
+            Self::Work(work) => work.len(),
+            Self::Beat(_) => 1,
         }
     }
 
@@ -56,21 +83,14 @@ impl Signals {
 impl Batch {
     /// The records that say this, none larger than a broker takes.
     pub fn encode(&self) -> Vec<Vec<u8>> {
+        let records = |kind| Records::new(kind, self.received);
         match &self.signals {
-            Signals::Samples(batch) => {
-                let mut records = Records::new(SAMPLES, self.received);
-                for series in batch {
-                    for points in pieces(series.points.len()) {
-                        records.add(|out| put_series(out, series, points));
-                    }
-                }
-                records.finish()
-            }
-            Signals::Logs(lines) => {
-                let mut records = Records::new(LOGS, self.received);
-                lines.iter().for_each(|it| records.add(|out| put_line(out, it)));
-                records.finish()
-            }
+            Signals::Samples(batch) => records(SAMPLES).series(batch),
+            Signals::Past(batch) => records(PAST).series(batch),
+            Signals::Logs(lines) => records(LOGS).all(lines, put_line),
+            Signals::Spans(spans) => records(SPANS).all(spans, put_span),
+            Signals::Work(all) => records(WORK).all(all, put_work),
+            Signals::Beat(it) => records(BEAT).all(std::slice::from_ref(it), put_beat),
         }
     }
 
@@ -84,8 +104,12 @@ impl Batch {
         let received = reader.time()?;
         let signals = match kind {
             SAMPLES => Signals::Samples(until_the_end(&mut reader, series)?),
+            PAST => Signals::Past(until_the_end(&mut reader, series)?),
             LOGS => Signals::Logs(until_the_end(&mut reader, line)?),
-            _ => return Err(reader.unreadable("samples or log lines")),
+            SPANS => Signals::Spans(until_the_end(&mut reader, span)?),
+            WORK => Signals::Work(until_the_end(&mut reader, work)?),
+            BEAT => Signals::Beat(beat(&mut reader)?),
+            _ => return Err(reader.unreadable("a kind of signals")),
         };
         Ok(Self { received, signals })
     }
@@ -110,6 +134,20 @@ impl Records {
         if self.open.len() >= RECORD_BYTES {
             self.done.push(std::mem::replace(&mut self.open, self.head.clone()));
         }
+    }
+
+    fn all<T>(mut self, all: &[T], put: impl Fn(&mut Vec<u8>, &T)) -> Vec<Vec<u8>> {
+        all.iter().for_each(|it| self.add(|out| put(out, it)));
+        self.finish()
+    }
+
+    fn series(mut self, batch: &[SeriesPoints]) -> Vec<Vec<u8>> {
+        for series in batch {
+            for points in pieces(series.points.len()) {
+                self.add(|out| put_series(out, series, points));
+            }
+        }
+        self.finish()
     }
 
     fn finish(mut self) -> Vec<Vec<u8>> {
@@ -162,6 +200,15 @@ fn line(reader: &mut Reader<'_>) -> Result<LogRecord, Error> {
     })
 }
 
+fn put_beat(out: &mut Vec<u8>, it: &Beat) {
+    out.push(u8::from(it.is_leaving));
+    put_text(out, &it.gateway);
+}
+
+fn beat(reader: &mut Reader<'_>) -> Result<Beat, Error> {
+    Ok(Beat { is_leaving: reader.byte()? != 0, gateway: reader.text()?.to_owned() })
+}
+
 fn until_the_end<T>(
     reader: &mut Reader<'_>,
     one: impl Fn(&mut Reader<'_>) -> Result<T, Error>,
@@ -174,13 +221,13 @@ fn until_the_end<T>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
     use signal::Labels;
 
     use super::*;
 
-    fn labels() -> impl Strategy<Value = Labels> {
+    pub fn labels() -> impl Strategy<Value = Labels> {
         proptest::collection::vec(("[a-z_]{1,8}", ".{0,12}"), 0..5).prop_map(Labels::new)
     }
 
@@ -192,9 +239,13 @@ mod tests {
         let line = (any::<i64>(), labels(), ".{0,40}", labels()).prop_map(|(millis, labels, line, metadata)| {
             LogRecord { time: Timestamp::from_millis(millis), labels, line, metadata }
         });
+        let series = (any::<bool>(), proptest::collection::vec(series, 1..9));
         prop_oneof![
-            proptest::collection::vec(series, 1..9).prop_map(Signals::Samples),
+            series.prop_map(|(is_past, it)| if is_past { Signals::Past(it) } else { Signals::Samples(it) }),
             proptest::collection::vec(line, 1..9).prop_map(Signals::Logs),
+            proptest::collection::vec(crate::span::tests::any_span(), 1..9).prop_map(Signals::Spans),
+            proptest::collection::vec(crate::work::tests::any_work(), 1..9).prop_map(Signals::Work),
+            (any::<bool>(), ".{0,9}").prop_map(|(is_leaving, gateway)| Signals::Beat(Beat { gateway, is_leaving })),
         ]
     }
 
@@ -213,8 +264,9 @@ mod tests {
         #[test]
         fn no_bytes_harm(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = Batch::decode(&bytes);
-            let _ = Batch::decode(&[&[LAYOUT, SAMPLES, 0][..], &bytes].concat());
-            let _ = Batch::decode(&[&[LAYOUT, LOGS, 0][..], &bytes].concat());
+            for kind in [SAMPLES, LOGS, SPANS, PAST, WORK, BEAT] {
+                let _ = Batch::decode(&[&[LAYOUT, kind, 0][..], &bytes].concat());
+            }
         }
     }
 
@@ -243,7 +295,7 @@ mod tests {
         assert!(records.len() > 2 && records.iter().all(|it| it.len() < 2 * RECORD_BYTES), "{}", records.len());
         let read = records.iter().flat_map(|it| match Batch::decode(it).unwrap().signals {
             Signals::Samples(it) => it,
-            Signals::Logs(_) => vec![],
+            _ => vec![],
         });
         let points: Vec<Point> = read.flat_map(|it| it.points).collect();
         assert_eq!(points, series.points);

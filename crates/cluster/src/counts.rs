@@ -31,6 +31,7 @@ pub struct Counts {
     told: AtomicU64,
     heard: AtomicU64,
     absorbed: AtomicU64,
+    dropped_alerts: AtomicU64,
     states: AtomicU64,
     state_bytes: AtomicU64,
     records_sent: AtomicU64,
@@ -112,6 +113,11 @@ impl Counts {
         count.fetch_add(1, Relaxed);
     }
 
+    /// Alerts of other systems came while too many fired.
+    pub fn dropped_alerts(&self, count: u64) {
+        self.dropped_alerts.fetch_add(count, Relaxed);
+    }
+
     /// Records were confirmed by the brokers.
     pub fn sent(&self, records: u64) {
         self.records_sent.fetch_add(records, Relaxed);
@@ -182,6 +188,12 @@ impl Meter for Counts {
                 "Anomalies that had been heard before.",
                 get(&self.absorbed),
             ),
+            Metric::counter(
+                "sentinel_cluster_alerts_dropped_total",
+                "Alerts of other systems that came while too many fired.",
+                get(&self.dropped_alerts),
+            )
+            .label("reason", "too_many"),
             Metric::counter("sentinel_cluster_states_saved_total", "States put into the changelog.", get(&self.states)),
             Metric::counter(
                 "sentinel_cluster_state_bytes_total",

@@ -1,5 +1,5 @@
-//! What do workers and gateways say to the responder? Anomalies, what is compared over all partitions, changes, and that
-//! they are there.
+//! What do workers and gateways say to the responder? Anomalies, what is compared over all partitions, changes,
+//! alerts of other systems, and that they are there.
 //!
 //! Layout: layout u8, kind u8, then items up to the end of the record. All of it goes through one partition, so that the
 //! responder hears everything in the order in which one worker said it.
@@ -28,6 +28,23 @@ pub enum Finding {
     Changes(Vec<Change>),
     /// A worker is there.
     Presence(Presence),
+    /// Alerts of other systems.
+    Alerts(Vec<Alert>),
+}
+
+/// An alert of another system, as a gateway took it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// Its labels: the same labels are the same alert.
+    pub labels: Labels,
+    /// What it says.
+    pub summary: String,
+    /// Since when it fires.
+    pub starts_at: Timestamp,
+    /// When it ends, or has ended, if nobody says otherwise until then.
+    pub ends_at: Timestamp,
+    /// When the gateway took it.
+    pub received: Timestamp,
 }
 
 /// A point of a series that is compared with others.
@@ -69,6 +86,7 @@ impl Finding {
             Self::Places(all) => records(3, all, put_labels),
             Self::Changes(all) => records(4, all, put_json),
             Self::Presence(one) => records(5, std::slice::from_ref(one), put_json),
+            Self::Alerts(all) => records(6, all, put_json),
         }
     }
 
@@ -84,6 +102,7 @@ impl Finding {
             3 => Self::Places(items(&mut reader, Reader::labels)?),
             4 => Self::Changes(items(&mut reader, json)?),
             5 => Self::Presence(json(&mut reader)?),
+            6 => Self::Alerts(items(&mut reader, json)?),
             _ => return Err(reader.unreadable("a kind of finding")),
         })
     }
@@ -201,6 +220,13 @@ mod tests {
             Finding::Places(vec![labels]),
             Finding::Changes(vec![change]),
             Finding::Presence(presence),
+            Finding::Alerts(vec![Alert {
+                labels: Labels::new([("alertname", "Slow")]),
+                summary: "slow".to_owned(),
+                starts_at: time,
+                ends_at: Timestamp::from_secs(500),
+                received: Timestamp::from_secs(101),
+            }]),
         ]
     }
 

@@ -10,7 +10,7 @@ use signal::Timestamp;
 
 use crate::saved::Shelf;
 use crate::topics::client;
-use crate::{Config, Error, Topics};
+use crate::{Book, Config, Error, Topics};
 
 /// Brokers that say nothing for so long are taken to be away.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -70,6 +70,21 @@ pub fn read_state(config: &Config, topics: &Topics, partition: u32, shelf: &Shel
         }
     })?;
     Ok(gathering.finish())
+}
+
+/// The book of incidents as responders before have written it.
+///
+/// # Errors
+/// The brokers do not answer.
+pub fn read_book(config: &Config, topics: &Topics) -> Result<Book, Error> {
+    let mut book = Book::default();
+    read_from(config, &topics.book, 0, 0, &mut |offset, record| {
+        if let Err(error) = book.take(record) {
+            tracing::warn!(offset, %error, "A row of the book is passed over.");
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(book)
 }
 
 /// The offset of the first record of the partition that is not older than `time`; None if there is none.

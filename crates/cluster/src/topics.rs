@@ -21,6 +21,8 @@ pub struct Topics {
     pub state: String,
     /// What was found, from workers to the responder.
     pub findings: String,
+    /// The book of incidents, from one responder to the next.
+    pub book: String,
     /// Partitions of the signals.
     pub partitions: u32,
 }
@@ -45,6 +47,7 @@ impl Topics {
             client(config).create().map_err(Error::kafka("make a client of the brokers"))?;
         let name = |what: &str| format!("{}-{what}", config.prefix);
         let (signals, state, findings) = (name("signals"), name("state"), name("anomalies"));
+        let book = name("book");
         let partitions = i32::try_from(config.partitions).unwrap_or(i32::MAX);
         let copies = || TopicReplication::Fixed(i32::try_from(config.replication).unwrap_or(1));
         let in_sync = config.replication.saturating_sub(1).max(1).to_string();
@@ -57,6 +60,7 @@ impl Topics {
                 .set("segment.ms", "600000")
                 .set("min.cleanable.dirty.ratio", "0.3"),
             NewTopic::new(&findings, 1, copies()).set("min.insync.replicas", &in_sync),
+            NewTopic::new(&book, 1, copies()).set("min.insync.replicas", &in_sync).set("cleanup.policy", "compact"),
         ];
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
         let made = admin.create_topics(&wanted, &options).await.map_err(Error::kafka("make the topics"))?;
@@ -73,7 +77,7 @@ impl Topics {
                  must have the same number, and the last one"
             )));
         }
-        Ok(Self { signals, state, findings, partitions: n_signals })
+        Ok(Self { signals, state, findings, book, partitions: n_signals })
     }
 }
 

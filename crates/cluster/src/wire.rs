@@ -91,6 +91,11 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    /// So many bytes as the type says.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        self.take(N)?.try_into().map_err(|_| self.unreadable("more bytes"))
+    }
+
     /// One byte.
     pub fn byte(&mut self) -> Result<u8, Error> {
         self.take(1)?.first().copied().ok_or_else(|| self.unreadable("a byte"))

@@ -23,7 +23,7 @@ use crate::groups::Groups;
 use crate::health::Health;
 use crate::intake::Intake;
 use crate::kafka_out::KafkaOutbox;
-use crate::log_news::LogNewsDesk;
+use crate::news_desk::NewsDesk;
 use crate::responder::Responder;
 use crate::roles::{Asker, Elsewhere};
 use crate::row_desk::RowDesk;
@@ -73,7 +73,7 @@ pub struct System {
     /// What stands between the protocols and the intake.
     pub front: Front,
     /// What log lines lead to.
-    pub log_news: Arc<LogNewsDesk>,
+    pub news_desk: Arc<NewsDesk>,
     /// What reading from Kafka counts.
     pub kafka_counts: Arc<ingest::KafkaCounts>,
     /// Incidents for other programs.
@@ -184,7 +184,7 @@ impl System {
             clock: Arc::clone(&clock),
         });
         let front = Front::before(Arc::clone(&intake) as _, &config, warmup::versions(&store)?, Arc::clone(&clock))?;
-        let log_news = Arc::new(LogNewsDesk::new(
+        let news_desk = Arc::new(NewsDesk::new(
             Arc::clone(&log_watch),
             Arc::clone(&span_watch),
             Arc::clone(&responder),
@@ -214,7 +214,7 @@ impl System {
             intake,
             alert_desk,
             front,
-            log_news,
+            news_desk,
             kafka_counts,
             kafka_outbox,
             live,
@@ -238,7 +238,7 @@ impl System {
             incidents: Arc::clone(&self.book) as _,
             plans: Arc::clone(&self.desk) as _,
             ledger: Arc::clone(&self.store) as _,
-            traces: Arc::clone(&self.store) as _,
+            traces: Arc::clone(&self.eyes.traces),
             history: Arc::clone(&self.eyes.history),
             logs: Arc::clone(&self.eyes.logs),
             templates: Arc::clone(&self.eyes.templates),
@@ -269,7 +269,7 @@ impl System {
     /// One simulated second ends or one real tick comes: everything that waits for time to pass.
     pub fn tick(&self) {
         let now = self.clock.now();
-        self.log_news.tick(now);
+        self.news_desk.tick(now);
         self.shards.tick(now);
         self.budgets.tick(now);
         self.groups.tick(&self.responder);
@@ -289,7 +289,7 @@ impl System {
             Arc::clone(&self.log_watch) as _,
             Arc::clone(&self.span_watch) as _,
             Arc::clone(&self.row_desk) as _,
-            Arc::clone(&self.log_news) as _,
+            Arc::clone(&self.news_desk) as _,
             Arc::clone(&self.alert_desk) as _,
             Arc::clone(&self.responder) as _,
             Arc::clone(&self.desk) as _,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use detect::LogWatch;
-use signal::{History, LogSearch, Scores, Templates};
+use signal::{History, LogSearch, Scores, Templates, TraceSearch};
 use store::Store;
 
 /// The ports through which incidents are explained and shown.
@@ -15,6 +15,8 @@ pub struct Eyes {
     pub logs: Arc<dyn LogSearch>,
     /// Log templates.
     pub templates: Arc<dyn Templates>,
+    /// Traces.
+    pub traces: Arc<dyn TraceSearch>,
     /// Verdicts of other processes; None if they are our own.
     pub scores: Option<Arc<dyn Scores>>,
     /// What could not be seen since the last call, in words.
@@ -28,6 +30,7 @@ impl Eyes {
             history: Arc::clone(store) as _,
             logs: Arc::clone(store) as _,
             templates: Arc::clone(log_watch) as _,
+            traces: Arc::clone(store) as _,
             scores: None,
             gaps: Arc::new(Vec::new),
         }

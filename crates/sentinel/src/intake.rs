@@ -42,7 +42,7 @@ impl Intake {
         let (done, outcome) = oneshot::channel();
         // The receiver is only gone if the client has gone; the write stands.
         let done = Box::new(move |result| drop(done.send(result)));
-        if self.store.append(write, self.clock.now(), done).is_err() {
+        if self.store.append(write, self.clock.latest(), done).is_err() {
             return Err(Refused::Busy { retry_after_secs: RETRY_AFTER_SECS });
         }
         match outcome.await {

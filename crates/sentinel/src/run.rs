@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use signal::{Clock, SystemClock};
+use signal::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,6 +15,7 @@ use crate::assemble::System;
 use crate::cli::{Role, RunArgs};
 use crate::config::Config;
 use crate::offsets::StoredOffsets;
+use crate::steady_clock::SteadyClock;
 use crate::warmup;
 
 /// How often incidents and stopped series are looked at.
@@ -40,13 +41,23 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let address = listener.local_addr().context("cannot read the address")?;
     let otlp = crate::otlp::listen(&config.otlp).await?;
     let syslog = ingest::bind_syslog(&config.syslog).await?;
-    let system = assemble(config).await?;
+    let clock = Arc::new(SteadyClock::default());
+    let system = assemble(config, Arc::clone(&clock) as _).await?;
     announce(&system, address);
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     background(&system, &stopped, &mut tasks);
-    collectors(&system, &stopped, syslog, &mut tasks);
-    serve(&system, listener, address, &stopped, &mut tasks)?;
+    let inlet = Inlet {
+        sink: Arc::clone(&system.front.sink),
+        clock: Arc::clone(&system.clock),
+        counts: Arc::clone(&system.front.counts),
+        kafka: Arc::clone(&system.kafka_counts),
+    };
+    let stored = Arc::new(StoredOffsets(Arc::clone(&system.store)));
+    let remembered = Remembered { offsets: Arc::clone(&stored) as _, cursors: stored };
+    collectors(&system.config, &inlet, &remembered, syslog, &stopped, &mut tasks);
+    let router = system.router_with(address, Router::new(), &[clock as _])?;
+    serve_router(router, listener, &stopped, &mut tasks);
     otlp.serve(&system.front.otlp, &system.config, &stopped, &mut tasks)?;
     system.health.set_running(true);
     wait_for_signal().await?;
@@ -73,9 +84,9 @@ pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
-async fn assemble(config: Config) -> anyhow::Result<Arc<System>> {
+async fn assemble(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<System>> {
     let data_dir = config.data_dir.clone();
-    let build = move || System::assemble(config, &data_dir, Arc::new(SystemClock));
+    let build = move || System::assemble(config, &data_dir, clock);
     Ok(Arc::new(tokio::task::spawn_blocking(build).await??))
 }
 
@@ -126,36 +137,40 @@ pub fn background(system: &Arc<System>, stopped: &watch::Receiver<bool>, tasks: 
     }));
 }
 
-fn collectors(
-    system: &Arc<System>,
-    stopped: &watch::Receiver<bool>,
+/// What remembers how far was read.
+pub struct Remembered {
+    /// In files.
+    pub offsets: Arc<dyn ingest::Offsets>,
+    /// On other servers.
+    pub cursors: Arc<dyn ingest::Cursors>,
+}
+
+/// Everything that brings signals in by itself.
+pub fn collectors(
+    config: &Config,
+    inlet: &Inlet,
+    remembered: &Remembered,
     syslog: ingest::SyslogSockets,
+    stopped: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
 ) {
-    let inlet = Inlet {
-        sink: Arc::clone(&system.front.sink),
-        clock: Arc::clone(&system.clock),
-        counts: Arc::clone(&system.front.counts),
-        kafka: Arc::clone(&system.kafka_counts),
-    };
-    for files in &system.config.tail {
-        let offsets = Arc::new(StoredOffsets(Arc::clone(&system.store)));
+    let limits = || config.ingest.clone();
+    for files in &config.tail {
+        let offsets = Arc::clone(&remembered.offsets);
         let Inlet { sink, clock, counts, .. } = inlet.clone();
-        let limits = system.config.ingest.clone();
-        tasks.spawn(ingest::tail(files.clone(), limits, offsets, sink, clock, counts, stopped.clone()));
+        tasks.spawn(ingest::tail(files.clone(), limits(), offsets, sink, clock, counts, stopped.clone()));
     }
-    for server in &system.config.prometheus {
-        let cursors = Arc::new(StoredOffsets(Arc::clone(&system.store)));
+    for server in &config.prometheus {
+        let cursors = Arc::clone(&remembered.cursors);
         let Inlet { sink, clock, counts, .. } = inlet.clone();
-        let limits = system.config.ingest.clone();
-        tasks.spawn(ingest::prometheus(server.clone(), limits, cursors, sink, clock, counts, stopped.clone()));
+        tasks.spawn(ingest::prometheus(server.clone(), limits(), cursors, sink, clock, counts, stopped.clone()));
     }
-    if system.config.syslog.is_enabled() {
+    if config.syslog.is_enabled() {
         let Inlet { sink, clock, counts, .. } = inlet.clone();
-        let (config, limits) = (system.config.syslog.clone(), system.config.ingest.clone());
-        tasks.spawn(ingest::syslog(syslog, config, limits, sink, clock, counts, stopped.clone()));
+        let syslog_config = config.syslog.clone();
+        tasks.spawn(ingest::syslog(syslog, syslog_config, limits(), sink, clock, counts, stopped.clone()));
     }
-    collect(&system.config, &inlet, stopped, tasks);
+    collect(config, inlet, stopped, tasks);
 }
 
 /// Where collectors bring what they collect.
@@ -172,7 +187,7 @@ pub struct Inlet {
 }
 
 /// Everything that is fetched and needs no place of its own to remember how far it is.
-pub fn collect(config: &Config, inlet: &Inlet, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
+fn collect(config: &Config, inlet: &Inlet, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
     let limits = || config.ingest.clone();
     if config.host.enabled {
         let Inlet { sink, clock, counts, .. } = inlet.clone();

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use signal::{
     Change, Incident, IncidentBook as _, Labels, LogQuery, LogRecord, Matcher, Plan, PlanDesk as _, SeriesPoints,
-    SeriesQuery, TimeRange, Timestamp,
+    SeriesQuery, Span, TimeRange, Timestamp,
 };
 use testkit::scn;
 
 use crate::cli::TestArgs;
 use crate::config::Config;
-use crate::simulated::Simulation;
+use crate::simulated::{Incoming, Simulation};
 
 /// `sentinel test`: all files, all expectations; exit code 1 if one fails, 2 if a file cannot be read.
 pub fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
@@ -80,15 +80,19 @@ impl testkit::System for Scenario {
     }
 
     fn samples(&mut self, now: Timestamp, batch: Vec<SeriesPoints>) {
-        self.with(now, async |it| it.feed(now, batch, vec![], vec![]).await);
+        self.with(now, async |it| it.feed(now, Incoming { samples: batch, ..Incoming::default() }).await);
     }
 
     fn logs(&mut self, now: Timestamp, lines: Vec<LogRecord>) {
-        self.with(now, async |it| it.feed(now, vec![], lines, vec![]).await);
+        self.with(now, async |it| it.feed(now, Incoming { logs: lines, ..Incoming::default() }).await);
+    }
+
+    fn spans(&mut self, now: Timestamp, spans: Vec<Span>) {
+        self.with(now, async |it| it.feed(now, Incoming { spans, ..Incoming::default() }).await);
     }
 
     fn changes(&mut self, now: Timestamp, changes: Vec<Change>) {
-        self.with(now, async |it| it.feed(now, vec![], vec![], changes).await);
+        self.with(now, async |it| it.feed(now, Incoming { changes, ..Incoming::default() }).await);
     }
 
     fn advance(&mut self, now: Timestamp) {

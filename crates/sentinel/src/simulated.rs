@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use anyhow::Context as _;
 use ingest::{Sink as _, Source};
-use signal::{Change, Clock, LogRecord, SeriesPoints, Timestamp};
+use signal::{Change, Clock, LogRecord, SeriesPoints, Span, Timestamp};
 
 use crate::assemble::System;
 use crate::config::Config;
@@ -27,6 +27,19 @@ impl Clock for SimulatedClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::Acquire))
     }
+}
+
+/// What comes in at one simulated instant.
+#[derive(Clone, Debug, Default)]
+pub struct Incoming {
+    /// Points.
+    pub samples: Vec<SeriesPoints>,
+    /// Log lines.
+    pub logs: Vec<LogRecord>,
+    /// Spans.
+    pub spans: Vec<Span>,
+    /// Changes.
+    pub changes: Vec<Change>,
 }
 
 /// A system of its own over a directory of its own, both gone when this is dropped.
@@ -70,23 +83,26 @@ impl Simulation {
     }
 
     /// One second's signals go the whole way in: durable and scored when this returns.
-    pub async fn feed(
-        &self,
-        now: Timestamp,
-        samples: Vec<SeriesPoints>,
-        logs: Vec<LogRecord>,
-        changes: Vec<Change>,
-    ) -> anyhow::Result<()> {
+    pub async fn feed(&self, now: Timestamp, signals: Incoming) -> anyhow::Result<()> {
         self.clock.set(now);
         let rules = &self.system.front.preprocessor;
-        let (samples, logs) = (rules.samples(samples), rules.logs(logs));
+        let signals = Incoming {
+            samples: rules.samples(signals.samples),
+            logs: rules.logs(signals.logs),
+            spans: rules.spans(signals.spans),
+            changes: signals.changes,
+        };
         if let Some(roles) = &self.roles {
-            return roles.feed(&self.system, samples, logs, changes).await;
+            return roles.feed(&self.system, signals).await;
         }
+        let Incoming { samples, logs, spans, changes } = signals;
         let intake = &self.system.intake;
         let refused = |it: ingest::Refused| anyhow::anyhow!("the system refused simulated signals: {it:?}");
         if !changes.is_empty() {
             intake.changes(changes).await.map_err(refused)?;
+        }
+        if !spans.is_empty() {
+            intake.spans(Source::Api, spans).await.map_err(refused)?;
         }
         // Both at once, so that they share one write to the disk.
         let logs = async {

@@ -1,16 +1,18 @@
 //! What must a system offer so that a scenario can be run against it? Signals in, incidents and plans out.
 
-use signal::{Change, Incident, Labels, LogRecord, Plan, SeriesPoints, Timestamp};
+use signal::{Change, Incident, Labels, LogRecord, Plan, SeriesPoints, Span, Timestamp};
 
 /// The thing under test: the whole of Sentinel, or a small fake. Time is simulated: nothing may look at a clock.
 ///
-/// For each simulated second the runner calls `changes`, `samples` and `logs` (each only if there is something) and
+/// For each simulated second the runner calls `changes`, `samples`, `logs` and `spans` (each only if there is something) and
 /// then `advance`.
 pub trait System {
     /// Samples that arrived up to `now`.
     fn samples(&mut self, now: Timestamp, batch: Vec<SeriesPoints>);
     /// Log lines that arrived up to `now`.
     fn logs(&mut self, now: Timestamp, lines: Vec<LogRecord>);
+    /// Spans that ended up to `now`.
+    fn spans(&mut self, now: Timestamp, spans: Vec<Span>);
     /// Deploys and other changes that were made up to `now`.
     fn changes(&mut self, now: Timestamp, changes: Vec<Change>);
     /// The second is over: what is due by time (missing data, recovery, diagnosis) happens here.

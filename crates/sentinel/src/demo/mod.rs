@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use crate::assemble::System;
 use crate::cli::{Approver, DemoArgs};
 use crate::config::Config;
-use crate::simulated::Simulation;
+use crate::simulated::{Incoming, Simulation};
 
 pub use miner::wait_for_parent;
 
@@ -183,7 +183,8 @@ impl Stage {
     async fn step_at_once(&mut self) -> anyhow::Result<()> {
         let now = self.now.plus(Duration::from_secs(1));
         let tick = self.shop().step(now);
-        self.simulation.feed(now, tick.samples, tick.logs, tick.changes).await?;
+        let (samples, logs, changes) = (tick.samples, tick.logs, tick.changes);
+        self.simulation.feed(now, Incoming { samples, logs, changes, ..Incoming::default() }).await?;
         self.now = now;
         self.simulation.advance().await
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use signal::{
     Anomaly, History, Labels, LogHit, LogId, LogQuery, LogRecord, LogSearch, LogTemplate, Point, PortError, Score,
-    Scores, SeriesId, SeriesQuery, TemplateChange, Templates, TimeRange, Timestamp,
+    Scores, SeriesId, SeriesQuery, Span, SpanQuery, TemplateChange, Templates, TimeRange, Timestamp, TraceId,
+    TraceSearch, TraceSummary,
 };
 use store::Store;
 
@@ -45,6 +46,7 @@ impl Elsewhere {
             history: Arc::clone(&it) as _,
             logs: Arc::clone(&it) as _,
             templates: Arc::clone(&it) as _,
+            traces: Arc::clone(&it) as _,
             scores: Some(it as _),
             gaps: Arc::new(move || gaps.gaps()),
         }
@@ -132,6 +134,30 @@ impl LogSearch for Elsewhere {
             Answer::Line(it) => it,
             _ => None,
         })
+    }
+}
+
+impl TraceSearch for Elsewhere {
+    fn trace(&self, id: TraceId, range: TimeRange) -> Result<Vec<Span>, PortError> {
+        let mut spans = self.gather(&Question::Trace(id, range), |it| match it {
+            Answer::Spans(it) => Some(it),
+            _ => None,
+        });
+        // While a partition changes its owner, both may have it.
+        spans.sort_by_key(|it| (it.start_nanos, it.id.0));
+        spans.dedup_by_key(|it| it.id);
+        Ok(spans)
+    }
+
+    fn traces(&self, query: &SpanQuery) -> Result<Vec<TraceSummary>, PortError> {
+        let mut found = self.gather(&Question::Traces(query.clone()), |it| match it {
+            Answer::Traces(it) => Some(it),
+            _ => None,
+        });
+        found.sort_by(|a, b| b.start.cmp(&a.start).then(a.trace.0.cmp(&b.trace.0)).then(b.spans.cmp(&a.spans)));
+        found.dedup_by_key(|it| it.trace);
+        found.truncate(query.limit);
+        Ok(found)
     }
 }
 

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cluster::{Batch, Finding, Signals, of_owner, of_series};
+use cluster::{Batch, Beat, Finding, Signals, of_owner, of_series, of_trace};
 use futures_util::future::BoxFuture;
-use ingest::{Accepted, MonitorVerdict, Refused, Sink, Source};
+use ingest::{Accepted, Alert, MonitorVerdict, Refused, Sink, Source};
 use signal::{Change, Clock, LogRecord, SeriesPoints, Span};
 
 /// Where a record goes.
@@ -37,6 +37,12 @@ impl Gateway {
         Self { carrier, partitions, clock }
     }
 
+    /// Says to every partition that this gateway is there, or that it leaves.
+    pub async fn beat(&self, name: &str, is_leaving: bool) -> Result<(), Refused> {
+        let beat = || Signals::Beat(Beat { gateway: name.to_owned(), is_leaving });
+        self.carrier.carry(self.records((0..self.partitions).map(|it| (it, beat())).collect())).await
+    }
+
     fn records(&self, parts: BTreeMap<u32, Signals>) -> Vec<(To, Vec<u8>)> {
         let received = self.clock.now();
         let encode = |(partition, signals)| {
@@ -51,38 +57,57 @@ impl Gateway {
         Ok(Accepted::new(count, 0))
     }
 
-    fn by_series(&self, batch: Vec<SeriesPoints>) -> BTreeMap<u32, Signals> {
-        let mut parts: BTreeMap<u32, Vec<SeriesPoints>> = BTreeMap::new();
-        for series in batch {
-            parts.entry(of_series(series.labels.id(), self.partitions)).or_default().push(series);
-        }
-        parts.into_iter().map(|(partition, it)| (partition, Signals::Samples(it))).collect()
+    fn by_series(&self, batch: Vec<SeriesPoints>) -> BTreeMap<u32, Vec<SeriesPoints>> {
+        cut(batch, |it| of_series(it.labels.id(), self.partitions))
     }
 
-    fn by_owner(&self, batch: Vec<LogRecord>) -> BTreeMap<u32, Signals> {
-        let mut parts: BTreeMap<u32, Vec<LogRecord>> = BTreeMap::new();
-        for line in batch {
-            parts.entry(of_owner(line.labels.owner(), self.partitions)).or_default().push(line);
-        }
-        parts.into_iter().map(|(partition, it)| (partition, Signals::Logs(it))).collect()
+    fn signals<T>(parts: BTreeMap<u32, Vec<T>>, signals: fn(Vec<T>) -> Signals) -> BTreeMap<u32, Signals> {
+        parts.into_iter().map(|(partition, it)| (partition, signals(it))).collect()
     }
+}
+
+fn cut<T>(batch: Vec<T>, partition: impl Fn(&T) -> u32) -> BTreeMap<u32, Vec<T>> {
+    let mut parts: BTreeMap<u32, Vec<T>> = BTreeMap::new();
+    for it in batch {
+        parts.entry(partition(&it)).or_default().push(it);
+    }
+    parts
 }
 
 impl Sink for Gateway {
     fn samples(&self, _source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         let count = batch.iter().map(|it| it.points.len() as u64).sum();
-        let records = self.records(self.by_series(batch));
+        let records = self.records(Self::signals(self.by_series(batch), Signals::Samples));
+        Box::pin(self.send(count, records))
+    }
+
+    fn past(&self, _source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let count = batch.iter().map(|it| it.points.len() as u64).sum();
+        let records = self.records(Self::signals(self.by_series(batch), Signals::Past));
         Box::pin(self.send(count, records))
     }
 
     fn logs(&self, _source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         let count = batch.len() as u64;
-        let records = self.records(self.by_owner(batch));
-        Box::pin(self.send(count, records))
+        let parts = cut(batch, |it| of_owner(it.labels.owner(), self.partitions));
+        Box::pin(self.send(count, self.records(Self::signals(parts, Signals::Logs))))
     }
 
-    fn spans(&self, _source: Source, _batch: Vec<Span>) -> BoxFuture<'_, Result<Accepted, Refused>> {
-        Box::pin(async { Err(Refused::Invalid("a gateway takes no traces; send them to --role all".to_owned())) })
+    fn spans(&self, _source: Source, batch: Vec<Span>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let count = batch.len() as u64;
+        let parts = cut(batch, |it| of_trace(it.trace.0, self.partitions));
+        Box::pin(self.send(count, self.records(Self::signals(parts, Signals::Spans))))
+    }
+
+    fn alerts(&self, batch: Vec<Alert>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let count = batch.len() as u64;
+        let received = self.clock.now();
+        let told = batch.into_iter().map(|it| {
+            let Alert { labels, summary, starts_at, ends_at } = it;
+            cluster::Alert { labels, summary, starts_at, ends_at, received }
+        });
+        let records = Finding::Alerts(told.collect()).encode().into_iter().map(|it| (To::Responder, it)).collect();
+        Box::pin(self.send(count, records))
     }
 
     fn changes(&self, batch: Vec<Change>) -> BoxFuture<'_, Result<Accepted, Refused>> {
@@ -93,7 +118,7 @@ impl Sink for Gateway {
 
     fn monitor(&self, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<MonitorVerdict, Refused>> {
         let count = batch.iter().map(|it| it.points.len() as u64).sum();
-        let records = self.records(self.by_series(batch));
+        let records = self.records(Self::signals(self.by_series(batch), Signals::Samples));
         Box::pin(async move {
             self.send(count, records).await?;
             Ok(MonitorVerdict {
@@ -152,6 +177,47 @@ mod tests {
         let mut batch = batch;
         batch.sort_by(|a, b| a.labels.cmp(&b.labels));
         assert_eq!(found, batch);
+    }
+
+    #[tokio::test]
+    async fn the_spans_of_a_trace_stay_together_and_alerts_go_to_the_responder() {
+        let carrier = Arc::new(Kept::default());
+        let gateway = Gateway::new(Arc::clone(&carrier) as _, 6, Arc::new(SystemClock));
+        let span = |trace: u8, id: u8| Span {
+            trace: signal::TraceId([trace; 16]),
+            id: signal::SpanId([id; 8]),
+            parent: None,
+            name: "GET /".to_owned(),
+            kind: signal::SpanKind::Server,
+            start_nanos: 1,
+            duration_nanos: 1,
+            status: signal::SpanStatus::Unset,
+            message: String::new(),
+            resource: Labels::default(),
+            attributes: Labels::default(),
+            events: vec![],
+            links: vec![],
+        };
+        let spans = (0..60).map(|it| span(it % 20, it)).collect();
+        assert_eq!(gateway.spans(Source::Otlp, spans).await.unwrap().stored, 60);
+        let alert = Alert {
+            labels: Labels::new([("alertname", "Slow")]),
+            summary: String::new(),
+            starts_at: Timestamp::from_secs(1),
+            ends_at: Timestamp::from_secs(2),
+        };
+        gateway.alerts(vec![alert]).await.unwrap();
+        let (mut n_spans, mut n_alerts) = (0, 0);
+        for (to, record) in carrier.records.lock().unwrap().iter() {
+            if *to == To::Responder {
+                n_alerts += usize::from(matches!(Finding::decode(record), Ok(Finding::Alerts(_))));
+                continue;
+            }
+            let Signals::Spans(spans) = Batch::decode(record).unwrap().signals else { panic!("no spans") };
+            assert!(spans.iter().all(|it| *to == To::Partition(of_trace(it.trace.0, 6))));
+            n_spans += spans.len();
+        }
+        assert_eq!((n_spans, n_alerts), (60, 1));
     }
 
     #[tokio::test]

@@ -9,10 +9,13 @@ use serde::{Deserialize, Serialize};
 use signal::{Labels, SeriesId};
 use store::Store;
 
+use crate::alert_desk::AlertError;
 use crate::assemble::System;
 
-/// Where it is written down how far was heard.
+/// Where it is written down what was heard.
 const NAME: &str = "cluster-heard";
+/// And how far, which changes far more often.
+pub const POSITION: &str = "cluster-position";
 /// Places that are remembered, as many as the map learns.
 const MOST_PLACES: usize = 100_000;
 
@@ -20,6 +23,19 @@ const MOST_PLACES: usize = 100_000;
 #[derive(Default)]
 pub struct Hearing {
     heard: Mutex<Heard>,
+}
+
+/// What became of a finding.
+#[derive(Debug, PartialEq)]
+pub enum Hearsay {
+    /// It went where it belongs.
+    Worked,
+    /// Alerts began or ended, which is written down already: so must be how far was heard.
+    Alerted,
+    /// It could not be kept and shall be told again.
+    Again,
+    /// A worker said that it is there.
+    Worker(Presence),
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -30,6 +46,9 @@ struct Heard {
     repeats: Repeats,
     /// What the map has learned: it is told once.
     places: Vec<Labels>,
+    /// Something was heard since it was written down.
+    #[serde(skip)]
+    is_new: bool,
     #[serde(skip)]
     known_places: std::collections::HashSet<SeriesId>,
 }
@@ -41,6 +60,9 @@ impl Hearing {
             Some(bytes) => serde_json::from_slice(&bytes)?,
             None => Heard::default(),
         };
+        if let Some(position) = system.store.get_state(POSITION)?.and_then(|it| position_of(&it)) {
+            heard.position = position;
+        }
         heard.known_places = heard.places.iter().map(Labels::id).collect();
         heard.places.iter().for_each(|it| system.map.learn(it));
         Ok(Self { heard: Mutex::new(heard) })
@@ -51,11 +73,12 @@ impl Hearing {
         self.lock().position
     }
 
-    /// Hears a finding; returns a worker that said that it is there.
-    pub fn hear(&self, system: &System, finding: Finding, counts: &Counts) -> Option<Presence> {
+    /// Hears a finding. Blocks while alerts are written.
+    pub fn hear(&self, system: &System, finding: Finding, counts: &Counts) -> Hearsay {
         match finding {
             Finding::Anomalies(mut anomalies) => {
                 let mut heard = self.lock();
+                heard.is_new |= !anomalies.is_empty();
                 anomalies.retain(|it| {
                     let is_repeat = heard.repeats.is_repeat(it);
                     counts.heard(is_repeat);
@@ -71,9 +94,10 @@ impl Hearing {
                     tracing::error!(%error, "Changes not stored.");
                 }
             }
-            Finding::Presence(presence) => return Some(presence),
+            Finding::Presence(presence) => return Hearsay::Worker(presence),
+            Finding::Alerts(alerts) => return take(system, alerts, counts),
         }
-        None
+        Hearsay::Worked
     }
 
     /// Everything below this offset was heard.
@@ -83,8 +107,19 @@ impl Hearing {
 
     /// Writes down how far was heard; what was heard must be worked on before.
     pub fn keep(&self, store: &Store) -> anyhow::Result<()> {
-        let bytes = serde_json::to_vec(&*self.lock())?;
-        Ok(store.put_state(NAME, &bytes)?)
+        let (position, heard) = {
+            let mut heard = self.lock();
+            let is_new = std::mem::take(&mut heard.is_new);
+            (heard.position, is_new.then(|| serde_json::to_vec(&*heard)).transpose()?)
+        };
+        // What was heard goes first: told again from the position before, it is known.
+        if let Some(heard) = heard
+            && let Err(error) = store.put_state(NAME, &heard)
+        {
+            self.lock().is_new = true;
+            return Err(error.into());
+        }
+        Ok(store.put_state(POSITION, &serde_json::to_vec(&position)?)?)
     }
 
     fn learn(&self, system: &System, places: Vec<Labels>) {
@@ -93,12 +128,40 @@ impl Hearing {
             if heard.places.len() < MOST_PLACES && heard.known_places.insert(place.id()) {
                 system.map.learn(&place);
                 heard.places.push(place);
+                heard.is_new = true;
             }
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Heard> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How far was heard, by what `keep` has written.
+pub fn position_of(bytes: &[u8]) -> Option<i64> {
+    serde_json::from_slice(bytes).ok()
+}
+
+/// Alerts go to the desk as they were when the gateway took them.
+fn take(system: &System, alerts: Vec<cluster::Alert>, counts: &Counts) -> Hearsay {
+    let Some(received) = alerts.iter().map(|it| it.received).max() else { return Hearsay::Worked };
+    let count = alerts.len() as u64;
+    let taken = alerts.into_iter().map(|it| {
+        let cluster::Alert { labels, summary, starts_at, ends_at, .. } = it;
+        ingest::Alert { labels, summary, starts_at, ends_at }
+    });
+    match system.alert_desk.take(taken.collect(), received) {
+        Ok(()) => Hearsay::Alerted,
+        Err(error @ AlertError::Full) => {
+            counts.dropped_alerts(count);
+            tracing::error!(%error, count, "Alerts dropped.");
+            Hearsay::Worked
+        }
+        Err(error) => {
+            tracing::error!(%error, "Alerts not kept; trying again.");
+            Hearsay::Again
+        }
     }
 }
 

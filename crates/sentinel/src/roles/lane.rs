@@ -8,14 +8,17 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use cluster::{Batch, Counts, Finding, NotSent, OnItsWay, Origin, Outlet, Progress, Saved, Shelf, Topics};
-use signal::{Clock as _, LogRecord, SeriesPoints, SystemClock, Timestamp};
+use cluster::{Batch, Counts, Finding, NotSent, OnItsWay, Origin, Outlet, Progress, Saved, Shelf, Signals, Topics};
+use signal::{Clock, LogRecord, SeriesPoints, Span, Timestamp};
 use store::{Appended, Write};
 use tokio::runtime::Handle;
 
 use crate::config::Config;
+use crate::roles::feed::Feed;
+use crate::roles::gateway::To;
 use crate::roles::ledge::{Ledge, LocalState};
-use crate::roles::partition::Partition;
+use crate::roles::partition::{Partition, Told};
+use crate::roles::work;
 
 /// Bytes of records that may wait for one partition.
 const WAITING_BYTES: usize = 8 << 20;
@@ -42,6 +45,8 @@ pub struct Yard {
     pub outlet: Outlet,
     /// Counters.
     pub counts: Arc<Counts>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
     /// For waiting on deliveries.
     pub runtime: Handle,
 }
@@ -157,7 +162,10 @@ struct Course {
     /// The newest time of arrival.
     time: Timestamp,
     is_caught_up: bool,
-    told: Vec<(Vec<u8>, OnItsWay)>,
+    feed: Feed,
+    /// Gateways are away, and that was told.
+    is_held: bool,
+    told: Vec<(To, Vec<u8>, OnItsWay)>,
     refill: Option<JoinHandle<bool>>,
     next_tick: Instant,
     next_maintenance: Instant,
@@ -207,6 +215,8 @@ impl Work {
             generation: generations.max().unwrap_or(0),
             time: Timestamp::MIN,
             is_caught_up: false,
+            feed: Feed::default(),
+            is_held: false,
             told: vec![],
             refill,
             next_tick: now + TICK,
@@ -308,12 +318,15 @@ impl Work {
         let position = last + 1;
         let bytes: usize = records.iter().map(|(_, it)| it.len().max(1)).sum();
         let (mut samples, mut lines): (Vec<SeriesPoints>, Vec<LogRecord>) = (vec![], vec![]);
-        let mut findings = vec![];
+        let mut spans: Vec<Span> = vec![];
         let mut batches = vec![];
         for (offset, record) in records {
             match Batch::decode(&record) {
                 Ok(batch) => {
                     course.time = course.time.max(batch.received);
+                    if let Signals::Beat(beat) = &batch.signals {
+                        course.feed.hear(beat, Instant::now());
+                    }
                     batches.push((offset, batch));
                 }
                 Err(error) => {
@@ -327,18 +340,23 @@ impl Work {
             match Partition::write_of(batch.clone()) {
                 Write::Samples(it) => samples.extend(it),
                 Write::Logs(it) => lines.extend(it),
-                _ => {}
+                Write::Spans(it) => spans.extend(it),
             }
         }
-        let writes = [Write::Samples(samples), Write::Logs(lines)];
+        let writes = [Write::Samples(samples), Write::Logs(lines), Write::Spans(spans)];
         let stored = self.append(course, &writes);
-        for (_, batch) in &batches {
-            findings.extend(course.partition.judge(batch));
+        for (offset, batch) in &batches {
+            let told = course.partition.judge(batch, *offset);
+            self.tell(course, told, batch.received);
         }
-        self.tell(course, findings);
         self.wait_until_stored(course, stored, &writes);
         course.position = position;
         self.waiting.fetch_sub(bytes, Ordering::AcqRel);
+    }
+
+    /// The gateway's clock may be ahead of ours, or ours of the gateway's: nothing is refused for that.
+    fn latest(&self, course: &Course) -> Timestamp {
+        course.time.max(self.yard.clock.latest())
     }
 
     fn append(&self, course: &Course, writes: &[Write]) -> Vec<Receiver<Result<Appended, store::Error>>> {
@@ -349,7 +367,7 @@ impl Work {
                 // A receiver without a sender counts as not stored.
                 let done = Box::new(move |result| _ = sender.send(result));
                 if !write.is_empty() {
-                    let _ = course.partition.store.append(write.clone(), course.time, done);
+                    let _ = course.partition.store.append(write.clone(), self.latest(course), done);
                 } else {
                     done(Ok(Appended::default()));
                 }
@@ -372,27 +390,35 @@ impl Work {
                     tracing::error!(partition = self.number, %error, "Records not stored; trying again.");
                     std::thread::sleep(AGAIN);
                 }
-                outcome = Some(course.partition.store.append_and_wait(write, course.time));
+                outcome = Some(course.partition.store.append_and_wait(write, self.latest(course)));
             }
         }
     }
 
-    fn tell(&self, course: &mut Course, findings: Vec<Finding>) {
-        for finding in &findings {
+    fn tell(&self, course: &mut Course, told: Told, now: Timestamp) {
+        for finding in &told.findings {
             if let Finding::Anomalies(it) = finding {
                 self.yard.counts.told(it.len() as u64);
             }
             for record in finding.encode() {
-                self.send(course, record);
+                self.send(course, To::Responder, record);
             }
+        }
+        for (to, record) in work::records(told.work, now, self.yard.topics.partitions) {
+            self.send(course, to, record);
         }
     }
 
-    fn send(&self, course: &mut Course, record: Vec<u8>) {
+    fn send(&self, course: &mut Course, to: To, record: Vec<u8>) {
+        let topics = &self.yard.topics;
+        let (topic, partition) = match to {
+            To::Partition(number) => (&topics.signals, number),
+            To::Responder => (&topics.findings, 0),
+        };
         while !self.is_abandoned.load(Ordering::Acquire) {
-            match self.yard.outlet.send(&self.yard.topics.findings, 0, "", &record) {
+            match self.yard.outlet.send(topic, partition, "", &record) {
                 Ok(way) => {
-                    course.told.push((record, way));
+                    course.told.push((to, record, way));
                     return;
                 }
                 Err(NotSent::Busy) => std::thread::sleep(AGAIN),
@@ -407,10 +433,10 @@ impl Work {
     /// Waits until the brokers have everything that was told; what they do not confirm is told again.
     fn settle(&self, course: &mut Course) {
         while !course.told.is_empty() && !self.is_abandoned.load(Ordering::Acquire) {
-            for (record, way) in std::mem::take(&mut course.told) {
+            for (to, record, way) in std::mem::take(&mut course.told) {
                 if let Err(error) = self.yard.runtime.block_on(way.arrived()) {
                     tracing::warn!(partition = self.number, %error, "Findings are told again.");
-                    self.send(course, record);
+                    self.send(course, to, record);
                 }
             }
         }
@@ -422,11 +448,11 @@ impl Work {
             course.next_tick = now + TICK;
             // Whoever is behind must not take others for silent.
             if course.is_caught_up {
-                course.time = course.time.max(SystemClock.now());
+                course.time = course.time.max(self.yard.clock.now());
             }
-            if course.time > Timestamp::MIN {
-                let findings = course.partition.tick(course.time);
-                self.tell(course, findings);
+            if course.time > Timestamp::MIN && !self.is_held(course, now) {
+                let told = course.partition.tick(course.time);
+                self.tell(course, told, course.time);
             }
         }
         if now >= course.next_maintenance {
@@ -443,6 +469,20 @@ impl Work {
             course.next_checkpoint = now + CHECKPOINT;
             self.checkpoint(course);
         }
+    }
+
+    /// True while a gateway is away: time stands still then, and when it is back everybody gets the time to follow.
+    fn is_held(&self, course: &mut Course, now: Instant) -> bool {
+        let away = course.feed.away(now);
+        let is_held = !away.is_empty();
+        if is_held && !course.is_held {
+            tracing::warn!(partition = self.number, ?away, "Gateways are not heard; silence is not judged meanwhile.");
+        } else if !is_held && course.is_held {
+            tracing::info!(partition = self.number, "All gateways are heard, or gone for good.");
+            course.partition.shard().listen_anew(course.time);
+        }
+        course.is_held = is_held;
+        is_held
     }
 
     /// What was worked on is durable and told: others may go on from here.

@@ -1,26 +1,33 @@
 //! What does a worker do with one partition? The stages between a record of signals and what is told of it: a store, a
-//! detector and a log watch of its own.
+//! detector and watches of log lines and spans of its own.
 //!
 //! Nothing here knows Kafka. Time comes with the records, so that whoever works on a partition says the same.
 
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context as _;
-use cluster::{Batch, Finding, Sample, Signals};
-use detect::{AlertBudgets, GroupSample, LogWatch, Saving, Shard};
+use cluster::{Batch, Finding, Mark, Sample, Signals, Work};
+use detect::{AlertBudgets, GroupSample, LogWatch, Saving, Shard, SpanJoin};
 use signal::{Anomaly, Labels, Metric, SeriesId, SeriesPoints, Timestamp};
 use store::{Store, Write};
 
 use crate::config::Config;
+use crate::roles::tally::Tally;
+use crate::roles::work;
 
 /// The layout of saved state.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 /// Series that are saved while the detector waits.
 const SERIES_PER_HOLD: usize = 256;
 /// Places that are told; more add nothing, as in the map that they are told to.
 const MOST_PLACES: usize = 100_000;
+/// A partition without spans for so long is not waited for by others.
+const SPANS_MATTER: Duration = Duration::from_secs(3600);
+/// How often in a window it is said how far a partition is.
+const SAID_PER_WINDOW: u32 = 5;
 
 /// One partition of the signals.
 pub struct Partition {
@@ -31,7 +38,35 @@ pub struct Partition {
     budgets: Arc<AlertBudgets>,
     shard: Mutex<Shard>,
     log_watch: LogWatch,
+    /// Looks at the spans that lie here.
+    join: Mutex<Spans>,
+    /// Counts what spans, wherever they lie, tell of services of this partition.
+    tally: Mutex<Tally>,
     places: Mutex<HashSet<SeriesId>>,
+}
+
+struct Spans {
+    join: SpanJoin,
+    window: Duration,
+    /// The newest came then.
+    newest: Option<Timestamp>,
+    /// It was said how far this partition is when it was here.
+    said: Option<Timestamp>,
+}
+
+/// What a partition has to say.
+#[derive(Debug, Default, PartialEq)]
+pub struct Told {
+    /// To the responder.
+    pub findings: Vec<Finding>,
+    /// To the partitions of the services that spans have told of.
+    pub work: Vec<Work>,
+}
+
+impl From<Vec<Finding>> for Told {
+    fn from(findings: Vec<Finding>) -> Self {
+        Self { findings, work: vec![] }
+    }
 }
 
 impl Partition {
@@ -49,17 +84,36 @@ impl Partition {
         if detect.groups.enabled {
             shard.keep_samples();
         }
+        let window = Duration::from_secs(u64::from(detect.spans.window_secs));
+        let join = SpanJoin::new(detect.spans.clone());
+        let join = Mutex::new(Spans { join, window, newest: None, said: None });
+        let tally = Mutex::new(Tally::new(detect.spans.clone()));
         let log_watch = LogWatch::new(config.templates.clone(), detect);
-        Ok(Self { number, store, budgets, shard: Mutex::new(shard), log_watch, places: Mutex::default() })
+        let (shard, places) = (Mutex::new(shard), Mutex::default());
+        Ok(Self { number, store, budgets, shard, log_watch, join, tally, places })
     }
 
-    /// Judges what a gateway took, and says what was found. Nothing is stored.
-    pub fn judge(&self, batch: &Batch) -> Vec<Finding> {
+    /// Judges the record at an offset, and says what was found. Nothing is stored.
+    pub fn judge(&self, batch: &Batch, offset: i64) -> Told {
         match &batch.signals {
-            Signals::Samples(series) => self.judge_samples(series, batch.received),
+            Signals::Samples(series) => self.judge_samples(series, batch.received).into(),
+            Signals::Past(series) => self.learn_past(series, batch.received).into(),
             Signals::Logs(lines) => {
                 lines.iter().for_each(|it| self.log_watch.observe(it));
-                vec![]
+                Told::default()
+            }
+            Signals::Spans(spans) => {
+                let mut here = lock(&self.join);
+                here.newest = here.newest.max(Some(batch.received));
+                let done = here.join.observe(spans, offset, batch.received);
+                drop(here);
+                let seen = work::of(self.number, Mark::Seen(offset), done);
+                Told { findings: vec![], work: seen.into_iter().chain(self.expired(batch.received)).collect() }
+            }
+            Signals::Beat(_) => Told::default(),
+            Signals::Work(all) => {
+                lock(&self.tally).take(all, batch.received);
+                Told::default()
             }
         }
     }
@@ -67,19 +121,23 @@ impl Partition {
     /// What is to be stored of a record.
     pub fn write_of(batch: Batch) -> Write {
         match batch.signals {
-            Signals::Samples(it) => Write::Samples(it),
+            Signals::Samples(it) | Signals::Past(it) => Write::Samples(it),
             Signals::Logs(it) => Write::Logs(it),
+            Signals::Spans(it) => Write::Spans(it),
+            Signals::Work(_) | Signals::Beat(_) => Write::Samples(vec![]),
         }
     }
 
     /// Lets time pass: series that have stopped, lines that did not come, windows that have ended.
-    pub fn tick(&self, now: Timestamp) -> Vec<Finding> {
+    pub fn tick(&self, now: Timestamp) -> Told {
         let news = self.log_watch.tick(now);
         let mut findings = vec![Finding::Anomalies(news.anomalies)];
-        if !news.samples.is_empty() {
-            findings.extend(self.judge_samples(&news.samples, now));
-            // They are made from lines, which are there again if this process ends before they are stored.
-            if let Err(error) = self.store.append_and_wait(&Write::Samples(news.samples), now) {
+        let mut samples = news.samples;
+        samples.extend(lock(&self.tally).tick(now));
+        if !samples.is_empty() {
+            findings.extend(self.judge_samples(&samples, now));
+            // They are made from lines and spans, which are there again if this process ends before they are stored.
+            if let Err(error) = self.store.append_and_wait(&Write::Samples(samples), now) {
                 tracing::warn!(partition = self.number, %error, "Samples of windows not stored.");
             }
         }
@@ -87,7 +145,46 @@ impl Partition {
         self.shard().tick(now, &mut anomalies);
         findings.push(Finding::Anomalies(anomalies));
         self.budgets.tick(now);
-        findings
+        Told { findings, work: self.expired(now).into_iter().chain(self.until(now)).collect() }
+    }
+
+    /// Says how far this partition is, every window for as long as there are spans.
+    fn until(&self, now: Timestamp) -> Option<Work> {
+        let mut here = lock(&self.join);
+        let is_in_use = here.newest.is_some_and(|it| now.since(it) < SPANS_MATTER);
+        let is_due = here.said.is_none_or(|it| now.since(it) >= here.window / SAID_PER_WINDOW);
+        (is_in_use && is_due).then(|| {
+            here.said = Some(now);
+            Work { from: self.number, mark: Mark::Until(now), tasks: vec![] }
+        })
+    }
+
+    /// Calls whose other side does not come any more, one work for each record that brought the one side.
+    fn expired(&self, now: Timestamp) -> Vec<Work> {
+        let mut expired = lock(&self.join).join.expire(now).into_iter().peekable();
+        let mut all = vec![];
+        while let Some((offset, first)) = expired.next() {
+            let same = std::iter::from_fn(|| expired.next_if(|it| it.0 == offset)).map(|it| it.1);
+            let done = std::iter::once(first).chain(same).collect();
+            all.extend(work::of(self.number, Mark::Expired(offset), done));
+        }
+        all
+    }
+
+    /// As in one process: what is of the past opens nothing, and may end something.
+    fn learn_past(&self, batch: &[SeriesPoints], now: Timestamp) -> Vec<Finding> {
+        let mut ended: Vec<Anomaly> = vec![];
+        let mut shard = self.shard();
+        for series in batch {
+            for point in &series.points {
+                shard.observe_past(&series.labels, *point, now, &mut ended);
+            }
+        }
+        // Points of the past are compared with nobody.
+        drop(shard.take_samples());
+        drop(shard);
+        ended.retain(|it| it.is_over);
+        vec![Finding::Places(self.new_places(batch)), Finding::Anomalies(ended)]
     }
 
     fn judge_samples(&self, batch: &[SeriesPoints], now: Timestamp) -> Vec<Finding> {
@@ -115,7 +212,8 @@ impl Partition {
     pub fn save(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
         let mut head = vec![LAYOUT];
         let logs = [self.log_watch.save_templates(), self.log_watch.save(), self.log_watch.save_habits()];
-        for section in logs.into_iter().chain([self.budgets.save()]) {
+        let spans = [lock(&self.join).join.save(), lock(&self.tally).save()];
+        for section in logs.into_iter().chain([self.budgets.save()]).chain(spans) {
             head.extend((section.len() as u64).to_le_bytes());
             head.extend(section);
         }
@@ -147,11 +245,14 @@ impl Partition {
             anyhow::Ok(section)
         };
         let (templates, seen, habits, budgets) = (section()?, section()?, section()?, section()?);
+        let (join, tally) = (section()?, section()?);
         let restored = self.shard().restore(rest)?;
         self.log_watch.restore_templates(templates).map_err(anyhow::Error::msg)?;
         self.log_watch.restore(seen);
         self.log_watch.restore_habits(habits).map_err(anyhow::Error::msg)?;
         self.budgets.restore(budgets)?;
+        lock(&self.join).join.restore(join)?;
+        lock(&self.tally).restore(tally)?;
         Ok(restored)
     }
 
@@ -169,6 +270,8 @@ impl Partition {
     pub fn metrics(&self) -> Vec<Metric> {
         let mut metrics = self.shard().metrics();
         metrics.extend(signal::Meter::metrics(&self.log_watch));
+        metrics.extend(signal::Meter::metrics(&lock(&self.join).join));
+        metrics.extend(lock(&self.tally).metrics());
         metrics.extend(signal::Meter::metrics(&*self.store));
         metrics
     }

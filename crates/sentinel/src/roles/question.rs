@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 use signal::{
     History as _, Labels, LogHit, LogId, LogQuery, LogRecord, LogSearch as _, LogTemplate, Point, PortError, Score,
-    SeriesId, SeriesQuery, TemplateChange, Templates as _, TimeRange, Timestamp,
+    SeriesId, SeriesQuery, Span, SpanQuery, TemplateChange, Templates as _, TimeRange, Timestamp, TraceId,
+    TraceSearch as _, TraceSummary,
 };
 
 use crate::roles::partition::Partition;
@@ -41,6 +42,10 @@ pub enum Question {
     Band(SeriesId, TimeRange),
     /// `Scores::highest`.
     Highest(usize),
+    /// `TraceSearch::trace`.
+    Trace(TraceId, TimeRange),
+    /// `TraceSearch::traces`.
+    Traces(SpanQuery),
 }
 
 /// What one partition answers.
@@ -65,6 +70,10 @@ pub enum Answer {
     Scores(Vec<(Timestamp, ScoreBits)>),
     /// Verdicts of several series.
     Highest(Vec<(Labels, Timestamp, ScoreBits)>),
+    /// Spans of one trace.
+    Spans(Vec<Span>),
+    /// Traces.
+    Traces(Vec<TraceSummary>),
     /// The partition could not answer; the text says why.
     Failed(String),
 }
@@ -142,6 +151,8 @@ impl Partition {
                 let highest = self.shard().highest(*limit);
                 Answer::Highest(highest.into_iter().map(|(labels, time, it)| (labels, time, (&it).into())).collect())
             }
+            Question::Trace(id, range) => Answer::Spans(self.store.trace(*id, *range)?),
+            Question::Traces(query) => Answer::Traces(self.store.traces(query)?),
         })
     }
 

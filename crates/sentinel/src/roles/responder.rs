@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cluster::{Counts, Finding, Progress, Tenant};
-use signal::SystemClock;
+use signal::Clock;
 use tokio::sync::watch;
 
 use crate::assemble::System;
 use crate::config::Config;
+use crate::roles::copy::BookCopy;
 use crate::roles::elsewhere::Asker;
-use crate::roles::hearing::Hearing;
+use crate::roles::hearing::{Hearing, Hearsay};
 use crate::roles::workers::Workers;
 
 /// Anomalies that wait for the next tick; at more the brokers keep what comes.
@@ -21,6 +22,8 @@ const MOST_WAITING: usize = 50_000;
 pub struct Owner {
     config: Arc<Config>,
     data_dir: PathBuf,
+    clock: Arc<dyn Clock>,
+    copy: BookCopy,
     workers: Arc<Workers>,
     counts: Arc<Counts>,
     office: OnceLock<Office>,
@@ -47,17 +50,25 @@ pub enum Turn {
 
 impl Owner {
     /// Waits for the partition.
-    pub fn new(config: Arc<Config>, workers: Arc<Workers>, counts: Arc<Counts>) -> (Arc<Self>, watch::Receiver<Turn>) {
+    pub fn new(
+        config: Arc<Config>,
+        workers: Arc<Workers>,
+        counts: Arc<Counts>,
+        clock: Arc<dyn Clock>,
+        copy: BookCopy,
+    ) -> (Arc<Self>, watch::Receiver<Turn>) {
         let (events, turns) = watch::channel(Turn::Wait);
         let data_dir = config.data_dir.clone();
         let events = Mutex::new(events);
-        (Arc::new(Self { config, data_dir, workers, counts, office: OnceLock::new(), events }), turns)
+        (Arc::new(Self { config, data_dir, clock, copy, workers, counts, office: OnceLock::new(), events }), turns)
     }
 
     fn open(&self) -> anyhow::Result<Office> {
+        self.copy.restore(&self.config, &self.data_dir)?;
         let asker = Arc::clone(&self.workers) as Arc<dyn Asker>;
         let config = Config::clone(&self.config);
-        let system = System::assemble_with(config, &self.data_dir, Arc::new(SystemClock), Some(asker))?;
+        let system = System::assemble_with(config, &self.data_dir, Arc::clone(&self.clock), Some(asker))?;
+        self.copy.begin(&system.store)?;
         let hearing = Hearing::resume(&system)?;
         Ok(Office { system: Arc::new(system), hearing })
     }
@@ -86,17 +97,22 @@ impl Tenant for Owner {
         position
     }
 
-    fn record(&self, _partition: u32, offset: i64, bytes: &[u8]) -> bool {
+    fn record(&self, partition: u32, offset: i64, bytes: &[u8]) -> bool {
         let Some(Office { system, hearing }) = self.office.get() else { return true };
         if system.responder.waiting() > MOST_WAITING {
             return false;
         }
         match Finding::decode(bytes) {
-            Ok(finding) => {
-                if let Some(presence) = hearing.hear(system, finding, &self.counts) {
-                    self.workers.heard(presence);
+            Ok(finding) => match hearing.hear(system, finding, &self.counts) {
+                Hearsay::Worked => {}
+                Hearsay::Worker(presence) => self.workers.heard(presence),
+                Hearsay::Again => return false,
+                Hearsay::Alerted => {
+                    // An alert that has ended would begin anew if it was heard of again.
+                    hearing.reach(offset + 1);
+                    let _ = self.progress(partition);
                 }
-            }
+            },
             Err(error) => {
                 self.counts.unreadable();
                 tracing::warn!(offset, %error, "A finding is passed over.");
@@ -115,6 +131,10 @@ impl Tenant for Owner {
         system.responder.tick(system.clock.now());
         if let Err(error) = hearing.keep(&system.store) {
             tracing::error!(%error, "Not written down how far was heard.");
+            return None;
+        }
+        if let Err(error) = self.copy.send(&system.store) {
+            tracing::warn!(error = format!("{error:#}"), "The copy of the incidents is behind.");
             return None;
         }
         self.counts.position(partition, position);

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use cluster::{Counts, Membership, Outlet, Tenant, Topics};
 use serve::Operations;
-use signal::{Meter, Metric, SystemClock};
+use signal::{Clock, Meter, Metric};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -21,14 +21,18 @@ use crate::cli::Role;
 use crate::config::Config;
 use crate::front::Front;
 use crate::health::resident_bytes;
+use crate::roles::copy::BookCopy;
+use crate::roles::feed::BEAT;
 use crate::roles::gateway::Gateway;
 use crate::roles::kafka::KafkaCarrier;
 use crate::roles::lane::Yard;
+use crate::roles::positions::Positions;
 use crate::roles::question::Question;
 use crate::roles::responder::{Owner, Turn};
 use crate::roles::worker::{Answers, Worker};
 use crate::roles::workers::{Load, Workers};
-use crate::run::{Inlet, background, collect, until, wait_for_signal};
+use crate::run::{Inlet, Remembered, background, collectors, until, wait_for_signal};
+use crate::steady_clock::SteadyClock;
 
 /// How often a worker says that it is there.
 const PRESENCE: Duration = Duration::from_secs(2);
@@ -74,21 +78,24 @@ async fn gateway(
     let outlet = Outlet::open(&config.cluster, GATEWAY_LINGER)?;
     let partitions = topics.partitions;
     let carrier = KafkaCarrier { topics, outlet: outlet.clone(), counts: Arc::clone(&counts) };
-    let clock: Arc<dyn signal::Clock> = Arc::new(SystemClock);
-    let gateway = Gateway::new(Arc::new(carrier), partitions, Arc::clone(&clock));
-    let front = Front::before(Arc::new(gateway), &config, Arc::default(), Arc::clone(&clock))?;
+    let steady = Arc::new(SteadyClock::default());
+    let clock = Arc::clone(&steady) as Arc<dyn Clock>;
+    let gateway = Arc::new(Gateway::new(Arc::new(carrier), partitions, Arc::clone(&clock)));
+    let name = config.cluster.member.clone().unwrap_or_else(|| address.to_string());
+    let front = Front::before(Arc::clone(&gateway) as _, &config, Arc::default(), Arc::clone(&clock))?;
     let inlet =
         Inlet { sink: Arc::clone(&front.sink), clock, counts: Arc::clone(&front.counts), kafka: Arc::default() };
-    if !config.tail.is_empty() {
-        tracing::warn!("A gateway has no place to remember how far it has read files: `tail` needs --role all.");
-    }
+    let positions = Arc::new(Positions::open(&config.data_dir)?);
+    let remembered = Remembered { offsets: Arc::clone(&positions) as _, cursors: positions };
+    let syslog = ingest::bind_syslog(&config.syslog).await?;
     let health = Health::new(Role::Gateway, || None);
     let mut meters = front.meters();
-    meters.extend([Arc::clone(&inlet.kafka) as Arc<dyn Meter>, counts as _, Arc::clone(&health) as _]);
+    meters.extend([Arc::clone(&inlet.kafka) as Arc<dyn Meter>, counts as _, steady as _, Arc::clone(&health) as _]);
     let mut tasks = JoinSet::new();
     let (stop, stopped) = watch::channel(false);
+    tasks.spawn(beats(gateway, name, stopped.clone()));
     crate::otlp::listen(&config.otlp).await?.serve(&front.otlp, &config, &stopped, &mut tasks)?;
-    collect(&config, &inlet, &stopped, &mut tasks);
+    collectors(&config, &inlet, &remembered, syslog, &stopped, &mut tasks);
     let router = operations(&config, meters, health, front.routes(), address)?;
     crate::run::serve_router(router, listener, &stopped, &mut tasks);
     wait_for_signal().await?;
@@ -101,11 +108,13 @@ async fn worker(config: Arc<Config>, topics: Topics, listener: TcpListener, addr
     let counts = Arc::new(Counts::default());
     let outlet = Outlet::open(&config.cluster, Duration::ZERO)?;
     let signals = topics.signals.clone();
+    let steady = Arc::new(SteadyClock::default());
     let yard = Arc::new(Yard {
         config: Arc::clone(&config),
         topics,
         outlet: outlet.clone(),
         counts: Arc::clone(&counts),
+        clock: Arc::clone(&steady) as Arc<dyn Clock>,
         runtime: tokio::runtime::Handle::current(),
     });
     std::fs::create_dir_all(&config.data_dir)
@@ -115,7 +124,8 @@ async fn worker(config: Arc<Config>, topics: Topics, listener: TcpListener, addr
     let worker = Arc::new(Worker::new(yard, config.data_dir.clone(), name, reached));
     let asked = Arc::clone(&worker);
     let health = Health::new(Role::Worker, move || asked.complaint());
-    let meters = vec![Arc::clone(&worker) as Arc<dyn Meter>, Arc::clone(&counts) as _, Arc::clone(&health) as _];
+    let meters =
+        vec![Arc::clone(&worker) as Arc<dyn Meter>, Arc::clone(&counts) as _, steady as _, Arc::clone(&health) as _];
     let routes = Router::new().route("/sentinel/v1/cluster/ask", post(ask)).with_state(Arc::clone(&worker));
     let mut tasks = JoinSet::new();
     let (stop, stopped) = watch::channel(false);
@@ -142,6 +152,8 @@ async fn responder(
 ) -> anyhow::Result<()> {
     let counts = Arc::new(Counts::default());
     let deadline = Duration::from_millis(config.cluster.answer_ms);
+    let steady = Arc::new(SteadyClock::default());
+    let copy = BookCopy::new(topics.clone(), Outlet::open(&config.cluster, Duration::ZERO)?);
     let workers = Arc::new(Workers::new(
         crate::http_client()?,
         config.access_token()?,
@@ -149,7 +161,8 @@ async fn responder(
         deadline,
         Arc::clone(&counts),
     ));
-    let (owner, mut turns) = Owner::new(Arc::clone(&config), Arc::clone(&workers), Arc::clone(&counts));
+    let (owner, mut turns) =
+        Owner::new(Arc::clone(&config), Arc::clone(&workers), Arc::clone(&counts), Arc::clone(&steady) as _, copy);
     let membership = Membership {
         topic: topics.findings.clone(),
         group: format!("{}-responder", config.cluster.prefix),
@@ -158,10 +171,7 @@ async fn responder(
     let group = Group::join(&config, membership, owner, Arc::clone(&counts))?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    // Whoever waits says so: alive, and not ready.
-    let health = Health::new(Role::Responder, || Some("standing by: another responder owns the incidents".to_owned()));
-    let meters = vec![Arc::clone(&counts) as Arc<dyn Meter>, Arc::clone(&health) as _];
-    let waiting = operations(&config, meters, health, Router::new(), address)?;
+    let waiting = waiting(&config, &counts, address)?;
     let front = Arc::new(RwLock::new(waiting));
     crate::run::serve_router(front_door(&front), listener, &stopped, &mut tasks);
     let life = async {
@@ -176,7 +186,11 @@ async fn responder(
                     background(&system, &stopped, &mut tasks);
                     let load = Arc::clone(&workers);
                     let routes = scaling(move || load.load());
-                    let router = system.router_with(address, routes, &[Arc::clone(&counts) as Arc<dyn Meter>])?;
+                    let router = system.router_with(
+                        address,
+                        routes,
+                        &[Arc::clone(&counts) as Arc<dyn Meter>, Arc::clone(&steady) as _],
+                    )?;
                     *front.write().unwrap_or_else(PoisonError::into_inner) = router;
                     system.health.set_running(true);
                 }
@@ -193,6 +207,13 @@ async fn responder(
         .await;
     finish(&stop, tasks).await;
     outcome
+}
+
+/// The routes of a responder that waits: alive, and not ready.
+fn waiting(config: &Config, counts: &Arc<Counts>, address: SocketAddr) -> anyhow::Result<Router> {
+    let health = Health::new(Role::Responder, || Some("standing by: another responder owns the incidents".to_owned()));
+    let meters = vec![Arc::clone(counts) as Arc<dyn Meter>, Arc::clone(&health) as _];
+    operations(config, meters, health, Router::new(), address)
 }
 
 /// Membership of a group, on a thread of its own.
@@ -245,6 +266,23 @@ async fn ask(State(worker): State<Arc<Worker>>, Json(question): Json<Question>) 
 /// What an autoscaler asks.
 fn scaling(load: impl Fn() -> Load + Clone + Send + Sync + 'static) -> Router {
     Router::new().route("/sentinel/v1/scaling", get(move || async move { Json(load()) }))
+}
+
+/// Says that the gateway is there, and in the end that it leaves.
+async fn beats(gateway: Arc<Gateway>, name: String, mut stopped: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(BEAT);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let is_leaving = tokio::select! {
+            _ = ticks.tick() => false,
+            () = until(&mut stopped) => true,
+        };
+        // If it does not get through it is the very thing that workers shall notice.
+        let _ = gateway.beat(&name, is_leaving).await;
+        if is_leaving {
+            return;
+        }
+    }
 }
 
 async fn presence(worker: Arc<Worker>, mut stopped: watch::Receiver<bool>) {

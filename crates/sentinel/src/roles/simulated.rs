@@ -10,15 +10,17 @@ use anyhow::Context as _;
 use cluster::{Batch, Counts, Finding};
 use futures_util::future::BoxFuture;
 use ingest::{Refused, Sink as _, Source};
-use signal::{Change, Clock, LogRecord, SeriesPoints, Timestamp};
+use signal::{Clock, Timestamp};
 
 use crate::assemble::System;
 use crate::config::Config;
 use crate::roles::elsewhere::{Answered, Asker};
 use crate::roles::gateway::{Carrier, Gateway, To};
 use crate::roles::hearing::Hearing;
-use crate::roles::partition::Partition;
+use crate::roles::partition::{Partition, Told};
 use crate::roles::question::{Answer, Question};
+use crate::roles::work;
+use crate::simulated::Incoming;
 
 /// Partitions of a simulation.
 const PARTITIONS: u32 = 3;
@@ -65,9 +67,10 @@ struct Owned {
     partition: Arc<Partition>,
     state: Vec<u8>,
     saved_at: Timestamp,
-    /// Records of the window, and how many of the newest are not in the state.
-    log: VecDeque<Vec<u8>>,
+    /// Records of the window with their offsets, and how many of the newest are not in the state.
+    log: VecDeque<(i64, Vec<u8>)>,
     since_saved: usize,
+    next_offset: i64,
 }
 
 impl Asker for Workers {
@@ -105,20 +108,16 @@ impl Roles {
         for number in 0..PARTITIONS {
             let partition = Arc::new(roles.open(number, 0)?);
             let state = partition.save().flatten().collect();
-            let owned = Owned { partition, state, saved_at: clock.now(), log: VecDeque::new(), since_saved: 0 };
+            let log = VecDeque::new();
+            let owned = Owned { partition, state, saved_at: clock.now(), log, since_saved: 0, next_offset: 0 };
             lock(&roles.workers.0).push(owned);
         }
         Ok((roles, system))
     }
 
     /// Signals go through the gateway and are stored, judged and told when this returns.
-    pub async fn feed(
-        &self,
-        system: &System,
-        samples: Vec<SeriesPoints>,
-        logs: Vec<LogRecord>,
-        changes: Vec<Change>,
-    ) -> anyhow::Result<()> {
+    pub async fn feed(&self, system: &System, signals: Incoming) -> anyhow::Result<()> {
+        let Incoming { samples, logs, spans, changes } = signals;
         let refused = |it: Refused| anyhow::anyhow!("the gateway refused simulated signals: {it:?}");
         if !changes.is_empty() {
             self.gateway.changes(changes).await.map_err(refused)?;
@@ -126,44 +125,61 @@ impl Roles {
         if !logs.is_empty() {
             self.gateway.logs(Source::Api, logs).await.map_err(refused)?;
         }
+        if !spans.is_empty() {
+            self.gateway.spans(Source::Api, spans).await.map_err(refused)?;
+        }
         if !samples.is_empty() {
             self.gateway.samples(Source::Api, samples).await.map_err(refused)?;
         }
-        let records = std::mem::take(&mut *lock(&self.topics.0));
-        for (to, record) in records {
-            match to {
-                To::Responder => self.hear(system, &record)?,
-                To::Partition(number) => self.work(system, number, record)?,
+        self.deliver(system)
+    }
+
+    /// Every record to its reader, and what readers say to each other, until nothing is left.
+    fn deliver(&self, system: &System) -> anyhow::Result<()> {
+        loop {
+            let next = lock(&self.topics.0).pop_front();
+            match next {
+                None => return Ok(()),
+                Some((To::Responder, record)) => self.hear(system, &record)?,
+                Some((To::Partition(number), record)) => self.work(system, number, record)?,
             }
         }
-        Ok(())
     }
 
     /// The second is over for all partitions; now and then one of them loses its owner.
     pub fn advance(&self, system: &System, now: Timestamp) -> anyhow::Result<()> {
         for number in 0..PARTITIONS {
             let partition = self.partition(number)?;
-            self.tell(system, partition.tick(now))?;
+            self.tell(system, partition.tick(now), now)?;
             self.save(number, now);
         }
-        self.die(system, now)
+        self.deliver(system)?;
+        self.die(system, now)?;
+        self.deliver(system)
     }
 
     fn work(&self, system: &System, number: u32, record: Vec<u8>) -> anyhow::Result<()> {
         let partition = self.partition(number)?;
         let batch = Batch::decode(&record)?;
         let received = batch.received;
-        let findings = partition.judge(&batch);
+        let offset = self.offset(number)?;
+        let told = partition.judge(&batch, offset);
         partition.store.append_and_wait(&Partition::write_of(batch), received)?;
         if let Some(owned) = lock(&self.workers.0).get_mut(number as usize) {
-            owned.log.push_back(record);
+            owned.log.push_back((offset, record));
+            owned.next_offset = offset + 1;
             owned.since_saved += 1;
         }
-        self.tell(system, findings)
+        self.tell(system, told, received)
     }
 
-    fn tell(&self, system: &System, findings: Vec<Finding>) -> anyhow::Result<()> {
-        findings.iter().flat_map(Finding::encode).try_for_each(|it| self.hear(system, &it))
+    fn offset(&self, number: u32) -> anyhow::Result<i64> {
+        Ok(lock(&self.workers.0).get(number as usize).context("there is no such partition")?.next_offset)
+    }
+
+    fn tell(&self, system: &System, told: Told, now: Timestamp) -> anyhow::Result<()> {
+        lock(&self.topics.0).extend(work::records(told.work, now, PARTITIONS));
+        told.findings.iter().flat_map(Finding::encode).try_for_each(|it| self.hear(system, &it))
     }
 
     fn hear(&self, system: &System, record: &[u8]) -> anyhow::Result<()> {
@@ -182,7 +198,7 @@ impl Roles {
         owned.state = owned.partition.save().flatten().collect();
         (owned.saved_at, owned.since_saved) = (now, 0);
         let oldest = now.minus(WINDOW);
-        while owned.log.front().is_some_and(|it| Batch::decode(it).is_ok_and(|it| it.received < oldest)) {
+        while owned.log.front().is_some_and(|it| Batch::decode(&it.1).is_ok_and(|it| it.received < oldest)) {
             owned.log.pop_front();
         }
     }
@@ -212,12 +228,12 @@ impl Roles {
         };
         partition.restore(&state)?;
         let known = log.len().saturating_sub(since_saved);
-        for (idx, record) in log.iter().enumerate() {
+        for (idx, (offset, record)) in log.iter().enumerate() {
             let batch = Batch::decode(record)?;
-            if idx >= known {
-                self.tell(system, partition.judge(&batch))?;
-            }
             let received = batch.received;
+            if idx >= known {
+                self.tell(system, partition.judge(&batch, *offset), received)?;
+            }
             partition.store.append_and_wait(&Partition::write_of(batch), received)?;
         }
         if let Some(owned) = lock(&self.workers.0).get_mut(number as usize) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cluster::{Finding, Presence, Progress, Shelf, Tenant};
 use serde::{Deserialize, Serialize};
-use signal::{Clock as _, Meter, Metric, SystemClock};
+use signal::{Meter, Metric};
 
 use crate::roles::lane::{Lane, Start, Yard};
 use crate::roles::ledge::Ledge;
@@ -50,7 +50,7 @@ impl Worker {
             partitions: self.partitions().iter().map(|it| it.number).collect(),
             lag: self.yard.counts.lag(),
             anomalies: self.yard.counts.all_told(),
-            time: SystemClock.now(),
+            time: self.yard.clock.now(),
         };
         for record in Finding::Presence(presence).encode() {
             // The next one comes soon.
@@ -94,8 +94,8 @@ impl Worker {
 
     /// The first record of the store's window, or the oldest if that is not known; None if there is none that young.
     fn window_begin(&self, partition: u32) -> Option<i64> {
-        let Yard { config, topics, .. } = &*self.yard;
-        let begin = SystemClock.now().minus(Duration::from_secs(config.cluster.window_secs));
+        let Yard { config, topics, clock, .. } = &*self.yard;
+        let begin = clock.now().minus(Duration::from_secs(config.cluster.window_secs));
         match cluster::offset_at(&config.cluster, &topics.signals, partition, begin) {
             Ok(offset) => offset,
             Err(error) => {

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use signal::ChangeKind;
 
+use super::call::CallPart;
 use super::cursor::{Cursor, Mistake, ParseError};
 use super::load::loads;
 use super::script::{Break, ChangePart, ConfigBlock, Expectation, Filter, LogPart, Script, ShopPart, Step, Window};
 use crate::shop::{FAULT_NAMES, Fault};
 
-const VERBS: &str = "one of load, log, tick, shop, break, change, config, detect, expect";
+const VERBS: &str = "one of load, log, call, tick, shop, break, change, config, detect, expect";
 /// A month of seconds.
 const MOST_TICKS: u64 = 30 * 86_400;
 const INCIDENT_FIELDS: &[&str] = &["service", "severity", "metric", "kind", "title"];
@@ -26,6 +27,7 @@ pub fn parse(name: &str, text: &str) -> Result<Script, Vec<ParseError>> {
             shop: None,
             loads: vec![],
             logs: vec![],
+            calls: vec![],
             breaks: vec![],
             changes: vec![],
             steps: vec![],
@@ -90,6 +92,7 @@ impl Parser {
             "tick" => self.tick(&mut cursor)?,
             "load" => self.script.loads.extend(loads(&mut cursor)?),
             "log" => self.log(&mut cursor)?,
+            "call" => self.script.calls.push(CallPart::read(&mut cursor)?),
             "shop" => self.shop(&mut cursor)?,
             "break" => self.break_(&mut cursor)?,
             "change" => self.change(&mut cursor)?,

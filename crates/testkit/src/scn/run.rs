@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
-use signal::{Change, Incident, Labels, LogRecord, Point, SeriesPoints, Timestamp};
+use signal::{Change, Incident, Labels, LogRecord, Point, SeriesPoints, Span, Timestamp};
 
 use super::EPOCH;
 use super::check::check;
@@ -138,6 +138,10 @@ impl<'a> Feed<'a> {
         if !logs.is_empty() {
             system.logs(now, logs);
         }
+        let spans = self.spans(after, to);
+        if !spans.is_empty() {
+            system.spans(now, spans);
+        }
         system.advance(now);
     }
 
@@ -181,6 +185,21 @@ impl<'a> Feed<'a> {
         }
         lines.sort_by_key(|it| it.time);
         lines
+    }
+
+    /// A span is sent when it ends.
+    fn spans(&self, after: Option<Duration>, to: Duration) -> Vec<Span> {
+        let mut spans = vec![];
+        for part in &self.script.calls {
+            for number in due(part.from, part.every, after, to) {
+                let at = part.from + part.every * number;
+                if at > part.to {
+                    break;
+                }
+                spans.extend(part.spans(number, EPOCH.plus(at)));
+            }
+        }
+        spans
     }
 
     fn samples(&self, after: Option<Duration>, to: Duration) -> Vec<SeriesPoints> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use signal::{
     AnomalyKind, Cause, Change, Diagnosis, Direction, EvidenceId, FaultClass, Incident, IncidentId, IncidentStatus,
-    Labels, LogRecord, Plan, PlanId, PlanState, Score, SeriesPoints, Severity, Symptom, TimelineEntry, Timestamp,
+    Labels, LogRecord, Plan, PlanId, PlanState, Score, SeriesPoints, Severity, Span, Symptom, TimelineEntry, Timestamp,
     Verification,
 };
 
@@ -17,6 +17,7 @@ struct Threshold {
     incidents: BTreeMap<String, Incident>,
     plans: Vec<Plan>,
     lines: Vec<LogRecord>,
+    spans: Vec<(Timestamp, Span)>,
     deploys: Vec<Change>,
     advanced: Vec<Timestamp>,
     n_samples: usize,
@@ -29,6 +30,7 @@ impl Threshold {
             incidents: BTreeMap::new(),
             plans: vec![],
             lines: vec![],
+            spans: vec![],
             deploys: vec![],
             advanced: vec![],
             n_samples: 0,
@@ -127,6 +129,10 @@ impl System for Threshold {
 
     fn logs(&mut self, _now: Timestamp, lines: Vec<LogRecord>) {
         self.lines.extend(lines);
+    }
+
+    fn spans(&mut self, now: Timestamp, spans: Vec<Span>) {
+        self.spans.extend(spans.into_iter().map(|it| (now, it)));
     }
 
     fn changes(&mut self, _now: Timestamp, changes: Vec<Change>) {
@@ -312,7 +318,7 @@ fn mistakes(text: &str) -> String {
 #[test]
 fn all_mistakes_are_told_with_line_and_column() {
     expect_test::expect![[r#"
-        a.scn:1:1: expected one of load, log, tick, shop, break, change, config, detect, expect, found "lod"
+        a.scn:1:1: expected one of load, log, call, tick, shop, break, change, config, detect, expect, found "lod"
         a.scn:2:6: expected a time such as 90s, 1m30s or 250ms (at most 366d), found "soon"
         a.scn:3:13: expected a quoted value, found "1}"
         a.scn:4:11: expected a value such as 5, 0.2+0x60, 9-0.1x30, _x5, stale or NaN, found "2+y"

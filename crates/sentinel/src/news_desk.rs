@@ -14,7 +14,7 @@ use crate::responder::Responder;
 const MOST_WAITING: usize = 100_000;
 
 /// Carries news from the watches of logs and spans to where they belong.
-pub struct LogNewsDesk {
+pub struct NewsDesk {
     log_watch: Arc<LogWatch>,
     span_watch: Arc<SpanWatch>,
     responder: Arc<Responder>,
@@ -24,7 +24,7 @@ pub struct LogNewsDesk {
     dropped: AtomicU64,
 }
 
-impl LogNewsDesk {
+impl NewsDesk {
     /// Nothing waits yet.
     pub fn new(
         log_watch: Arc<LogWatch>,
@@ -69,7 +69,7 @@ impl LogNewsDesk {
     }
 }
 
-impl Meter for LogNewsDesk {
+impl Meter for NewsDesk {
     fn metrics(&self) -> Vec<Metric> {
         let count = |it: &AtomicU64| it.load(Ordering::Relaxed);
         vec![
