@@ -16,7 +16,7 @@ struct Service {
     purpose: &'static str,
 }
 
-const SERVICES: [Service; 9] = [
+const SERVICES: [Service; 11] = [
     Service { program: "prometheus", package: "prometheus", purpose: "remote write by a real Prometheus" },
     Service { program: "chromium", package: "chromium", purpose: "the web page in a real browser" },
     Service { program: "chromedriver", package: "chromium-driver", purpose: "the web page in a real browser" },
@@ -31,6 +31,8 @@ const SERVICES: [Service; 9] = [
     // Debian's default is Java 17 or newer, which Kafka needs; Maven gets Kafka itself when the tests run.
     Service { program: "java", package: "default-jre-headless", purpose: "a real Apache Kafka" },
     Service { program: "mvn", package: "maven", purpose: "a real Apache Kafka" },
+    Service { program: "faketime", package: "faketime", purpose: "a clock that jumps" },
+    Service { program: "ip", package: "iproute2", purpose: "a network that is cut" },
 ];
 
 /// True on a build server: then nothing may be skipped.

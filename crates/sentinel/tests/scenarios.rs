@@ -1,6 +1,9 @@
 //! Do all scenarios hold, and does the demo show what it promises? The real binary in simulated time.
 
-use std::path::{Path, PathBuf};
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
+
+mod support;
+
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -13,34 +16,11 @@ fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-fn scenario_files(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder);
-    let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let files = entries.map(|it| it.expect("a folder entry").path());
-    files.filter(|it| it.extension().is_some_and(|it| it == "scn")).collect()
-}
-
-/// Scenario: every shipped scenario and example, four at a time because most of the time goes into waiting for the disk.
+/// Scenario: every shipped scenario and example.
 /// Guarantees: each expectation of each file holds on the assembled system.
 #[test]
 fn every_scenario_holds() {
-    let files: Vec<PathBuf> = scenario_files("scenarios").into_iter().chain(scenario_files("examples")).collect();
-    assert!(files.len() >= 16, "only {} scenarios found", files.len());
-    let failures: Vec<String> = std::thread::scope(|scope| {
-        let lanes: Vec<_> = (0..4)
-            .map(|lane| {
-                let mine: Vec<&PathBuf> = files.iter().skip(lane).step_by(4).collect();
-                scope.spawn(move || mine.into_iter().filter_map(|it| failure(it)).collect::<Vec<_>>())
-            })
-            .collect();
-        lanes.into_iter().flat_map(|it| it.join().expect("a lane")).collect()
-    });
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
-}
-
-fn failure(file: &Path) -> Option<String> {
-    let output = sentinel(&["test", file.to_str().expect("a printable path")]);
-    (!output.status.success()).then(|| text(&output))
+    support::scenarios::run_all(&support::scenarios::files(&["scenarios", "examples"]), |_| {});
 }
 
 /// Guarantees: a wrong expectation is an exit code of 1 that says what was seen; a wrong file one of 2 that says where.

@@ -21,6 +21,7 @@ use super::wait_for;
 
 /// The release that is tested with; it needs Java 17.
 const VERSION: &str = "4.1.1";
+const LOOPBACK: &str = "127.0.0.1";
 /// Of the cluster, 16 bytes in base64, as the storage tool wants it.
 const CLUSTER_ID: &str = "c2VudGluZWwtdGVzdHMtMQ";
 /// How long brokers may take to start; generous because the machine may be busy.
@@ -30,6 +31,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 
 /// A running Kafka. Every broker is ended with it.
 pub struct Kafka {
+    host: &'static str,
     brokers: Vec<Broker>,
     jars: PathBuf,
     folder: Folder,
@@ -59,15 +61,25 @@ struct Broker {
 impl Kafka {
     /// Starts one broker, or three for tests that kill one of them; None (and a skip) where Java or Maven is missing.
     pub fn start(n_brokers: usize) -> Option<Self> {
+        Self::start_on(LOOPBACK, n_brokers)
+    }
+
+    /// True if brokers can be started; what they need is got now. False (and a skip) where Java or Maven is missing.
+    pub fn is_there() -> bool {
         let purpose = "reading from and writing to a real Apache Kafka";
-        if !is_there("java", purpose) || !is_there("mvn", purpose) {
+        is_there("java", purpose) && is_there("mvn", purpose) && jars().is_some()
+    }
+
+    /// The same on another address of this machine.
+    pub fn start_on(host: &'static str, n_brokers: usize) -> Option<Self> {
+        if !Self::is_there() {
             return None;
         }
         let jars = jars()?;
         let folder = Folder::new("kafka");
         let ports: Vec<(u16, u16)> = (0..n_brokers).map(|_| (free_port(), free_port())).collect();
-        let make = |idx: usize| Broker::make(&jars, folder.path(), idx, &ports);
-        let mut kafka = Self { brokers: (0..n_brokers).map(make).collect(), jars, folder };
+        let make = |idx: usize| Broker::make(&jars, folder.path(), host, idx, &ports);
+        let mut kafka = Self { host, brokers: (0..n_brokers).map(make).collect(), jars, folder };
         for idx in 0..n_brokers {
             kafka.restart(idx);
         }
@@ -77,7 +89,7 @@ impl Kafka {
 
     /// Addresses of all brokers, as clients take them.
     pub fn bootstrap(&self) -> String {
-        self.brokers.iter().map(|it| format!("127.0.0.1:{}", it.port)).collect::<Vec<_>>().join(",")
+        self.brokers.iter().map(|it| format!("{}:{}", self.host, it.port)).collect::<Vec<_>>().join(",")
     }
 
     /// Waits until all brokers have joined and answer.
@@ -219,10 +231,10 @@ impl Drop for Kafka {
 
 impl Broker {
     /// Writes its settings and formats its folder.
-    fn make(jars: &Path, folder: &Path, idx: usize, ports: &[(u16, u16)]) -> Self {
+    fn make(jars: &Path, folder: &Path, host: &str, idx: usize, ports: &[(u16, u16)]) -> Self {
         let properties = folder.join(format!("broker-{idx}.properties"));
         let log_dir = folder.join(format!("data-{idx}"));
-        fs::write(&properties, settings(&log_dir, idx, ports)).expect("a folder of its own");
+        fs::write(&properties, settings(&log_dir, host, idx, ports)).expect("a folder of its own");
         let status = Command::new("java")
             .arg("-cp")
             .arg(jars.join("*"))
@@ -237,16 +249,16 @@ impl Broker {
     }
 }
 
-fn settings(log_dir: &Path, idx: usize, ports: &[(u16, u16)]) -> String {
+fn settings(log_dir: &Path, host: &str, idx: usize, ports: &[(u16, u16)]) -> String {
     let (port, controller) = ports[idx];
-    let voters: Vec<String> = ports.iter().enumerate().map(|(id, it)| format!("{id}@127.0.0.1:{}", it.1)).collect();
+    let voters: Vec<String> = ports.iter().enumerate().map(|(id, it)| format!("{id}@{host}:{}", it.1)).collect();
     let n_replicas = ports.len();
     format!(
         "process.roles=broker,controller
 node.id={idx}
 controller.quorum.voters={}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
+advertised.listeners=PLAINTEXT://{host}:{port}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
 log.dirs={}

@@ -6,8 +6,11 @@
 pub mod browser;
 pub mod client;
 pub mod kafka;
+pub mod load;
+pub mod namespaces;
 pub mod offline;
 pub mod prometheus;
+pub mod scenarios;
 pub mod server;
 pub mod services;
 

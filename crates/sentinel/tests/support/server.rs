@@ -62,8 +62,28 @@ pub struct Server {
     pub address: SocketAddr,
     folder: Folder,
     config: Option<PathBuf>,
-    role: &'static str,
-    environment: Vec<(String, String)>,
+    launch: Launch,
+}
+
+/// How a process is started.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// Its role.
+    pub role: &'static str,
+    /// What stands before the binary, for example `ip netns exec gateway`.
+    pub before: Vec<String>,
+    /// Further environment.
+    pub environment: Vec<(String, String)>,
+    /// The address without port.
+    pub host: String,
+}
+
+impl Launch {
+    /// A process of a role on loopback.
+    pub fn role(role: &'static str) -> Self {
+        let (before, environment) = (vec![], vec![]);
+        Self { role, before, environment, host: "127.0.0.1".to_owned() }
+    }
 }
 
 impl Server {
@@ -82,10 +102,15 @@ impl Server {
 
     /// Starts a process of a role; does not wait until it is ready.
     pub fn start_role(role: &'static str, name: &str, config: &str) -> Self {
+        Self::launch(Launch::role(role), name, config)
+    }
+
+    /// Starts a process as it is said; does not wait until it is ready.
+    pub fn launch(launch: Launch, name: &str, config: &str) -> Self {
         let folder = Folder::new(name);
         let config = folder.write("sentinel.yaml", config);
-        let (child, address) = spawn(&folder, Some(&config), "127.0.0.1:0", role, &[]);
-        Self { child, address, folder, config: Some(config), role, environment: vec![] }
+        let (child, address) = spawn(&folder, Some(&config), &format!("{}:0", launch.host), &launch);
+        Self { child, address, folder, config: Some(config), launch }
     }
 
     /// Starts a server without any configuration.
@@ -94,9 +119,9 @@ impl Server {
     }
 
     fn ready(folder: Folder, config: Option<PathBuf>, environment: Vec<(String, String)>) -> Self {
-        let role = "all";
-        let (child, address) = spawn(&folder, config.as_deref(), "127.0.0.1:0", role, &environment);
-        let server = Self { child, address, folder, config, role, environment };
+        let launch = Launch { environment, ..Launch::role("all") };
+        let (child, address) = spawn(&folder, config.as_deref(), "127.0.0.1:0", &launch);
+        let server = Self { child, address, folder, config, launch };
         server.wait_until_ready();
         server
     }
@@ -124,8 +149,7 @@ impl Server {
     /// Starts a killed server again on the same folder and port; does not wait until it is ready.
     pub fn restart(&mut self) {
         let address = self.address.to_string();
-        (self.child, self.address) =
-            spawn(&self.folder, self.config.as_deref(), &address, self.role, &self.environment);
+        (self.child, self.address) = spawn(&self.folder, self.config.as_deref(), &address, &self.launch);
     }
 
     /// Its process id.
@@ -193,16 +217,12 @@ impl Drop for Server {
 }
 
 /// Starts the binary and reads the address from the line `listening on http://...`.
-fn spawn(
-    folder: &Folder,
-    config: Option<&Path>,
-    listen: &str,
-    role: &str,
-    environment: &[(String, String)],
-) -> (Child, SocketAddr) {
+fn spawn(folder: &Folder, config: Option<&Path>, listen: &str, launch: &Launch) -> (Child, SocketAddr) {
     let log = fs::File::options().create(true).append(true).open(folder.path().join("stderr.log"));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sentinel"));
-    command.args(["run", "--role", role, "--listen", listen, "--data-dir"]).arg(folder.path().join("data"));
+    let mut words = launch.before.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_sentinel")]);
+    let mut command = Command::new(words.next().expect("the binary at least"));
+    command.args(words);
+    command.args(["run", "--role", launch.role, "--listen", listen, "--data-dir"]).arg(folder.path().join("data"));
     if let Some(path) = config {
         command.arg("-c").arg(path);
     }
@@ -210,7 +230,7 @@ fn spawn(
     for (name, _) in std::env::vars().filter(|it| it.0.starts_with("SENTINEL_")) {
         command.env_remove(name);
     }
-    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    command.envs(launch.environment.iter().cloned());
     command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped());
     command.stderr(log.expect("the test's folder can be written"));
     let start = Instant::now();
