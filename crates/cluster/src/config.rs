@@ -17,8 +17,9 @@ pub struct Config {
     pub partitions: u32,
     /// Copies of each topic when it is made, of which one less must be in sync for a write. Default: 1.
     pub replication: u32,
-    /// A name that stays the same over restarts and is unique among the workers. With it a worker that is back within
-    /// `session_secs` goes on with the partitions it had. Default: none, every restart is a new member.
+    /// A name that stays the same over restarts and is unique among the members of a role. With it a worker that is back
+    /// within `session_secs` goes on with the partitions it had. Default: none, every restart is a new member, and gateways
+    /// are known by machine and port.
     pub member: Option<String>,
     /// Address at which the responder asks this worker, as `http://host:port`. Default: the address it listens on.
     pub address: Option<String>,

@@ -27,7 +27,7 @@ const MOST_PLACES: usize = 100_000;
 /// A partition without spans for so long is not waited for by others.
 const SPANS_MATTER: Duration = Duration::from_secs(3600);
 /// How often in a window it is said how far a partition is.
-const SAID_PER_WINDOW: u32 = 5;
+const SAID_PER_WINDOW: u32 = 2;
 
 /// One partition of the signals.
 pub struct Partition {

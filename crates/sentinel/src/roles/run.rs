@@ -81,7 +81,7 @@ async fn gateway(
     let steady = Arc::new(SteadyClock::default());
     let clock = Arc::clone(&steady) as Arc<dyn Clock>;
     let gateway = Arc::new(Gateway::new(Arc::new(carrier), partitions, Arc::clone(&clock)));
-    let name = config.cluster.member.clone().unwrap_or_else(|| address.to_string());
+    let name = config.cluster.member.clone().unwrap_or_else(|| format!("{}:{}", host_name(), address.port()));
     let front = Front::before(Arc::clone(&gateway) as _, &config, Arc::default(), Arc::clone(&clock))?;
     let inlet =
         Inlet { sink: Arc::clone(&front.sink), clock, counts: Arc::clone(&front.counts), kafka: Arc::default() };
@@ -266,6 +266,12 @@ async fn ask(State(worker): State<Arc<Worker>>, Json(question): Json<Question>) 
 /// What an autoscaler asks.
 fn scaling(load: impl Fn() -> Load + Clone + Send + Sync + 'static) -> Router {
     Router::new().route("/sentinel/v1/scaling", get(move || async move { Json(load()) }))
+}
+
+/// The name of this machine; gateways may all listen on the same address of machines of their own.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }
 
 /// Says that the gateway is there, and in the end that it leaves.
