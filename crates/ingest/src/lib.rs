@@ -42,6 +42,7 @@ mod scrape;
 
 mod host;
 mod kafka;
+mod kubernetes;
 mod mqtt;
 mod syslog;
 mod tail;
@@ -62,6 +63,7 @@ pub use kafka::{
     KafkaSecurity, KafkaSignals, KafkaStart, Poison, PoisonReason, consume as consume_kafka, kafka_client,
     kafka_client_problems,
 };
+pub use kubernetes::{KubernetesConfig, KubernetesCounts, PodLabels, Pods, watch_pods};
 pub use loki::decode_json as decode_loki_json;
 pub use loki_protobuf::decode as decode_loki_protobuf;
 pub use monitor::{Observation, decode as decode_monitor};

@@ -22,6 +22,8 @@ const MOST_VERSIONS: usize = 16;
 const GONE: Duration = Duration::from_secs(600);
 /// The label that OpenTelemetry's attribute becomes.
 const SERVICE_VERSION: &str = "service_version";
+/// The series by which OpenTelemetry tells it, which stands for its lines and spans, too.
+const OPENTELEMETRY: &str = "target_info";
 
 /// Versions by service, each with the time when it was last seen.
 #[derive(Debug, Default)]
@@ -31,7 +33,10 @@ pub struct Versions {
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct State {
+    /// By origin and service: what is a version to one origin is none to another.
     services: BTreeMap<String, BTreeMap<String, Timestamp>>,
+    /// When a deploy of a service was told last, and by which origin.
+    told: BTreeMap<String, (String, Timestamp)>,
     #[serde(skip)]
     noticed: u64,
 }
@@ -47,15 +52,37 @@ impl Versions {
         serde_json::to_vec(&*self.lock()).unwrap_or_default()
     }
 
-    /// A service runs a version at an instant. The first version of a service is no change.
-    pub fn observe(&self, service: &str, version: &str, time: Timestamp) -> Option<Change> {
+    /// A service runs a version at an instant, as an origin says (the name of a metric, for example). The first version
+    /// of a service is no change, and what two origins say of the same deploy is one.
+    pub fn observe(&self, origin: &str, service: &str, version: &str, time: Timestamp) -> Option<Change> {
         if service.is_empty() || version.is_empty() {
             return None;
         }
         let mut state = self.lock();
-        let Some(seen) = state.services.get_mut(service) else {
-            if state.services.len() < MOST_SERVICES {
-                state.services.insert(service.to_owned(), BTreeMap::from([(version.to_owned(), time)]));
+        let (before, is_back) = state.news(format!("{origin} {service}"), version, time)?;
+        let told = state.told.get(service);
+        if told.is_some_and(|(by, at)| by != origin && time.secs_since(*at).abs() < GONE.as_secs_f64()) {
+            return None;
+        }
+        if state.told.len() < MOST_SERVICES || state.told.contains_key(service) {
+            state.told.insert(service.to_owned(), (origin.to_owned(), time));
+        }
+        state.noticed += 1;
+        Some(deploy(service, version, &before, is_back, time))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The version before, and whether the new one comes back, if it is news.
+    fn news(&mut self, key: String, version: &str, time: Timestamp) -> Option<(String, bool)> {
+        let is_full = self.services.len() >= MOST_SERVICES;
+        let Some(seen) = self.services.get_mut(&key) else {
+            if !is_full {
+                self.services.insert(key, BTreeMap::from([(version.to_owned(), time)]));
             }
             return None;
         };
@@ -75,12 +102,7 @@ impl Versions {
         {
             seen.remove(&oldest);
         }
-        state.noticed += 1;
-        Some(deploy(service, version, &before, is_back, time))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Some((before, is_back))
     }
 }
 
@@ -137,21 +159,26 @@ impl Noticing {
     fn of_series(&self, series: &SeriesPoints) -> Option<Change> {
         let name = series.labels.name();
         let label = match name {
-            "target_info" => SERVICE_VERSION,
+            OPENTELEMETRY => SERVICE_VERSION,
             _ if name.ends_with("build_info") => "version",
             _ => return None,
         };
         // A mark of a series that ends is no sign of life.
         let newest = series.points.iter().rfind(|it| !it.value.is_nan())?;
-        self.versions.observe(series.labels.service()?, series.labels.get(label)?, newest.time)
+        self.versions.observe(name, series.labels.service()?, series.labels.get(label)?, newest.time)
     }
 
     fn of_line(&self, line: &LogRecord) -> Option<Change> {
-        self.versions.observe(line.labels.service()?, line.metadata.get(SERVICE_VERSION)?, line.time)
+        self.versions.observe(OPENTELEMETRY, line.labels.service()?, line.metadata.get(SERVICE_VERSION)?, line.time)
     }
 
     fn of_span(&self, span: &Span) -> Option<Change> {
-        self.versions.observe(span.resource.service()?, span.resource.get(SERVICE_VERSION)?, span.start())
+        self.versions.observe(
+            OPENTELEMETRY,
+            span.resource.service()?,
+            span.resource.get(SERVICE_VERSION)?,
+            span.start(),
+        )
     }
 }
 
@@ -203,37 +230,48 @@ mod tests {
     #[test]
     fn a_new_version_is_a_deploy_once() {
         let versions = Versions::default();
-        assert_eq!(versions.observe("pay", "1.0", at(0)), None, "what runs already was not deployed now");
-        let change = versions.observe("pay", "1.1", at(60)).unwrap();
+        assert_eq!(versions.observe("o", "pay", "1.0", at(0)), None, "what runs already was not deployed now");
+        let change = versions.observe("o", "pay", "1.1", at(60)).unwrap();
         assert_eq!((change.kind, change.time, change.version.as_deref()), (ChangeKind::Deploy, at(60), Some("1.1")));
         assert_eq!(change.title, "1.1 after 1.0");
         // A rollout: instances of both go on for a while.
         for second in 61..300 {
-            assert_eq!(versions.observe("pay", ["1.0", "1.1"][second % 2], at(second as i64)), None);
+            assert_eq!(versions.observe("o", "pay", ["1.0", "1.1"][second % 2], at(second as i64)), None);
         }
-        assert_eq!(versions.observe("cart", "1.1", at(300)), None, "each service has versions of its own");
+        assert_eq!(versions.observe("o", "cart", "1.1", at(300)), None, "each service has versions of its own");
     }
 
     /// Guarantees: MUST 180 of docs/specs/ingest.md.
     #[test]
     fn a_version_that_comes_back_is_a_roll_back() {
         let versions = Versions::default();
-        versions.observe("pay", "1.0", at(0));
-        versions.observe("pay", "1.1", at(60));
-        (60..2000).for_each(|second| _ = versions.observe("pay", "1.1", at(second)));
+        versions.observe("o", "pay", "1.0", at(0));
+        versions.observe("o", "pay", "1.1", at(60));
+        (60..2000).for_each(|second| _ = versions.observe("o", "pay", "1.1", at(second)));
         let versions = Versions::restore(&versions.save());
-        assert_eq!(versions.observe("pay", "1.0", at(2000)).unwrap().title, "Back to 1.0 from 1.1");
-        assert_eq!(versions.observe("pay", "1.0", at(2001)), None);
+        assert_eq!(versions.observe("o", "pay", "1.0", at(2000)).unwrap().title, "Back to 1.0 from 1.1");
+        assert_eq!(versions.observe("o", "pay", "1.0", at(2001)), None);
         // Silence of the whole service is none.
-        assert_eq!(versions.observe("pay", "1.0", at(90_000)), None);
-        assert_eq!(Versions::restore(b"{").observe("pay", "9", at(0)), None);
+        assert_eq!(versions.observe("o", "pay", "1.0", at(90_000)), None);
+        assert_eq!(Versions::restore(b"{").observe("o", "pay", "9", at(0)), None);
+    }
+
+    /// Guarantees: MUST 180 of docs/specs/ingest.md.
+    #[test]
+    fn what_two_origins_say_is_one_deploy() {
+        let versions = Versions::default();
+        versions.observe("kubernetes", "pay", "v1.0", at(0));
+        assert_eq!(versions.observe("target_info", "pay", "1.0", at(1)), None);
+        assert!(versions.observe("kubernetes", "pay", "v1.1", at(60)).is_some());
+        assert_eq!(versions.observe("target_info", "pay", "1.1", at(70)), None);
+        assert!(versions.observe("target_info", "pay", "1.2", at(4000)).is_some());
     }
 
     #[test]
     fn memory_is_bounded() {
         let versions = Versions::default();
-        (0..20_000).for_each(|it| _ = versions.observe(&format!("s{it}"), "1", at(0)));
-        (0..100).for_each(|it| _ = versions.observe("s1", &format!("v{it}"), at(it)));
+        (0..20_000).for_each(|it| _ = versions.observe("o", &format!("s{it}"), "1", at(0)));
+        (0..100).for_each(|it| _ = versions.observe("o", "s1", &format!("v{it}"), at(it)));
         let state = versions.lock();
         assert_eq!(state.services.len(), MOST_SERVICES);
         assert!(state.services.values().all(|it| it.len() <= MOST_VERSIONS));

@@ -61,6 +61,8 @@ pub struct Config {
     pub syslog: ingest::SyslogConfig,
     /// What is done to signals before they are stored: secrets, noise, names, units.
     pub preprocess: ingest::PreprocessConfig,
+    /// Pods of Kubernetes: their labels are added to signals that name one.
+    pub kubernetes: ingest::KubernetesConfig,
     /// Tenants (`X-Scope-OrgID`), and how much each may send.
     pub tenants: ingest::TenantsConfig,
     /// Where and how long signals are kept.
@@ -97,6 +99,7 @@ impl Default for Config {
             mqtt: vec![],
             syslog: ingest::SyslogConfig::default(),
             preprocess: ingest::PreprocessConfig::default(),
+            kubernetes: ingest::KubernetesConfig::default(),
             tenants: ingest::TenantsConfig::default(),
             store: store::Config::default(),
             detect: detect::Config::default(),
@@ -169,6 +172,7 @@ impl Config {
         }
         problems.extend(prefixed("syslog", self.syslog.validate()));
         problems.extend(prefixed("preprocess", self.preprocess.validate()));
+        problems.extend(prefixed("kubernetes", self.kubernetes.validate()));
         problems.extend(prefixed("tenants", self.tenants.validate()));
         problems.extend(prefixed("store", self.store.validate()));
         problems.extend(prefixed("detect", self.detect.validate()));
@@ -240,6 +244,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "mqtt", &mut config.mqtt, problems);
     take(&mut tree, "syslog", &mut config.syslog, problems);
     take(&mut tree, "preprocess", &mut config.preprocess, problems);
+    take(&mut tree, "kubernetes", &mut config.kubernetes, problems);
     take(&mut tree, "tenants", &mut config.tenants, problems);
     take(&mut tree, "store", &mut config.store, problems);
     take(&mut tree, "detect", &mut config.detect, problems);
@@ -265,6 +270,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "mqtt",
         "syslog",
         "preprocess",
+        "kubernetes",
         "tenants",
         "store",
         "detect",

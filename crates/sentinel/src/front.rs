@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use ingest::{
-    Admission, Counts, Entrance, InFlight, Limited, Noticing, OtlpReceiver, Preprocessed, Preprocessor, Sink,
-    TenantUse, Tenants, Versions,
+    Admission, Counts, Entrance, InFlight, KubernetesCounts, Limited, Noticing, OtlpReceiver, PodLabels, Pods,
+    Preprocessed, Preprocessor, Sink, TenantUse, Tenants, Versions,
 };
 use serve::{IntakeStatus, NamedCount, TenantStatus};
 use signal::{Clock, Meter};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::config::Config;
 
@@ -28,6 +30,13 @@ pub struct Front {
     /// The way in for OpenTelemetry.
     pub otlp: Arc<OtlpReceiver>,
     entrance: Entrance,
+    kubernetes: Option<Kubernetes>,
+}
+
+/// What is known of pods.
+struct Kubernetes {
+    pods: Arc<Pods>,
+    counts: Arc<KubernetesCounts>,
 }
 
 impl Front {
@@ -45,7 +54,14 @@ impl Front {
         let tenants = Tenants::new(&config.tenants, Arc::clone(&clock));
         let noticing = Arc::new(Noticing::new(sink, Arc::clone(&versions)));
         let limited = Arc::new(Limited::new(noticing, Arc::clone(&tenants)));
-        let sink: Arc<dyn Sink> = Arc::new(Preprocessed::new(limited, Arc::clone(&preprocessor)));
+        let mut sink: Arc<dyn Sink> = Arc::new(Preprocessed::new(limited, Arc::clone(&preprocessor)));
+        let kubernetes = config
+            .kubernetes
+            .enabled
+            .then(|| Kubernetes { pods: Arc::new(Pods::new(&config.kubernetes.labels)), counts: Arc::default() });
+        if let Some(it) = &kubernetes {
+            sink = Arc::new(PodLabels::new(sink, Arc::clone(&it.pods)));
+        }
         let counts = Arc::new(Counts::default());
         let entrance = Entrance {
             sink: Arc::clone(&sink),
@@ -56,12 +72,25 @@ impl Front {
             clock,
         };
         let otlp = OtlpReceiver::new(entrance.clone(), &config.otlp);
-        Ok(Self { sink, preprocessor, tenants, versions, counts, otlp, entrance })
+        Ok(Self { sink, preprocessor, tenants, versions, counts, otlp, entrance, kubernetes })
     }
 
     /// The routes of all pushed protocols.
     pub fn routes(&self) -> Router {
         ingest::router(self.entrance.clone()).merge(self.otlp.http_routes())
+    }
+
+    /// Follows the API of Kubernetes, if that is wanted.
+    pub fn watch(&self, config: &Config, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
+        let Some(Kubernetes { pods, counts }) = &self.kubernetes else { return };
+        tasks.spawn(ingest::watch_pods(
+            config.kubernetes.clone(),
+            Arc::clone(pods),
+            Arc::clone(&self.versions),
+            Arc::clone(&self.sink),
+            Arc::clone(counts),
+            stopped.clone(),
+        ));
     }
 
     /// What people see of it.
@@ -71,13 +100,16 @@ impl Front {
 
     /// What it counts.
     pub fn meters(&self) -> Vec<Arc<dyn Meter>> {
-        vec![
+        let kubernetes = self.kubernetes.iter().map(|it| Arc::clone(&it.counts) as Arc<dyn Meter>);
+        let mut meters: Vec<Arc<dyn Meter>> = vec![
             Arc::clone(&self.counts) as _,
             Arc::clone(&self.preprocessor) as _,
             Arc::clone(&self.tenants) as _,
             Arc::clone(&self.versions) as _,
             Arc::clone(&self.entrance.admission) as _,
-        ]
+        ];
+        meters.extend(kubernetes);
+        meters
     }
 }
 

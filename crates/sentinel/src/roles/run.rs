@@ -96,6 +96,7 @@ async fn gateway(
     tasks.spawn(beats(gateway, name, stopped.clone()));
     crate::otlp::listen(&config.otlp).await?.serve(&front.otlp, &config, &stopped, &mut tasks)?;
     collectors(&config, &inlet, &remembered, syslog, &stopped, &mut tasks);
+    front.watch(&config, &stopped, &mut tasks);
     let router = operations(&config, meters, health, front.routes(), address)?;
     crate::run::serve_router(router, listener, &stopped, &mut tasks);
     wait_for_signal().await?;
