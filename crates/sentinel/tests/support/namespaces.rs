@@ -7,6 +7,9 @@ use super::services::is_there;
 
 /// Says that this is the inner run.
 const INSIDE: &str = "TEST_INSIDE_A_NAMESPACE";
+/// All that is needed of the kernel, and gone again when the shell ends.
+const TRY: &str =
+    "mount -t tmpfs tmpfs /run && ip netns add try && ip link add try0 type veth peer name try1 netns try";
 /// The address of the hub, which every namespace reaches over its second cable only.
 pub const HUB: &str = "10.77.0.1";
 
@@ -23,7 +26,7 @@ pub fn is_inside(test: &str) -> bool {
     if !is_there("unshare", "a network that is cut") || !is_there("ip", "a network that is cut") {
         return false;
     }
-    let tried = output("unshare", &["--net", "--mount", "true"]);
+    let tried = output("unshare", &["--net", "--mount", "sh", "-c", TRY]);
     if !tried.status.success() {
         let reason = String::from_utf8_lossy(&tried.stderr).trim().to_owned();
         // Not a matter of what is installed: nothing that a build server could put right.
