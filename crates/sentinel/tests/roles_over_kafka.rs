@@ -9,6 +9,10 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::ops::Range;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -16,13 +20,15 @@ use serde_json::{Value, json};
 use support::client::send;
 use support::kafka::Kafka;
 use support::load::{CATCH_UP, Found, Sender, look_up, scaling, service};
-use support::server::{QUIET, Server};
+use support::server::{Folder, QUIET, Server};
 use support::wait_for;
 
 const N_WORKERS: usize = 3;
 const N_PARTITIONS: usize = 6;
 /// The service that becomes slow.
 const FAULTY: usize = 7;
+/// Lines of a followed file, before and after the gateway is started again.
+const N_FOLLOWED: usize = 20;
 /// Time of the killing; SENTINEL_TEST_CHAOS_SECS makes it longer. With SENTINEL_TEST_BROKERS=3 there are three copies of
 /// everything, and one broker is away for half of the time.
 const CHAOS_SECS: u64 = 75;
@@ -43,7 +49,9 @@ fn killed_workers_lose_nothing_and_one_fault_stays_one_incident() {
             brokers
         )
     };
-    let gateway = Server::start_role("gateway", "gateway", &config("gateway"));
+    let followed = Followed::new();
+    let mut gateway = Server::start_role("gateway", "gateway", &(config("gateway") + &followed.config()));
+    followed.write(0..N_FOLLOWED);
     let mut workers: Vec<Server> = (0..N_WORKERS)
         .map(|it| Server::start_role("worker", &format!("worker-{it}"), &config(&format!("worker-{it}"))))
         .collect();
@@ -96,6 +104,12 @@ fn killed_workers_lose_nothing_and_one_fault_stays_one_incident() {
     let services = incidents[0]["services"].as_array().unwrap();
     assert!(services.contains(&json!(service(FAULTY))), "{services:?}");
     check_alert(&gateway, &responder);
+    // The gateway knows how far it has read, though it has no store.
+    gateway.stop();
+    followed.write(N_FOLLOWED..2 * N_FOLLOWED);
+    gateway.restart();
+    gateway.wait_until_ready();
+    followed.check(&responder);
     check_takeover(&gateway, &mut responder, &standby);
 }
 
@@ -127,6 +141,43 @@ fn check_takeover(gateway: &Server, responder: &mut Server, standby: &Server) {
     // Nobody tells the same again later.
     std::thread::sleep(Duration::from_secs(5));
     assert_eq!(ids(standby), after);
+}
+
+/// A file that the gateway follows.
+struct Followed {
+    folder: Folder,
+}
+
+impl Followed {
+    fn new() -> Self {
+        Self { folder: Folder::new("followed") }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("billing.log")
+    }
+
+    fn config(&self) -> String {
+        format!("tail:\n  - paths: [\"{}\"]\n    service: billing\n    read_existing: true\n", self.path().display())
+    }
+
+    fn write(&self, numbers: Range<usize>) {
+        let mut file = File::options().create(true).append(true).open(self.path()).unwrap();
+        numbers.for_each(|it| writeln!(file, "invoice{it} was followed").unwrap());
+    }
+
+    /// Each line is there once.
+    fn check(&self, responder: &Server) {
+        let wanted: Vec<String> = (0..2 * N_FOLLOWED).map(|it| format!("invoice{it} was followed")).collect();
+        wait_for(CATCH_UP, "the lines of the file", || {
+            let hits = responder.list("/sentinel/v1/logs?q=followed&from=-30m&limit=1000");
+            let mut found: Vec<&str> = hits.iter().map(|it| it["line"].as_str().unwrap()).collect();
+            let mut wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+            found.sort_unstable();
+            wanted.sort_unstable();
+            (found == wanted).then_some(())
+        });
+    }
 }
 
 /// An alert of another system that comes to the gateway is an incident of the responder; when it ends, so does the incident.
