@@ -30,6 +30,8 @@ pub struct Topics {
 /// What every client of the brokers is told.
 pub(crate) fn client(config: &Config) -> ClientConfig {
     let mut client = ClientConfig::new();
+    // By default a client that has lost its brokers waits up to ten seconds before it tries again.
+    client.set("reconnect.backoff.max.ms", "1000");
     for (key, value) in &config.settings {
         client.set(key, value);
     }
