@@ -47,7 +47,8 @@ pub struct KafkaConfig {
     /// Most messages that are passed on at once, 1 to 10000: what may come twice after a crash must be fewer
     /// than `store.log_duplicate_lines`. Default: 4000.
     pub batch_messages: usize,
-    /// How long a batch waits for more messages, in milliseconds, at most 5000. Default: 50.
+    /// How long a batch waits for more messages, in milliseconds, at most 5000. A message waits as long for its
+    /// verdict; the shorter, the more often the disk is synced. Default: 5.
     pub batch_wait_ms: u64,
     /// Further settings of librdkafka, by its own names. Default: none.
     pub properties: BTreeMap<String, String>,
@@ -127,7 +128,7 @@ impl Default for KafkaConfig {
             labels: BTreeMap::new(),
             security: KafkaSecurity::default(),
             batch_messages: 4000,
-            batch_wait_ms: 50,
+            batch_wait_ms: 5,
             properties: BTreeMap::new(),
         }
     }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use signal::{Meter, Metric};
 
+use super::delay::Delays;
 use super::poison::PoisonReason;
 
 /// Partitions whose lag is told; further ones are not, so that the page of metrics stays small.
@@ -24,6 +25,8 @@ pub struct KafkaCounts {
     pub(super) rebalances: AtomicU64,
     /// Commits that the brokers refused; they are tried again.
     pub(super) commit_failures: AtomicU64,
+    /// Age of messages that are done with.
+    pub(super) delays: Delays,
     dead_letters: [AtomicU64; PoisonReason::ALL.len()],
     skipped: [AtomicU64; PoisonReason::ALL.len()],
     lags: Mutex<BTreeMap<(String, String, i32), i64>>,
@@ -87,6 +90,7 @@ impl Meter for KafkaCounts {
                     .label("reason", reason.as_str())
             }));
         }
+        all.extend(self.delays.metrics());
         let lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
         all.extend(lags.iter().map(|((group, topic, partition), lag)| {
             let help = "Messages of a partition that are not committed yet.";

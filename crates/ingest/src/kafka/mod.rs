@@ -9,6 +9,7 @@ mod config;
 mod counts;
 mod dead;
 mod decode;
+mod delay;
 mod event;
 mod moment;
 mod poison;
@@ -103,6 +104,7 @@ async fn session(
         counts: Arc::clone(&ports.counts),
         kafka: Arc::clone(&ports.kafka),
         told: Mutex::default(),
+        clock: Arc::clone(&ports.clock),
     };
     let (batches, received) = mpsc::channel(QUEUED_BATCHES);
     let reader = Reader {

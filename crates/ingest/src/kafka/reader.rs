@@ -41,6 +41,8 @@ pub(super) struct Batch {
     /// The next offset of each partition.
     pub(super) offsets: BTreeMap<(String, i32), i64>,
     pub(super) n_messages: u64,
+    /// When the messages were written, of those that say it.
+    pub(super) times: Vec<Timestamp>,
 }
 
 /// Polls until it is told to stop.
@@ -126,7 +128,9 @@ impl Reader {
         let now = self.clock.now();
         for message in messages {
             let time = message.timestamp().to_millis().map(Timestamp::from_millis);
-            let time = time.filter(|it| it.is_plausible()).unwrap_or(now);
+            let time = time.filter(|it| it.is_plausible());
+            batch.times.extend(time);
+            let time = time.unwrap_or(now);
             let (topic, partition, offset) = (message.topic(), message.partition(), message.offset());
             let payload = message.payload().unwrap_or_default();
             let read = KafkaMessage { topic, partition, offset, time, payload };

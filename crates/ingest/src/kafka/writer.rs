@@ -10,6 +10,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
+use signal::Clock;
+
 use super::client::Group;
 use super::counts::KafkaCounts;
 use super::dead::{DeadLetter, DeadLetters};
@@ -29,6 +31,7 @@ pub(super) struct Writer {
     pub(super) counts: Arc<Counts>,
     pub(super) kafka: Arc<KafkaCounts>,
     pub(super) told: Mutex<Option<Instant>>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Writer {
@@ -51,6 +54,8 @@ impl Writer {
         let n_spans = signals.spans.len() as u64;
         self.deliver(n_spans, || self.sink.spans(Source::Kafka, signals.spans.clone())).await;
         self.bury(&batch.dead_letters).await;
+        let now = self.clock.now();
+        batch.times.iter().for_each(|it| self.kafka.delays.add(*it, now));
         let mut offsets = TopicPartitionList::with_capacity(batch.offsets.len());
         for ((topic, partition), next) in &batch.offsets {
             // The list only refuses offsets below 0, which no message has.
