@@ -9,15 +9,18 @@
 //! Two generations bound the memory and forget what is no longer sent: when one is full it becomes the older one, and
 //! only what is asked for again is taken over.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use signal::Labels;
 use xxhash_rust::xxh3::xxh3_128_with_secret;
 
+use crate::hashed::Hashed;
+
 /// Series of one generation: some 50 bytes each, without the labels that are shared with the rest of the program.
 const MOST: usize = 262_144;
+/// Parts with a lock of their own, so that requests that are read at once seldom wait for each other.
+const PARTS: usize = 16;
 /// Length of the secret; XXH3 asks for at least 136 bytes.
 const SECRET_BYTES: usize = 192;
 
@@ -38,13 +41,13 @@ pub(crate) enum Protocol {
 /// Labels by the bytes they came in.
 pub struct LabelCache {
     secret: [u8; SECRET_BYTES],
-    generations: Mutex<Generations>,
+    parts: [Mutex<Generations>; PARTS],
 }
 
 #[derive(Default)]
 struct Generations {
-    newer: HashMap<u128, Labels>,
-    older: HashMap<u128, Labels>,
+    newer: Hashed<u128, Labels>,
+    older: Hashed<u128, Labels>,
 }
 
 impl Default for LabelCache {
@@ -55,7 +58,7 @@ impl Default for LabelCache {
         for (idx, part) in secret.chunks_exact_mut(8).enumerate() {
             part.copy_from_slice(&random.hash_one(idx).to_le_bytes());
         }
-        Self { secret, generations: Mutex::default() }
+        Self { secret, parts: Default::default() }
     }
 }
 
@@ -79,7 +82,7 @@ impl LabelCache {
 
     /// The labels, if they came lately.
     pub(crate) fn get(&self, key: u128) -> Option<Labels> {
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut generations = self.part(key);
         if let Some(labels) = generations.newer.get(&key) {
             return Some(labels.clone());
         }
@@ -90,13 +93,18 @@ impl LabelCache {
 
     /// Remembers labels that have been checked.
     pub(crate) fn put(&self, key: u128, labels: &Labels) {
-        self.generations.lock().unwrap_or_else(PoisonError::into_inner).keep(key, labels.clone());
+        self.part(key).keep(key, labels.clone());
+    }
+
+    fn part(&self, key: u128) -> MutexGuard<'_, Generations> {
+        let part = self.parts.get((key >> 64) as usize % PARTS).expect("a remainder is smaller than its divisor");
+        part.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Generations {
     fn keep(&mut self, key: u128, labels: Labels) {
-        if self.newer.len() >= MOST {
+        if self.newer.len() >= MOST / PARTS {
             self.older = std::mem::take(&mut self.newer);
         }
         self.newer.insert(key, labels);
@@ -139,13 +147,17 @@ mod tests {
     fn memory_is_bounded_and_what_is_asked_for_stays() {
         let cache = LabelCache::default();
         let labels = Labels::metric("latency", &[]);
+        // In each part as many as in the others.
+        let key = |idx: u128| idx << 64 | idx;
         for idx in 0..3 * MOST as u128 {
-            cache.put(idx, &labels);
-            assert!(idx % 1000 != 0 || cache.get(0).is_some(), "{idx}");
+            cache.put(key(idx), &labels);
+            assert!(idx % 1000 != 0 || cache.get(key(0)).is_some(), "{idx}");
         }
-        let generations = cache.generations.lock().unwrap();
-        assert!(generations.newer.len() <= MOST && generations.older.len() <= MOST);
-        drop(generations);
-        assert_eq!(cache.get(1), None, "what nobody asks for is forgotten");
+        let size = |it: &Mutex<Generations>| {
+            let generations = it.lock().unwrap();
+            generations.newer.len().max(generations.older.len())
+        };
+        assert!(cache.parts.iter().all(|it| size(it) <= MOST / PARTS));
+        assert_eq!(cache.get(key(1)), None, "what nobody asks for is forgotten");
     }
 }

@@ -37,6 +37,7 @@ mod when;
 
 mod exposition;
 mod fetch;
+mod hashed;
 mod prometheus;
 mod scrape;
 

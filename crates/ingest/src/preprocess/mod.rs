@@ -9,9 +9,8 @@ mod redact;
 mod rule;
 mod table;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
 use signal::{Change, Labels, LogRecord, Meter, Metric, SeriesId, SeriesPoints, Span};
@@ -20,6 +19,7 @@ pub use self::config::{LookupConfig, PreprocessConfig, RuleConfig, SignalKind};
 pub use self::redact::{Secret, redacted, secrets};
 use self::rule::{Fate, Rule};
 pub use self::table::TableConfig;
+use crate::hashed::Hashed;
 use crate::{Accepted, Alert, MonitorVerdict, Refused, Sink, Source};
 
 /// Series whose labels after all rules are remembered; when there are more, all are forgotten and found again.
@@ -32,7 +32,8 @@ pub struct Preprocessor {
     rules: Vec<Rule>,
     counts: Vec<RuleCounts>,
     secrets: [AtomicU64; Secret::ALL.len()],
-    series: Mutex<HashMap<SeriesId, SeriesPlan>>,
+    /// None: the series passes as it is.
+    series: RwLock<Hashed<SeriesId, Option<SeriesPlan>>>,
 }
 
 #[derive(Debug, Default)]
@@ -62,21 +63,40 @@ impl Preprocessor {
             rules: config.rules.iter().map(|it| Rule::new(it, &tables)).collect(),
             counts: config.rules.iter().map(|_| RuleCounts::default()).collect(),
             secrets: Default::default(),
-            series: Mutex::default(),
+            series: RwLock::default(),
         })
     }
 
     /// Samples after all rules.
-    pub fn samples(&self, batch: Vec<SeriesPoints>) -> Vec<SeriesPoints> {
+    pub fn samples(&self, mut batch: Vec<SeriesPoints>) -> Vec<SeriesPoints> {
         if !self.redact && self.rules.is_empty() {
             return batch;
         }
-        batch.into_iter().filter_map(|it| self.one_series(it)).collect()
+        let mut new = vec![];
+        let known = self.series.read().unwrap_or_else(PoisonError::into_inner);
+        batch.retain_mut(|series| match known.get(&series.labels.id()) {
+            Some(None) => true,
+            Some(Some(plan)) => self.carry_out(plan, series),
+            None => {
+                let id = series.labels.id();
+                let plan = self.plan(&series.labels);
+                let is_kept = plan.as_ref().is_none_or(|it| self.carry_out(it, series));
+                new.push((id, plan));
+                is_kept
+            }
+        });
+        drop(known);
+        if !new.is_empty() {
+            self.remember(new);
+        }
+        batch
     }
 
     /// Lines after all rules.
     pub fn logs(&self, batch: Vec<LogRecord>) -> Vec<LogRecord> {
-        batch.into_iter().filter_map(|it| self.line(it)).map(|it| self.safe_line(it)).collect()
+        // The lines of a stream follow each other, all with the same labels.
+        let mut before = None;
+        batch.into_iter().filter_map(|it| self.line(it)).map(|it| self.safe_line(it, &mut before)).collect()
     }
 
     /// Spans after all rules.
@@ -84,36 +104,37 @@ impl Preprocessor {
         batch.into_iter().filter_map(|it| self.span(it)).map(|it| self.safe_span(it)).collect()
     }
 
-    fn one_series(&self, series: SeriesPoints) -> Option<SeriesPoints> {
-        let SeriesPoints { labels, mut points } = series;
-        let plan = self.plan(&labels);
+    /// False if the series is dropped.
+    fn carry_out(&self, plan: &SeriesPlan, series: &mut SeriesPoints) -> bool {
         for idx in &plan.rules {
-            self.count_fitted(*idx, points.len());
+            self.count_fitted(*idx, series.points.len());
         }
         if let Some(idx) = plan.dropped_by {
-            self.count_dropped(idx, points.len());
-            return None;
+            self.count_dropped(idx, series.points.len());
+            return false;
         }
         for rule in plan.rules.iter().filter_map(|it| self.rules.get(*it)) {
-            for point in &mut points {
+            for point in &mut series.points {
                 point.value = rule.scaled(point.value);
                 point.time = rule.righted(point.time);
             }
         }
-        Some(SeriesPoints { labels: plan.labels, points })
+        series.labels = plan.labels.clone();
+        true
     }
 
-    fn plan(&self, labels: &Labels) -> SeriesPlan {
-        let mut known = self.series.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(plan) = known.get(&labels.id()) {
-            return plan.clone();
-        }
-        let plan = self.planned(labels);
-        if known.len() >= REMEMBERED {
+    fn remember(&self, new: Vec<(SeriesId, Option<SeriesPlan>)>) {
+        let mut known = self.series.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() + new.len() > REMEMBERED {
             known.clear();
         }
-        known.insert(labels.id(), plan.clone());
-        plan
+        known.extend(new.into_iter().take(REMEMBERED));
+    }
+
+    /// None if no rule fits and no label is a secret.
+    fn plan(&self, labels: &Labels) -> Option<SeriesPlan> {
+        let plan = self.planned(labels);
+        (!plan.rules.is_empty() || plan.labels != *labels).then_some(plan)
     }
 
     fn planned(&self, labels: &Labels) -> SeriesPlan {
@@ -165,13 +186,22 @@ impl Preprocessor {
         Some(span)
     }
 
-    fn safe_line(&self, mut record: LogRecord) -> LogRecord {
+    /// `before`: labels of the line before and what they became.
+    fn safe_line(&self, mut record: LogRecord, before: &mut Option<(Labels, Labels)>) -> LogRecord {
         if self.redact {
             if let std::borrow::Cow::Owned(line) = redacted(&record.line, &mut |it| self.count_secret(it)) {
                 record.line = line;
             }
-            record.metadata = self.safe_labels(&record.metadata);
-            record.labels = self.safe_labels(&record.labels);
+            if !record.metadata.is_empty() {
+                record.metadata = self.safe_labels(&record.metadata);
+            }
+            match before.as_ref().filter(|it| it.0 == record.labels) {
+                Some((_, safe)) => record.labels = safe.clone(),
+                None => {
+                    let safe = self.safe_labels(&record.labels);
+                    *before = Some((std::mem::replace(&mut record.labels, safe.clone()), safe));
+                }
+            }
         }
         record
     }
@@ -201,8 +231,10 @@ impl Preprocessor {
             return labels.clone();
         }
         let mut safe = labels.clone();
+        let mut assigned = String::new();
         for (name, value) in labels.iter() {
-            let assigned = format!("{name}={value}");
+            assigned.clear();
+            assigned.extend([name, "=", value]);
             for (range, secret) in secrets(&assigned) {
                 self.count_secret(secret);
                 // A secret that is a part of the value takes the whole value with it: labels are short.

@@ -84,6 +84,18 @@ const PREFIXES: [(&str, usize); 36] = [
     ("AGE-SECRET-KEY-1", 50),
 ];
 
+/// By the first byte of a word: the keys that begin with it, a bit for each.
+#[expect(clippy::indexing_slicing, reason = "it is computed by the compiler, which would say so")]
+const BY_FIRST_BYTE: [u64; 256] = {
+    let mut table = [0; 256];
+    let mut idx = 0;
+    while idx < PREFIXES.len() {
+        table[PREFIXES[idx].0.as_bytes()[0] as usize] |= 1 << idx;
+        idx += 1;
+    }
+    table
+};
+
 /// Names whose value is a secret whatever it looks like; compared without `_` and `-` and in lower case, and they may
 /// have something before them (`db_password`).
 const STRONG: [&str; 11] = [
@@ -102,6 +114,8 @@ const STRONG: [&str; 11] = [
 /// Names that are also used for what is no secret: their value must be long.
 const WEAK: [&str; 5] = ["token", "cookie", "signature", "authkey", "sessionkey"];
 const WEAK_LENGTH: usize = 16;
+/// Users in addresses are not longer.
+const MOST_USER_BYTES: usize = 128;
 
 /// Parts of a text that are secrets, in order, without overlap.
 pub fn secrets(text: &str) -> Vec<(Range<usize>, Secret)> {
@@ -166,14 +180,21 @@ fn run(text: &str, from: usize, is_part: impl Fn(u8) -> bool) -> usize {
 
 fn at_word(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
     let rest = text.get(idx..)?;
-    match rest.as_bytes().first()? {
+    let first = *rest.as_bytes().first()?;
+    match first {
         b'0'..=b'9' => card(text, idx),
         b'e' if rest.starts_with("eyJ") => web_token(text, idx),
         b'B' | b'b' => authorization(text, idx),
         _ => None,
     }
     .or_else(|| {
-        let (prefix, length) = PREFIXES.iter().find(|(prefix, _)| rest.starts_with(prefix))?;
+        let mut candidates = BY_FIRST_BYTE.get(usize::from(first)).copied().filter(|it| *it != 0)?;
+        let next = || {
+            let idx = (candidates != 0).then(|| candidates.trailing_zeros() as usize)?;
+            candidates &= candidates - 1;
+            PREFIXES.get(idx)
+        };
+        let (prefix, length) = std::iter::from_fn(next).find(|(prefix, _)| rest.starts_with(prefix))?;
         let end = run(text, idx + prefix.len(), is_key_byte);
         (end - idx - prefix.len() >= *length).then_some((idx..end, Secret::Key))
     })
@@ -205,6 +226,9 @@ fn authorization(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
 fn behind_name(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
     let before = text.get(..idx)?;
     let is_quoted_name = before.ends_with(['"', '\'']);
+    if !may_end_name(before) {
+        return None;
+    }
     let name = name_before(before);
     let is_strong = STRONG.iter().any(|it| name.ends_with(it));
     if !is_strong && !WEAK.iter().any(|it| name.ends_with(it)) {
@@ -221,6 +245,13 @@ fn behind_name(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
     let is_secret =
         is_strong && (is_assigned || looks_secret(value)) || value.len() >= WEAK_LENGTH && looks_secret(value);
     (is_secret && !is_nothing(value)).then_some((from..end, Secret::Value))
+}
+
+/// False if none of the names can stand at the end of the text: seen by the last byte, which is a digit before most `:`.
+fn may_end_name(text: &str) -> bool {
+    let last = text.as_bytes().iter().rev().find(|it| !matches!(it, b'"' | b'\'' | b'\\' | b' ' | b'_' | b'-'));
+    let ends_so = |last: u8| STRONG.iter().chain(&WEAK).any(|it| it.as_bytes().last() == Some(&last));
+    last.map(u8::to_ascii_lowercase).is_some_and(ends_so)
 }
 
 /// The name at the end of a text, in lower case without `_` and `-`; its last 40 letters if it is longer.
@@ -247,14 +278,16 @@ fn looks_secret(value: &str) -> bool {
 
 /// The password of `scheme://user:password@host`; `idx` is where the second `:` stands.
 fn in_address(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
-    let before = text.get(..idx)?;
-    let user = before.get(before.rfind("://")? + 3..)?;
-    if user.len() > 128 || user.contains(['/', ' ', '@', '"', ':', '[']) || text.get(idx..)?.starts_with("://") {
+    // Most are none of an address, which is seen soonest by what comes behind.
+    let end = run(text, idx + 1, |it| !it.is_ascii_whitespace() && !matches!(it, b'@' | b'/' | b'"' | b'\''));
+    if text.as_bytes().get(end) != Some(&b'@') || end == idx + 1 {
         return None;
     }
-    let end = run(text, idx + 1, |it| !it.is_ascii_whitespace() && !matches!(it, b'@' | b'/' | b'"' | b'\''));
-    let is_password = text.as_bytes().get(end) == Some(&b'@') && end > idx + 1;
-    (is_password && !is_nothing(text.get(idx + 1..end)?)).then_some((idx + 1..end, Secret::Address))
+    let near = text.as_bytes().get(idx.saturating_sub(MOST_USER_BYTES + 3)..idx)?;
+    let scheme = near.windows(3).rposition(|it| it == b"://")?;
+    let user = near.get(scheme + 3..)?;
+    let is_user = !user.iter().any(|it| matches!(it, b'/' | b' ' | b'@' | b'"' | b':' | b'['));
+    (is_user && !is_nothing(text.get(idx + 1..end)?)).then_some((idx + 1..end, Secret::Address))
 }
 
 /// From `-----BEGIN ... PRIVATE KEY-----` to its end, or to the end of the text.

@@ -51,6 +51,10 @@ impl Series {
                 _ => {}
             }
         }
+        if self.points.is_empty() {
+            // Most series have one sample, and a vector would take room for four.
+            self.points.reserve_exact(1);
+        }
         self.points.push(point);
         Ok(())
     }
