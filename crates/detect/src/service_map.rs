@@ -51,27 +51,29 @@ impl ServiceMap {
         Self::default()
     }
 
-    /// Takes in the labels of a series. Cheap for a series that is already known, yet best called once per new series.
+    /// Takes in the labels of a series.
     pub fn learn(&self, labels: &Labels) {
-        let Some(service) = labels.service() else { return };
-        {
-            let links = self.links();
-            if links.known.contains_key(&labels.id()) || links.known.len() >= LARGEST {
-                return;
-            }
-        }
-        let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
+        self.learn_all([labels]);
+    }
+
+    /// Takes in the labels of many series; those that are known already cost one look each.
+    pub fn learn_all<'a>(&self, series: impl IntoIterator<Item = &'a Labels>) {
+        let links = self.links();
         if links.known.len() >= LARGEST {
             return;
         }
-        links.known.insert(labels.id(), ());
-        if let Some(peer) = peer_of(labels).filter(|it| *it != service) {
-            link(&mut links.callees, service, peer);
-            link(&mut links.callers, peer, service);
+        let is_new = |it: &&Labels| !links.known.contains_key(&it.id());
+        let new: Vec<&Labels> = series.into_iter().filter(is_new).collect();
+        drop(links);
+        if new.is_empty() {
+            return;
         }
-        if let Some(host) = labels.host() {
-            link(&mut links.neighbors, service, host);
-            link(&mut links.neighbors, host, service);
+        let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
+        for labels in new {
+            if links.known.len() >= LARGEST {
+                return;
+            }
+            links.learn(labels);
         }
     }
 
@@ -84,6 +86,22 @@ impl ServiceMap {
 
     fn links(&self) -> RwLockReadGuard<'_, Links> {
         self.links.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Links {
+    fn learn(&mut self, labels: &Labels) {
+        // Also what has no service: it need not be looked at again.
+        self.known.insert(labels.id(), ());
+        let Some(service) = labels.service() else { return };
+        if let Some(peer) = peer_of(labels).filter(|it| *it != service) {
+            link(&mut self.callees, service, peer);
+            link(&mut self.callers, peer, service);
+        }
+        if let Some(host) = labels.host() {
+            link(&mut self.neighbors, service, host);
+            link(&mut self.neighbors, host, service);
+        }
     }
 }
 

@@ -68,7 +68,7 @@ impl Bands {
         if batch.is_empty() {
             return;
         }
-        if let Err(error) = self.store.append_and_wait(&Write::Samples(batch), self.clock.now()) {
+        if let Err(error) = self.store.append_and_wait(&Write::samples(batch), self.clock.now()) {
             tracing::warn!(%error, "Bands of an incident not kept.");
         }
     }

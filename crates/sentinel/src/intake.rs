@@ -55,14 +55,14 @@ impl Intake {
     /// Takes samples in and waits until they are durable and scored: for simulated time, where order matters.
     pub async fn settled(&self, batch: Vec<SeriesPoints>) -> Result<Accepted, Refused> {
         self.learn_topology(&batch);
-        let (appended, _) = tokio::join!(self.append(Write::Samples(batch.clone())), self.shards.judge(batch));
+        let batch = Arc::new(batch);
+        let write = Write::Samples(Arc::clone(&batch));
+        let (appended, _) = tokio::join!(self.append(write), self.shards.judge(batch));
         appended.map(accepted)
     }
 
     fn learn_topology(&self, batch: &[SeriesPoints]) {
-        for series in batch {
-            self.map.learn(&series.labels);
-        }
+        self.map.learn_all(batch.iter().map(|it| &it.labels));
     }
 }
 
@@ -70,7 +70,9 @@ impl Sink for Intake {
     fn samples(&self, _source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         Box::pin(async move {
             self.learn_topology(&batch);
-            let write = Write::Samples(batch.clone());
+            // Shared, not copied, between the disk and the shards.
+            let batch = Arc::new(batch);
+            let write = Write::Samples(Arc::clone(&batch));
             // Scoring does not wait for the disk: the verdict is there when the acknowledgement is.
             let (appended, ()) = tokio::join!(self.append(write), self.shards.submit(batch));
             appended.map(accepted)
@@ -80,7 +82,8 @@ impl Sink for Intake {
     fn past(&self, _source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         Box::pin(async move {
             self.learn_topology(&batch);
-            let appended = self.append(Write::Samples(batch.clone())).await?;
+            let batch = Arc::new(batch);
+            let appended = self.append(Write::Samples(Arc::clone(&batch))).await?;
             let (shards, now) = (Arc::clone(&self.shards), self.clock.now());
             // Many points of few series: learned apart from the queues, on which live samples wait.
             let learned = tokio::task::spawn_blocking(move || shards.learn_past(&batch, now)).await;
@@ -138,7 +141,9 @@ impl Sink for Intake {
     fn monitor(&self, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<MonitorVerdict, Refused>> {
         Box::pin(async move {
             self.learn_topology(&batch);
-            let (appended, judged) = tokio::join!(self.append(Write::Samples(batch.clone())), self.shards.judge(batch));
+            let batch = Arc::new(batch);
+            let write = Write::Samples(Arc::clone(&batch));
+            let (appended, judged) = tokio::join!(self.append(write), self.shards.judge(batch));
             appended?;
             let responder = Arc::clone(&self.responder);
             let now = self.clock.now();

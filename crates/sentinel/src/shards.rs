@@ -36,7 +36,8 @@ pub struct Judged {
 pub type OnAnomalies = Arc<dyn Fn(Vec<Anomaly>) + Send + Sync>;
 
 struct Job {
-    batch: Vec<SeriesPoints>,
+    /// Of all shards; each takes its own series.
+    batch: Arc<Vec<SeriesPoints>>,
     reply: Reply,
     received: Instant,
 }
@@ -89,6 +90,8 @@ impl Shards {
             let shard = Arc::new(Mutex::new(shard));
             let (queue, jobs) = mpsc::channel(QUEUE);
             let worker = Worker {
+                idx,
+                n_lanes: count,
                 shard: Arc::clone(&shard),
                 clock: Arc::clone(&clock),
                 on_anomalies: Arc::clone(&on_anomalies),
@@ -103,11 +106,11 @@ impl Shards {
     }
 
     /// Queues a batch and waits until it was judged.
-    pub async fn submit(&self, batch: Vec<SeriesPoints>) {
+    pub async fn submit(&self, batch: Arc<Vec<SeriesPoints>>) {
         let mut answers = vec![];
-        for (lane, part) in self.split(batch) {
+        for lane in self.wanted(&batch) {
             let (reply, answer) = oneshot::channel();
-            let job = Job { batch: part, reply: Reply::Done(reply), received: Instant::now() };
+            let job = Job { batch: Arc::clone(&batch), reply: Reply::Done(reply), received: Instant::now() };
             if lane.queue.send(job).await.is_ok() {
                 answers.push(answer);
             }
@@ -119,11 +122,11 @@ impl Shards {
     }
 
     /// Queues a batch and waits for the verdict on the newest point of each series.
-    pub async fn judge(&self, batch: Vec<SeriesPoints>) -> Vec<Judged> {
+    pub async fn judge(&self, batch: Arc<Vec<SeriesPoints>>) -> Vec<Judged> {
         let mut answers = vec![];
-        for (lane, part) in self.split(batch) {
+        for lane in self.wanted(&batch) {
             let (reply, answer) = oneshot::channel();
-            let job = Job { batch: part, reply: Reply::Verdicts(reply), received: Instant::now() };
+            let job = Job { batch: Arc::clone(&batch), reply: Reply::Verdicts(reply), received: Instant::now() };
             if lane.queue.send(job).await.is_ok() {
                 answers.push(answer);
             }
@@ -226,32 +229,36 @@ impl Shards {
     }
 
     fn lane_idx(&self, series: SeriesId) -> Option<usize> {
-        let count = u64::try_from(self.lanes.len()).ok()?;
-        usize::try_from(series.hash().checked_rem(count)?).ok()
+        idx_of(series, self.lanes.len())
     }
 
     fn lane(&self, series: SeriesId) -> Option<&Lane> {
         self.lanes.get(self.lane_idx(series)?)
     }
 
-    fn split(&self, batch: Vec<SeriesPoints>) -> Vec<(&Lane, Vec<SeriesPoints>)> {
-        if let [only] = self.lanes.as_slice() {
-            return vec![(only, batch)];
-        }
-        let mut parts: Vec<(&Lane, Vec<SeriesPoints>)> = self.lanes.iter().map(|it| (it, vec![])).collect();
+    /// The lanes that have a series in the batch.
+    fn wanted(&self, batch: &[SeriesPoints]) -> Vec<&Lane> {
+        let mut is_wanted = vec![false; self.lanes.len()];
+        let mut n_wanted = 0;
         for series in batch {
-            let count = parts.len().max(1);
-            let idx = usize::try_from(series.labels.id().hash() % count as u64).unwrap_or(0);
-            if let Some((_, part)) = parts.get_mut(idx) {
-                part.push(series);
+            let place = self.lane_idx(series.labels.id()).and_then(|it| is_wanted.get_mut(it));
+            n_wanted += place.map_or(0, |it| usize::from(!std::mem::replace(it, true)));
+            if n_wanted == self.lanes.len() {
+                break;
             }
         }
-        parts.retain(|(_, part)| !part.is_empty());
-        parts
+        self.lanes.iter().zip(is_wanted).filter(|it| it.1).map(|it| it.0).collect()
     }
 }
 
+/// Which of so many shards a series belongs to.
+fn idx_of(series: SeriesId, n_lanes: usize) -> Option<usize> {
+    usize::try_from(series.hash().checked_rem(u64::try_from(n_lanes).ok()?)?).ok()
+}
+
 struct Worker {
+    idx: usize,
+    n_lanes: usize,
     shard: Arc<Mutex<Shard>>,
     clock: Arc<dyn Clock>,
     on_anomalies: OnAnomalies,
@@ -280,7 +287,7 @@ impl Worker {
         let mut anomalies = vec![];
         let mut judged = Vec::with_capacity(if wants_verdicts { batch.len() } else { 0 });
         let mut shard = lock(&self.shard);
-        for series in batch {
+        for series in batch.iter().filter(|it| idx_of(it.labels.id(), self.n_lanes) == Some(self.idx)) {
             let verdicts = series.points.iter().map(|it| shard.observe(&series.labels, *it, now, &mut anomalies));
             if let Some(verdict) = verdicts.last().filter(|_| wants_verdicts) {
                 judged.push(Judged { labels: series.labels.clone(), verdict });

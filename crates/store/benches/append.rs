@@ -39,7 +39,7 @@ fn append_points(criterion: &mut Criterion) {
             || {
                 time += 1000;
                 let now = Timestamp::from_millis(time);
-                (Write::Samples(series.iter().map(|it| SeriesPoints::one(it.clone(), now, 1.5)).collect()), now)
+                (Write::samples(series.iter().map(|it| SeriesPoints::one(it.clone(), now, 1.5)).collect()), now)
             },
             |(write, now)| store.append_and_wait(&write, now).expect("the disk has room"),
             BatchSize::SmallInput,
@@ -53,7 +53,7 @@ fn append_points(criterion: &mut Criterion) {
                     .map(|_| {
                         time += 1000;
                         let now = Timestamp::from_millis(time);
-                        (Write::Samples(series.iter().map(|it| SeriesPoints::one(it.clone(), now, 1.5)).collect()), now)
+                        (Write::samples(series.iter().map(|it| SeriesPoints::one(it.clone(), now, 1.5)).collect()), now)
                     })
                     .collect();
                 writes
@@ -194,7 +194,7 @@ fn open_after_crash(criterion: &mut Criterion) {
         let now = Timestamp::from_millis(START + step * 1000);
         let point = |it: &Labels| SeriesPoints::one(it.clone(), now, f64::from(random.u16(0..10_000)) / 100.0);
         let batch = series.iter().map(point).collect();
-        store.append_and_wait(&Write::Samples(batch), now).expect("the disk has room");
+        store.append_and_wait(&Write::samples(batch), now).expect("the disk has room");
     }
     // The end of the store writes no block.
     drop(store);

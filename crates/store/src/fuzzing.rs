@@ -2,16 +2,17 @@
 //!
 //! No part of the interface: whoever is not `fuzz/` has no use for it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
+use crate::hashed::SeriesMap;
 use crate::logs::Lines;
-use crate::packs::kind::Kind;
+use crate::packs::kind::{Kind, Layout};
 use crate::spans::Steps;
 use crate::wal::frame::{self, Frame};
 
 /// A frame of the write-ahead log, as it is written anew; None if the bytes are none.
 pub fn rewritten_frame(payload: &[u8]) -> Option<Vec<u8>> {
-    let (mut defined, mut out) = (HashSet::new(), vec![]);
+    let (mut defined, mut out) = (SeriesMap::default(), vec![]);
     match frame::read(payload, &mut HashMap::new())? {
         Frame::Samples(batch) => frame::put_samples(&batch, &mut defined, &mut out),
         Frame::Logs { first_id, received, records } => {
@@ -22,7 +23,7 @@ pub fn rewritten_frame(payload: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Columns of log lines, as they are written anew.
+/// Columns of log lines, of whatever layout, as they are written anew.
 pub fn rewritten_lines(columns: &[u8], count: usize) -> Option<Vec<u8>> {
     rewritten::<Lines>(columns, count)
 }
@@ -33,7 +34,8 @@ pub fn rewritten_spans(columns: &[u8], count: usize) -> Option<Vec<u8>> {
 }
 
 fn rewritten<K: Kind>(columns: &[u8], count: usize) -> Option<Vec<u8>> {
-    let records = K::decode(columns, count)?;
+    let layouts = [Layout::Shapes, Layout::Texts];
+    let records = layouts.into_iter().find_map(|it| K::decode(columns, count, it))?;
     let mut out = vec![];
     K::encode(&records.iter().collect::<Vec<_>>(), &mut out);
     Some(out)

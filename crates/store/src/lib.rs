@@ -12,6 +12,7 @@ mod disk;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+mod hashed;
 mod logs;
 mod packs;
 mod recovery;

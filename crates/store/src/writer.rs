@@ -25,8 +25,8 @@ const COMMIT_ITEMS: usize = 100_000;
 /// What can be stored.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {
-    /// Points of any number of series.
-    Samples(Vec<SeriesPoints>),
+    /// Points of any number of series; shared, because whoever stores them may judge them, too.
+    Samples(Arc<Vec<SeriesPoints>>),
     /// Log lines.
     Logs(Vec<LogRecord>),
     /// Spans.
@@ -34,6 +34,11 @@ pub enum Write {
 }
 
 impl Write {
+    /// Points of any number of series.
+    pub fn samples(batch: Vec<SeriesPoints>) -> Self {
+        Self::Samples(Arc::new(batch))
+    }
+
     /// Number of points, lines or spans.
     pub fn len(&self) -> usize {
         match self {
@@ -258,13 +263,17 @@ impl Writer {
 fn refuse(write: &mut Write, now: Timestamp, config: &Config) -> Appended {
     let latest = now.plus(Duration::from_secs(config.future_window_secs)).min(Timestamp::MAX);
     let mut refused = Appended::default();
+    let is_within = |time: Timestamp| (Timestamp::MIN..=latest).contains(&time);
     let mut accepts = |time: Timestamp| {
         refused.future += u64::from(time > latest);
         refused.too_old += u64::from(time < Timestamp::MIN);
-        (Timestamp::MIN..=latest).contains(&time)
+        is_within(time)
     };
     match write {
+        Write::Samples(batch)
+            if batch.iter().all(|it| !it.points.is_empty() && it.points.iter().all(|it| is_within(it.time))) => {}
         Write::Samples(batch) => {
+            let batch = Arc::make_mut(batch);
             batch.iter_mut().for_each(|it| it.points.retain(|it: &Point| accepts(it.time)));
             batch.retain(|it| !it.points.is_empty());
         }

@@ -39,7 +39,7 @@ fn a_flipped_bit_in_the_log_costs_one_write() {
     let scratch = Scratch::new();
     let store = Store::open(&scratch.path, Config::default()).unwrap().0;
     for idx in 0..10 {
-        let write = Write::Samples(vec![SeriesPoints::one(series(idx), Timestamp::from_secs(idx), 1.5)]);
+        let write = Write::samples(vec![SeriesPoints::one(series(idx), Timestamp::from_secs(idx), 1.5)]);
         store.append_and_wait(&write, NOW).unwrap();
     }
     drop(store);
@@ -66,7 +66,7 @@ fn a_damaged_block_is_skipped_or_set_aside() {
     let scratch = Scratch::new();
     let store = Store::open(&scratch.path, Config::default()).unwrap().0;
     for idx in 0..5 {
-        let write = Write::Samples(vec![SeriesPoints::one(series(idx), Timestamp::from_secs(100), 1.5)]);
+        let write = Write::samples(vec![SeriesPoints::one(series(idx), Timestamp::from_secs(100), 1.5)]);
         store.append_and_wait(&write, NOW).unwrap();
     }
     assert!(store.flush());
@@ -90,7 +90,7 @@ fn a_damaged_block_is_skipped_or_set_aside() {
                 n_skipped += usize::from(found == 4);
             }
         }
-        let write = Write::Samples(vec![SeriesPoints::one(series(9), Timestamp::from_secs(offset as i64), 1.0)]);
+        let write = Write::samples(vec![SeriesPoints::one(series(9), Timestamp::from_secs(offset as i64), 1.0)]);
         assert_eq!(store.append_and_wait(&write, NOW).unwrap().stored, 1);
     }
     assert!(n_aside > 5 && n_skipped > 3, "both happen: {n_aside} {n_skipped}");

@@ -20,7 +20,7 @@ fn series() -> Labels {
 fn write(idx: i64) -> Write {
     if idx % 2 == 0 {
         let points = vec![Point { time: Timestamp::from_secs(idx), value: idx as f64 }];
-        Write::Samples(vec![SeriesPoints { labels: series(), points }])
+        Write::samples(vec![SeriesPoints { labels: series(), points }])
     } else {
         let labels = Labels::new([("app", "a")]);
         Write::Logs(vec![LogRecord::new(Timestamp::from_secs(idx), labels, format!("line {idx}"))])

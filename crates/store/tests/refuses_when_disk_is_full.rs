@@ -25,7 +25,7 @@ fn series() -> Labels {
 
 fn write(batch: i64) -> Write {
     let points = (0..1000).map(|it| Point { time: Timestamp::from_millis(batch * 1000 + it), value: it as f64 });
-    Write::Samples(vec![SeriesPoints { labels: series(), points: points.collect() }])
+    Write::samples(vec![SeriesPoints { labels: series(), points: points.collect() }])
 }
 
 /// The child: every write until it is stored, with what it saw on standard error.

@@ -23,7 +23,7 @@ fn labels(text: &str) -> Labels {
 
 fn samples(series: &str, points: &[(i64, f64)]) -> Write {
     let points = points.iter().map(|(secs, value)| Point { time: at(*secs), value: *value }).collect();
-    Write::Samples(vec![SeriesPoints { labels: labels(series), points }])
+    Write::samples(vec![SeriesPoints { labels: labels(series), points }])
 }
 
 fn logs(stream: &str, lines: &[(i64, &str)]) -> Write {
@@ -58,7 +58,7 @@ fn points_have_stated_fates() {
     assert_eq!(write(samples("other", &[(-9_000_000, 1.0)])), stored(1), "history of a new series is welcome");
     let absurd = [Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MAX)];
     let points = absurd.iter().map(|it| Point { time: *it, value: 1.0 }).collect();
-    let result = write(Write::Samples(vec![SeriesPoints { labels: labels("m"), points }]));
+    let result = write(Write::samples(vec![SeriesPoints { labels: labels("m"), points }]));
     assert_eq!(result, Appended { too_old: 1, future: 1, ..stored(0) });
     assert_eq!(values(&store, "m", TimeRange::ALL), [(10, 1.0), (15, 1.5), (20, 2.0), (1600, 1.0)]);
     let metric = |name: &str, reason: &str| {
@@ -292,7 +292,7 @@ fn many_series_at_once_are_the_same_as_one_by_one() {
     let write = |secs: &[i64], keep: &dyn Fn(i64) -> bool| {
         let points = |idx: i64| secs.iter().map(|it| Point { time: at(*it), value: (idx * it) as f64 }).collect();
         let batch = (0..1300).filter(|it| keep(*it)).map(|idx| SeriesPoints { labels: name(idx), points: points(idx) });
-        store.append_and_wait(&Write::Samples(batch.collect()), at(1000)).unwrap();
+        store.append_and_wait(&Write::samples(batch.collect()), at(1000)).unwrap();
     };
     write(&[0, 60, 120], &|_| true);
     assert!(store.flush());

@@ -51,7 +51,7 @@ fn sample_write(start: Timestamp, batch: i64) -> Write {
         value: (batch * 20 + idx) as f64,
     };
     let one = |idx: i64| SeriesPoints { labels: series(idx), points: (0..20).map(point).collect() };
-    Write::Samples((0..N_SERIES).map(one).collect())
+    Write::samples((0..N_SERIES).map(one).collect())
 }
 
 fn log_write(start: Timestamp, round: i64, batch: i64) -> Write {

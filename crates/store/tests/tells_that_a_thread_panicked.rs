@@ -49,7 +49,7 @@ impl Subscriber for Fragile {
 }
 
 fn samples(secs: i64) -> Write {
-    Write::Samples(vec![SeriesPoints::one(Labels::metric("load", &[]), Timestamp::from_secs(secs), 1.5)])
+    Write::samples(vec![SeriesPoints::one(Labels::metric("load", &[]), Timestamp::from_secs(secs), 1.5)])
 }
 
 fn lines() -> Write {

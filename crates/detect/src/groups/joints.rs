@@ -34,13 +34,26 @@ const WEAK_TICKS: u8 = 3;
 const NAMED_TICKS: f64 = 6.0;
 /// Signals named in an explanation.
 const NAMED: usize = 3;
+/// Series that are known to be no signals; when there are more, all are looked at again.
+const MOST_OUTSIDERS: usize = 262_144;
 
 /// All services whose signals are judged together.
 pub(crate) struct Joints {
     config: Arc<Config>,
     services: BTreeMap<Labels, Service>,
     places: SeriesMap<(Labels, usize)>,
+    /// Series that are no signals, so that they are looked at once and not at each sample.
+    outsiders: SeriesMap<Outsider>,
     ignored_full: u64,
+}
+
+/// Why a series is no signal of a service.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outsider {
+    /// It is not wanted, or its service has enough signals.
+    Unwanted,
+    /// There are enough services.
+    Full,
 }
 
 struct Service {
@@ -72,14 +85,28 @@ struct Signal {
 
 impl Joints {
     pub fn new(config: Arc<Config>) -> Self {
-        Self { config, services: BTreeMap::new(), places: SeriesMap::default(), ignored_full: 0 }
+        Self {
+            config,
+            services: BTreeMap::new(),
+            places: SeriesMap::default(),
+            outsiders: SeriesMap::default(),
+            ignored_full: 0,
+        }
     }
 
     /// Notes the newest value of a signal.
     pub fn observe(&mut self, sample: &GroupSample) {
         let id = sample.labels.id();
-        if !self.places.contains_key(&id) && !self.join(sample) {
-            return;
+        if !self.places.contains_key(&id) {
+            let outsider = self.outsiders.get(&id).copied().or_else(|| self.join(sample));
+            if let Some(outsider) = outsider {
+                self.ignored_full += u64::from(outsider == Outsider::Full);
+                if self.outsiders.len() >= MOST_OUTSIDERS {
+                    self.outsiders.clear();
+                }
+                self.outsiders.insert(id, outsider);
+                return;
+            }
         }
         let Some((owner, idx)) = self.places.get(&id) else { return };
         let Some(service) = self.services.get_mut(owner) else { return };
@@ -133,22 +160,21 @@ impl Joints {
         ]
     }
 
-    /// False if the series is no signal of a service, or there is no room.
-    fn join(&mut self, sample: &GroupSample) -> bool {
+    /// None if the series is a signal of a service from now on.
+    fn join(&mut self, sample: &GroupSample) -> Option<Outsider> {
         let limits = &self.config.groups.joint;
         let rule = Rule::of(&sample.labels, &self.config);
         if !limits.wants(&sample.labels, &rule) {
-            return false;
+            return Some(Outsider::Unwanted);
         }
         let owner = owner_of(&sample.labels);
         if !self.services.contains_key(&owner) && self.services.len() >= limits.max_services {
-            self.ignored_full += 1;
-            return false;
+            return Some(Outsider::Full);
         }
         let service = self.services.entry(owner.clone()).or_insert_with(|| Service::new(sample.time, rule));
         let of_role = service.signals.iter().filter(|it| Role::of(&it.labels) == rule.role).count();
         if service.joint.is_some() || service.signals.len() >= MOST_SIGNALS || of_role >= MOST_OF_ROLE {
-            return false;
+            return Some(Outsider::Unwanted);
         }
         self.places.insert(sample.labels.id(), (owner, service.signals.len()));
         service.signals.push(Signal {
@@ -159,11 +185,13 @@ impl Joints {
             weight: 0.0,
             score: Score::warming_up(f64::NAN),
         });
-        true
+        None
     }
 
     fn forget(&mut self, owner: &Labels, found: &mut Findings) {
         let Some(mut service) = self.services.remove(owner) else { return };
+        // There is room again.
+        self.outsiders.clear();
         service.signals.iter().for_each(|it| _ = self.places.remove(&it.labels.id()));
         let news = service.episode.end();
         service.tell(news, service.newest, found);

@@ -137,7 +137,7 @@ fn build(directory: &Path, config: store::Config, args: &BackfillArgs) -> anyhow
     for _ in 0..24 * args.days {
         let hour = built.hour();
         let now = built.next;
-        let stored = store.append_and_wait(&Write::Samples(hour), now)?.stored;
+        let stored = store.append_and_wait(&Write::samples(hour), now)?.stored;
         ensure!(stored == args.series as u64 * u64::from(BLOCK_POINTS), "only {stored} points of an hour were stored");
         ensure!(store.flush(), "the store could not write a block");
     }
@@ -166,7 +166,7 @@ async fn first_scores(system: &System, built: &mut Built) -> (f64, f64) {
     let next = |it: &mut LoadSeries| SeriesPoints::one(it.labels.clone(), time, it.value(time, random));
     let batch: Vec<SeriesPoints> = built.series.iter_mut().map(next).collect();
     let n_series = batch.len() as f64;
-    let judged = system.shards.judge(batch).await;
+    let judged = system.shards.judge(Arc::new(batch)).await;
     let share = |is_it: fn(&signal::Score) -> bool| {
         judged.iter().filter(|it| is_it(&it.verdict.score)).count() as f64 / n_series
     };

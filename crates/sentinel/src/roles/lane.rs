@@ -338,12 +338,12 @@ impl Work {
         // What the store has already is only judged.
         for (_, batch) in batches.iter().filter(|(offset, _)| *offset >= course.ledge.stored) {
             match Partition::write_of(batch.clone()) {
-                Write::Samples(it) => samples.extend(it),
+                Write::Samples(it) => samples.extend(Arc::unwrap_or_clone(it)),
                 Write::Logs(it) => lines.extend(it),
                 Write::Spans(it) => spans.extend(it),
             }
         }
-        let writes = [Write::Samples(samples), Write::Logs(lines), Write::Spans(spans)];
+        let writes = [Write::samples(samples), Write::Logs(lines), Write::Spans(spans)];
         let stored = self.append(course, &writes);
         for (offset, batch) in &batches {
             let told = course.partition.judge(batch, *offset);

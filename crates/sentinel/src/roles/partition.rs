@@ -121,10 +121,10 @@ impl Partition {
     /// What is to be stored of a record.
     pub fn write_of(batch: Batch) -> Write {
         match batch.signals {
-            Signals::Samples(it) | Signals::Past(it) => Write::Samples(it),
+            Signals::Samples(it) | Signals::Past(it) => Write::samples(it),
             Signals::Logs(it) => Write::Logs(it),
             Signals::Spans(it) => Write::Spans(it),
-            Signals::Work(_) | Signals::Beat(_) => Write::Samples(vec![]),
+            Signals::Work(_) | Signals::Beat(_) => Write::samples(vec![]),
         }
     }
 
@@ -137,7 +137,7 @@ impl Partition {
         if !samples.is_empty() {
             findings.extend(self.judge_samples(&samples, now));
             // They are made from lines and spans, which are there again if this process ends before they are stored.
-            if let Err(error) = self.store.append_and_wait(&Write::Samples(samples), now) {
+            if let Err(error) = self.store.append_and_wait(&Write::samples(samples), now) {
                 tracing::warn!(partition = self.number, %error, "Samples of windows not stored.");
             }
         }

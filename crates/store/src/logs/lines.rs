@@ -1,12 +1,13 @@
-//! How are log lines packed? Streams once, then times, metadata and the text.
+//! How are log lines packed? Streams once, then times, metadata and the text by its shapes.
 
 use signal::{Labels, LogRecord, Timestamp};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::bytes::{Reader, put_signed, put_text};
+use super::shapes;
+use crate::bytes::{Reader, put_signed};
 use crate::packs::columns::{attributes, label_sets, put_attributes, put_label_sets};
 use crate::packs::filter::hashes;
-use crate::packs::kind::Kind;
+use crate::packs::kind::{Kind, Layout};
 
 /// Log lines.
 #[derive(Debug)]
@@ -58,10 +59,10 @@ impl Kind for Lines {
             before = record.time.millis();
         }
         put_attributes(records.iter().map(|it| &it.metadata), out);
-        records.iter().for_each(|it| put_text(out, &it.line));
+        shapes::put(records.iter().map(|it| &*it.line), out);
     }
 
-    fn decode(bytes: &[u8], count: usize) -> Option<Vec<LogRecord>> {
+    fn decode(bytes: &[u8], count: usize, layout: Layout) -> Option<Vec<LogRecord>> {
         let mut reader = Reader::new(bytes);
         let labels = label_sets(&mut reader, count)?;
         let mut times = Vec::with_capacity(count);
@@ -71,10 +72,17 @@ impl Kind for Lines {
             times.push(Timestamp::from_millis(millis));
         }
         let metadata = attributes(&mut reader, count)?;
-        let record = |((labels, time), metadata): ((Labels, Timestamp), Labels)| {
-            Some(LogRecord { time, labels, line: reader.text()?.to_owned(), metadata })
+        let lines: Vec<String> = match layout {
+            Layout::Texts => (0..count).map(|_| reader.text().map(str::to_owned)).collect::<Option<_>>()?,
+            Layout::Shapes => shapes::read(&mut reader, count)?,
         };
-        labels.into_iter().zip(times).zip(metadata).map(record).collect()
+        let record = |(((labels, time), metadata), line): (((Labels, Timestamp), Labels), String)| LogRecord {
+            time,
+            labels,
+            line,
+            metadata,
+        };
+        Some(labels.into_iter().zip(times).zip(metadata).zip(lines).map(record).collect())
     }
 }
 
@@ -98,12 +106,14 @@ mod tests {
                 .collect();
             let mut bytes = vec![];
             Lines::encode(&records.iter().collect::<Vec<_>>(), &mut bytes);
-            prop_assert_eq!(Lines::decode(&bytes, records.len()), Some(records));
+            prop_assert_eq!(Lines::decode(&bytes, records.len(), Layout::Shapes), Some(records));
         }
 
         #[test]
         fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..200), count in 0..50_usize) {
-            let _ = Lines::decode(&bytes, count);
+            for layout in [Layout::Texts, Layout::Shapes] {
+                let _ = Lines::decode(&bytes, count, layout);
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Which lines does a search find? The words, labels and times of what waits and of what is packed are looked at.
 
 mod lines;
+mod shapes;
 mod words;
 
 use std::cmp::Reverse;

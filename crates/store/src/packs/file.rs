@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! file = "SNTLPAK1" | day of arrival (8 bytes) | pack | pack | ...
-//! pack = "PAK1" | crc32 of the head (4) | head (60) | filter | body
+//! pack = "PAK2" | crc32 of the head (4) | head (60) | filter | body
 //! head = first id (8) | last id (8) | first time (8) | last time (8) | records (8) | raw bytes (8)
 //!        | filter bytes (4) | body bytes (4) | crc32 of filter and body (4)
 //! body = bytes of the columns (4) | zstd of: ids as differences | columns of the kind
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use signal::{TimeRange, Timestamp};
 
 use super::filter;
-use super::kind::{Entry, Kind};
+use super::kind::{Entry, Kind, Layout};
 use crate::bytes::{Reader, put_signed};
 use crate::{Error, disk};
 
@@ -29,7 +29,9 @@ pub const EXTENSION: &str = "pack";
 
 const MAGIC: &[u8; 8] = b"SNTLPAK1";
 const FILE_HEADER_BYTES: usize = 16;
-const MARKER: &[u8; 4] = b"PAK1";
+/// The marker of each layout, the newest first; what is written has the first.
+const MARKERS: [(&[u8; 4], Layout); 2] = [(b"PAK2", Layout::Shapes), (b"PAK1", Layout::Texts)];
+const MARKER_BYTES: usize = 4;
 const HEAD_BYTES: usize = 60;
 const PACK_HEADER_BYTES: usize = 8 + HEAD_BYTES;
 /// Columns above this size are damage.
@@ -50,6 +52,7 @@ pub struct Pack {
     filter_bytes: u32,
     body_bytes: u32,
     crc: u32,
+    layout: Layout,
 }
 
 /// A file that can be read.
@@ -95,9 +98,9 @@ impl Pack {
     /// Reads the header at an offset; None if there is no whole pack.
     fn parse(header: &[u8], offset: u64) -> Option<Self> {
         let mut reader = Reader::new(header);
-        let is_marked = reader.take(MARKER.len())? == MARKER;
+        let layout = layout_of(reader.take(MARKER_BYTES)?)?;
         let crc_of_head = reader.u32()?;
-        if !is_marked || crc32fast::hash(reader.rest().get(..HEAD_BYTES)?) != crc_of_head {
+        if crc32fast::hash(reader.rest().get(..HEAD_BYTES)?) != crc_of_head {
             return None;
         }
         Some(Self {
@@ -111,6 +114,7 @@ impl Pack {
             filter_bytes: reader.u32()?,
             body_bytes: reader.u32()?,
             crc: reader.u32()?,
+            layout,
         })
     }
 }
@@ -163,7 +167,7 @@ impl PackFile {
         let Some((pack, filter, body)) = packed::<K>(self.bytes, entries)? else { return Ok(()) };
         let head = pack.head();
         let crc = crc32fast::hash(&head).to_le_bytes();
-        let bytes = [MARKER.as_slice(), &crc, &head, &filter, &body].concat();
+        let bytes = [MARKERS[0].0.as_slice(), &crc, &head, &filter, &body].concat();
         let written = self.file.write_all_at(&bytes, self.bytes).and_then(|()| self.file.sync_data());
         written.map_err(Error::io("write", &self.path))?;
         self.bytes += bytes.len() as u64;
@@ -237,13 +241,17 @@ impl PackFile {
             let size = STEP.min(usize::try_from(length - offset).unwrap_or(STEP));
             let bytes = self.read(offset, size).ok()?;
             let is_pack = |idx: &usize| self.pack_at(offset + *idx as u64).is_some();
-            let found =
-                bytes.windows(MARKER.len()).enumerate().filter(|it| it.1 == MARKER).map(|it| it.0).find(is_pack);
+            let found = bytes
+                .windows(MARKER_BYTES)
+                .enumerate()
+                .filter(|it| layout_of(it.1).is_some())
+                .map(|it| it.0)
+                .find(is_pack);
             if let Some(idx) = found {
                 return Some(offset + idx as u64);
             }
             // A marker may lie across the border.
-            offset += (size - (MARKER.len() - 1).min(size - 1)) as u64;
+            offset += (size - (MARKER_BYTES - 1).min(size - 1)) as u64;
             if size < STEP {
                 break;
             }
@@ -256,6 +264,10 @@ impl PackFile {
         self.file.read_exact_at(&mut bytes, offset).map_err(Error::io("read", &self.path))?;
         Ok(bytes)
     }
+}
+
+fn layout_of(marker: &[u8]) -> Option<Layout> {
+    MARKERS.iter().find(|it| it.0.as_slice() == marker).map(|it| it.1)
 }
 
 type Packed = (Pack, Vec<u8>, Vec<u8>);
@@ -292,6 +304,7 @@ fn packed<K: Kind>(offset: u64, entries: &[Arc<Entry<K::Record>>]) -> Result<Opt
         filter_bytes: filter.len() as u32,
         body_bytes: body.len() as u32,
         crc: crc.finalize(),
+        layout: MARKERS[0].1,
     };
     Ok(Some((pack, filter, body)))
 }
@@ -316,6 +329,6 @@ fn unpacked<K: Kind>(body: &[u8], pack: &Pack) -> Option<Vec<(u64, K::Record)>> 
         id = id.wrapping_add(reader.signed()? as u64);
         ids.push(id);
     }
-    let records = K::decode(reader.rest(), count)?;
+    let records = K::decode(reader.rest(), count, pack.layout)?;
     Some(ids.into_iter().zip(records).collect())
 }

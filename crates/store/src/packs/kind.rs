@@ -4,6 +4,15 @@ use std::fmt::Debug;
 
 use signal::Timestamp;
 
+/// How the columns of a pack lie; older packs are still read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Log lines as texts with their length.
+    Texts,
+    /// Log lines by their shapes. Spans are as before.
+    Shapes,
+}
+
 /// A sort of records that is kept in packs.
 pub trait Kind: Debug + 'static {
     /// One record.
@@ -31,7 +40,7 @@ pub trait Kind: Debug + 'static {
     fn encode(records: &[&Self::Record], out: &mut Vec<u8>);
 
     /// Reads `count` records back; None if the bytes cannot be what was written.
-    fn decode(bytes: &[u8], count: usize) -> Option<Vec<Self::Record>>;
+    fn decode(bytes: &[u8], count: usize, layout: Layout) -> Option<Vec<Self::Record>>;
 }
 
 /// A record that is durable in the write-ahead log.

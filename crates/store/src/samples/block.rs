@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! magic | run of series 1 | run of series 2 | ... | labels | index (40 bytes per series, by id) | footer (76 bytes)
+//! labels = their bytes unpacked (8) | zstd of all labels in order of id; in older files not packed
 //! run = varint chunk count, then per chunk varint length and bytes; each run has a crc32 in the index,
 //! labels and index together have one in the footer, and the footer has its own.
 //! ```
@@ -22,7 +23,13 @@ use super::series::Chunk;
 use crate::bytes::{Reader, put_labels, put_varint};
 use crate::{Error, disk};
 
-const MAGIC: &[u8; 8] = b"SNTLBLK1";
+const MAGIC: &[u8; 8] = b"SNTLBLK2";
+/// Of blocks whose labels are not compressed; they are still read.
+const MAGIC_PLAIN: &[u8; 8] = b"SNTLBLK1";
+/// Labels are written once a block, and series have most of theirs in common.
+const LABELS_ZSTD_LEVEL: i32 = 3;
+/// Labels above this size are damage.
+const MAX_LABELS_BYTES: usize = 1 << 36;
 const ENTRY_BYTES: u64 = 40;
 const FOOTER_BYTES: usize = 76;
 /// Entries of the index that are read together.
@@ -49,6 +56,7 @@ pub struct Footer {
     /// Samples in this segment of the write-ahead log and the ones before are in blocks.
     pub wal_through: u64,
     content_crc: u32,
+    has_plain_labels: bool,
 }
 
 /// Where the points of one series are.
@@ -112,9 +120,11 @@ impl Footer {
             first: Timestamp::from_millis(reader.i64()?),
             last: Timestamp::from_millis(reader.i64()?),
             content_crc: reader.u32()?,
+            has_plain_labels: bytes.ends_with(MAGIC_PLAIN),
         };
         let covered = bytes.len() - reader.rest().len();
-        let is_whole = reader.u32()? == crc32fast::hash(bytes.get(..covered)?) && bytes.ends_with(MAGIC);
+        let is_ours = footer.has_plain_labels || bytes.ends_with(MAGIC);
+        let is_whole = is_ours && reader.u32()? == crc32fast::hash(bytes.get(..covered)?);
         is_whole.then_some(footer)
     }
 }
@@ -170,6 +180,7 @@ fn write_to(
     if footer.series == 0 {
         return Ok(None);
     }
+    let mut labels_bytes = packed(&labels_bytes)?;
     footer.labels_offset = offset;
     footer.index_offset = offset + labels_bytes.len() as u64;
     labels_bytes.append(&mut index);
@@ -179,6 +190,18 @@ fn write_to(
     let file = out.into_inner().map_err(|it| Error::io("write", path)(it.into_error()))?;
     file.sync_all().map_err(Error::io("sync", path))?;
     Ok(Some((footer, offset + labels_bytes.len() as u64 + FOOTER_BYTES as u64)))
+}
+
+fn packed(labels: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut out = (labels.len() as u64).to_le_bytes().to_vec();
+    out.extend(zstd::bulk::compress(labels, LABELS_ZSTD_LEVEL).map_err(Error::Compress)?);
+    Ok(out)
+}
+
+fn unpacked(packed: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = Reader::new(packed);
+    let length = usize::try_from(reader.u64()?).ok().filter(|it| *it <= MAX_LABELS_BYTES)?;
+    zstd::bulk::decompress(reader.rest(), length).ok()
 }
 
 fn run_of(chunks: &[Chunk]) -> Vec<u8> {
@@ -206,7 +229,12 @@ impl Block {
         if crc32fast::hash(&content) != footer.content_crc {
             return Err(corrupt("the index does not fit its checksum"));
         }
-        let mut reader = Reader::new(&content);
+        let labels_length =
+            footer.index_offset.checked_sub(footer.labels_offset).and_then(|it| usize::try_from(it).ok());
+        let packed_labels = labels_length.and_then(|it| content.get(..it));
+        let plain = packed_labels.and_then(|it| if footer.has_plain_labels { Some(it.to_vec()) } else { unpacked(it) });
+        let plain = plain.ok_or_else(|| corrupt("the labels cannot be unpacked"))?;
+        let mut reader = Reader::new(&plain);
         let labels: Option<Vec<Labels>> = (0..footer.series).map(|_| reader.labels()).collect();
         let labels = labels.ok_or_else(|| corrupt("the labels cannot be read"))?;
         Ok((Self { path: path.to_owned(), sequence, bytes, footer }, labels))

@@ -12,7 +12,7 @@ use super::integers;
 use crate::bytes::{Reader, put_varint};
 
 /// Powers of ten up to the largest exponent tried.
-const TENS: [f64; 10] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+const TENS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 /// Magnitudes below this are exact as f64.
 const MAX_MANTISSA: f64 = 9_007_199_254_740_992.0;
 /// How values are written.

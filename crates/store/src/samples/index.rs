@@ -5,10 +5,12 @@ use std::collections::{HashMap, HashSet};
 use signal::{Labels, Matcher, SeriesId};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::hashed::SeriesMap;
+
 /// All series that have points in memory or in blocks.
 #[derive(Debug, Default)]
 pub struct Index {
-    labels: HashMap<SeriesId, Labels>,
+    labels: SeriesMap<Labels>,
     /// By the hash of a label pair: a collision costs a comparison, so the texts need not be kept here.
     postings: HashMap<u64, Vec<SeriesId>>,
 }

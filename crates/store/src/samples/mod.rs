@@ -11,7 +11,7 @@ mod integers;
 mod scan;
 mod series;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -23,6 +23,7 @@ use self::block::Block;
 use self::index::Index;
 use self::series::{Series, SeriesData};
 use crate::counters::{Counters, count};
+use crate::hashed::SeriesMap;
 use crate::{Error, Recovery, disk};
 
 /// All points.
@@ -38,7 +39,7 @@ pub struct Samples {
 
 #[derive(Debug, Default)]
 struct State {
-    head: HashMap<SeriesId, Series>,
+    head: SeriesMap<Series>,
     frozen: Option<Arc<Frozen>>,
     /// In order of sequence.
     blocks: Vec<Arc<Block>>,
@@ -48,7 +49,7 @@ struct State {
 /// The former head, on its way to a block.
 #[derive(Debug)]
 pub struct Frozen {
-    series: HashMap<SeriesId, Series>,
+    series: SeriesMap<Series>,
     pub wal_through: u64,
 }
 
@@ -216,7 +217,7 @@ impl Samples {
         if state.frozen.is_some() || state.head.values().all(|it| it.data.is_empty()) {
             return None;
         }
-        let room = HashMap::with_capacity(state.head.len());
+        let room = SeriesMap::with_capacity_and_hasher(state.head.len(), Default::default());
         let frozen = Arc::new(Frozen { series: std::mem::replace(&mut state.head, room), wal_through });
         state.frozen = Some(Arc::clone(&frozen));
         self.head_bytes.store(0, Relaxed);

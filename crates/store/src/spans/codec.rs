@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::bytes::{Reader, put_labels, put_text, put_varint};
 use crate::packs::columns::{attributes, label_sets, put_attributes, put_label_sets, put_repeated, repeated};
 use crate::packs::filter::hash;
-use crate::packs::kind::Kind;
+use crate::packs::kind::{Kind, Layout};
 
 /// Spans of traces.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Kind for Steps {
         spans.iter().for_each(|it| put_rest(it, out));
     }
 
-    fn decode(bytes: &[u8], count: usize) -> Option<Vec<Span>> {
+    fn decode(bytes: &[u8], count: usize, _layout: Layout) -> Option<Vec<Span>> {
         let mut reader = Reader::new(bytes);
         let text = |reader: &mut Reader<'_>| reader.text().map(str::to_owned);
         let resources = label_sets(&mut reader, count)?;
@@ -205,12 +205,12 @@ mod tests {
         fn spans_come_back(spans in prop::collection::vec(span(), 0..20)) {
             let mut bytes = vec![];
             Steps::encode(&spans.iter().collect::<Vec<_>>(), &mut bytes);
-            prop_assert_eq!(Steps::decode(&bytes, spans.len()), Some(spans));
+            prop_assert_eq!(Steps::decode(&bytes, spans.len(), Layout::Shapes), Some(spans));
         }
 
         #[test]
         fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..300), count in 0..20_usize) {
-            let _ = Steps::decode(&bytes, count);
+            let _ = Steps::decode(&bytes, count, Layout::Shapes);
         }
     }
 }

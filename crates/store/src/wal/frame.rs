@@ -1,11 +1,12 @@
 //! What stands in a frame of the write-ahead log? Points, lines or spans; labels only the first time in a segment.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use signal::{Labels, LogRecord, Point, SeriesId, SeriesPoints, Span, Timestamp};
 
 use crate::bytes::{Reader, put_labels, put_signed, put_text, put_varint};
-use crate::packs::kind::Kind as _;
+use crate::hashed::SeriesMap;
+use crate::packs::kind::{Kind as _, Layout};
 use crate::spans::Steps;
 
 const SAMPLES: u8 = 1;
@@ -23,7 +24,7 @@ pub enum Frame {
 }
 
 /// Adds the payload for points.
-pub fn put_samples(batch: &[SeriesPoints], defined: &mut HashSet<SeriesId>, out: &mut Vec<u8>) {
+pub fn put_samples(batch: &[SeriesPoints], defined: &mut SeriesMap<()>, out: &mut Vec<u8>) {
     out.push(SAMPLES);
     put_varint(out, batch.len() as u64);
     for series in batch {
@@ -43,7 +44,7 @@ pub fn put_logs(
     first_id: u64,
     received: Timestamp,
     records: &[LogRecord],
-    defined: &mut HashSet<SeriesId>,
+    defined: &mut SeriesMap<()>,
     out: &mut Vec<u8>,
 ) {
     out.push(LOGS);
@@ -91,15 +92,15 @@ pub fn read(payload: &[u8], known: &mut HashMap<SeriesId, Labels>) -> Option<Fra
         SPANS => {
             let (first_id, received) = (reader.varint()?, Timestamp::from_millis(reader.signed()?));
             let count = reader.count()?;
-            Some(Frame::Spans { first_id, received, spans: Steps::decode(reader.rest(), count)? })
+            Some(Frame::Spans { first_id, received, spans: Steps::decode(reader.rest(), count, Layout::Shapes)? })
         }
         _ => None,
     }
 }
 
-fn put_series(labels: &Labels, defined: &mut HashSet<SeriesId>, out: &mut Vec<u8>) {
+fn put_series(labels: &Labels, defined: &mut SeriesMap<()>, out: &mut Vec<u8>) {
     out.extend_from_slice(&labels.id().hash().to_le_bytes());
-    let is_new = defined.insert(labels.id());
+    let is_new = defined.insert(labels.id(), ()).is_none();
     out.push(u8::from(is_new));
     if is_new {
         put_labels(out, labels);

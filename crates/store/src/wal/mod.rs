@@ -12,16 +12,16 @@
 pub mod frame;
 mod replay;
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use signal::{LogRecord, SeriesId, SeriesPoints, Span, Timestamp};
+use signal::{LogRecord, SeriesPoints, Span, Timestamp};
 use tracing::warn;
 
 pub use self::replay::replay;
+use crate::hashed::SeriesMap;
 use crate::{Error, disk};
 
 /// A payload above this size is refused; a length above it in a file is damage.
@@ -127,7 +127,7 @@ struct Active {
     file: File,
     segment: Segment,
     /// Series whose labels stand in this segment.
-    defined: HashSet<SeriesId>,
+    defined: SeriesMap<()>,
     /// What the buffer holds.
     has_samples: bool,
     newest_log_id: u64,
@@ -199,7 +199,7 @@ impl Wal {
         self.next_number - 1
     }
 
-    fn add(&mut self, put: impl FnOnce(&mut HashSet<SeriesId>, &mut Vec<u8>)) -> Result<(), Error> {
+    fn add(&mut self, put: impl FnOnce(&mut SeriesMap<()>, &mut Vec<u8>)) -> Result<(), Error> {
         if self.active.is_none() {
             self.active = Some(self.begin_segment()?);
         }
@@ -230,7 +230,14 @@ impl Wal {
         disk::sync_dir(&self.dir)?;
         let segment = Segment { number, path, bytes: SEGMENT_HEADER_BYTES as u64, ..Segment::default() };
         self.segments.update(&segment);
-        Ok(Active { file, segment, defined: HashSet::new(), has_samples: false, newest_log_id: 0, newest_span_id: 0 })
+        Ok(Active {
+            file,
+            segment,
+            defined: SeriesMap::default(),
+            has_samples: false,
+            newest_log_id: 0,
+            newest_span_id: 0,
+        })
     }
 
     fn write_and_sync(&mut self) -> Result<(), Error> {
