@@ -18,6 +18,12 @@ struct Service {
 
 const SERVICES: [Service; 11] = [
     Service { program: "prometheus", package: "prometheus", purpose: "remote write by a real Prometheus" },
+    Service { program: "vmagent", package: "victoria-metrics", purpose: "remote write by a real vmagent" },
+    Service {
+        program: "victoria-metrics",
+        package: "victoria-metrics",
+        purpose: "the comparison of `sentinel bench ingest` with VictoriaMetrics",
+    },
     Service { program: "chromium", package: "chromium", purpose: "the web page in a real browser" },
     Service { program: "chromedriver", package: "chromium-driver", purpose: "the web page in a real browser" },
     Service {
