@@ -46,5 +46,9 @@ demo *arguments:
 fuzz *arguments:
     cargo xtask fuzz {{arguments}}
 
+# Ingestion over every protocol, with a Kafka, and beside other programs.
+bench-ingest *arguments:
+    cargo xtask bench {{arguments}}
+
 bench *arguments:
     cargo run --release -- bench {{arguments}}

@@ -3,6 +3,7 @@
 use std::env;
 use std::process::ExitCode;
 
+mod bench;
 mod codegen;
 mod command;
 mod docs;
@@ -20,6 +21,7 @@ usage: cargo xtask <task>
   tidy               the rules of this repository that a machine can check
   licenses           every dependency's license is on the list, and no crate is in the binary twice unlisted
   codegen [--check]  writes the configuration reference page (or fails if it is stale)
+  bench [OPTIONS]    builds the release and runs `sentinel bench ingest OPTIONS` with a Kafka beside it
   docs               builds the API docs and the book, warnings are errors
   fuzz [--seconds N] [--jobs N] [--merge] [TARGET...]
                      feeds each decoder with made-up bytes for N seconds (60), N targets at a time (1);
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         ["codegen", "--check"] => codegen::check(),
         ["docs"] => docs::run(),
         ["fuzz", options @ ..] => fuzz::run(options),
+        ["bench", rest @ ..] => bench::run_bench(rest),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(64);

@@ -16,7 +16,7 @@ struct Service {
     purpose: &'static str,
 }
 
-const SERVICES: [Service; 11] = [
+const SERVICES: [Service; 13] = [
     Service { program: "prometheus", package: "prometheus", purpose: "remote write by a real Prometheus" },
     Service { program: "vmagent", package: "victoria-metrics", purpose: "remote write by a real vmagent" },
     Service {

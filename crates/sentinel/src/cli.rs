@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use signal::{IncidentId, PlanId};
 
 use crate::backtest::BacktestArgs;
+use crate::bench::ingest::Peer;
 use crate::offline::eval::EvalArgs;
 use crate::offline::outliers::OutliersArgs;
 use crate::offline::score::ScoreArgs;
@@ -181,8 +182,55 @@ pub enum BenchCommand {
     Scale(ScaleArgs),
     /// Stores days of history and measures how long a start takes that learns from it.
     Backfill(BackfillArgs),
+    /// Measures how many events a second come in over each protocol, how long they wait for their verdict, what they
+    /// take on disk, and how other programs fare with the same requests.
+    Ingest(IngestArgs),
     /// Fills a topic of a running Kafka and measures how fast a server reads, stores and judges it.
     Kafka(KafkaArgs),
+}
+
+/// Options of `bench ingest`.
+#[derive(Clone, Debug, Args)]
+pub struct IngestArgs {
+    /// Samples, or log lines, that are sent over each protocol at full speed.
+    #[arg(long, default_value_t = 2_000_000)]
+    pub events: u64,
+    /// Series that they are of.
+    #[arg(long, default_value_t = 10_000)]
+    pub series: usize,
+    /// Samples a second at which the time until the verdict is measured, in thousands each second.
+    #[arg(long, default_value_t = 100_000)]
+    pub rate: usize,
+    /// Seconds for which that is measured.
+    #[arg(long, default_value_t = 20)]
+    pub secs: u64,
+    /// Seconds before, in which the series leave their warm-up.
+    #[arg(long, default_value_t = 5)]
+    pub warm_up_secs: u64,
+    /// Log lines that are stored to measure what they take on disk.
+    #[arg(long, default_value_t = 200_000)]
+    pub lines: u64,
+    /// Hours of samples that are stored for the same.
+    #[arg(long, default_value_t = 6)]
+    pub hours: u32,
+    /// Brokers of a running Kafka, as host:port; without them Kafka is not measured. Topics are made there and removed
+    /// again.
+    #[arg(long, value_delimiter = ',')]
+    pub kafka: Vec<String>,
+    /// Programs that get the same requests, as NAME=PATH with the names prometheus, victoriametrics and sentinel (another
+    /// build); by default those that are on the path.
+    #[arg(long = "peer", conflicts_with = "no_peers")]
+    pub peers: Vec<Peer>,
+    /// Compares with no other program.
+    #[arg(long)]
+    pub no_peers: bool,
+    /// How often all programs are compared, one after the other; the median counts.
+    #[arg(long, default_value_t = 3)]
+    pub rounds: usize,
+    /// Folder with series (`*.csv` with the columns timestamp and value) and logs (`*.log`) of your own, also as gzip, to
+    /// measure what they take on disk.
+    #[arg(long, env = "SENTINEL_TEST_DATA")]
+    pub data: Option<PathBuf>,
 }
 
 /// Options of `bench scale`.

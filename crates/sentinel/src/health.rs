@@ -55,8 +55,17 @@ pub fn resident_bytes() -> Option<f64> {
 
 /// Resident memory of a process, from /proc.
 pub fn resident_bytes_of(pid: &str) -> Option<f64> {
+    status_bytes(pid, "VmRSS:")
+}
+
+/// The most resident memory that a process has had so far, from /proc.
+pub fn peak_resident_bytes_of(pid: &str) -> Option<f64> {
+    status_bytes(pid, "VmHWM:")
+}
+
+fn status_bytes(pid: &str, field: &str) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|it| it.strip_prefix(field))?;
     let kibibytes: f64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kibibytes * 1024.0)
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use signal::{Clock as _, Point, SeriesPoints, SystemClock, Timestamp};
 use store::{Store, Write};
 
-use super::folder::Folder;
+use super::folder::{Folder, bytes_in};
 use super::load::{LoadSeries, load};
 use super::table;
 use crate::assemble::System;
@@ -107,7 +107,7 @@ async fn measure(args: BackfillArgs, is_json: bool) -> anyhow::Result<Figures> {
         series: args.series,
         days: args.days,
         points,
-        store_mb: folder_bytes(&directory)? as f64 / 1e6,
+        store_mb: bytes_in(&directory, &|_| true)? as f64 / 1e6,
         build_seconds,
         start_seconds,
         start_cpu_seconds,
@@ -171,14 +171,4 @@ async fn first_scores(system: &System, built: &mut Built) -> (f64, f64) {
         judged.iter().filter(|it| is_it(&it.verdict.score)).count() as f64 / n_series
     };
     (share(|it| it.is_ready), share(|it| it.is_ready && !it.is_provisional))
-}
-
-fn folder_bytes(folder: &Path) -> anyhow::Result<u64> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        bytes += if metadata.is_dir() { folder_bytes(&entry.path())? } else { metadata.len() };
-    }
-    Ok(bytes)
 }

@@ -22,6 +22,24 @@ impl Folder {
     }
 }
 
+/// Bytes of the files in a folder and in the folders in it that are wanted.
+pub(super) fn bytes_in(folder: &Path, is_wanted: &dyn Fn(&Path) -> bool) -> std::io::Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        // Not what a link leads to: that is counted where it is.
+        match std::fs::symlink_metadata(&path) {
+            Ok(it) if it.is_dir() && is_wanted(&path) => bytes += bytes_in(&path, is_wanted)?,
+            Ok(it) if it.is_file() => bytes += it.len(),
+            Ok(_) => {}
+            // The server has removed it meanwhile.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bytes)
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {

@@ -8,22 +8,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
+use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
 use serde::Serialize;
-use signal::{Clock as _, Point, SystemClock, Timestamp};
+use signal::{Clock as _, Point, SystemClock};
 
 use super::load::load;
-use super::server::Server;
 use super::table;
+use super::topic::{ANSWER, PARTITIONS, Topic, send};
 use crate::cli::KafkaArgs;
 
-/// Partitions of the topic. All points of a series are in the same one.
-const PARTITIONS: usize = 4;
-/// How long the brokers may take for one answer, or for all that was sent to them.
-const ANSWER: Duration = Duration::from_secs(60);
 /// How long nothing may happen before the measurement is given up.
 const STALLED: Duration = Duration::from_secs(60);
 /// How often the server is asked how far it is.
@@ -33,28 +26,26 @@ const MOST_EVENTS: u64 = 1_000_000_000;
 
 /// The figures, under the names that scripts rely on.
 #[derive(Debug, Serialize)]
-struct Figures {
-    events: f64,
+pub(super) struct Figures {
+    pub events: f64,
     messages: f64,
-    seconds: f64,
-    events_per_second: f64,
+    pub seconds: f64,
+    pub events_per_second: f64,
     /// Samples that were read but neither judged nor learned from.
-    unjudged_samples: f64,
+    pub unjudged_samples: f64,
     /// Messages whose offset was not committed after all of it.
     uncommitted_messages: f64,
     /// Processor time of the server while it read.
-    server_cores: f64,
+    pub server_cores: f64,
     rss_mb: f64,
+    pub peak_rss_mb: f64,
 }
 
 /// `sentinel bench kafka`.
 pub(super) async fn kafka(args: &KafkaArgs, is_json: bool) -> anyhow::Result<()> {
     ensure!((PARTITIONS..=1_000_000).contains(&args.series), "--series must be between {PARTITIONS} and 1000000");
     ensure!((1..=MOST_EVENTS).contains(&args.events), "--events must be between 1 and {MOST_EVENTS}");
-    let topic = Topic::create(&args.brokers).await?;
-    let measured = measure(args, &topic, is_json).await;
-    topic.delete().await?;
-    let figures = measured?;
+    let figures = read(args, is_json).await?;
     if is_json {
         println!("{}", serde_json::to_string(&figures)?);
         return Ok(());
@@ -70,8 +61,17 @@ pub(super) async fn kafka(args: &KafkaArgs, is_json: bool) -> anyhow::Result<()>
             ("uncommitted_messages", "must 0"),
             ("server_cores", ""),
             ("rss_mb", ""),
+            ("peak_rss_mb", ""),
         ],
     )
+}
+
+/// Fills a topic, and reads it with a server.
+pub(super) async fn read(args: &KafkaArgs, is_json: bool) -> anyhow::Result<Figures> {
+    let topic = Topic::create(&args.brokers).await?;
+    let measured = measure(args, &topic, is_json).await;
+    topic.delete().await?;
+    measured
 }
 
 async fn measure(args: &KafkaArgs, topic: &Topic, is_json: bool) -> anyhow::Result<Figures> {
@@ -83,20 +83,11 @@ async fn measure(args: &KafkaArgs, topic: &Topic, is_json: bool) -> anyhow::Resu
     if !is_json {
         eprintln!("reading it ...");
     }
-    let entry = serde_json::json!([{
-        "brokers": args.brokers, "topics": [topic.name], "group": topic.name, "format": "remote_write",
-    }]);
-    // The series of this host would be counted among those that are read.
-    let settings = [("SENTINEL_HOST__ENABLED", "false"), ("SENTINEL_KAFKA", &*entry.to_string())];
-    let server = Server::start(&settings).await?;
+    let server = topic.server(&args.brokers).await?;
     let read = || server.metric("sentinel_ingest_signals_received_total", r#"source="kafka""#);
     wait_until(|| async { Ok((read().await?, read().await? > 0.0)) }).await.context("nothing was read")?;
     let (start, cpu) = (Instant::now(), server.cpu_seconds()?);
-    let judged = || async {
-        let scored = server.metric("sentinel_detect_points_total", r#"fate="scored""#).await?;
-        let learned = server.metric("sentinel_detect_points_total", r#"fate="warming_up""#).await?;
-        anyhow::Ok(scored + learned)
-    };
+    let judged = || server.judged();
     wait_until(|| async {
         let judged = judged().await?;
         Ok((judged, judged >= events))
@@ -121,11 +112,12 @@ async fn measure(args: &KafkaArgs, topic: &Topic, is_json: bool) -> anyhow::Resu
         uncommitted_messages,
         server_cores,
         rss_mb: server.resident_bytes()? / 1e6,
+        peak_rss_mb: server.process.peak_resident_bytes()? / 1e6,
     })
 }
 
 /// Asks until it is done; an error if the number that tells how far it is stands still for too long.
-async fn wait_until<F>(ask: impl Fn() -> F) -> anyhow::Result<()>
+pub(super) async fn wait_until<F>(ask: impl Fn() -> F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<(f64, bool)>>,
 {
@@ -160,61 +152,11 @@ fn fill(args: &KafkaArgs, client: &ClientConfig, topic: &str) -> anyhow::Result<
                 own.iter_mut().map(|it| Point { time, value: it.value(time, &mut random) }).collect();
             let labels = own.iter().map(|it| &it.labels);
             let body = crate::write_request::encode(labels.zip(points.iter().copied()))?;
-            send(&producer, topic, i32::try_from(partition)?, &body)?;
+            send(&producer, topic, i32::try_from(partition)?, time, &body)?;
             events += points.len() as f64;
             messages += 1.0;
         }
     }
     producer.flush(ANSWER).context("the brokers did not take the samples")?;
     Ok((events, messages))
-}
-
-/// Waits while the producer's queue is full.
-fn send(
-    producer: &ThreadedProducer<DefaultProducerContext>,
-    topic: &str,
-    partition: i32,
-    body: &[u8],
-) -> anyhow::Result<()> {
-    let mut record = BaseRecord::<(), [u8]>::to(topic).partition(partition).payload(body);
-    loop {
-        match producer.send(record) {
-            Ok(()) => return Ok(()),
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                std::thread::sleep(LOOK);
-                record = back;
-            }
-            Err((error, _)) => return Err(error).context("cannot send to Kafka"),
-        }
-    }
-}
-
-/// A topic of the measurement's own.
-struct Topic {
-    name: String,
-    client: ClientConfig,
-    admin: AdminClient<DefaultClientContext>,
-}
-
-impl Topic {
-    async fn create(brokers: &[String]) -> anyhow::Result<Self> {
-        let security = ingest::KafkaSecurity::default();
-        let client = ingest::kafka_client(brokers, &security, &std::collections::BTreeMap::new())?;
-        let admin: AdminClient<DefaultClientContext> = client.create().context("cannot make a Kafka client")?;
-        let now: Timestamp = SystemClock.now();
-        let name = format!("sentinel-bench-{}-{}", std::process::id(), now.millis());
-        let topic = NewTopic::new(&name, PARTITIONS as i32, TopicReplication::Fixed(1));
-        let options = AdminOptions::new().operation_timeout(Some(ANSWER)).request_timeout(Some(ANSWER));
-        let made = admin.create_topics([&topic], &options).await;
-        let made = made.with_context(|| format!("cannot reach Kafka at {}", brokers.join(", ")))?;
-        for result in made {
-            result.map_err(|(name, error)| anyhow::anyhow!("cannot make the topic {name}: {error}"))?;
-        }
-        Ok(Self { name, client, admin })
-    }
-
-    async fn delete(&self) -> anyhow::Result<()> {
-        let deleted = self.admin.delete_topics(&[&self.name], &AdminOptions::new()).await;
-        deleted.with_context(|| format!("cannot delete the topic {}", self.name)).map(drop)
-    }
 }

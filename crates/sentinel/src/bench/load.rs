@@ -20,6 +20,8 @@ const METRICS: [(&str, f64, f64, f64); 10] = [
     ("gc_pause_seconds", 0.012, 0.1, 0.1),
     ("jobs_per_second", 3.5, 0.5, 0.2),
 ];
+/// Series of one service, which follow each other.
+pub(super) const METRIC_COUNT: usize = METRICS.len();
 /// Digits of a gauge's usual value that are measured, as of most sensors.
 const DIGITS: f64 = 4.0;
 
@@ -31,7 +33,7 @@ pub(super) struct LoadSeries {
     noise: f64,
     /// Gauges are measured in whole numbers of these per 1.
     steps: f64,
-    is_counter: bool,
+    pub is_counter: bool,
     counted: f64,
     newest: Option<Timestamp>,
 }

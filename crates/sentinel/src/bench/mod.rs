@@ -2,12 +2,15 @@
 
 mod backfill;
 mod folder;
+pub mod ingest;
 mod kafka;
 mod load;
 mod otlp;
+mod process;
 mod scale;
 mod senders;
 mod server;
+mod topic;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,6 +52,7 @@ pub async fn bench(args: &BenchArgs) -> anyhow::Result<()> {
         None => all(args).await,
         Some(BenchCommand::Scale(it)) => scale::scale(it, args.json).await,
         Some(BenchCommand::Backfill(it)) => backfill::backfill(it, args.json).await,
+        Some(BenchCommand::Ingest(it)) => ingest::ingest(it, args.json).await,
         Some(BenchCommand::Kafka(it)) => kafka::kafka(it, args.json).await,
     }
 }

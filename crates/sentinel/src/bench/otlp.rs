@@ -59,12 +59,12 @@ fn point(series: usize) -> Vec<u8> {
 }
 
 /// `KeyValue { key = 1, value = 2 }` with a text.
-fn attribute(key: &str, value: &str) -> Vec<u8> {
+pub(super) fn attribute(key: &str, value: &str) -> Vec<u8> {
     [message(1, key.as_bytes()), message(2, &message(1, value.as_bytes()))].concat()
 }
 
 /// A field with a message or a text.
-fn message(field: u8, bytes: &[u8]) -> Vec<u8> {
+pub(super) fn message(field: u8, bytes: &[u8]) -> Vec<u8> {
     let mut out = vec![field << 3 | 2];
     prost::encoding::encode_varint(bytes.len() as u64, &mut out);
     out.extend_from_slice(bytes);

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use serde::Serialize;
-use signal::{Clock as _, Labels, Point, SystemClock, Timestamp};
+use signal::{Clock as _, SystemClock, Timestamp};
 use tokio::task::JoinSet;
 
+use super::ingest::protocol::Protocol;
 use super::load::{HOST_SERIES, LoadSeries, load};
 use super::server::Server;
 use super::{quantile, table};
@@ -27,25 +28,25 @@ const MOST_SERIES: usize = 1_000_000;
 
 /// The figures, under the names that scripts rely on.
 #[derive(Debug, Serialize)]
-struct Figures {
+pub(super) struct Figures {
     series: usize,
     agents: usize,
     seconds: f64,
-    events_per_second: f64,
-    verdict_p50_ms: f64,
-    verdict_p99_ms: f64,
-    verdict_max_ms: f64,
+    pub events_per_second: f64,
+    pub verdict_p50_ms: f64,
+    pub verdict_p99_ms: f64,
+    pub verdict_max_ms: f64,
     /// Requests that were answered with anything but success, or not at all.
-    refused_requests: u64,
+    pub refused_requests: u64,
     /// Samples that were acknowledged but neither judged nor learned from.
-    unjudged_samples: f64,
+    pub unjudged_samples: f64,
     /// Of the samples that were judged, those whose series had left the warm-up.
     ready_share: f64,
     /// What was found in it: the noise is the same from the first to the last second.
     anomalies: f64,
     incidents: f64,
     /// Processor time of the server over all of it, warm-up included.
-    server_cores: f64,
+    pub server_cores: f64,
     rss_mb: f64,
     bytes_per_series: f64,
 }
@@ -64,7 +65,7 @@ pub(super) async fn scale(args: &ScaleArgs, is_json: bool) -> anyhow::Result<()>
     // The series of this host would be counted among those that are sent.
     let server = Server::start(&[("SENTINEL_HOST__ENABLED", "false")]).await?;
     let idle_bytes = server.resident_bytes()?;
-    let figures = measure(&server, args, idle_bytes).await?;
+    let figures = measure(&server, Protocol::RemoteWrite, args, idle_bytes).await?;
     if is_json {
         println!("{}", serde_json::to_string(&figures)?);
         return Ok(());
@@ -91,19 +92,24 @@ pub(super) async fn scale(args: &ScaleArgs, is_json: bool) -> anyhow::Result<()>
     )
 }
 
-async fn measure(server: &Server, args: &ScaleArgs, idle_bytes: f64) -> anyhow::Result<Figures> {
+pub(super) async fn measure(
+    server: &Server,
+    protocol: Protocol,
+    args: &ScaleArgs,
+    idle_bytes: f64,
+) -> anyhow::Result<Figures> {
     let mut series = load(args.series);
     let n_agents = series.len().div_ceil(HOST_SERIES);
     let mut agents = vec![];
     for idx in 0..n_agents {
         let own = series.drain(..series.len().min(HOST_SERIES)).collect();
         let offset = PERIOD.mul_f64(idx as f64 / n_agents as f64);
-        agents.push(Agent { idx: idx as u64, series: own, offset });
+        agents.push(Agent { protocol, idx: idx as u64, series: own, offset });
     }
     let start = Start { instant: Instant::now() + PERIOD, time: SystemClock.now().plus(PERIOD) };
     let (warm_up, rounds) = (args.warm_up_secs, args.warm_up_secs + args.secs);
     let mut tasks = JoinSet::new();
-    let url: Arc<str> = format!("{}/api/v1/write", server.url).into();
+    let url: Arc<str> = format!("{}{}", server.url, protocol.path()).into();
     for agent in agents {
         tasks.spawn(agent.run(server.client.clone(), Arc::clone(&url), start, warm_up, rounds));
     }
@@ -167,6 +173,7 @@ impl Sent {
 
 /// Sends the series of one host.
 struct Agent {
+    protocol: Protocol,
     idx: u64,
     series: Vec<LoadSeries>,
     offset: Duration,
@@ -186,13 +193,12 @@ impl Agent {
         for round in 0..rounds {
             let after = self.offset + PERIOD * round as u32;
             let due = start.instant + after;
-            let body = self.body(start.time.plus(after), &mut random)?;
+            let body = self.protocol.body(&mut self.series, start.time.plus(after), &mut random)?;
             tokio::time::sleep_until(due.into()).await;
-            let request = client
-                .post(&*url)
-                .header("content-encoding", "snappy")
-                .header("content-type", "application/x-protobuf")
-                .header("x-prometheus-remote-write-version", "0.1.0");
+            let mut request = client.post(&*url);
+            for (name, value) in self.protocol.headers() {
+                request = request.header(*name, *value);
+            }
             let answer = request.body(body).send().await;
             if !answer.is_ok_and(|it| it.status().is_success()) {
                 // A refused sample is lost: it would only come later if it were sent again.
@@ -206,17 +212,5 @@ impl Agent {
             }
         }
         Ok(sent)
-    }
-
-    fn body(&mut self, time: Timestamp, random: &mut fastrand::Rng) -> anyhow::Result<Vec<u8>> {
-        let points: Vec<(&Labels, Point)> = self
-            .series
-            .iter_mut()
-            .map(|it| {
-                let value = it.value(time, random);
-                (&it.labels, Point { time, value })
-            })
-            .collect();
-        crate::write_request::encode(points.into_iter())
     }
 }

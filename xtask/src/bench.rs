@@ -1,0 +1,139 @@
+//! How is `sentinel bench ingest` run with a Kafka beside it? A broker of Apache Kafka is started from the jars of Maven
+//! Central, which the tests use too, on a free port, and ended with the measurement.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::command::{cargo, is_installed, program, run};
+use crate::workspace;
+
+/// The release that is tested with; it needs Java 17.
+const VERSION: &str = "4.1.1";
+/// Of the cluster, 16 bytes in base64, as the storage tool wants it.
+const CLUSTER_ID: &str = "c2VudGluZWwtdGVzdHMtMQ";
+/// How long the broker may take to start.
+const START: Duration = Duration::from_secs(90);
+
+/// Builds the release and measures; without Java or Maven without Kafka.
+pub fn run_bench(arguments: &[&str]) -> Result<()> {
+    run(cargo().args(["build", "--release", "-p", "sentinel"]))?;
+    let broker = if is_installed("java") && is_installed("mvn") {
+        Some(Broker::start()?)
+    } else {
+        println!("SKIPPED: Kafka, for want of java or mvn");
+        None
+    };
+    let binary = workspace::target().join("release/sentinel");
+    let mut command = program(&binary.display().to_string());
+    command.args(["bench", "ingest"]).args(arguments);
+    if let Some(broker) = &broker {
+        command.args(["--kafka", &broker.address]);
+    }
+    run(&mut command)
+}
+
+/// A running broker and its folder; both go with this.
+struct Broker {
+    child: Child,
+    address: String,
+    folder: PathBuf,
+}
+
+impl Broker {
+    fn start() -> Result<Self> {
+        let jars = jars()?;
+        let folder = std::env::temp_dir().join(format!("sentinel-bench-kafka-{}", std::process::id()));
+        fs::create_dir_all(&folder)?;
+        let (port, controller) = (free_port()?, free_port()?);
+        let properties = folder.join("broker.properties");
+        fs::write(&properties, settings(&folder, port, controller))?;
+        let classes = jars.join("*");
+        let mut format = program("java");
+        format.arg("-cp").arg(&classes).args(["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID]);
+        run(format.arg("--config").arg(&properties).stdout(Stdio::null()).stderr(Stdio::null()))?;
+        let mut java = program("java");
+        java.args(["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]);
+        java.arg("-cp").arg(&classes).arg("kafka.Kafka").arg(&properties);
+        let child = java.stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("cannot start java")?;
+        let mut broker = Self { child, address: format!("127.0.0.1:{port}"), folder };
+        let started = Instant::now();
+        while TcpStream::connect(&broker.address).is_err() {
+            if broker.child.try_wait()?.is_some() || started.elapsed() > START {
+                bail!("Kafka did not start; see {}", broker.folder.display());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        println!("Kafka {VERSION} listens on {}", broker.address);
+        Ok(broker)
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // It may have ended by itself, and the folder is only a temporary one.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+fn settings(folder: &Path, port: u16, controller: u16) -> String {
+    format!(
+        "process.roles=broker,controller
+node.id=0
+controller.quorum.voters=0@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={}
+auto.create.topics.enable=false
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+",
+        folder.join("data").display()
+    )
+}
+
+/// The folder with Kafka's jars, in the place where the tests keep them too.
+fn jars() -> Result<PathBuf> {
+    let folder = workspace::target().join("tmp").join(format!("kafka-{VERSION}"));
+    let jars = folder.join("jars");
+    let marker = folder.join("complete.txt");
+    if !marker.exists() {
+        fs::create_dir_all(&jars)?;
+        fs::write(folder.join("pom.xml"), project())?;
+        let mut maven = program("mvn");
+        maven.args(["--quiet", "--batch-mode", "dependency:copy-dependencies"]);
+        run(maven.arg(format!("-DoutputDirectory={}", jars.display())).current_dir(&folder))?;
+        fs::write(marker, VERSION)?;
+    }
+    Ok(jars)
+}
+
+/// A Maven project that has nothing but Kafka, and a logger that writes to standard error.
+fn project() -> String {
+    let dependency = |group: &str, name: &str, version: &str| {
+        format!(
+            "<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId><version>{version}</version></dependency>"
+        )
+    };
+    format!(
+        "<project><modelVersion>4.0.0</modelVersion><groupId>test</groupId><artifactId>test</artifactId>\
+         <version>1</version><packaging>pom</packaging><dependencies>{}{}</dependencies></project>",
+        dependency("org.apache.kafka", "kafka_2.13", VERSION),
+        dependency("org.slf4j", "slf4j-simple", "1.7.36"),
+    )
+}
