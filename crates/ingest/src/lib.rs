@@ -81,6 +81,8 @@ pub use scrape::scrape;
 pub use sink::{Accepted, MonitorVerdict, OverLimit, Refused, Sink, Source};
 pub use syslog::{Arrival as SyslogArrival, SyslogSockets, bind_syslog, decode as decode_syslog, syslog};
 pub use tail::{Offsets, Position, tail};
-pub use tenants::{ANONYMOUS, LabelUse, Limited, MetricUse, TenantLimits, TenantUse, Tenants, TenantsConfig};
+pub use tenants::{
+    ANONYMOUS, LabelUse, Limited, MetricUse, TenantLimits, TenantOverride, TenantUse, Tenants, TenantsConfig,
+};
 
 pub use versions::{Noticing, Versions};

@@ -129,7 +129,7 @@ async fn each_protocol_says_it_in_its_own_way() {
 /// Guarantees: MUST 173 of docs/specs/ingest.md.
 #[tokio::test]
 async fn who_is_too_fast_is_asked_to_wait() {
-    let limits = limits(r#"{"limits": {"events_per_sec": 10}, "overrides": {"free": {}}}"#);
+    let limits = limits(r#"{"limits": {"events_per_sec": 10}, "overrides": {"free": {"events_per_sec": 0}}}"#);
     assert_eq!(limits.influx("a", &logins(0..70)).await.status, StatusCode::NO_CONTENT, "a burst is taken");
     let answer = limits.influx("a", &logins(0..1)).await;
     assert_eq!((answer.status, answer.headers["retry-after"].to_str().unwrap()), (StatusCode::TOO_MANY_REQUESTS, "2"));

@@ -18,9 +18,9 @@ pub struct TenantsConfig {
     pub idle_secs: u64,
     /// What each tenant may use.
     pub limits: TenantLimits,
-    /// What some tenants may use, by name; all keys of `limits`. What comes without a tenant is `anonymous`.
+    /// What some tenants may use instead, by name: keys of `limits`. What comes without a tenant is `anonymous`.
     /// Default: none.
-    pub overrides: BTreeMap<String, TenantLimits>,
+    pub overrides: BTreeMap<String, TenantOverride>,
 }
 
 /// What one tenant may use.
@@ -35,6 +35,18 @@ pub struct TenantLimits {
     /// Most points, lines and spans a second, as a mean over five seconds; faster batches are answered with 429.
     /// 0 means any number. Default: 0.
     pub events_per_sec: u64,
+}
+
+/// What one tenant may use instead of what all may.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TenantOverride {
+    /// Most series. Default: as all.
+    pub max_series: Option<usize>,
+    /// Most log streams. Default: as all.
+    pub max_streams: Option<usize>,
+    /// Most events a second; 0 means any number. Default: as all.
+    pub events_per_sec: Option<u64>,
 }
 
 impl Default for TenantsConfig {
@@ -68,8 +80,8 @@ impl TenantsConfig {
         if !(60..=7 * 86_400).contains(&self.idle_secs) {
             problems.push(format!("idle_secs: {} is not in 60..604800", self.idle_secs));
         }
-        let named = self.overrides.iter().map(|(name, limits)| (format!("overrides.{name}"), limits));
-        for (key, limits) in std::iter::once(("limits".to_owned(), &self.limits)).chain(named) {
+        let named = self.overrides.keys().map(|name| (format!("overrides.{name}"), self.limits_of(name)));
+        for (key, limits) in std::iter::once(("limits".to_owned(), self.limits.clone())).chain(named) {
             for (name, value) in [("max_series", limits.max_series), ("max_streams", limits.max_streams)] {
                 if value == 0 {
                     problems.push(format!("{key}.{name}: must be at least 1"));
@@ -80,7 +92,13 @@ impl TenantsConfig {
     }
 
     pub(crate) fn limits_of(&self, tenant: &str) -> TenantLimits {
-        self.overrides.get(tenant).unwrap_or(&self.limits).clone()
+        let all = &self.limits;
+        let own = self.overrides.get(tenant).cloned().unwrap_or_default();
+        TenantLimits {
+            max_series: own.max_series.unwrap_or(all.max_series),
+            max_streams: own.max_streams.unwrap_or(all.max_streams),
+            events_per_sec: own.events_per_sec.unwrap_or(all.events_per_sec),
+        }
     }
 
     pub(crate) const fn idle(&self) -> Duration {

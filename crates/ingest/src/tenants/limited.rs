@@ -81,6 +81,8 @@ struct Part {
     name: Box<str>,
     tenant: Arc<Tenant>,
     events: u64,
+    /// Those of them that are left out.
+    over: u64,
 }
 
 impl Tenants {
@@ -90,7 +92,7 @@ impl Tenants {
     /// The whole batch is refused if one of its tenants is too fast or one too many: nothing of it was counted.
     fn limit<T: Owned>(&self, batch: &mut Vec<T>) -> Result<Option<Box<OverLimit>>, Refused> {
         self.turn();
-        let parts = self.parts_of(batch)?;
+        let mut parts = self.parts_of(batch)?;
         for part in &parts {
             if let Err(secs) = part.tenant.rate().take(part.events, self.clock.now()) {
                 part.tenant.throttled.fetch_add(1, Relaxed);
@@ -100,18 +102,19 @@ impl Tenants {
         let mut over = None;
         batch.retain(|it| {
             let name = self.name_of(it.labels());
-            let Some(part) = parts.iter().find(|part| &*part.name == name) else { return true };
+            let Some(part) = parts.iter_mut().find(|part| &*part.name == name) else { return true };
             let Some((population, kind, most)) = it.population(&part.tenant) else { return true };
             if population.admits(it.labels()) {
                 return true;
             }
             population.refuse(it.events());
+            part.over += it.events();
             let first = || Box::new(too_many(name, it.labels(), population, kind, most));
             over.get_or_insert_with(first).count += it.events();
             false
         });
         for part in &parts {
-            part.tenant.events.fetch_add(part.events, Relaxed);
+            part.tenant.events.fetch_add(part.events.saturating_sub(part.over), Relaxed);
         }
         Ok(over)
     }
@@ -129,7 +132,7 @@ impl Tenants {
                 part.events += it.events();
             } else {
                 let tenant = self.get(name).ok_or_else(|| self.one_too_many(name))?;
-                parts.push(Part { name: name.into(), tenant, events: it.events() });
+                parts.push(Part { name: name.into(), tenant, events: it.events(), over: 0 });
             }
         }
         Ok(parts)

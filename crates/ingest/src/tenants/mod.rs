@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use signal::{Clock, Meter, Metric, Timestamp};
 
 pub use self::census::{LabelUse, MetricUse};
-pub use self::config::{TenantLimits, TenantsConfig};
+pub use self::config::{TenantLimits, TenantOverride, TenantsConfig};
 pub(crate) use self::header::tenant_of;
 pub use self::limited::Limited;
 use self::population::Population;

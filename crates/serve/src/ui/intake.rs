@@ -45,7 +45,7 @@ fn memory(status: &IntakeStatus) -> Markup {
 
 fn tenants(tenants: &[TenantStatus]) -> Markup {
     html! {
-        h2 { "Tenants" }
+        div.head { h2 { "Tenants" } }
         @if tenants.is_empty() { div.empty { p { "Nothing has come in yet. What comes without " code { "X-Scope-OrgID" } " is of the tenant " code { "anonymous" } "." } } }
         ul.cards { @for it in tenants { (card(it)) } }
     }
