@@ -45,12 +45,12 @@ pub use log::{LogHit, LogId, LogLevel, LogRecord};
 pub use meter::{Meter, Metric, MetricKind};
 pub use plan::{Approval, Plan, PlanId, PlanState, PlannedStep, StepKind, StepOutcome, Verification};
 pub use ports::{
-    ChangeLog, Clock, History, IncidentBook, IncidentFilter, Ledger, LogQuery, LogSearch, LogTemplate, Outbox,
-    PlanDesk, PlanStore, PortError, ReportFormat, Reports, Scores, SeriesQuery, SystemClock, TemplateChange,
+    ChangeLog, Clock, ExemplarSearch, History, IncidentBook, IncidentFilter, Ledger, LogQuery, LogSearch, LogTemplate,
+    Outbox, PlanDesk, PlanStore, PortError, ReportFormat, Reports, Scores, SeriesQuery, SystemClock, TemplateChange,
     TemplateTrend, Templates, Topology,
 };
 pub use role::{Role, is_counter};
-pub use sample::{Point, SeriesPoints, rates};
+pub use sample::{Exemplar, Point, SeriesPoints, rates};
 pub use span::{IdParseError, Span, SpanEvent, SpanId, SpanKind, SpanStatus, TraceId};
 pub use time::{TimeRange, Timestamp};
 pub use trace::{SpanQuery, TraceSearch, TraceSummary};

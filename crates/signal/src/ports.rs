@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Anomaly, Change, Incident, IncidentId, IncidentStatus, Labels, LedgerEntry, LogHit, LogId, LogLevel, LogRecord,
-    Matcher, Opinion, Plan, PlanId, Point, Score, SeriesId, TimeRange, Timestamp,
+    Anomaly, Change, Exemplar, Incident, IncidentId, IncidentStatus, Labels, LedgerEntry, LogHit, LogId, LogLevel,
+    LogRecord, Matcher, Opinion, Plan, PlanId, Point, Score, SeriesId, TimeRange, Timestamp,
 };
 
 /// Why a port could not answer.
@@ -79,6 +79,12 @@ pub trait History: Send + Sync {
 
     /// Points of a series in the range, ascending, no two with the same time. Unknown series have none.
     fn points(&self, series: SeriesId, range: TimeRange) -> Result<Vec<Point>, PortError>;
+}
+
+/// Stored exemplars.
+pub trait ExemplarSearch: Send + Sync {
+    /// Exemplars in the range, of series whose labels fit: in order of series, then of time.
+    fn exemplars(&self, fits: &dyn Fn(&Labels) -> bool, range: TimeRange) -> Vec<Exemplar>;
 }
 
 /// A log search.

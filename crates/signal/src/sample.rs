@@ -29,6 +29,17 @@ impl SeriesPoints {
     }
 }
 
+/// One measured value with what was going on when it was measured, such as the trace of the request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exemplar {
+    /// The series.
+    pub series: Labels,
+    /// What was going on, for example `trace_id` and `span_id`.
+    pub labels: Labels,
+    /// The value and when it was measured.
+    pub point: Point,
+}
+
 /// Rates per second of a counter's points, each at the time of the later point; after a reset the counter is taken to
 /// have begun at 0. Points that are not finite or not newer than the one before are passed over.
 ///
@@ -40,17 +51,12 @@ impl SeriesPoints {
 /// assert_eq!(found, [point(2, 2.0), point(4, 1.5)]);
 /// ```
 pub fn rates(points: &[Point]) -> Vec<Point> {
-    let mut before: Option<Point> = None;
-    let mut rates = Vec::with_capacity(points.len());
+    let (mut before, mut rates) = (None::<Point>, Vec::with_capacity(points.len()));
     for point in points.iter().filter(|it| it.value.is_finite()) {
-        let secs = before.map_or(0.0, |it| point.time.secs_since(it.time));
-        if let Some(before) = before.filter(|_| secs > 0.0) {
-            let growth = if point.value < before.value { point.value } else { point.value - before.value };
-            rates.push(Point { time: point.time, value: growth / secs });
-        }
-        if before.is_none() || secs > 0.0 {
-            before = Some(*point);
-        }
+        let secs = before.map_or(f64::INFINITY, |it| point.time.secs_since(it.time));
+        let begin = |last: Point| if point.value < last.value { 0.0 } else { last.value };
+        let last = (secs > 0.0).then(|| before.replace(*point)).flatten();
+        rates.extend(last.map(|it| Point { time: point.time, value: (point.value - begin(it)) / secs }));
     }
     rates
 }

@@ -35,6 +35,10 @@ pub struct Config {
     pub log_duplicate_lines: usize,
     /// A span that is sent again is recognized among this many newest spans (default 65536).
     pub duplicate_spans: usize,
+    /// Exemplars of all series together that are kept in memory; 0 keeps none (default 50000).
+    pub max_exemplars: usize,
+    /// Exemplars of one series that are kept: the newest (default 10).
+    pub max_exemplars_per_series: usize,
     /// How long samples are kept.
     pub samples: Retention,
     /// How long log lines are kept.
@@ -86,6 +90,8 @@ impl Default for Config {
             pack_file_megabytes: 256,
             log_duplicate_lines: 65_536,
             duplicate_spans: 65_536,
+            max_exemplars: 50_000,
+            max_exemplars_per_series: 10,
             samples: Retention::default(),
             logs: Retention::default(),
             spans: Retention { retention_days: 7.0, ..Retention::default() },

@@ -10,6 +10,7 @@ mod config;
 mod counters;
 mod disk;
 mod error;
+mod exemplars;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hashed;

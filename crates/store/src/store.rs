@@ -8,14 +8,15 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use signal::{
-    Change, ChangeLog, Clock, History, Incident, IncidentFilter, IncidentId, Labels, Ledger, LedgerEntry, LogHit,
-    LogId, LogQuery, LogRecord, LogSearch, Meter, Metric, Plan, PlanStore, Point, PortError, SeriesId, SeriesQuery,
-    Span, SpanQuery, SystemClock, TimeRange, Timestamp, TraceId, TraceSearch, TraceSummary,
+    Change, ChangeLog, Clock, Exemplar, ExemplarSearch, History, Incident, IncidentFilter, IncidentId, Labels, Ledger,
+    LedgerEntry, LogHit, LogId, LogQuery, LogRecord, LogSearch, Meter, Metric, Plan, PlanStore, Point, PortError,
+    SeriesId, SeriesQuery, Span, SpanQuery, SystemClock, TimeRange, Timestamp, TraceId, TraceSearch, TraceSummary,
 };
 use tracing::warn;
 
 use crate::counters::{Counters, FAILED, count};
 use crate::disk::{self, DirectoryLock};
+use crate::exemplars::Exemplars;
 use crate::logs::Logs;
 use crate::packs::{Packs, Sizes};
 use crate::samples::Samples;
@@ -30,6 +31,8 @@ use crate::{Busy, Config, Error, Recovery};
 
 /// When the samples that could not be moved to disk reach this many times the limit, writes are refused.
 const HEAD_LIMIT_FACTOR: u64 = 4;
+/// The name of the snapshot of exemplars.
+const EXEMPLARS: &str = "exemplars";
 /// How long `flush` waits for the packers.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(600);
 
@@ -39,6 +42,7 @@ pub struct Store {
     shared: Arc<Shared>,
     state: State,
     snapshots: Snapshots,
+    exemplars: Exemplars,
     /// None while dropping.
     messages: Option<SyncSender<Message>>,
     threads: Vec<JoinHandle<()>>,
@@ -94,6 +98,10 @@ impl Store {
         let mut recovery = Recovery::default();
         let state = State::open(&dir.join(state::FILE), &mut recovery)?;
         let snapshots = Snapshots::open(&dir.join("snapshots"))?;
+        let exemplars = Exemplars::new(&config);
+        if snapshots.get(EXEMPLARS)?.is_some_and(|it| !exemplars.restore(&it)) {
+            warn!("Some of the saved exemplars cannot be read.");
+        }
         let (shared, wal) = recover(dir, config, &mut recovery)?;
         let shared = Arc::new(shared);
         let (messages, threads) = threads::start(&shared, wal)?;
@@ -102,6 +110,7 @@ impl Store {
             shared,
             state,
             snapshots,
+            exemplars,
             messages: Some(messages),
             threads,
             last_flush: Mutex::new(None),
@@ -290,6 +299,17 @@ impl Store {
         self.snapshots.get(name)
     }
 
+    /// Keeps exemplars and says how many; they are durable after `save_exemplars`. `now` is the time against which
+    /// future ones are judged.
+    pub fn add_exemplars(&self, batch: Vec<Exemplar>, now: Timestamp) -> u64 {
+        self.exemplars.add(batch, now)
+    }
+
+    /// Makes the exemplars durable, if there are new ones.
+    pub fn save_exemplars(&self) -> Result<(), Error> {
+        self.exemplars.save().map_or(Ok(()), |pieces| self.snapshots.put(EXEMPLARS, &mut pieces.into_iter()))
+    }
+
     /// Entries of the ledger about any of these subjects, in order; found through an index.
     pub fn entries_about(&self, subjects: &[String]) -> Result<Vec<LedgerEntry>, PortError> {
         self.state.entries_about(subjects).map_err(Error::port("read the ledger"))
@@ -320,6 +340,12 @@ impl History for Store {
 
     fn points(&self, series: SeriesId, range: TimeRange) -> Result<Vec<Point>, PortError> {
         Ok(self.shared.samples.points(series, range))
+    }
+}
+
+impl ExemplarSearch for Store {
+    fn exemplars(&self, fits: &dyn Fn(&Labels) -> bool, range: TimeRange) -> Vec<Exemplar> {
+        self.exemplars.find(fits, range)
     }
 }
 
@@ -393,6 +419,7 @@ impl Meter for Store {
             Metric::gauge("sentinel_store_packed_records_count", HELP, sizes.packed_records as f64).label("kind", kind)
         };
         let mut metrics = counters.metrics();
+        metrics.extend(self.exemplars.metrics());
         metrics.extend([
             gauge("sentinel_store_queue_items", "Points and lines that wait for the disk.", queued_items.load(Relaxed)),
             gauge("sentinel_store_unpacked_lines", "Lines that wait to be packed.", logs.pending_records()),
