@@ -78,6 +78,7 @@ pub fn kafka(bytes: &[u8]) {
             // A payload may be a snappy block.
             let n_bytes = payload.len() * 32;
             holds::points(&signals.points, n_bytes);
+            holds::exemplars(&signals.exemplars, n_bytes);
             holds::lines(&signals.lines, payload.len());
             holds::spans(&signals.spans, payload.len());
             holds::problems(&signals.problems);

@@ -6,7 +6,7 @@
 use std::error::Error;
 
 use ingest::{Config, Problems};
-use signal::{Labels, LogRecord, SeriesPoints, Span};
+use signal::{Exemplar, Labels, LogRecord, SeriesPoints, Span};
 
 /// Points that one byte may stand for. The densest are histograms: an empty one takes two bytes and gives a count, a
 /// sum and a bucket.
@@ -40,6 +40,18 @@ pub fn points(batch: &[SeriesPoints], n_bytes: usize) {
         assert!(series.points.is_sorted_by_key(|it| it.time), "points of {} are not in order", series.labels);
         assert!(series.points.iter().all(|it| it.time.is_plausible()), "absurd times of {}", series.labels);
         labels(&series.labels);
+    }
+}
+
+/// Exemplars of a body.
+pub fn exemplars(batch: &[Exemplar], n_bytes: usize) {
+    assert!(batch.len() <= n_bytes, "{} exemplars of {n_bytes} bytes", batch.len());
+    for exemplar in batch {
+        assert!(exemplar.point.time.is_plausible(), "an absurd time of {}", exemplar.series);
+        labels(&exemplar.series);
+        labels(&exemplar.labels);
+        let n_chars: usize = exemplar.labels.iter().map(|it| it.0.chars().count() + it.1.chars().count()).sum();
+        assert!(n_chars <= 128, "{n_chars} characters: {}", exemplar.labels);
     }
 }
 

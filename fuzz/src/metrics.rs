@@ -42,7 +42,10 @@ pub fn exposition(bytes: &[u8]) {
             Ok((samples, problems)) => {
                 holds::points(&series(&samples), bytes.len());
                 holds::problems(&problems);
-                printed_and_read_again(&samples);
+                let is_plain = |it: &&ScrapedSample| {
+                    is_classic(it.labels.name()) && it.labels.iter().all(|(name, _)| is_classic(name))
+                };
+                printed_and_read_again(&samples.iter().filter(is_plain).cloned().collect::<Vec<_>>());
             }
             Err(error) => holds::error(&error),
         }
@@ -51,6 +54,12 @@ pub fn exposition(bytes: &[u8]) {
 
 fn series(samples: &[ScrapedSample]) -> Vec<SeriesPoints> {
     samples.iter().map(|it| SeriesPoints::one(it.labels.clone(), it.time.unwrap_or(ARRIVAL), it.value)).collect()
+}
+
+/// True for names that need no quotes; the printer has no others.
+fn is_classic(name: &str) -> bool {
+    !name.starts_with(|it: char| it.is_ascii_digit())
+        && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_' || it == ':')
 }
 
 fn printed_and_read_again(samples: &[ScrapedSample]) {

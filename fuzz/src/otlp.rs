@@ -7,7 +7,9 @@ use crate::{ARRIVAL, holds};
 /// `ExportMetricsServiceRequest`.
 pub fn otlp_metrics(bytes: &[u8]) {
     let decoder = decoder();
-    checked(decoder.metrics(bytes), |it| holds::points(it, bytes.len()));
+    if let Ok(decoded) = decoder.metrics(bytes) {
+        holds::exemplars(&decoded.exemplars, bytes.len());
+    }
     // Sums of increases are remembered.
     checked(decoder.metrics(bytes), |it| holds::points(it, bytes.len()));
 }

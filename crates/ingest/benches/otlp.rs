@@ -72,6 +72,7 @@ fn histograms() -> MetricsRequest {
         sum: Some(1.5),
         bucket_counts: vec![10; 18],
         explicit_bounds: bounds.clone(),
+        exemplars: vec![],
         flags: 0,
     });
     let data = Data::Histogram(Histogram { data_points: points.collect(), temporality: 2 });

@@ -131,6 +131,13 @@ impl Counts {
         self.dropped(source, Reason::OverLimit, accepted.over_limit.as_ref().map_or(0, |it| it.count));
     }
 
+    /// What the sink said to exemplars; how many it keeps. One that is lost is no reason to send the samples again.
+    pub fn exemplars(&self, source: Source, outcome: &Result<Accepted, Refused>, offered: u64) -> u64 {
+        let (stored, dropped) = outcome.as_ref().map_or((0, offered), |it| (it.stored, it.dropped));
+        self.dropped(source, Reason::Exemplar, dropped);
+        stored
+    }
+
     /// What the sink said to a batch.
     pub fn outcome(&self, source: Source, outcome: &Result<Accepted, Refused>) {
         match outcome {

@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use http_body_util::{BodyExt as _, Limited};
-use signal::{Clock, LogRecord, SeriesPoints, Span};
+use signal::{Clock, Exemplar, LogRecord, SeriesPoints, Span};
 
 use crate::admission::Share;
 use crate::{Accepted, Admission, Alert, Config, Counts, Error, Refused, Sink, Source, body, tenants};
@@ -101,6 +101,17 @@ impl Entrance {
         self.pass(visit, batch, |source, it| self.sink.samples(source, it)).await
     }
 
+    /// Hands exemplars on, and says how many are kept. One that is lost is no reason to send the samples again.
+    pub(crate) async fn exemplars(&self, visit: &mut Visit, mut batch: Vec<Exemplar>) -> u64 {
+        if batch.is_empty() {
+            return 0;
+        }
+        let offered = batch.len() as u64;
+        self.tag(visit, batch.iter_mut().map(|it| &mut it.series));
+        let outcome = self.pass(visit, batch, |source, it| self.sink.exemplars(source, it)).await;
+        self.counts.exemplars(visit.source, &outcome, offered)
+    }
+
     /// Hands log lines on.
     pub(crate) async fn logs(&self, visit: &mut Visit, mut batch: Vec<LogRecord>) -> Result<Accepted, Refused> {
         self.tag(visit, batch.iter_mut().map(|it| &mut it.labels));
@@ -154,6 +165,12 @@ impl Held for SeriesPoints {
     /// Twice, because a batch is stored and judged at the same time.
     fn held_bytes(&self) -> u64 {
         2 * (size_of::<Self>() + self.points.len() * size_of::<signal::Point>()) as u64
+    }
+}
+
+impl Held for Exemplar {
+    fn held_bytes(&self) -> u64 {
+        size_of::<Self>() as u64
     }
 }
 

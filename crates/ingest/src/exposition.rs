@@ -32,11 +32,24 @@ impl Format {
     }
 }
 
+/// What a target says of one request that stands behind a sample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScrapedExemplar {
+    /// For example `trace_id`.
+    pub labels: Labels,
+    /// Its own timestamp, if there is one.
+    pub time: Option<Timestamp>,
+    /// The value of the one request.
+    pub value: f64,
+}
+
 /// One sample of a target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScrapedSample {
     /// Name and labels as the target has them.
     pub labels: Labels,
+    /// Of OpenMetrics: one request that stands behind the value.
+    pub exemplar: Option<ScrapedExemplar>,
     /// The target's own timestamp, if it sent one.
     pub time: Option<Timestamp>,
     /// The value.
@@ -108,10 +121,26 @@ impl Collector<'_> {
         let pairs: Vec<(&str, &str)> =
             name.into_iter().chain(sample.labels.iter().map(|(name, value)| (&**name, &**value))).collect();
         match checked_labels(&pairs, self.config) {
-            Ok(labels) => self.samples.push(ScrapedSample { labels, time, value }),
+            Ok(labels) => {
+                let exemplar = sample.exemplar.as_ref().and_then(exemplar);
+                self.samples.push(ScrapedSample { labels, exemplar, time, value });
+            }
             Err((reason, detail)) => self.problems.add(reason, 1, || format!("line {}: {detail}", idx + 1)),
         }
     }
+}
+
+/// An exemplar whose numbers were checked with those of its family.
+fn exemplar(told: &line::Exemplar<'_>) -> Option<ScrapedExemplar> {
+    let labels = Labels::new(told.labels.iter().map(|(name, value)| (&**name, &**value)));
+    let time = told.timestamp.and_then(value).map(moment);
+    Some(ScrapedExemplar { labels, time, value: value(told.value)? })
+}
+
+/// Seconds since 1970; what is absurd is left out later.
+fn moment(seconds: f64) -> Timestamp {
+    #[expect(clippy::cast_possible_truncation, reason = "saturating is wanted")]
+    Timestamp::from_millis((seconds * 1000.0).round() as i64)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod sink;
 mod admission;
 mod body;
 mod entrance;
+mod exemplar;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;
@@ -55,7 +56,7 @@ pub use config::{Config, HostConfig, MqttConfig, MqttTopic, PrometheusConfig, Sc
 pub use counts::{Alteration, Counts, ErrorKind};
 pub use entrance::Entrance;
 pub use error::{Error, FieldError};
-pub use exposition::{Exposition, Format, ScrapedSample, parse as parse_exposition};
+pub use exposition::{Exposition, Format, ScrapedExemplar, ScrapedSample, parse as parse_exposition};
 pub use host::{HostSampler, watch_host};
 pub use http::router;
 pub use influx::{Frame as InfluxFrame, Precision as InfluxPrecision, decode as decode_influx};

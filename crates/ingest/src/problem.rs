@@ -25,7 +25,7 @@ pub enum Reason {
     SpanId,
     /// Of a native histogram only count and sum are stored.
     NativeHistogram,
-    /// Exemplars are not stored.
+    /// An exemplar without a usable time or series, or one that the sink does not keep.
     Exemplar,
     /// Type, help and unit of a metric are not stored.
     MetricMetadata,

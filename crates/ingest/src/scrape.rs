@@ -13,11 +13,12 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, warn};
 
-use signal::{Clock, Labels, SeriesId, SeriesPoints, Timestamp};
+use signal::{Clock, Exemplar, Labels, Point, SeriesId, SeriesPoints, Timestamp};
 
+use crate::exemplar::exemplar;
 use crate::exposition::{self, Format, ScrapedSample};
 use crate::fetch::{body_of, header_text, unreachable};
-use crate::{Config, Counts, Error, ErrorKind, Reason, Refused, ScrapeConfig, Sink, Source};
+use crate::{Config, Counts, Error, ErrorKind, Problems, Reason, Refused, ScrapeConfig, Sink, Source};
 
 /// The NaN that marks the end of a series, as Prometheus writes it.
 const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
@@ -96,15 +97,24 @@ impl Target {
         Labels::new(ours.chain(theirs))
     }
 
-    /// Series of one scrape: honored timestamps or the time of the scrape, and whether they may go stale.
-    fn series(&self, samples: Vec<ScrapedSample>, now: Timestamp) -> Vec<(SeriesPoints, bool)> {
-        let series = |it: ScrapedSample| {
-            let own_time = it.time.filter(|_| self.honor_timestamps);
-            let labels = self.with_own(&it.labels);
-            (SeriesPoints::one(labels, own_time.unwrap_or(now), it.value), own_time.is_none())
-        };
-        samples.into_iter().map(series).collect()
+    /// What one sample becomes: honored timestamps or the time of the scrape.
+    fn row(&self, it: ScrapedSample, now: Timestamp) -> Row {
+        let own_time = it.time.filter(|_| self.honor_timestamps);
+        let labels = self.with_own(&it.labels);
+        let exemplar = it.exemplar.map(|told| {
+            let point = Point { time: told.time.unwrap_or(now), value: told.value };
+            (told.labels, point)
+        });
+        let series = SeriesPoints::one(labels, own_time.unwrap_or(now), it.value);
+        Row { series, exemplar, may_go_stale: own_time.is_none() }
     }
+}
+
+/// What one sample of a scrape has become.
+struct Row {
+    series: SeriesPoints,
+    exemplar: Option<(Labels, Point)>,
+    may_go_stale: bool,
 }
 
 struct Scraper {
@@ -146,7 +156,8 @@ impl Scraper {
             vec![]
         });
         let n_samples = samples.len();
-        let mut batch = self.with_stale_markers(samples, now);
+        let mut exemplars = vec![];
+        let mut batch = self.with_stale_markers(samples, now, &mut exemplars);
         for (name, value) in [
             ("up", f64::from(u8::from(is_up))),
             ("scrape_duration_seconds", duration.as_secs_f64()),
@@ -154,19 +165,32 @@ impl Scraper {
         ] {
             batch.push(SeriesPoints::one(self.target.own_labels(name), now, value));
         }
-        self.deliver(batch).await;
+        self.deliver(batch, exemplars).await;
     }
 
     /// The scrape's series, and a marker for each series that the scrape before had and this one has not.
-    fn with_stale_markers(&mut self, samples: Vec<ScrapedSample>, now: Timestamp) -> Vec<SeriesPoints> {
+    /// The exemplars are added to `exemplars`.
+    fn with_stale_markers(
+        &mut self,
+        samples: Vec<ScrapedSample>,
+        now: Timestamp,
+        exemplars: &mut Vec<Exemplar>,
+    ) -> Vec<SeriesPoints> {
         let mut seen = HashMap::with_capacity(samples.len());
         let mut batch = vec![];
-        for (series, may_go_stale) in self.target.series(samples, now) {
+        let mut problems = Problems::default();
+        for sample in samples {
+            let Row { series, exemplar: told, may_go_stale } = self.target.row(sample, now);
+            if let Some((labels, point)) = told {
+                let pairs: Vec<(&str, &str)> = labels.iter().collect();
+                exemplars.extend(exemplar(&series.labels, &pairs, point, &self.limits, &mut problems));
+            }
             if may_go_stale {
                 seen.insert(series.labels.id(), series.labels.clone());
             }
             batch.push(series);
         }
+        self.counts.problems(Source::Scrape, &problems);
         let gone = self.seen.iter().filter(|(id, _)| !seen.contains_key(id)).map(|(_, labels)| labels);
         batch.extend(gone.map(|labels| SeriesPoints::one(labels.clone(), now, STALE)));
         self.seen = seen;
@@ -190,7 +214,7 @@ impl Scraper {
     }
 
     /// Offers the batch, once more if the sink is busy; then it is dropped and counted, for the next scrape follows.
-    async fn deliver(&self, batch: Vec<SeriesPoints>) {
+    async fn deliver(&self, batch: Vec<SeriesPoints>, exemplars: Vec<Exemplar>) {
         let n_points = batch.len() as u64;
         self.counts.received(Source::Scrape, n_points);
         let mut outcome = self.sink.samples(Source::Scrape, batch.clone()).await;
@@ -203,6 +227,12 @@ impl Scraper {
         if let Err(refused) = outcome {
             self.counts.dropped(Source::Scrape, Reason::Refused, n_points);
             warn!(url = self.target.url, %refused, "A scrape was not taken.");
+            return self.counts.dropped(Source::Scrape, Reason::Exemplar, exemplars.len() as u64);
+        }
+        if !exemplars.is_empty() {
+            let offered = exemplars.len() as u64;
+            let outcome = self.sink.exemplars(Source::Scrape, exemplars).await;
+            self.counts.exemplars(Source::Scrape, &outcome, offered);
         }
     }
 }
@@ -239,12 +269,16 @@ mod tests {
 
     #[test]
     fn the_timestamp_of_the_target_is_used_if_it_is_honored() {
-        let sample =
-            ScrapedSample { labels: Labels::metric("m", &[]), time: Some(Timestamp::from_secs(5)), value: 1.0 };
+        let sample = ScrapedSample {
+            labels: Labels::metric("m", &[]),
+            exemplar: None,
+            time: Some(Timestamp::from_secs(5)),
+            value: 1.0,
+        };
         let mut target = target(false);
         let now = Timestamp::from_secs(9);
-        assert_eq!(target.series(vec![sample.clone()], now)[0].0.points[0].time, Timestamp::from_secs(5));
+        assert_eq!(target.row(sample.clone(), now).series.points[0].time, Timestamp::from_secs(5));
         target.honor_timestamps = false;
-        assert_eq!(target.series(vec![sample], now)[0].0.points[0].time, now);
+        assert_eq!(target.row(sample, now).series.points[0].time, now);
     }
 }

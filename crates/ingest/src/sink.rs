@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use signal::{Change, IncidentId, LogRecord, SeriesPoints, Span};
+use signal::{Change, Exemplar, IncidentId, LogRecord, SeriesPoints, Span};
 
 use crate::Alert;
 
@@ -14,6 +14,11 @@ pub trait Sink: Send + Sync + 'static {
     /// told of what was unusual. They come before newer ones of the same series.
     fn past(&self, source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         self.samples(source, batch)
+    }
+    /// Takes exemplars of series whose samples were taken. A sink that keeps none drops them all.
+    fn exemplars(&self, source: Source, batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let _ = source;
+        Box::pin(std::future::ready(Ok(Accepted { dropped: batch.len() as u64, ..Accepted::default() })))
     }
     /// Takes log lines.
     fn logs(&self, source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>>;

@@ -45,6 +45,7 @@ fn valid_metrics() -> MetricsRequest {
         bucket_counts: vec![1, 2],
         explicit_bounds: vec![0.5],
         flags: 0,
+        exemplars: vec![],
     };
     let buckets = |offset| Some(Buckets { offset, bucket_counts: vec![1, 2, 300] });
     let exponential = ExponentialPoint {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use detect::{LogWatch, ServiceMap, SpanWatch};
 use futures_util::future::BoxFuture;
 use ingest::{Accepted, Alert, MonitorVerdict, Refused, Sink, Source};
-use signal::{Change, Clock, LogRecord, SeriesPoints, Span};
+use signal::{Change, Clock, Exemplar, LogRecord, SeriesPoints, Span};
 use store::{Appended, Store, Write};
 use tokio::sync::oneshot;
 
@@ -90,6 +90,12 @@ impl Sink for Intake {
             learned.map_err(|error| Refused::Failed(error.to_string()))?;
             Ok(accepted(appended))
         })
+    }
+
+    fn exemplars(&self, _source: Source, batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        // The store counts what it does not keep: a target tells the same exemplar at each scrape.
+        let stored = self.store.add_exemplars(batch, self.clock.now());
+        Box::pin(std::future::ready(Ok(Accepted { stored, ..Accepted::default() })))
     }
 
     fn logs(&self, _source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>> {

@@ -139,6 +139,7 @@ pub fn save(
         store.put_snapshot(&name(idx), &mut shards.save(idx))?;
     }
     store.put_state(BUDGETS, &budgets.save())?;
+    store.save_exemplars()?;
     store.put_state(LOG_IDENTITIES, &log_watch.save_templates())?;
     store.put_state(LOG_HABITS, &log_watch.save_habits())?;
     Ok(())

@@ -2,13 +2,11 @@
 
 use std::collections::HashSet;
 
-use signal::Timestamp;
-
 use super::family::Kind;
 use super::group::{Group, identity};
 use super::line::{Sample, Scanner};
-use super::{Collector, Format, at_line, value};
-use crate::{Error, Reason};
+use super::{Collector, Format, at_line, moment, value};
+use crate::Error;
 
 pub(super) fn parse(text: &str, collector: &mut Collector<'_>) -> Result<(), Error> {
     let body = text.strip_suffix('\n').unwrap_or(text);
@@ -95,11 +93,7 @@ impl Reader {
             self.begin(&sample.name)?;
         }
         self.family.add(&sample, number, seconds)?;
-        collector.problems.add(Reason::Exemplar, u64::from(sample.exemplar.is_some()), String::new);
-        // Casting saturates; what is absurd is left out by the collector.
-        #[expect(clippy::cast_possible_truncation, reason = "saturating is wanted")]
-        let time = seconds.map(|it| Timestamp::from_millis((it * 1000.0).round() as i64));
-        collector.add(idx, &sample, time, number);
+        collector.add(idx, &sample, seconds.map(moment), number);
         Ok(())
     }
 

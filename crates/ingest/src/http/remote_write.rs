@@ -32,6 +32,7 @@ enum Version {
 struct Written {
     samples: u64,
     histograms: u64,
+    exemplars: u64,
 }
 
 async fn post_remote_write(State(gate): State<Arc<Gate>>, request: Request) -> Response {
@@ -57,6 +58,7 @@ async fn post_remote_write(State(gate): State<Arc<Gate>>, request: Request) -> R
             written = Written {
                 samples: n_samples.saturating_sub(accepted.dropped + n_over),
                 histograms: decoded.n_of_histograms / 2,
+                exemplars: entrance.exemplars(&mut visit, decoded.exemplars).await,
             };
         }
         gate.settle(Source::RemoteWrite, outcome, &decoded.problems)
@@ -69,7 +71,7 @@ async fn post_remote_write(State(gate): State<Arc<Gate>>, request: Request) -> R
         let headers = response.headers_mut();
         headers.insert(SAMPLES_WRITTEN, written.samples.into());
         headers.insert(HISTOGRAMS_WRITTEN, written.histograms.into());
-        headers.insert(EXEMPLARS_WRITTEN, 0.into());
+        headers.insert(EXEMPLARS_WRITTEN, written.exemplars.into());
     }
     response
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use signal::{LogRecord, SeriesPoints, Span, Timestamp};
+use signal::{Exemplar, LogRecord, SeriesPoints, Span, Timestamp};
 
 use super::config::{KafkaConfig, KafkaFormat};
 use super::event::{EventReader, labels};
@@ -43,6 +43,8 @@ pub struct KafkaSignals {
     pub lines: Vec<LogRecord>,
     /// Points.
     pub points: Vec<SeriesPoints>,
+    /// Exemplars of the points.
+    pub exemplars: Vec<Exemplar>,
     /// Spans.
     pub spans: Vec<Span>,
     /// What was left out or changed.
@@ -97,8 +99,11 @@ impl KafkaDecoder {
             KafkaFormat::RemoteWrite => self.remote_write(payload, signals),
             KafkaFormat::Influx => self.influx(message, signals),
             KafkaFormat::OtlpMetrics => {
-                let decoded = self.otlp.metrics(&protobuf(OtlpSignal::Metrics, payload)?)?;
-                take(decoded, &mut signals.points, &mut signals.problems)
+                let mut decoded = self.otlp.metrics(&protobuf(OtlpSignal::Metrics, payload)?)?;
+                let mut exemplars = std::mem::take(&mut decoded.exemplars);
+                take(decoded, &mut signals.points, &mut signals.problems)?;
+                signals.exemplars.append(&mut exemplars);
+                Ok(())
             }
             KafkaFormat::OtlpLogs => {
                 let mut decoded = self.otlp.logs(&protobuf(OtlpSignal::Logs, payload)?, message.time)?;
@@ -165,6 +170,7 @@ impl KafkaDecoder {
         let plain = body::snappy(payload, &self.limits).map_or(Cow::Borrowed(payload), Cow::Owned);
         let mut decoded = remote_write::decode_v1_with(&plain, &self.limits, &self.cache)?;
         signals.points.append(&mut decoded.batch);
+        signals.exemplars.append(&mut decoded.exemplars);
         signals.problems.merge(&decoded.problems);
         Ok(())
     }

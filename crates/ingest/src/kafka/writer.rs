@@ -51,6 +51,11 @@ impl Writer {
         let n_points = signals.points.iter().map(|it| it.points.len() as u64).sum();
         self.deliver(signals.lines.len() as u64, || self.sink.logs(Source::Kafka, signals.lines.clone())).await;
         self.deliver(n_points, || self.sink.samples(Source::Kafka, signals.points.clone())).await;
+        if !signals.exemplars.is_empty() {
+            let offered = signals.exemplars.len() as u64;
+            let outcome = self.sink.exemplars(Source::Kafka, signals.exemplars).await;
+            self.counts.exemplars(Source::Kafka, &outcome, offered);
+        }
         let n_spans = signals.spans.len() as u64;
         self.deliver(n_spans, || self.sink.spans(Source::Kafka, signals.spans.clone())).await;
         self.bury(&batch.dead_letters).await;

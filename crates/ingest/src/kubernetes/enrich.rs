@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use signal::{Change, Labels, LogRecord, SeriesPoints, Span};
+use signal::{Change, Exemplar, Labels, LogRecord, SeriesPoints, Span};
 
 use super::Pods;
 use crate::{Accepted, Alert, MonitorVerdict, Refused, Sink, Source};
@@ -38,6 +38,11 @@ impl Sink for PodLabels {
     fn past(&self, source: Source, mut batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         batch.iter_mut().for_each(|it| self.enrich(&mut it.labels));
         self.inner.past(source, batch)
+    }
+
+    fn exemplars(&self, source: Source, mut batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        batch.iter_mut().for_each(|it| self.enrich(&mut it.series));
+        self.inner.exemplars(source, batch)
     }
 
     /// A line of OpenTelemetry names its pod in its metadata.

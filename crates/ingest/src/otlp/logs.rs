@@ -208,7 +208,7 @@ impl Stream {
 }
 
 /// The digits of an id, as `Display` writes them, but without its cost for each byte: every line has two ids.
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     let digit = |it: u8| char::from_digit(u32::from(it), 16).unwrap_or('0');
     bytes.iter().flat_map(|it| [digit(it >> 4), digit(it & 15)]).collect()
 }

@@ -117,7 +117,7 @@ fn number<'a>(bytes: &'a [u8], writer: &mut Writer<'a, '_>) -> Result<(), Fault>
         match field {
             3 => time = value.fixed64("time_unix_nano")?,
             4 => number = Some(value.double("as_double")?),
-            5 => exemplar(writer),
+            5 => writer.exemplar(value.bytes("exemplars")?),
             6 => number = Some(signed(value.fixed64("as_int")?)),
             7 => writer.attribute(value.bytes("attributes")?),
             8 => flags = value.uint64("flags")?,
@@ -128,7 +128,8 @@ fn number<'a>(bytes: &'a [u8], writer: &mut Writer<'a, '_>) -> Result<(), Fault>
     if flags & NO_RECORDED_VALUE != 0 {
         return writer.put(Part::default(), STALE);
     }
-    writer.put_sum(Part::default(), number.ok_or_else(|| misshapen("neither as_double nor as_int is there"))?)
+    writer.put_sum(Part::default(), number.ok_or_else(|| misshapen("neither as_double nor as_int is there"))?)?;
+    writer.put_exemplars(|_| Part::default())
 }
 
 /// `HistogramDataPoint { time = 3, count = 4, sum = 5, bucket_counts = 6, explicit_bounds = 7, exemplars = 8,
@@ -142,7 +143,7 @@ fn histogram<'a>(bytes: &'a [u8], writer: &mut Writer<'a, '_>) -> Result<(), Fau
         match field {
             6 => value.fixed64s("bucket_counts", &mut counts)?,
             7 => value.fixed64s("explicit_bounds", &mut bounds)?,
-            8 => exemplar(writer),
+            8 => writer.exemplar(value.bytes("exemplars")?),
             9 => writer.attribute(value.bytes("attributes")?),
             _ => head.field(field, 10, value)?,
         }
@@ -164,7 +165,8 @@ fn histogram<'a>(bytes: &'a [u8], writer: &mut Writer<'a, '_>) -> Result<(), Fau
         total = u64::saturating_add(total, *count);
         head.put(writer, bucket(*bound), total as f64)?;
     }
-    head.put(writer, bucket(f64::INFINITY), head.count as f64)
+    head.put(writer, bucket(f64::INFINITY), head.count as f64)?;
+    writer.put_exemplars(|value| bucket_of(value, bounds.iter().copied()))
 }
 
 /// `ExponentialHistogramDataPoint { attributes = 1, time = 3, count = 4, sum = 5, scale = 6, zero_count = 7,
@@ -182,7 +184,7 @@ fn exponential_histogram<'a>(bytes: &'a [u8], writer: &mut Writer<'a, '_>) -> Re
             7 => zeros = value.fixed64("zero_count")?,
             8 => positive = value.bytes("positive")?,
             9 => negative = value.bytes("negative")?,
-            11 => exemplar(writer),
+            11 => writer.exemplar(value.bytes("exemplars")?),
             14 => threshold = value.double("zero_threshold")?,
             _ => head.field(field, 10, value)?,
         }
@@ -206,7 +208,8 @@ fn exponential_histogram<'a>(bytes: &'a [u8], writer: &mut Writer<'a, '_>) -> Re
             writer.put(bucket(bound), head.or_stale(total))?;
         }
     }
-    head.put(writer, bucket(f64::INFINITY), head.count as f64)
+    head.put(writer, bucket(f64::INFINITY), head.count as f64)?;
+    writer.put_exemplars(|value| bucket_of(value, buckets.keys().map(|it| exponential::bound_of(*it))))
 }
 
 /// `SummaryDataPoint { time = 3, count = 4, sum = 5, quantile_values = 6, attributes = 7, flags = 8 }`.
@@ -292,15 +295,16 @@ const fn bucket(bound: f64) -> Part {
     Part { suffix: "_bucket", label: Some(("le", bound)) }
 }
 
+/// The bucket that holds a value: the first, in rising order, that reaches it.
+fn bucket_of(value: f64, mut bounds: impl Iterator<Item = f64>) -> Part {
+    bucket(bounds.find(|it| value <= *it && it.is_finite()).unwrap_or(f64::INFINITY))
+}
+
 fn misshapen(detail: &str) -> Fault {
     Fault::Point(Reason::Shape, detail.to_owned())
 }
 
 #[expect(clippy::cast_possible_wrap, reason = "sfixed64 is the two's complement")]
-const fn signed(bits: u64) -> f64 {
+pub(super) const fn signed(bits: u64) -> f64 {
     bits as i64 as f64
-}
-
-fn exemplar(writer: &mut Writer<'_, '_>) {
-    writer.problems().add(Reason::Exemplar, 1, String::new);
 }

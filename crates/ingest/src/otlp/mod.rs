@@ -10,6 +10,7 @@ mod any_value;
 mod names;
 mod resource;
 
+mod exemplars;
 mod exponential;
 mod logs;
 mod metrics;
@@ -28,7 +29,7 @@ mod receiver;
 pub use config::OtlpConfig;
 pub use receiver::OtlpReceiver;
 
-use signal::{LogRecord, SeriesPoints, Span, Timestamp};
+use signal::{Exemplar, LogRecord, SeriesPoints, Span, Timestamp};
 
 use crate::label_cache::LabelCache;
 use crate::limits::shortened;
@@ -42,6 +43,8 @@ use sums::Sums;
 pub struct Decoded<T> {
     /// What is passed on.
     pub batch: Vec<T>,
+    /// Exemplars of the series.
+    pub exemplars: Vec<Exemplar>,
     /// Data points, log records or spans that were rejected as a whole.
     pub rejected: u64,
     /// Why, and what else was left out.
@@ -50,7 +53,7 @@ pub struct Decoded<T> {
 
 impl<T> Default for Decoded<T> {
     fn default() -> Self {
-        Self { batch: vec![], rejected: 0, problems: Problems::default() }
+        Self { batch: vec![], exemplars: vec![], rejected: 0, problems: Problems::default() }
     }
 }
 

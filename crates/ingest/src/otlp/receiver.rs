@@ -36,8 +36,11 @@ impl OtlpReceiver {
         let undecodable = |error: Error| self.turned(&error.into());
         match signal {
             OtlpSignal::Metrics => {
-                let decoded = self.decoder.metrics(bytes).map_err(undecodable)?;
-                self.pass(decoded, |batch| entrance.samples(visit, batch)).await
+                let mut decoded = self.decoder.metrics(bytes).map_err(undecodable)?;
+                let exemplars = std::mem::take(&mut decoded.exemplars);
+                let taken = self.pass(decoded, |batch| entrance.samples(visit, batch)).await?;
+                entrance.exemplars(visit, exemplars).await;
+                Ok(taken)
             }
             OtlpSignal::Logs => {
                 let decoded = self.decoder.logs(bytes, entrance.clock.now()).map_err(undecodable)?;
@@ -69,7 +72,7 @@ impl OtlpReceiver {
     where
         F: Future<Output = Result<Accepted, Refused>>,
     {
-        let Decoded { batch, rejected, problems } = decoded;
+        let Decoded { batch, rejected, problems, .. } = decoded;
         let counts = &self.entrance.counts;
         counts.received(Source::Otlp, batch.len() as u64);
         let accepted = sink(batch).await.map_err(|refused| self.turned(&refused.into()))?;

@@ -5,13 +5,14 @@ use std::borrow::Cow;
 
 use signal::{Labels, SeriesPoints, Timestamp};
 
+use super::exemplars::Told;
 use super::names::{self, Kind};
 use super::resource::Resource;
 use super::sums::{OutOfOrder, Sums};
 use super::{Decoded, any_value};
 use crate::label_cache::{LabelCache, Protocol};
 use crate::limits::checked_labels;
-use crate::{Config, Error, OtlpConfig, Problems, Reason};
+use crate::{Config, Error, OtlpConfig, Reason};
 
 /// The series that tells what is known of a resource.
 const TARGET_INFO: &str = "target_info";
@@ -76,6 +77,8 @@ pub(super) struct Writer<'a, 'b> {
     metric_key: u128,
     /// `KeyValue` messages of the point.
     attributes: Vec<&'a [u8]>,
+    /// `Exemplar` messages of the point.
+    exemplars: Vec<&'a [u8]>,
     point_key: u128,
     time: Timestamp,
     decoded: Decoded<SeriesPoints>,
@@ -92,6 +95,7 @@ impl<'a, 'b> Writer<'a, 'b> {
             metric: Metric { name: "", unit: "", kind: Kind::Other, is_delta: false },
             metric_key: 0,
             attributes: vec![],
+            exemplars: vec![],
             point_key: 0,
             time: Timestamp::MIN,
             decoded: Decoded::default(),
@@ -102,10 +106,6 @@ impl<'a, 'b> Writer<'a, 'b> {
     pub(super) fn finish(mut self) -> Decoded<SeriesPoints> {
         self.end_resource();
         self.decoded
-    }
-
-    pub(super) fn problems(&mut self) -> &mut Problems {
-        &mut self.decoded.problems
     }
 
     /// What follows is of this resource (`ResourceMetrics`).
@@ -156,11 +156,29 @@ impl<'a, 'b> Writer<'a, 'b> {
     /// What follows is of this point, whose attributes are given next.
     pub(super) fn begin_point(&mut self) {
         self.attributes.clear();
+        self.exemplars.clear();
     }
 
     /// One more attribute of the point.
     pub(super) fn attribute(&mut self, bytes: &'a [u8]) {
         self.attributes.push(bytes);
+    }
+
+    /// One more exemplar of the point.
+    pub(super) fn exemplar(&mut self, bytes: &'a [u8]) {
+        self.exemplars.push(bytes);
+    }
+
+    /// The series of the point were put: its exemplars belong to those that `part` names by their value.
+    pub(super) fn put_exemplars(&mut self, part: impl Fn(f64) -> Part) -> Result<(), Fault> {
+        for bytes in std::mem::take(&mut self.exemplars) {
+            let told = Told::read(bytes)?;
+            let series = self.labels(part(told.point.value))?;
+            let config = self.context.config;
+            let exemplar = told.exemplar(&series, config, &mut self.decoded.problems)?;
+            self.decoded.exemplars.extend(exemplar);
+        }
+        Ok(())
     }
 
     /// All attributes of the point were given; this is its time.
@@ -208,19 +226,20 @@ impl<'a, 'b> Writer<'a, 'b> {
         self.metric
     }
 
-    /// Number of series so far, to which `settle` goes back.
-    pub(super) fn mark(&self) -> usize {
-        self.decoded.batch.len()
+    /// Numbers of series and exemplars so far, to which `settle` goes back.
+    pub(super) fn mark(&self) -> (usize, usize) {
+        (self.decoded.batch.len(), self.decoded.exemplars.len())
     }
 
     /// A point is done; if it is at fault, none of its series is kept.
-    pub(super) fn settle(&mut self, mark: usize, outcome: Result<(), Fault>) -> Result<(), Error> {
+    pub(super) fn settle(&mut self, mark: (usize, usize), outcome: Result<(), Fault>) -> Result<(), Error> {
         let (reason, detail) = match outcome {
             Ok(()) => return Ok(()),
             Err(Fault::Malformed(error)) => return Err(error),
             Err(Fault::Point(reason, detail)) => (reason, detail),
         };
-        self.decoded.batch.truncate(mark);
+        self.decoded.batch.truncate(mark.0);
+        self.decoded.exemplars.truncate(mark.1);
         self.decoded.rejected += 1;
         let name = self.metric.name;
         self.decoded.problems.add(reason, 1, || format!("metric {:?}: {detail}", super::brief(name)));

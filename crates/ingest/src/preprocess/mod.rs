@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
-use signal::{Change, Labels, LogRecord, Meter, Metric, SeriesId, SeriesPoints, Span};
+use signal::{Change, Exemplar, Labels, LogRecord, Meter, Metric, SeriesId, SeriesPoints, Span};
 
 pub use self::config::{LookupConfig, PreprocessConfig, RuleConfig, SignalKind};
 pub use self::redact::{Secret, redacted, secrets};
@@ -90,6 +90,27 @@ impl Preprocessor {
             self.remember(new);
         }
         batch
+    }
+
+    /// Exemplars after all rules: they go the way of the samples of their series.
+    pub fn exemplars(&self, batch: Vec<Exemplar>) -> Vec<Exemplar> {
+        if !self.redact && self.rules.is_empty() {
+            return batch;
+        }
+        batch.into_iter().filter_map(|it| self.one_exemplar(it)).collect()
+    }
+
+    fn one_exemplar(&self, exemplar: Exemplar) -> Option<Exemplar> {
+        let Exemplar { series, labels, mut point } = exemplar;
+        let plan = self.planned(&series);
+        if plan.dropped_by.is_some() {
+            return None;
+        }
+        for rule in plan.rules.iter().filter_map(|it| self.rules.get(*it)) {
+            point.value = rule.scaled(point.value);
+            point.time = rule.righted(point.time);
+        }
+        Some(Exemplar { series: plan.labels, labels: self.safe_labels(&labels), point })
     }
 
     /// Lines after all rules.
@@ -313,6 +334,11 @@ impl Sink for Preprocessed {
     fn past(&self, source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         let kept = self.rules.samples(batch);
         if kept.is_empty() { nothing() } else { self.inner.past(source, kept) }
+    }
+
+    fn exemplars(&self, source: Source, batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let kept = self.rules.exemplars(batch);
+        if kept.is_empty() { nothing() } else { self.inner.exemplars(source, kept) }
     }
 
     fn logs(&self, source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>> {

@@ -4,10 +4,11 @@
 mod v1;
 mod v2;
 
-use signal::{Labels, Point, SeriesPoints, Timestamp};
+use signal::{Exemplar, Labels, Point, SeriesPoints, Timestamp};
 
+use crate::exemplar::exemplar;
 use crate::protobuf::{Message, Value};
-use crate::{Error, Problems, Reason};
+use crate::{Config, Error, Problems, Reason};
 pub use v1::decode;
 pub(crate) use v1::decode_with as decode_v1_with;
 pub use v2::decode as decode_v2;
@@ -20,6 +21,7 @@ const STALE: u64 = 0x7ff0_0000_0000_0002;
 #[derive(Debug, Default)]
 pub(crate) struct Decoded {
     pub(crate) batch: Vec<SeriesPoints>,
+    pub(crate) exemplars: Vec<Exemplar>,
     pub(crate) problems: Problems,
     /// Points of `batch` that are counts and sums of native histograms: two of each histogram.
     pub(crate) n_of_histograms: u64,
@@ -30,16 +32,23 @@ type Refusal = (Reason, String);
 
 /// What one `TimeSeries` holds besides its labels.
 #[derive(Debug, Default)]
-struct Series {
+struct Series<'a> {
     points: Vec<Point>,
     /// Counts and sums of native histograms.
     counts: Vec<Point>,
     sums: Vec<Point>,
-    n_exemplars: u64,
+    exemplars: Vec<Told<'a>>,
     n_metadata: u64,
 }
 
-impl Series {
+/// An exemplar as it stands in the message.
+#[derive(Debug)]
+struct Told<'a> {
+    pairs: Vec<(&'a str, &'a str)>,
+    point: Point,
+}
+
+impl<'a> Series<'a> {
     /// `Sample { value = 1, timestamp = 2 }`, the same in both versions; a field that is left out is 0.
     fn sample(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let mut point = Point { time: Timestamp::from_millis(0), value: 0.0 };
@@ -82,23 +91,27 @@ impl Series {
 }
 
 impl Decoded {
-    /// Adds the points of a series under its labels.
-    fn add(&mut self, labels: Result<Labels, Refusal>, series: Series) {
+    /// Adds the points and exemplars of a series under its labels.
+    fn add(&mut self, labels: Result<Labels, Refusal>, series: Series<'_>, config: &Config) {
         let n_histograms = series.counts.len() as u64;
-        self.problems.add(Reason::Exemplar, series.n_exemplars, String::new);
         self.problems.add(Reason::NativeHistogram, n_histograms, String::new);
         self.problems.add(Reason::MetricMetadata, series.n_metadata, String::new);
         let n_points = series.points.len() as u64 + n_histograms;
         let labels = match labels {
             Ok(labels) if labels.name().is_empty() => {
+                self.problems.add(Reason::Exemplar, series.exemplars.len() as u64, String::new);
                 let detail = || format!("labels: {labels} has no __name__");
                 return self.problems.add(Reason::Unnamed, n_points.max(1), detail);
             }
             Ok(labels) => labels,
             Err((reason, detail)) => {
+                self.problems.add(Reason::Exemplar, series.exemplars.len() as u64, String::new);
                 return self.problems.add(reason, n_points.max(1), || format!("labels: {detail}"));
             }
         };
+        for told in &series.exemplars {
+            self.exemplars.extend(exemplar(&labels, &told.pairs, told.point, config, &mut self.problems));
+        }
         if n_histograms > 0 {
             for (suffix, points) in [("count", series.counts), ("sum", series.sums)] {
                 let name = format!("{}_{suffix}", labels.name());

@@ -3,9 +3,9 @@
 //! Specification: <https://prometheus.io/docs/specs/prw/remote_write_spec/>. Read without copying: the only memory
 //! taken is that of the points that are passed on, and of labels that did not come before.
 
-use signal::{Labels, SeriesPoints};
+use signal::{Labels, Point, SeriesPoints, Timestamp};
 
-use super::{Decoded, Refusal, Series};
+use super::{Decoded, Refusal, Series, Told};
 use crate::label_cache::{LabelCache, Protocol};
 use crate::limits::checked_labels;
 use crate::protobuf::Message;
@@ -25,7 +25,7 @@ pub(crate) fn decode_with(bytes: &[u8], config: &Config, cache: &LabelCache) -> 
         match field {
             1 => {
                 let series = series(value.bytes("timeseries")?, &mut reader)?;
-                decoded.add(reader.read()?, series);
+                decoded.add(reader.read()?, series, config);
             }
             // Type, help and unit.
             3 => decoded.problems.add(Reason::MetricMetadata, 1, String::new),
@@ -36,7 +36,7 @@ pub(crate) fn decode_with(bytes: &[u8], config: &Config, cache: &LabelCache) -> 
 }
 
 /// `TimeSeries { labels = 1, samples = 2, exemplars = 3, histograms = 4 }`; the labels go to the reader.
-fn series<'a>(bytes: &'a [u8], reader: &mut LabelReader<'a, '_>) -> Result<Series, Error> {
+fn series<'a>(bytes: &'a [u8], reader: &mut LabelReader<'a, '_>) -> Result<Series<'a>, Error> {
     reader.labels.clear();
     let mut series = Series::default();
     let mut fields = Message::new(bytes, "timeseries");
@@ -44,12 +44,27 @@ fn series<'a>(bytes: &'a [u8], reader: &mut LabelReader<'a, '_>) -> Result<Serie
         match field {
             1 => reader.labels.push(value.bytes("labels")?),
             2 => series.sample(value.bytes("samples")?)?,
-            3 => series.n_exemplars += 1,
+            3 => series.exemplars.push(exemplar(value.bytes("exemplars")?)?),
             4 => series.histogram(value.bytes("histograms")?)?,
             _ => {}
         }
     }
     Ok(series)
+}
+
+/// `Exemplar { labels = 1, value = 2, timestamp = 3 }`.
+fn exemplar(bytes: &[u8]) -> Result<Told<'_>, Error> {
+    let mut told = Told { pairs: vec![], point: Point { time: Timestamp::from_millis(0), value: 0.0 } };
+    let mut fields = Message::new(bytes, "exemplar");
+    while let Some((field, value)) = fields.next()? {
+        match field {
+            1 => told.pairs.push(label(value.bytes("exemplar.labels")?)?),
+            2 => told.point.value = value.double("exemplar.value")?,
+            3 => told.point.time = Timestamp::from_millis(value.int64("exemplar.timestamp")?),
+            _ => {}
+        }
+    }
+    Ok(told)
 }
 
 /// Reads the labels of one series after the other.

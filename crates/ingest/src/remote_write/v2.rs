@@ -3,9 +3,9 @@
 //! Specification: <https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/>. All texts are in one table; series
 //! refer to it by number.
 
-use signal::{Labels, SeriesPoints};
+use signal::{Labels, Point, SeriesPoints, Timestamp};
 
-use super::{Decoded, Refusal, Series};
+use super::{Decoded, Refusal, Series, Told};
 use crate::label_cache::{LabelCache, Protocol};
 use crate::limits::checked_labels;
 use crate::protobuf::Message;
@@ -27,8 +27,8 @@ pub(crate) fn decode_with(bytes: &[u8], config: &Config, cache: &LabelCache) -> 
     let mut request = Message::new(bytes, "Request");
     while let Some((field, value)) = request.next()? {
         if field == 5 {
-            let (refs, series) = series(value.bytes("timeseries")?)?;
-            decoded.add(reader.labels(&refs)?, series);
+            let (refs, series) = series(value.bytes("timeseries")?, &reader)?;
+            decoded.add(reader.labels(&refs)?, series, config);
         }
     }
     Ok(decoded)
@@ -56,7 +56,7 @@ fn symbols(bytes: &[u8]) -> Result<Vec<&[u8]>, Error> {
 }
 
 /// `TimeSeries { labels_refs = 1, samples = 2, histograms = 3, exemplars = 4, metadata = 5 }`.
-fn series(bytes: &[u8]) -> Result<(Vec<u64>, Series), Error> {
+fn series<'a>(bytes: &'a [u8], reader: &Reader<'a, '_>) -> Result<(Vec<u64>, Series<'a>), Error> {
     let mut refs = vec![];
     let mut series = Series::default();
     let mut fields = Message::new(bytes, "timeseries");
@@ -65,12 +65,38 @@ fn series(bytes: &[u8]) -> Result<(Vec<u64>, Series), Error> {
             1 => value.numbers("labels_refs", |it| refs.push(it))?,
             2 => series.sample(value.bytes("samples")?)?,
             3 => series.histogram(value.bytes("histograms")?)?,
-            4 => series.n_exemplars += 1,
+            4 => series.exemplars.push(exemplar(value.bytes("exemplars")?, reader)?),
             5 => series.n_metadata += 1,
             _ => {}
         }
     }
     Ok((refs, series))
+}
+
+/// `Exemplar { labels_refs = 1, value = 2, timestamp = 3 }`.
+fn exemplar<'a>(bytes: &'a [u8], reader: &Reader<'a, '_>) -> Result<Told<'a>, Error> {
+    let mut refs = vec![];
+    let mut point = Point { time: Timestamp::from_millis(0), value: 0.0 };
+    let mut fields = Message::new(bytes, "exemplar");
+    while let Some((field, value)) = fields.next()? {
+        match field {
+            1 => value.numbers("exemplar.labels_refs", |it| refs.push(it))?,
+            2 => point.value = value.double("exemplar.value")?,
+            3 => point.time = Timestamp::from_millis(value.int64("exemplar.timestamp")?),
+            _ => {}
+        }
+    }
+    let symbols: Vec<&'a [u8]> = refs.iter().map(|it| reader.symbol(*it)).collect::<Result<_, _>>()?;
+    Ok(Told { pairs: pairs(&symbols)?, point })
+}
+
+/// Names and values in turn, as pairs.
+fn pairs<'a>(parts: &[&'a [u8]]) -> Result<Vec<(&'a str, &'a str)>, Error> {
+    let pair = |pair: &[&'a [u8]]| match pair {
+        [name, value] => Ok((text(name)?, text(value)?)),
+        _ => Err(Error::malformed("labels_refs", "the number of refs is odd")),
+    };
+    parts.chunks(2).map(pair).collect()
 }
 
 /// Reads the labels of one series after the other.
@@ -83,26 +109,26 @@ struct Reader<'a, 'b> {
     scratch: Vec<u8>,
 }
 
-impl Reader<'_, '_> {
+impl<'a> Reader<'a, '_> {
+    fn symbol(&self, number: u64) -> Result<&'a [u8], Error> {
+        let symbol = usize::try_from(number).ok().and_then(|it| self.symbols.get(it)).copied();
+        symbol.ok_or_else(|| {
+            Error::malformed("labels_refs", format!("{number} is beyond the {} symbols", self.symbols.len()))
+        })
+    }
+
     /// The labels, or why they are refused.
     fn labels(&mut self, refs: &[u64]) -> Result<Result<Labels, Refusal>, Error> {
         self.parts.clear();
         for it in refs {
-            let symbol = usize::try_from(*it).ok().and_then(|it| self.symbols.get(it));
-            self.parts.push(symbol.ok_or_else(|| {
-                Error::malformed("labels_refs", format!("{it} is beyond the {} symbols", self.symbols.len()))
-            })?);
+            let symbol = self.symbol(*it)?;
+            self.parts.push(symbol);
         }
         let key = self.cache.key(Protocol::WriteV2, self.parts.iter().copied(), &mut self.scratch);
         if let Some(labels) = self.cache.get(key) {
             return Ok(Ok(labels));
         }
-        let mut pairs = Vec::with_capacity(self.parts.len() / 2);
-        for pair in self.parts.chunks(2) {
-            let [name, value] = pair else { return Err(Error::malformed("labels_refs", "the number of refs is odd")) };
-            pairs.push((text(name)?, text(value)?));
-        }
-        let checked = checked_labels(&pairs, self.config);
+        let checked = checked_labels(&pairs(&self.parts)?, self.config);
         if let Ok(labels) = &checked {
             self.cache.put(key, labels);
         }

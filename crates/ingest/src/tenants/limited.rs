@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use futures_util::future::BoxFuture;
-use signal::{Change, Labels, LogRecord, SeriesPoints, Span};
+use signal::{Change, Exemplar, Labels, LogRecord, SeriesPoints, Span};
 
 use super::{ANONYMOUS, Population, Tenant, Tenants};
 use crate::sink::OverLimit;
@@ -187,6 +187,20 @@ impl Sink for Limited {
 
     fn past(&self, source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         Box::pin(pass(&self.tenants, batch, move |it| self.inner.past(source, it)))
+    }
+
+    /// They count as no events of the tenant; those of series that are over the limit are left out.
+    fn exemplars(&self, source: Source, mut batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let offered = batch.len();
+        batch.retain(|it| {
+            let tenant = self.tenants.get(self.tenants.name_of(&it.series));
+            tenant.is_some_and(|tenant| tenant.series.admits(&it.series))
+        });
+        let left_out = (offered - batch.len()) as u64;
+        Box::pin(async move {
+            let accepted = self.inner.exemplars(source, batch).await?;
+            Ok(Accepted { dropped: accepted.dropped + left_out, ..accepted })
+        })
     }
 
     fn logs(&self, source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>> {

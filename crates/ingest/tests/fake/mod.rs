@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use ingest::{
     Accepted, Admission, Alert, Config, Counts, Entrance, MonitorVerdict, Offsets, Position, Refused, Sink, Source,
 };
-use signal::{Change, Clock, LogRecord, Meter, PortError, SeriesPoints, Span, Timestamp};
+use signal::{Change, Clock, Exemplar, LogRecord, Meter, PortError, SeriesPoints, Span, Timestamp};
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
@@ -18,6 +18,7 @@ use tower::ServiceExt;
 #[derive(Default)]
 pub struct Recorder {
     pub samples: Mutex<Vec<SeriesPoints>>,
+    pub exemplars: Mutex<Vec<Exemplar>>,
     pub lines: Mutex<Vec<LogRecord>>,
     pub spans: Mutex<Vec<Span>>,
     pub changes: Mutex<Vec<Change>>,
@@ -55,6 +56,15 @@ impl Recorder {
 impl Sink for Recorder {
     fn samples(&self, _: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         async move { self.take(|| self.samples.lock().unwrap().extend(batch)) }.boxed()
+    }
+
+    fn exemplars(&self, _: Source, batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let stored = batch.len() as u64;
+        async move {
+            self.take(|| self.exemplars.lock().unwrap().extend(batch))
+                .map(|_| Accepted { stored, ..Accepted::default() })
+        }
+        .boxed()
     }
 
     fn logs(&self, _: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>> {

@@ -17,9 +17,19 @@ pub struct TimeSeries {
     #[prost(message, repeated, tag = "2")]
     pub samples: Vec<Sample>,
     #[prost(message, repeated, tag = "3")]
-    pub exemplars: Vec<Pair>,
+    pub exemplars: Vec<Exemplar>,
     #[prost(message, repeated, tag = "4")]
     pub histograms: Vec<Histogram>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Exemplar {
+    #[prost(message, repeated, tag = "1")]
+    pub labels: Vec<Pair>,
+    #[prost(double, tag = "2")]
+    pub value: f64,
+    #[prost(int64, tag = "3")]
+    pub timestamp: i64,
 }
 
 /// The same in both versions of remote write.
