@@ -240,6 +240,7 @@ impl System {
             ledger: Arc::clone(&self.store) as _,
             traces: Arc::clone(&self.eyes.traces),
             history: Arc::clone(&self.eyes.history),
+            exemplars: Arc::clone(&self.store) as _,
             logs: Arc::clone(&self.eyes.logs),
             templates: Arc::clone(&self.eyes.templates),
             changes: Arc::clone(&self.store) as _,

@@ -11,6 +11,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use support::client::encoded;
 use support::server::{QUIET, Server};
 use support::services::{free_port, python_with};
 
@@ -112,6 +113,24 @@ fn check_trace(server: &Server, service: &str, id: &str) {
     assert_eq!((&lines[0]["line"], &lines[0]["metadata"]["span_id"]), (&"card was declined".into(), &inner["id"]));
 }
 
+/// What the SDK measured within a span leads to its trace. Exemplars are saved every minute and at the end, so that this
+/// is asked before the kill.
+fn check_exemplars(server: &Server, service: &str, trace: &str) {
+    for (expression, value) in [
+        (format!("histogram_quantile(0.9, rate(coarse_duration_seconds_bucket{{service=\"{service}\"}}[5m]))"), "3.5"),
+        (format!("sum(rate(orders_total{{service=~\"{service}|nobody\"}}[1m])) by (host)"), "7"),
+    ] {
+        let path = format!("/api/v1/query_exemplars?query={}", encoded(&expression));
+        let answer = server.get_json(&path);
+        let exemplars: Vec<&Value> =
+            answer["data"].as_array().unwrap().iter().flat_map(|it| it["exemplars"].as_array().unwrap()).collect();
+        let is_ours = |it: &&&Value| it["labels"]["trace_id"] == *trace;
+        assert_eq!(exemplars.iter().filter(is_ours).count(), exemplars.len(), "{service}: {answer}");
+        assert!(exemplars.iter().any(|it| it["value"] == value), "{service} {expression}: {answer}");
+        assert!(exemplars.iter().all(|it| it["labels"]["span_id"].as_str().unwrap().len() == 16), "{answer}");
+    }
+}
+
 /// Guarantees: MUST 200, 201, 211, 216, 217, 218 and 219 of docs/specs/ingest.md.
 #[test]
 fn all_that_the_sdk_sends_is_found_again_after_a_kill() {
@@ -129,6 +148,9 @@ fn all_that_the_sdk_sends_is_found_again_after_a_kill() {
         assert_eq!(answer["flushed"], true, "{service}: {complaints}");
         assert_eq!(complaints, "", "{service}");
         traces.push(answer["trace"].as_str().unwrap().to_owned());
+    }
+    for ((_, _, service), trace) in ways.iter().zip(&traces) {
+        check_exemplars(&server, service, trace);
     }
     server.kill();
     server.restart();

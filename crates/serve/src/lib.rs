@@ -18,6 +18,7 @@ mod parameters;
 mod ports;
 mod rescue;
 mod routes;
+mod selectors;
 mod traffic;
 mod ui;
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use signal::{
-    BackTester, Budgets, ChangeLog, Clock, Groups, History, IncidentBook, Ledger, LogSearch, Meter, PlanDesk, Reports,
-    Scores, Templates, Topology, TraceSearch,
+    BackTester, Budgets, ChangeLog, Clock, ExemplarSearch, Groups, History, IncidentBook, Ledger, LogSearch, Meter,
+    PlanDesk, Reports, Scores, Templates, Topology, TraceSearch,
 };
 
 /// Everything `serve` reads from and the few words it passes on. All calls may touch the disk.
@@ -20,6 +20,8 @@ pub struct Ports {
     pub ledger: Arc<dyn Ledger>,
     /// Samples.
     pub history: Arc<dyn History>,
+    /// Requests behind measured values.
+    pub exemplars: Arc<dyn ExemplarSearch>,
     /// Log lines.
     pub logs: Arc<dyn LogSearch>,
     /// Log templates.

@@ -48,6 +48,7 @@ fn programs() -> Vec<Route> {
         ("get", "/-/ready", get(api::health::ready)),
         ("get", "/metrics", get(exposition::metrics)),
         ("post", "/detect", post(api::detect::judge)),
+        ("get", "/api/v1/query_exemplars", get(api::exemplars::query).post(api::exemplars::query)),
         ("get", "/sentinel/v1/incidents", get(api::incidents::list)),
         ("get", "/sentinel/v1/incidents/{id}", get(api::incidents::one)),
         ("post", "/sentinel/v1/incidents/{id}/acknowledge", post(api::incidents::acknowledge)),

@@ -259,6 +259,38 @@ async fn traces_are_found_and_opened() {
     assert!(page.contains("connection refused") && page.contains("2.1 s") && page.contains("depth-1"));
 }
 
+/// Guarantees: MUST 225 and 226 of docs/specs/ingest.md.
+#[tokio::test]
+async fn exemplars_are_answered_and_lead_to_traces() {
+    let failed = "fa".repeat(16);
+    let expression = "rate(http_request_duration_seconds_bucket%7Bservice%3D%22checkout%22%7D%5B5m%5D)";
+    let answer = get(&format!("/api/v1/query_exemplars?query={expression}&start=1769000000&end=1770000000")).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
+    let found = answer.json();
+    assert_eq!((&found["status"], found["data"].as_array().unwrap().len()), (&"success".into(), 2));
+    let slow = &found["data"][1];
+    assert_eq!((&slow["seriesLabels"]["le"], &slow["seriesLabels"]["service"]), (&"1".into(), &"checkout".into()));
+    let wanted = serde_json::json!([{"labels": {"trace_id": failed}, "value": "0.75", "timestamp": 1769860622.0}]);
+    assert_eq!(slow["exemplars"], wanted);
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let posted = send(&app(), "POST", "/api/v1/query_exemplars", &form, &format!("query={expression}")).await;
+    assert_eq!(posted.json(), found, "without times all of them");
+    let before = get(&format!("/api/v1/query_exemplars?query={expression}&end=1769860621.5")).await;
+    assert_eq!(before.json()["data"].as_array().unwrap().len(), 1);
+    let wrong = get("/api/v1/query_exemplars?query=x%5B5m").await;
+    assert_eq!((wrong.status, &wrong.json()["errorType"]), (400, &"bad_data".into()));
+    let huge = format!("query={}", "x".repeat(300_000));
+    assert_eq!(send(&app(), "POST", "/api/v1/query_exemplars", &form, &huge).await.status, 400);
+
+    let link = format!("/traces/{failed}");
+    let incident = page("/incidents/INC-2").await.text;
+    assert!(incident.contains(&link) && incident.contains(r#"data-testid="exemplars""#));
+    let found = get("/sentinel/v1/series?match=http_request_duration_seconds+checkout").await.json();
+    let series = page(&format!("/series/{}", found["items"][0]["id"].as_str().unwrap())).await.text;
+    let first = series.find(&link).expect("the slowest request has a link");
+    assert!(first < series.find(&"90".repeat(16)).unwrap(), "the largest value comes first");
+}
+
 #[tokio::test]
 async fn rows_are_judged_as_they_come() {
     let app = app();

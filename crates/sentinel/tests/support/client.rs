@@ -38,6 +38,12 @@ impl Answer {
     }
 }
 
+/// Text as a part of an address or a form.
+pub fn encoded(text: &str) -> String {
+    let byte = |it: u8| if it.is_ascii_alphanumeric() { char::from(it).to_string() } else { format!("%{it:02X}") };
+    text.bytes().map(byte).collect()
+}
+
 /// Sends a request and reads the whole answer. The connection is used once.
 pub fn send(
     address: SocketAddr,

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod backtest;
 pub mod budgets;
 pub mod detect;
+pub mod exemplars;
 pub mod groups;
 pub mod health;
 pub mod incidents;

@@ -6,11 +6,13 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::response::Html;
 use maud::{Markup, html};
-use signal::{AnomalyKind, Diagnosis, Evidence, EvidenceSource, Incident, IncidentStatus, Opinion, Plan, Timestamp};
+use signal::{
+    AnomalyKind, Diagnosis, Evidence, EvidenceSource, Incident, IncidentStatus, Opinion, Plan, TimeRange, Timestamp,
+};
 
 use super::incidents::{duration, percent};
 use super::layout::{Section, page as layout};
-use super::{chart, plan, text};
+use super::{chart, exemplars, plan, text};
 use crate::api::incidents::id;
 use crate::app::App;
 use crate::error::Error;
@@ -19,6 +21,8 @@ use crate::error::Error;
 const CHARTS: usize = 4;
 /// What a chart shows before the first symptom.
 const LEAD: Duration = Duration::from_secs(5 * 60);
+/// How long before the onset requests are looked for: the first of them are what the onset was seen by.
+const BEFORE: Duration = Duration::from_secs(60);
 /// What a chart shows after the end.
 const TAIL: Duration = Duration::from_secs(2 * 60);
 
@@ -28,12 +32,13 @@ pub async fn page(State(app): State<Arc<App>>, Path(text): Path<String>) -> Resu
     app.page(move |app| {
         let incident = app.ports.incidents.incident(id)?;
         let plans = app.ports.plans.plans(Some(id))?;
-        Ok(layout(app, &incident.title, Section::Incidents, &body(&incident, &plans, app.now())))
+        Ok(layout(app, &incident.title, Section::Incidents, &body(app, &incident, &plans)))
     })
     .await
 }
 
-fn body(it: &Incident, plans: &[Plan], now: Timestamp) -> Markup {
+fn body(app: &App, it: &Incident, plans: &[Plan]) -> Markup {
+    let now = app.now();
     html! {
         article data-incident=(it.id) {
             div data-live id="head" { (head(it, now)) }
@@ -45,7 +50,7 @@ fn body(it: &Incident, plans: &[Plan], now: Timestamp) -> Markup {
                     }
                     section aria-labelledby="h-symptoms" data-live id="symptoms" {
                         div.head { h2 id="h-symptoms" { "Symptoms" } (chart::legend()) }
-                        (symptoms(it))
+                        (symptoms(app, it))
                     }
                     @if let Some(diagnosis) = &it.diagnosis {
                         section aria-labelledby="h-evidence" data-live id="evidence" {
@@ -146,9 +151,10 @@ fn confidence(share: f64) -> Markup {
     }
 }
 
-fn symptoms(it: &Incident) -> Markup {
+fn symptoms(app: &App, it: &Incident) -> Markup {
     let from = it.started_at.minus(LEAD).to_string();
     let to = it.ended_at.map_or("now".to_owned(), |it| it.plus(TAIL).to_string());
+    let last = it.ended_at.map_or(app.now(), |it| it.plus(TAIL));
     html! {
         @for symptom in it.symptoms.iter().take(CHARTS) {
             figure.symptom data-key={ (symptom.labels.id()) @if symptom.kind.is_of_group() { "-group" } } {
@@ -171,7 +177,10 @@ fn symptoms(it: &Incident) -> Markup {
                         @if !symptom.explanation.is_empty() { br; span.muted data-testid="explanation" { (text::plain(&symptom.explanation)) } }
                     }
                 }
-                @if symptom.has_series() { (chart::chart(&symptom.labels, &from, &to, &[("first symptom", symptom.onset.to_string())], false)) }
+                @if symptom.has_series() {
+                    (chart::chart(&symptom.labels, &from, &to, &[("first symptom", symptom.onset.to_string())], false))
+                    (exemplars::list(app, &symptom.labels, TimeRange::new(symptom.onset.minus(BEFORE), last)))
+                }
             }
         }
         @if it.symptoms.len() > CHARTS {

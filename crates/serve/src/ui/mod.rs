@@ -6,6 +6,7 @@ pub mod audit;
 pub mod backtest;
 mod budgets;
 mod chart;
+mod exemplars;
 pub mod groups;
 pub mod incident;
 pub mod incidents;

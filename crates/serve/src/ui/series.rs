@@ -6,11 +6,11 @@ use axum::extract::{Path, State};
 use axum::response::Html;
 use maud::{Markup, html};
 use serde::Deserialize;
-use signal::Labels;
+use signal::{Labels, TimeRange};
 
 use super::layout::{Section, page as layout};
 use super::overview::score_word;
-use super::{backtest, chart, text};
+use super::{backtest, chart, exemplars, text};
 use crate::api::series::{ListQuery, SeriesItem, find, id};
 use crate::app::App;
 use crate::error::Error;
@@ -94,6 +94,7 @@ pub async fn one(
         let labels = app.labels(id)?;
         let (from, to, chosen) = shown(&query, app)?;
         let score = app.ports.scores.score(id);
+        let range = TimeRange::new(time("from", &from, app.now())?, time("to", &to, app.now())?);
         let body = html! {
             p.crumb { a href="/series" { "Series" } " / " code { (id) } }
             div.title-row {
@@ -111,6 +112,7 @@ pub async fn one(
             figure.card {
                 div.head { (chart::legend()) label.check { input type="checkbox" id="band" checked; " Expected band" } }
                 (chart::chart(&labels, &from, &to, &[], true))
+                (exemplars::list(app, &labels, range))
             }
             (related(&labels, &chosen))
         };

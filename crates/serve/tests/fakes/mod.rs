@@ -89,6 +89,7 @@ impl World {
             changes: self.clone(),
             topology: self.clone(),
             traces: self.clone(),
+            exemplars: self.clone(),
             scores: self.clone(),
             reports: self.clone(),
             budgets: self.clone(),

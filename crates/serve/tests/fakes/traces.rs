@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use signal::{
-    Labels, PortError, Span, SpanEvent, SpanId, SpanKind, SpanQuery, SpanStatus, TimeRange, TraceId, TraceSearch,
-    TraceSummary,
+    Exemplar, ExemplarSearch, Labels, Point, PortError, Span, SpanEvent, SpanId, SpanKind, SpanQuery, SpanStatus,
+    TimeRange, TraceId, TraceSearch, TraceSummary,
 };
 
 use super::{HOSTILE, World};
@@ -71,5 +71,27 @@ impl TraceSearch for World {
             }
         };
         Ok(found.into_iter().rev().take(query.limit).map(summary).collect())
+    }
+}
+
+/// Two requests of the checkout, in different buckets, and one of the cart that names no trace.
+impl ExemplarSearch for World {
+    fn exemplars(&self, fits: &dyn Fn(&Labels) -> bool, range: TimeRange) -> Vec<Exemplar> {
+        let is_checkout =
+            |it: &&Labels| it.name() == "http_request_duration_seconds" && it.service() == Some("checkout");
+        let Some(series) = self.series.iter().find(is_checkout) else { return vec![] };
+        let bucket = series.with("__name__", "http_request_duration_seconds_bucket");
+        let one = |series: Labels, pair: (&str, &str), secs: u64, value: f64| Exemplar {
+            series,
+            labels: Labels::new([pair]),
+            point: Point { time: self.begin.plus(std::time::Duration::from_secs(secs)), value },
+        };
+        let (good, failed) = (GOOD.to_string(), FAILED.to_string());
+        let all = [
+            one(bucket.with("le", "0.25"), ("trace_id", &good), 61, 0.125),
+            one(bucket.with("le", "1"), ("trace_id", &failed), 62, 0.75),
+            one(bucket.with("le", "1").with("service", "cart"), ("note", HOSTILE), 63, 0.5),
+        ];
+        all.into_iter().filter(|it| fits(&it.series) && range.contains(it.point.time)).collect()
     }
 }
