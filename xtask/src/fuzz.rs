@@ -28,6 +28,9 @@ const MAX_RESIDENT_MIB: u32 = 384;
 /// Longest time for one input, in seconds.
 const MAX_INPUT_SECONDS: u32 = 5;
 
+/// Inputs of one target in the repository.
+const MOST_SAVED: usize = 80;
+
 /// Coverage of edges and of what is compared, as libFuzzer wants it.
 const RUSTFLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
@@ -221,7 +224,8 @@ fn report(target: &str, said: &str) -> String {
     )
 }
 
-/// Keeps, in the repository, the fewest inputs that reach what those of the repository and of this machine reach.
+/// Keeps, in the repository, few inputs that reach what those of the repository and of this machine reach: by branches
+/// and not by how often each was taken, and no more than the repository shall have, of which the larger ones reach most.
 fn merge(bin: &Path, target: &str) -> Result<()> {
     let (saved, merged) = (saved_inputs(target), workspace::target().join("fuzz/merged").join(target));
     if merged.exists() {
@@ -230,18 +234,20 @@ fn merge(bin: &Path, target: &str) -> Result<()> {
     fs::create_dir_all(&merged)?;
     fs::create_dir_all(found_inputs(target))?;
     let mut command = limited(bin, target);
-    command.arg("-merge=1").arg(&merged).arg(&saved).arg(found_inputs(target));
+    command.args(["-set_cover_merge=1", "-use_counters=0"]).arg(&merged).arg(&saved).arg(found_inputs(target));
     let done = command.output()?;
     ensure!(done.status.success(), "{target}: {}", String::from_utf8_lossy(&done.stderr));
-    let mut n_added = 0;
-    for entry in fs::read_dir(&merged)? {
-        let entry = entry?;
-        let place = saved.join(entry.file_name());
-        if !place.exists() {
-            fs::copy(entry.path(), place)?;
-            n_added += 1;
-        }
+    let mut found: Vec<(u64, PathBuf)> = fs::read_dir(&merged)?
+        .map(|it| it.and_then(|it| Ok((it.metadata()?.len(), it.path()))))
+        .collect::<std::io::Result<_>>()?;
+    found.retain(|(_, path)| !saved.join(path.file_name().unwrap_or_default()).exists());
+    found.sort_by(|a, b| b.cmp(a));
+    let room = MOST_SAVED.saturating_sub(fs::read_dir(&saved)?.count());
+    found.truncate(room);
+    for (_, path) in &found {
+        fs::copy(path, saved.join(path.file_name().unwrap_or_default()))?;
     }
+    let n_added = found.len();
     println!("{target:<18} {n_added} inputs added to fuzz/corpus/{target}");
     Ok(())
 }
