@@ -51,6 +51,10 @@ use signal::Ledger as _;
 use crate::cli::{AuditCommand, Cli, Command, ConfigArgs, RunArgs};
 use crate::config::Config;
 
+/// Batches are made by one thread and dropped by another, which the allocator of the C library is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exit code of a bad configuration (EX_USAGE of sysexits.h).
 const BAD_CONFIGURATION: u8 = 64;
 
