@@ -6,10 +6,10 @@ use super::Finding;
 
 /// The stages, which `sentinel` and nobody else sees all of.
 const ALL: &[&str] =
-    &["signal", "learn", "ingest", "store", "detect", "diagnose", "act", "report", "serve", "cluster", "testkit"];
+    &["signal", "learn", "ingest", "store", "detect", "diagnose", "act", "report", "promql", "serve", "cluster", "testkit"];
 
 /// Each crate with the crates of ours that it may import. A new crate or a new edge needs a decision record.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("signal", &[]),
     ("learn", &[]),
     ("ingest", &["signal"]),
@@ -18,16 +18,17 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("diagnose", &["signal", "learn"]),
     ("act", &["signal"]),
     ("report", &["signal"]),
-    ("serve", &["signal"]),
+    ("promql", &["signal"]),
+    ("serve", &["signal", "promql"]),
     ("cluster", &["signal"]),
     ("testkit", &["signal", "learn"]),
     ("sentinel", ALL),
-    ("fuzz", &["signal", "ingest", "store", "cluster", "testkit"]),
+    ("fuzz", &["signal", "ingest", "store", "cluster", "testkit", "promql"]),
     ("xtask", &[]),
 ];
 
 /// Crates whose result depends on their arguments only: time, history and seeds come in from outside.
-const PURE: [&str; 5] = ["signal", "learn", "detect", "diagnose", "report"];
+const PURE: [&str; 6] = ["signal", "learn", "detect", "diagnose", "report", "promql"];
 
 /// What a pure crate does not have: tasks, sockets, the host, randomness without a seed.
 const IMPURE: [&str; 8] = ["tokio", "axum", "hyper", "reqwest", "getrandom", "rand", "sysinfo", "fastrand"];

@@ -1,0 +1,137 @@
+//! How is an expression evaluated? Each node for all steps at once, from the leaves to the root.
+
+mod aggregate;
+mod answer;
+mod binary;
+mod call;
+mod column;
+mod grid;
+mod invariant;
+mod matching;
+mod rate;
+mod scalar;
+mod select;
+mod window;
+
+use std::cell::Cell as StdCell;
+
+use column::Column;
+use grid::Grid;
+
+use crate::annotation::Annotations;
+use crate::answer::QueryError;
+use crate::ast::{Expr, Kind, Type};
+use crate::engine::{Limits, Query, Stop};
+use crate::length::Known;
+use crate::series::Storage;
+
+/// Evaluates one query.
+pub(crate) struct Evaluator<'a> {
+    storage: &'a dyn Storage,
+    limits: &'a Limits,
+    annotations: &'a Annotations,
+    stop: &'a (dyn Fn() -> Option<Stop> + 'a),
+    /// First and last time of the query.
+    start: i64,
+    end: i64,
+    /// 0 in an instant query.
+    step: i64,
+    lookback: i64,
+    known: Known,
+    samples: StdCell<usize>,
+}
+
+impl<'a> Evaluator<'a> {
+    /// For one query.
+    pub(crate) fn new(
+        storage: &'a dyn Storage,
+        limits: &'a Limits,
+        query: &Query<'a>,
+        annotations: &'a Annotations,
+    ) -> Self {
+        let (start, end) = (query.start.millis(), query.end.millis());
+        Self {
+            storage,
+            limits,
+            annotations,
+            stop: query.stop,
+            start,
+            end,
+            step: query.step_millis,
+            lookback: query.lookback_millis.unwrap_or(limits.lookback_millis),
+            known: Known { range: end.saturating_sub(start), step: query.step_millis },
+            samples: StdCell::new(0),
+        }
+    }
+
+    /// An instant vector at each step.
+    pub(crate) fn vector(&self, expr: &Expr, grid: &Grid) -> Result<Vec<Column>, QueryError> {
+        self.check_stop()?;
+        if grid.count > 1 && invariant::is_invariant(expr) {
+            let once = self.vector(expr, &Grid::once(grid.start))?;
+            self.count_cells(once.len(), grid)?;
+            return Ok(once.into_iter().map(|it| it.repeated(grid.count)).collect());
+        }
+        match &expr.kind {
+            Kind::Vector(selector) => self.instant_vector(selector, grid),
+            Kind::Paren(inner) | Kind::Plus(inner) => self.vector(inner, grid),
+            Kind::Negate(inner) => self.negated(inner, grid),
+            Kind::Binary(binary) => self.binary(expr, binary, grid),
+            Kind::Aggregate(aggregate) => self.aggregate(expr, aggregate, grid),
+            Kind::Call { function, args } => self.call(expr, function, args, grid),
+            Kind::Number(_) | Kind::Text(_) | Kind::Matrix { .. } | Kind::Subquery(_) => {
+                Err(QueryError::Execution(format!("expected an instant vector, got {}", expr.value_type().as_str())))
+            }
+        }
+    }
+
+    fn negated(&self, inner: &Expr, grid: &Grid) -> Result<Vec<Column>, QueryError> {
+        let mut columns = self.vector(inner, grid)?;
+        for column in &mut columns {
+            column.floats.iter_mut().filter(|it| !crate::series::is_stale(**it)).for_each(|it| *it = -*it);
+            for it in column.histograms.iter_mut().flatten() {
+                *it = std::sync::Arc::new(it.scaled(-1.0));
+            }
+        }
+        self.unnamed(columns)
+    }
+
+    /// Takes the names away, now or at the end.
+    fn unnamed(&self, mut columns: Vec<Column>) -> Result<Vec<Column>, QueryError> {
+        columns.iter_mut().for_each(|it| it.drops_name = true);
+        if self.limits.delays_name_removal { Ok(columns) } else { column::named_at_last(columns) }
+    }
+
+    /// True if the value of the expression is a number.
+    fn is_scalar(expr: &Expr) -> bool {
+        expr.value_type() == Type::Scalar
+    }
+
+    /// Ends the query if it shall not go on.
+    fn check_stop(&self) -> Result<(), QueryError> {
+        match (self.stop)() {
+            None => Ok(()),
+            Some(Stop::Timeout) => Err(QueryError::Timeout),
+            Some(Stop::Canceled) => Err(QueryError::Canceled),
+        }
+    }
+
+    /// Counts what is held for columns.
+    fn count_cells(&self, columns: usize, grid: &Grid) -> Result<(), QueryError> {
+        self.count_samples(columns.saturating_mul(grid.count))
+    }
+
+    /// Counts samples against the limits.
+    fn count_samples(&self, more: usize) -> Result<(), QueryError> {
+        let samples = self.samples.get().saturating_add(more);
+        self.samples.set(samples);
+        // A sample is 16 bytes at least.
+        let is_too_much = samples > self.limits.max_samples || samples.saturating_mul(16) > self.limits.max_bytes;
+        match is_too_much {
+            true => Err(QueryError::Execution(
+                "query processing would load too many samples into memory in query execution".to_owned(),
+            )),
+            false => Ok(()),
+        }
+    }
+}
