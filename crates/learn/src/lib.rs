@@ -2,7 +2,7 @@
 //!
 //! Reading order: `catalog` lists what there is; `detect` says how unusual one point of one series is;
 //! `group` says which of many series is not as the others;
-//! `quantile` follows a share of a stream; `events` says whether events are as they always are; `sketch` sums many values
+//! `forecast` tells what comes next in a series; `quantile` follows a share of a stream; `events` says whether events are as they always are; `sketch` sums many values
 //! up in little memory; `logs` says which lines say the same thing;
 //! `evaluate` says how good all that is on published benchmarks.
 
@@ -12,6 +12,7 @@ pub mod catalog;
 pub mod detect;
 pub mod evaluate;
 pub mod events;
+pub mod forecast;
 pub mod group;
 pub mod logs;
 pub mod outlier;

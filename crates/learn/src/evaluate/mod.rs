@@ -1,5 +1,6 @@
 //! How good is a detector? The published metrics, computed as their authors define them.
 
+pub mod forecast;
 pub mod grouping;
 pub mod nab;
 pub mod ranking;

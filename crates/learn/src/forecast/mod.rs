@@ -1,0 +1,34 @@
+//! What comes next in a series, and how sure is that?
+//!
+//! `regular` is what is learned from, `forecaster` what every model can do, `kind` the table of models, `model` how a
+//! method meets real series (gaps, scale, saved form). One file per model. `backtest` tells how well a model would have
+//! done, `interval` how far off it may be. `season` finds seasons.
+
+mod backtest;
+mod exponential_smoothing;
+mod forecaster;
+mod interval;
+mod kind;
+mod linear_trend;
+mod minimize;
+mod model;
+#[cfg(test)]
+mod model_tests;
+mod normal_equations;
+mod regular;
+mod saved;
+pub mod season;
+mod seasonal_naive;
+mod smoothing;
+
+pub use backtest::{Errors, Windows, backtest, rolling_errors};
+pub use exponential_smoothing::ExponentialSmoothingConfig;
+pub use forecaster::{FitError, Forecaster, MAX_STEPS, PredictError};
+pub use interval::{Calibrated, Forecast, Interval};
+pub use kind::ModelKind;
+pub use linear_trend::LinearTrendConfig;
+pub use model::Model;
+pub use regular::{Regular, fill_gaps};
+pub use saved::LoadError;
+pub use seasonal_naive::SeasonalNaiveConfig;
+pub use smoothing::Seasonal;
