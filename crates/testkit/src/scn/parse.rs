@@ -13,6 +13,8 @@ use crate::shop::{FAULT_NAMES, Fault};
 const VERBS: &str = "one of load, log, call, tick, shop, break, change, config, detect, expect";
 /// A month of seconds.
 const MOST_TICKS: u64 = 30 * 86_400;
+/// Characters of a wrong word that a message repeats.
+const MOST_SHOWN: usize = 60;
 const INCIDENT_FIELDS: &[&str] = &["service", "severity", "metric", "kind", "title"];
 const DIAGNOSIS_FIELDS: &[&str] = &["service", "fault", "indicator"];
 const PLAN_FIELDS: &[&str] = &["playbook", "target", "fault", "state"];
@@ -68,8 +70,13 @@ fn error(file: &str, line: usize, text: &str, mistake: Mistake) -> ParseError {
         line,
         column: before.chars().count() + 1,
         expected: mistake.expected,
-        found: found.map_or_else(|| "the end of the line".to_owned(), |it| format!("{it:?}")),
+        found: found.map_or_else(|| "the end of the line".to_owned(), |it| format!("{:?}", beginning(it))),
     }
+}
+
+/// As much of a word as helps to find it: a file that is no scenario may be one word.
+fn beginning(word: &str) -> &str {
+    word.char_indices().nth(MOST_SHOWN).and_then(|(end, _)| word.get(..end)).unwrap_or(word)
 }
 
 struct Parser {

@@ -393,3 +393,11 @@ fn mutilated_texts_are_refused_without_a_panic() {
         }
     }
 }
+
+/// A message is to be read: of what is no word it shows the beginning. Found by fuzzing.
+#[test]
+fn a_mistake_of_any_length_has_a_short_message() {
+    let errors = parse("a.scn", &format!("{}\nexpect no incident", "\u{1}d".repeat(2000))).unwrap_err();
+    let text = errors[0].to_string();
+    assert!(text.len() < 600 && text.starts_with("a.scn:1:1: expected one of load"), "{} bytes: {text}", text.len());
+}
