@@ -19,6 +19,9 @@ use crate::workspace;
 
 /// How long each target runs on the build server.
 const CI_SECONDS: u64 = 60;
+/// Where chance begins on the build server: a change is judged by the same inputs as the one before it. Runs by hand
+/// begin elsewhere each time.
+const CI_SEED: u32 = 1;
 /// Largest input, in bytes. The decoders' limits are set so that this reaches them.
 const MAX_INPUT_BYTES: u32 = 4096;
 /// Address space of a target, in KiB: what it asks for beyond fails, and the failure is a finding.
@@ -41,6 +44,8 @@ const RUSTFLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanit
 pub struct Options {
     seconds: u64,
     jobs: usize,
+    /// 0: another one each time.
+    seed: u32,
     /// None: all.
     targets: Vec<String>,
     /// Instead of looking for failures: keep the fewest inputs that reach what all known ones reach.
@@ -48,9 +53,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// `[--seconds N] [--jobs N] [--merge] [TARGET...]`.
+    /// `[--seconds N] [--jobs N] [--seed N] [--merge] [TARGET...]`.
     pub fn parse(arguments: &[&str]) -> Result<Self> {
-        let mut options = Self { seconds: CI_SECONDS, jobs: 1, targets: vec![], is_merge: false };
+        let mut options = Self { seconds: CI_SECONDS, jobs: 1, seed: 0, targets: vec![], is_merge: false };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             let mut number = || -> Result<u64> {
@@ -60,6 +65,7 @@ impl Options {
             match *argument {
                 "--seconds" => options.seconds = number()?,
                 "--jobs" => options.jobs = usize::try_from(number()?)?.max(1),
+                "--seed" => options.seed = u32::try_from(number()?)?,
                 "--merge" => options.is_merge = true,
                 other if other.starts_with('-') => bail!("unknown option {other}"),
                 other => options.targets.push(other.to_owned()),
@@ -88,7 +94,7 @@ pub fn run(arguments: &[&str]) -> Result<()> {
         for _ in 0..options.jobs {
             scope.spawn(|| {
                 while let Some(target) = chosen.get(next.fetch_add(1, Relaxed)) {
-                    match fuzz(&bin, target, options.seconds) {
+                    match fuzz(&bin, target, &options) {
                         Ok(report) => println!("{report}"),
                         Err(error) => {
                             println!("{target:<18} FAILED\n{error:#}");
@@ -119,7 +125,8 @@ impl Lane {
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let myself = std::env::current_exe()?;
         let mut command = program("nice");
-        command.args(["-n", "19"]).arg(myself).args(["fuzz", "--jobs", "2", "--seconds", &CI_SECONDS.to_string()]);
+        command.args(["-n", "19"]).arg(myself).args(["fuzz", "--jobs", "2"]);
+        command.args(["--seconds", &CI_SECONDS.to_string(), "--seed", &CI_SEED.to_string()]);
         command.env("CARGO_TARGET_DIR", workspace::target());
         command.stdout(file.try_clone()?).stderr(file);
         let child = command.spawn().context("cannot start nice")?;
@@ -182,21 +189,32 @@ fn limited(bin: &Path, target: &str) -> Command {
 }
 
 /// Looks for failures and returns what was done.
-fn fuzz(bin: &Path, target: &str, seconds: u64) -> Result<String> {
+fn fuzz(bin: &Path, target: &str, options: &Options) -> Result<String> {
     let artifacts = workspace::target().join("fuzz/artifacts").join(target);
     fs::create_dir_all(&artifacts)?;
     fs::create_dir_all(found_inputs(target))?;
     let mut command = limited(bin, target);
-    command.args([format!("-max_total_time={seconds}"), format!("-artifact_prefix={}/", artifacts.display())]);
+    command.args([format!("-max_total_time={}", options.seconds), format!("-seed={}", options.seed)]);
+    command.arg(format!("-artifact_prefix={}/", artifacts.display()));
     command.arg("-print_final_stats=1").args([found_inputs(target), saved_inputs(target)]);
     let done = command.stdout(Stdio::null()).output().with_context(|| format!("cannot start {target}"))?;
     let said = String::from_utf8_lossy(&done.stderr);
     if !done.status.success() {
-        let lines: Vec<&str> = said.lines().collect();
-        let tail = lines.get(lines.len().saturating_sub(40)..).unwrap_or_default().join("\n");
-        bail!("{tail}\nMend the decoder, and save the input named above in fuzz/corpus/{target}");
+        bail!("{}\nMend the decoder, and save the input in fuzz/corpus/{target}", finding(&said));
     }
     Ok(report(target, &said))
+}
+
+/// What libFuzzer says of a failure: the reason first, then the end, then the input itself, because the file with it may
+/// be on a machine that is gone.
+fn finding(said: &str) -> String {
+    let lines: Vec<&str> = said.lines().collect();
+    let reason = lines.iter().position(|it| it.contains("panicked at") || it.contains("ERROR: libFuzzer"));
+    let first = reason.map_or(&[][..], |it| lines.get(it..lines.len().min(it + 6)).unwrap_or_default());
+    let last = lines.get(lines.len().saturating_sub(12)..).unwrap_or_default();
+    let input = lines.iter().find_map(|it| it.split_once("Test unit written to ")).and_then(|it| fs::read(it.1).ok());
+    let input = input.map_or_else(String::new, |it| format!("\ninput: b\"{}\"", it.escape_ascii()));
+    format!("{}\n...\n{}{input}", first.join("\n"), last.join("\n"))
 }
 
 /// One line of the table, from what libFuzzer prints at the end.
@@ -259,9 +277,18 @@ mod tests {
     #[test]
     fn options_are_read() {
         let options = Options::parse(&["--seconds", "5", "influx", "--jobs", "2"]).unwrap();
-        assert_eq!(options, Options { seconds: 5, jobs: 2, targets: vec!["influx".to_owned()], is_merge: false });
+        assert_eq!(options, Options { seconds: 5, jobs: 2, seed: 0, targets: vec!["influx".to_owned()], is_merge: false });
         assert!(Options::parse(&["--seconds"]).is_err());
         assert!(Options::parse(&["--minutes", "5"]).is_err());
+    }
+
+    #[test]
+    fn a_finding_begins_with_its_reason() {
+        let noise = "#1 NEW cov: 1\n".repeat(100);
+        let said = format!("{noise}thread main panicked at a.rs:1:2:\ntoo long\n{noise}SUMMARY: libFuzzer: deadly signal\n");
+        let text = finding(&said);
+        assert!(text.starts_with("thread main panicked at a.rs:1:2:\ntoo long"), "{text}");
+        assert!(text.ends_with("SUMMARY: libFuzzer: deadly signal") && text.lines().count() < 25, "{text}");
     }
 
     #[test]
