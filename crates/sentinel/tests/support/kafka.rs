@@ -52,6 +52,19 @@ pub struct Received {
     pub headers: BTreeMap<String, String>,
 }
 
+/// How strangers reach a broker: with TLS and a name and password.
+pub struct Secured {
+    /// Address of the listener.
+    pub bootstrap: String,
+    /// Certificate of the authority that signed the broker's.
+    pub ca_file: PathBuf,
+    keystore: PathBuf,
+    port: u16,
+}
+
+/// Who may log in to a secured listener, by SCRAM-SHA-256.
+pub const LOGIN: (&str, &str) = ("sentinel", "open-sesame");
+
 struct Broker {
     properties: PathBuf,
     port: u16,
@@ -85,6 +98,24 @@ impl Kafka {
         }
         kafka.wait_until_ready();
         Some(kafka)
+    }
+
+    /// One broker that has, besides the plain listener, one with TLS and a login; None (and a skip) where Java, Maven or
+    /// `openssl` is missing.
+    pub fn start_secured() -> Option<(Self, Secured)> {
+        if !Self::is_there() || !is_there("openssl", "a broker of Kafka with TLS") {
+            return None;
+        }
+        let jars = jars()?;
+        let folder = Folder::new("kafka-tls");
+        let secured = Secured::make(&folder);
+        let ports = [(free_port(), free_port())];
+        let text = settings(&folder.path().join("data-0"), LOOPBACK, 0, &ports);
+        let broker = Broker::format(&jars, folder.path(), 0, &secured.settings(&text), ports[0].0, &Secured::login());
+        let mut kafka = Self { host: LOOPBACK, brokers: vec![broker], jars, folder };
+        kafka.restart(0);
+        kafka.wait_until_ready();
+        Some((kafka, secured))
     }
 
     /// Addresses of all brokers, as clients take them.
@@ -229,23 +260,82 @@ impl Drop for Kafka {
     }
 }
 
+impl Secured {
+    /// Makes an authority and a certificate of the broker that it signed.
+    fn make(folder: &Folder) -> Self {
+        let openssl = |arguments: &str| {
+            let status = Command::new("openssl")
+                .args(arguments.split(' '))
+                .current_dir(folder.path())
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+            assert!(status.is_ok_and(|it| it.success()), "openssl {arguments}");
+        };
+        openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem");
+        openssl(
+            "req -newkey rsa:2048 -nodes -subj /CN=broker -addext subjectAltName=IP:127.0.0.1 -keyout broker.key -out \
+             broker.csr",
+        );
+        openssl("x509 -req -in broker.csr -CA ca.pem -CAkey ca.key -days 2 -copy_extensions copy -out broker.pem");
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("openssl has written it");
+        let keystore = folder.write("keystore.pem", &(read("broker.key") + &read("broker.pem")));
+        let port = free_port();
+        Self { bootstrap: format!("{LOOPBACK}:{port}"), ca_file: folder.path().join("ca.pem"), keystore, port }
+    }
+
+    /// Settings of a broker with one more listener.
+    fn settings(&self, plain: &str) -> String {
+        let listener = format!(",SECURE://{LOOPBACK}:{}", self.port);
+        let mut text: String = plain
+            .lines()
+            .map(|line| match line.split('=').next() {
+                Some("listeners" | "advertised.listeners") => format!("{line}{listener}\n"),
+                Some("listener.security.protocol.map") => format!("{line},SECURE:SASL_SSL\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        text.push_str(&format!(
+            "sasl.enabled.mechanisms=SCRAM-SHA-256
+listener.name.secure.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PEM
+ssl.keystore.location={}
+",
+            self.keystore.display()
+        ));
+        text
+    }
+
+    /// What the storage tool is told of who may log in.
+    fn login() -> Vec<String> {
+        let (name, password) = LOGIN;
+        vec!["--add-scram".to_owned(), format!("SCRAM-SHA-256=[name={name},password={password}]")]
+    }
+}
+
 impl Broker {
     /// Writes its settings and formats its folder.
     fn make(jars: &Path, folder: &Path, host: &str, idx: usize, ports: &[(u16, u16)]) -> Self {
+        let settings = settings(&folder.join(format!("data-{idx}")), host, idx, ports);
+        Self::format(jars, folder, idx, &settings, ports[idx].0, &[])
+    }
+
+    fn format(jars: &Path, folder: &Path, idx: usize, settings: &str, port: u16, arguments: &[String]) -> Self {
         let properties = folder.join(format!("broker-{idx}.properties"));
-        let log_dir = folder.join(format!("data-{idx}"));
-        fs::write(&properties, settings(&log_dir, host, idx, ports)).expect("a folder of its own");
+        fs::write(&properties, settings).expect("a folder of its own");
         let status = Command::new("java")
             .arg("-cp")
             .arg(jars.join("*"))
             .args(["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config"])
             .arg(&properties)
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
-        assert!(status.is_ok_and(|it| it.success()), "Kafka can format {}", log_dir.display());
-        Self { properties, port: ports[idx].0, child: None }
+        assert!(status.is_ok_and(|it| it.success()), "Kafka can format the folder of broker {idx}");
+        Self { properties, port, child: None }
     }
 }
 
