@@ -1,6 +1,6 @@
 //! How are numbers printed for Prometheus? Text format 0.0.4 and OpenMetrics 1.0.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -59,7 +59,7 @@ pub fn answer(numbers: Vec<Metric>, headers: &HeaderMap) -> Response {
 pub fn print(metrics: Vec<Metric>, format: Format) -> String {
     let mut families: BTreeMap<&'static str, Vec<Metric>> = BTreeMap::new();
     for metric in metrics {
-        families.entry(metric.name).or_default().push(metric);
+        families.entry(family_name(&metric)).or_default().push(metric);
     }
     let mut text = String::new();
     for (name, family) in families {
@@ -71,22 +71,32 @@ pub fn print(metrics: Vec<Metric>, format: Format) -> String {
     text
 }
 
+/// The name over all parts of a histogram, and the name itself for all else.
+fn family_name(metric: &Metric) -> &'static str {
+    let parts = ["_bucket", "_count", "_sum"];
+    let stem = || parts.iter().find_map(|it| metric.name.strip_suffix(it));
+    if metric.kind == MetricKind::Histogram { stem().unwrap_or(metric.name) } else { metric.name }
+}
+
 fn print_family(text: &mut String, name: &str, family: Vec<Metric>, format: Format) {
     let Some(first) = family.first() else { return };
     let is_counter = first.kind == MetricKind::Counter;
-    let kind = if is_counter { "counter" } else { "gauge" };
-    // In OpenMetrics a counter's family is named without the suffix, its sample with it.
-    let stem = name.strip_suffix("_total").unwrap_or(name);
-    let (title, sample) = match format {
-        Format::OpenMetrics if is_counter => (stem, format!("{stem}_total")),
-        _ => (name, name.to_owned()),
+    let kind = match first.kind {
+        MetricKind::Counter => "counter",
+        MetricKind::Gauge => "gauge",
+        MetricKind::Histogram => "histogram",
     };
+    // In OpenMetrics a counter's family is named without the suffix, its sample with it.
+    let is_stem = is_counter && format == Format::OpenMetrics;
+    let title = if is_stem { name.strip_suffix("_total").unwrap_or(name) } else { name };
     text.push_str(&format!("# HELP {title} {}\n# TYPE {title} {kind}\n", escape_help(first.help, format)));
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for metric in family {
-        let labels = print_labels(&metric.labels);
-        if seen.insert(labels.clone()) {
-            text.push_str(&format!("{sample}{labels} {}\n", print_value(metric.value)));
+        let suffix = if is_stem && !metric.name.ends_with("_total") { "_total" } else { "" };
+        let sample = format!("{}{suffix}{}", metric.name, print_labels(&metric.labels));
+        if !seen.contains(&sample) {
+            text.push_str(&format!("{sample} {}\n", print_value(metric.value)));
+            seen.insert(sample);
         }
     }
 }
@@ -134,6 +144,31 @@ mod tests {
             Metric::counter("sentinel_store_drops_total", "Dropped.", 4).label("reason", "late"),
             Metric::counter("sentinel_store_drops_total", "Dropped.", 5).label("reason", "late"),
         ]
+    }
+
+    /// In both formats the parts of a histogram stand together under one name, as scrapers want it.
+    #[test]
+    fn a_histogram_is_one_family() {
+        let part = |name, value| Metric { kind: MetricKind::Histogram, ..Metric::counter(name, "Age.", value) };
+        let parts = || {
+            vec![
+                part("age_seconds_bucket", 2).label("le", "0.1"),
+                part("age_seconds_bucket", 3).label("le", "+Inf"),
+                part("age_seconds_count", 3),
+                part("age_seconds_sum", 7),
+            ]
+        };
+        let text = print(parts(), Format::Text);
+        expect![[r#"
+            # HELP age_seconds Age.
+            # TYPE age_seconds histogram
+            age_seconds_bucket{le="0.1"} 2
+            age_seconds_bucket{le="+Inf"} 3
+            age_seconds_count 3
+            age_seconds_sum 7
+        "#]]
+        .assert_eq(&text);
+        assert_eq!(print(parts(), Format::OpenMetrics), format!("{text}# EOF\n"));
     }
 
     #[test]

@@ -7,6 +7,8 @@ pub enum MetricKind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// A part of a histogram, whose name ends in `_bucket`, `_count` or `_sum`.
+    Histogram,
 }
 
 /// One number with its labels.

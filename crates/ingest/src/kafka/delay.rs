@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use signal::{Metric, Timestamp};
+use signal::{Metric, MetricKind, Timestamp};
 
 /// Upper bounds of the buckets in milliseconds.
 const BOUNDS: [u64; 20] = [1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 500, 1000, 2000, 5000, 10_000, 60_000];
@@ -31,17 +31,18 @@ impl Delays {
     pub(super) fn metrics(&self) -> Vec<Metric> {
         const BUCKET: &str = "sentinel_ingest_kafka_delay_seconds_bucket";
         const HELP: &str = "Age of Kafka messages when they are stored and judged.";
+        let part = |name, value| Metric { kind: MetricKind::Histogram, ..Metric::counter(name, HELP, value) };
         let bound = |millis: u64| format!("{}", millis as f64 / 1000.0);
         let mut below = 0;
         let mut all: Vec<Metric> = vec![];
         for (millis, bucket) in BOUNDS.iter().zip(&self.buckets) {
             below += bucket.load(Relaxed);
-            all.push(Metric::counter(BUCKET, HELP, below).label("le", &bound(*millis)));
+            all.push(part(BUCKET, below).label("le", &bound(*millis)));
         }
         let count = self.count.load(Relaxed);
-        all.push(Metric::counter(BUCKET, HELP, count).label("le", "+Inf"));
-        all.push(Metric::counter("sentinel_ingest_kafka_delay_seconds_count", HELP, count));
-        let mut sum = Metric::counter("sentinel_ingest_kafka_delay_seconds_sum", HELP, 0);
+        all.push(part(BUCKET, count).label("le", "+Inf"));
+        all.push(part("sentinel_ingest_kafka_delay_seconds_count", count));
+        let mut sum = part("sentinel_ingest_kafka_delay_seconds_sum", 0);
         sum.value = self.millis.load(Relaxed) as f64 / 1000.0;
         all.push(sum);
         all
