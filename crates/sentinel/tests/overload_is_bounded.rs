@@ -10,8 +10,8 @@ mod support;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use support::client::send;
@@ -28,8 +28,6 @@ const MEBIBYTE: u64 = 1 << 20;
 const BUDGET: u64 = 64 * MEBIBYTE;
 /// Samples in memory take so much before writes are refused: four times `head_megabytes`.
 const HEAD: u64 = 4 * 64 * MEBIBYTE;
-/// Millisecond of the first point.
-const BEGIN: i64 = 1_700_000_000_000;
 const LIMITS: &str = "ingest:\n  max_in_flight_bytes: 67108864\n  max_body_bytes: 16777216\n  max_decompressed_bytes: 16777216\nstore:\n  head_megabytes: 64\nserve:\n  max_chart_points: 100000\n";
 
 /// What the senders of one phase have seen.
@@ -43,12 +41,18 @@ struct Seen {
     parts: std::sync::Mutex<Vec<i64>>,
 }
 
+/// Millisecond of the first point: so long ago that none is in the future, and not so long that retention removes it.
+fn begin() -> i64 {
+    static BEGIN: OnceLock<i64> = OnceLock::new();
+    *BEGIN.get_or_init(|| jiff::Timestamp::now().as_millisecond() - 12 * 3_600_000)
+}
+
 /// All series at the times of one part.
 fn body(part: i64) -> String {
     let mut text = String::with_capacity(PER_REQUEST as usize * 32);
     for series in 0..SERIES {
         for point in part * POINTS..(part + 1) * POINTS {
-            writeln!(text, "load,n={series} v={} {}", point % 1000, BEGIN + point).unwrap();
+            writeln!(text, "load,n={series} v={} {}", point % 1000, begin() + point).unwrap();
         }
     }
     text
@@ -115,7 +119,7 @@ impl Watcher {
         let thread = std::thread::spawn(move || {
             let (mut taken, mut refused) = (0, 0);
             while !over.load(Relaxed) {
-                let line = format!("calm v=1 {}", BEGIN + taken);
+                let line = format!("calm v=1 {}", begin() + taken);
                 let answer =
                     send(address, "POST", "/write?precision=ms", &[("x-scope-orgid", "calm")], line.as_bytes());
                 if answer.unwrap().status == 204 {
@@ -148,11 +152,11 @@ fn stored(server: &Server, series: i64, parts: i64) -> Vec<i64> {
     let at = |millis: i64| jiff::Timestamp::from_millisecond(millis).unwrap();
     let mut found = vec![];
     for window in 0..=(parts * POINTS / 50_000) {
-        let from = BEGIN + window * 50_000;
+        let from = begin() + window * 50_000;
         let path = format!("/sentinel/v1/series/{id}/points?from={}&to={}", at(from), at(from + 49_999));
         for row in server.get_json(&path)["points"].as_array().unwrap() {
             let time: jiff::Timestamp = row["time"].as_str().unwrap().parse().unwrap();
-            found.push(time.as_millisecond() - BEGIN);
+            found.push(time.as_millisecond() - begin());
         }
     }
     found
