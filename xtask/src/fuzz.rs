@@ -277,7 +277,10 @@ mod tests {
     #[test]
     fn options_are_read() {
         let options = Options::parse(&["--seconds", "5", "influx", "--jobs", "2"]).unwrap();
-        assert_eq!(options, Options { seconds: 5, jobs: 2, seed: 0, targets: vec!["influx".to_owned()], is_merge: false });
+        assert_eq!(
+            options,
+            Options { seconds: 5, jobs: 2, seed: 0, targets: vec!["influx".to_owned()], is_merge: false }
+        );
         assert!(Options::parse(&["--seconds"]).is_err());
         assert!(Options::parse(&["--minutes", "5"]).is_err());
     }
@@ -285,7 +288,8 @@ mod tests {
     #[test]
     fn a_finding_begins_with_its_reason() {
         let noise = "#1 NEW cov: 1\n".repeat(100);
-        let said = format!("{noise}thread main panicked at a.rs:1:2:\ntoo long\n{noise}SUMMARY: libFuzzer: deadly signal\n");
+        let said =
+            format!("{noise}thread main panicked at a.rs:1:2:\ntoo long\n{noise}SUMMARY: libFuzzer: deadly signal\n");
         let text = finding(&said);
         assert!(text.starts_with("thread main panicked at a.rs:1:2:\ntoo long"), "{text}");
         assert!(text.ends_with("SUMMARY: libFuzzer: deadly signal") && text.lines().count() < 25, "{text}");

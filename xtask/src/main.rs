@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["licenses"] => licenses::run(),
         ["codegen"] => codegen::write(),
-        ["codegen", "--check"] => codegen::check(),
+        ["codegen", "--check"] => codegen::check(codegen::by_cargo()),
         ["docs"] => docs::run(),
         ["fuzz", options @ ..] => fuzz::run(options),
         ["bench", rest @ ..] => bench::run_bench(rest),

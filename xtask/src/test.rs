@@ -1,5 +1,6 @@
 //! What must pass before a change is good? All checks, the cheap ones first and the tests last.
 
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -9,6 +10,9 @@ use crate::{codegen, docs, fuzz, licenses, services, tidy};
 
 /// The test that watches this very machine, with the file it is in: fuzzing beside it would be what it finds.
 const NEEDS_QUIET: (&str, &str) = ("host_hog", "a_busy_loop_is_one_incident_that_names_the_process");
+
+/// What released binaries have and a first build does without; see docs/adr/008-librdkafka.md.
+const RELEASED: &str = "--features=sentinel/kafka-tls";
 
 /// Runs everything. The tests come last, so that the end of the output is the test runner's own summary.
 pub fn run(is_ci: bool) -> Result<()> {
@@ -21,9 +25,12 @@ pub fn run(is_ci: bool) -> Result<()> {
     checks.check("licenses", licenses::run);
     checks.check("deny", deny);
     checks.check("clippy", || {
-        run_command(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+        let mut clippy = workspace_wide("clippy", is_ci);
+        run_command(clippy.args(["--all-targets", "--", "-D", "warnings"]))
     });
-    checks.check("codegen", codegen::check);
+    // The tests need the binary anyway; one that cargo builds for itself would have other features and so be another one.
+    checks.check("build", || run_command(workspace_wide("test", is_ci).args(["--quiet", "--no-run"])));
+    checks.check("codegen", || codegen::check(codegen::built()));
     checks.check("docs", docs::run);
     checks.print();
     println!("\n== test");
@@ -49,11 +56,19 @@ pub fn run(is_ci: bool) -> Result<()> {
     }
 }
 
-/// Runs the tests that the arguments choose. All of the workspace each time, or features and so builds would differ.
+/// A command of cargo over all crates, on the build server with the features of released binaries. The same each time,
+/// or features and so builds would differ.
+fn workspace_wide(command: &str, is_ci: bool) -> Command {
+    let mut cargo = cargo();
+    cargo.args([command, "--workspace"]).args(is_ci.then_some(RELEASED));
+    cargo
+}
+
+/// Runs the tests that the arguments choose.
 fn run_tests(is_ci: bool, arguments: &[&str], tally: &mut Tally) -> Result<()> {
     let services = if is_ci { "required" } else { "optional" };
-    let mut tests = cargo();
-    tests.env("SENTINEL_TEST_SERVICES", services).args(["test", "--workspace", "--no-fail-fast", "--quiet"]);
+    let mut tests = workspace_wide("test", is_ci);
+    tests.env("SENTINEL_TEST_SERVICES", services).args(["--no-fail-fast", "--quiet"]);
     run_and_read(tests.args(arguments), |line| tally.add(line))
 }
 

@@ -1,6 +1,6 @@
 //! Does a build with TLS read from a broker that encrypts and wants a login, and does it say what is wrong if it may not?
 //!
-//! `cargo test -p sentinel --features kafka-tls --test kafka_over_tls`; without the feature there is nothing to test.
+//! `cargo test --workspace --features sentinel/kafka-tls --test kafka_over_tls`; without the feature there is nothing to test.
 
 #![cfg(feature = "kafka-tls")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]

@@ -1,10 +1,11 @@
 //! Which configuration keys are there? The reference page, made from the `Config` structs and the binary's defaults.
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::command::{cargo, output};
+use crate::command::{cargo, output, program};
 use crate::workspace;
 use declarations::Declarations;
 
@@ -18,15 +19,27 @@ pub fn write() -> Result<()> {
     let path = workspace::root().join(PAGE);
     let folder = path.parent().context("the page has a folder")?;
     fs::create_dir_all(folder).context("cannot make the page's folder")?;
-    fs::write(&path, generate()?).with_context(|| format!("cannot write {PAGE}"))?;
+    fs::write(&path, generate(by_cargo())?).with_context(|| format!("cannot write {PAGE}"))?;
     println!("wrote {PAGE}");
     Ok(())
 }
 
+/// The binary as cargo builds it for this.
+pub fn by_cargo() -> Command {
+    let mut sentinel = cargo();
+    sentinel.args(["run", "--quiet", "--package", "sentinel", "--"]);
+    sentinel
+}
+
+/// The binary that was built for the tests.
+pub fn built() -> Command {
+    program(&workspace::target().join("debug/sentinel").to_string_lossy())
+}
+
 /// Fails if the page is stale.
-pub fn check() -> Result<()> {
+pub fn check(sentinel: Command) -> Result<()> {
     let stored = fs::read_to_string(workspace::root().join(PAGE)).unwrap_or_default();
-    let wanted = generate()?;
+    let wanted = generate(sentinel)?;
     if stored == wanted {
         println!("{PAGE} is up to date");
         return Ok(());
@@ -36,11 +49,10 @@ pub fn check() -> Result<()> {
     bail!("{PAGE} is stale; run `cargo xtask codegen`; the first line that differs should be: {line}")
 }
 
-fn generate() -> Result<String> {
+fn generate(mut sentinel: Command) -> Result<String> {
     let declarations = read_declarations()?;
+    sentinel.arg("config");
     // The page shows what the binary does without a file, so the environment must not reach it.
-    let mut sentinel = cargo();
-    sentinel.args(["run", "--quiet", "--package", "sentinel", "--", "config"]);
     for (name, _) in std::env::vars().filter(|it| it.0.starts_with("SENTINEL_")) {
         sentinel.env_remove(name);
     }

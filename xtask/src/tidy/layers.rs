@@ -5,8 +5,10 @@ use serde_json::Value;
 use super::Finding;
 
 /// The stages, which `sentinel` and nobody else sees all of.
-const ALL: &[&str] =
-    &["signal", "learn", "ingest", "store", "detect", "diagnose", "act", "report", "promql", "serve", "cluster", "testkit"];
+const ALL: &[&str] = &[
+    "signal", "learn", "ingest", "store", "detect", "diagnose", "act", "report", "promql", "serve", "cluster",
+    "testkit",
+];
 
 /// Each crate with the crates of ours that it may import. A new crate or a new edge needs a decision record.
 const MAY_IMPORT: [(&str, &[&str]); 15] = [
