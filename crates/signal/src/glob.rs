@@ -6,9 +6,8 @@ pub fn glob_matches(pattern: &str, text: &str) -> bool {
     let Some((head, mut rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(head) else { return false };
     while let Some((part, after)) = rest.split_once('*') {
-        let Some(found) = text.find(part) else { return false };
-        text = text.get(found + part.len()..).unwrap_or("");
-        rest = after;
+        let Some((_, left)) = text.split_once(part) else { return false };
+        (text, rest) = (left, after);
     }
     text.ends_with(rest)
 }
