@@ -24,6 +24,8 @@ pub struct Limits {
     /// Remove metric names at the end rather than in each operation, as Prometheus does with the feature
     /// `promql-delayed-name-removal`.
     pub delays_name_removal: bool,
+    /// Tell counters by the label `__type__`, as Prometheus does with the feature `type-and-unit-labels`.
+    pub reads_type_labels: bool,
 }
 
 impl Default for Limits {
@@ -35,6 +37,7 @@ impl Default for Limits {
             lookback_millis: 300_000,
             subquery_step_millis: 60_000,
             delays_name_removal: false,
+            reads_type_labels: false,
         }
     }
 }

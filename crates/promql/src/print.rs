@@ -7,6 +7,7 @@ use crate::ast::{
     Subquery,
 };
 use crate::matcher::Matcher;
+use crate::parse::escape;
 
 /// Text in double quotes with escapes.
 pub(crate) fn quoted(text: &str) -> String {
@@ -19,6 +20,9 @@ pub(crate) fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
+            it if escape::broken_byte(it).is_some() => {
+                out.push_str(&format!("\\x{:02x}", escape::broken_byte(it).unwrap_or(0)));
+            }
             it if u32::from(it) < 0x20 || it == '\u{7f}' => out.push_str(&format!("\\x{:02x}", u32::from(it))),
             it => out.push(it),
         }
@@ -216,4 +220,40 @@ fn aggregate(it: &Aggregate, formatter: &mut fmt::Formatter<'_>) -> fmt::Result 
         write!(formatter, "{parameter}, ")?;
     }
     write!(formatter, "{})", it.expr)
+}
+
+/// A float as Go's `%g` writes it.
+pub(crate) fn go_float(value: f64) -> String {
+    match value {
+        it if it.is_nan() => return "NaN".to_owned(),
+        f64::INFINITY => return "+Inf".to_owned(),
+        f64::NEG_INFINITY => return "-Inf".to_owned(),
+        0.0 => return if value.is_sign_negative() { "-0" } else { "0" }.to_owned(),
+        _ => {}
+    }
+    let scientific = format!("{value:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..6).contains(&exponent) {
+        return value.to_string();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
+}
+
+/// A float as OpenMetrics writes it: whole numbers have a `.0`.
+pub(crate) fn open_metrics_float(value: f64) -> String {
+    let text = go_float(value);
+    let is_whole = text.bytes().all(|it| it.is_ascii_digit() || it == b'-');
+    if is_whole { format!("{text}.0") } else { text }
+}
+
+/// Labels as Prometheus writes them: `{a="b", c="d"}`.
+pub(crate) fn labels(labels: &signal::Labels) -> String {
+    let mut pairs = Vec::new();
+    for (name, value) in labels.iter() {
+        let name = if is_plain_name(name) { name.to_owned() } else { quoted(name) };
+        pairs.push(format!("{name}={}", quoted(value)));
+    }
+    format!("{{{}}}", pairs.join(", "))
 }

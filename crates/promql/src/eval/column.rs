@@ -122,12 +122,15 @@ impl Column {
     }
 }
 
-/// The labels without the metric's name.
+/// Labels that say what the metric is: they go when an operation changes its meaning.
+pub(crate) const METADATA: [&str; 3] = ["__name__", "__type__", "__unit__"];
+
+/// The labels without the metric's name, type and unit.
 pub(crate) fn without_name(labels: &Labels) -> Labels {
-    if labels.get("__name__").is_none() {
+    if METADATA.iter().all(|it| labels.get(it).is_none()) {
         return labels.clone();
     }
-    Labels::new(labels.iter().filter(|(name, _)| *name != "__name__"))
+    Labels::new(labels.iter().filter(|(name, _)| !METADATA.contains(name)))
 }
 
 /// Joins columns that have the same labels; `problem` says what it means if they have samples at the same step.

@@ -2,15 +2,31 @@
 
 mod aggregate;
 mod answer;
+mod best;
 mod binary;
 mod call;
 mod column;
+mod elements;
+mod extended;
+mod fold;
 mod grid;
+mod histogram_calls;
+mod info;
 mod invariant;
+mod label_calls;
 mod matching;
+mod math;
+mod notes;
+mod over_time;
 mod rate;
 mod scalar;
+mod scope;
 mod select;
+mod sets;
+mod smoothed;
+mod sorting;
+mod steps;
+mod time;
 mod window;
 
 use std::cell::Cell as StdCell;
@@ -20,7 +36,7 @@ use grid::Grid;
 
 use crate::annotation::Annotations;
 use crate::answer::QueryError;
-use crate::ast::{Expr, Kind, Type};
+use crate::ast::{Boundary, Expr, Kind, Type};
 use crate::engine::{Limits, Query, Stop};
 use crate::length::Known;
 use crate::series::Storage;
@@ -39,6 +55,7 @@ pub(crate) struct Evaluator<'a> {
     lookback: i64,
     known: Known,
     samples: StdCell<usize>,
+    depth: StdCell<scope::Depth>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -61,6 +78,7 @@ impl<'a> Evaluator<'a> {
             lookback: query.lookback_millis.unwrap_or(limits.lookback_millis),
             known: Known { range: end.saturating_sub(start), step: query.step_millis },
             samples: StdCell::new(0),
+            depth: StdCell::default(),
         }
     }
 
@@ -73,7 +91,10 @@ impl<'a> Evaluator<'a> {
             return Ok(once.into_iter().map(|it| it.repeated(grid.count)).collect());
         }
         match &expr.kind {
-            Kind::Vector(selector) => self.instant_vector(selector, grid),
+            Kind::Vector(selector) => match selector.boundary {
+                Boundary::Smoothed => self.smoothed_vector(selector, grid),
+                Boundary::Plain | Boundary::Anchored => self.instant_vector(selector, grid),
+            },
             Kind::Paren(inner) | Kind::Plus(inner) => self.vector(inner, grid),
             Kind::Negate(inner) => self.negated(inner, grid),
             Kind::Binary(binary) => self.binary(expr, binary, grid),

@@ -38,6 +38,10 @@ impl Evaluator<'_> {
             ("end", _) => Ok(vec![seconds(self.end); grid.count]),
             ("range", _) => Ok(vec![seconds(self.known.range); grid.count]),
             ("step", _) => Ok(vec![seconds(self.step); grid.count]),
+            ("max_of" | "min_of", [left, right]) => {
+                let sides = self.scalar(left, grid)?.into_iter().zip(self.scalar(right, grid)?);
+                Ok(sides.map(|(a, b)| go_extreme(a, b, name == "max_of")).collect())
+            }
             ("scalar", [arg]) => {
                 let columns = self.vector(arg, grid)?;
                 Ok((0..grid.count).map(|step| only_float(&columns, step)).collect())
@@ -56,6 +60,17 @@ fn only_float(columns: &[super::Column], step: usize) -> f64 {
     match (floats.next(), floats.next()) {
         (Some(value), None) => value,
         _ => f64::NAN,
+    }
+}
+
+/// The larger or the smaller number; NaN if one is NaN and the other is not the extreme infinity, as in Go.
+pub(crate) fn go_extreme(left: f64, right: f64, is_max: bool) -> f64 {
+    let end = if is_max { f64::INFINITY } else { f64::NEG_INFINITY };
+    match () {
+        () if left == end || right == end => end,
+        () if left.is_nan() || right.is_nan() => f64::NAN,
+        () if is_max => left.max(right),
+        () => left.min(right),
     }
 }
 

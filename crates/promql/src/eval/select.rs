@@ -56,8 +56,10 @@ impl Evaluator<'_> {
         if !series.is_sorted_by(|a, b| a.labels.iter().le(b.labels.iter())) {
             series.sort_by(|a, b| a.labels.iter().cmp(b.labels.iter()));
         }
-        let samples = series.iter().map(|it| it.floats.len() + it.histograms.len()).sum();
+        let weight = |it: &Series| it.floats.len() + it.histograms.iter().map(|it| it.value.weight()).sum::<usize>();
+        let samples = series.iter().map(weight).sum();
         self.count_samples(samples)?;
+        series.iter_mut().for_each(|it| self.find_resets(&mut it.histograms));
         Ok(series)
     }
 

@@ -10,6 +10,7 @@ use super::grid::Grid;
 use super::select::Shift;
 use crate::answer::QueryError;
 use crate::ast::{Boundary, Expr, Kind, Place, Selector, Subquery};
+use crate::histogram::{Histogram, ResetHint};
 use crate::series::{FloatPoint, HistogramPoint, Series, is_stale};
 
 /// Series of which windows are looked at.
@@ -127,6 +128,7 @@ impl Evaluator<'_> {
         };
         let shift = Shift { at: self.at(subquery.at), offset };
         let (first, last) = shift.ends(grid);
+        let _scope = self.enter("[:]");
         let inner = subquery_grid(first.saturating_sub(range), last, step);
         self.count_cells(1, &inner)?;
         let columns = if Self::is_scalar(&subquery.expr) {
@@ -212,7 +214,7 @@ fn moved<'s, T>(items: &'s [T], place: &mut (usize, usize), from: i64, to: i64, 
 }
 
 /// A series without stale markers.
-fn living(series: Series) -> WindowSeries {
+pub(super) fn living(series: Series) -> WindowSeries {
     let Series { labels, mut floats, mut histograms } = series;
     if floats.iter().any(|it| is_stale(it.value)) {
         floats.retain(|it| !is_stale(it.value));
@@ -229,15 +231,24 @@ fn points(column: Column, grid: &Grid) -> WindowSeries {
         match column.cell(step) {
             Cell::Empty => {}
             Cell::Float(value) => series.floats.push(FloatPoint { time, value }),
-            Cell::Histogram(it) => series.histograms.push(HistogramPoint { time, value: Arc::clone(&it) }),
+            // What is known of resets between samples says nothing of those that the subquery picks.
+            Cell::Histogram(it) => series.histograms.push(HistogramPoint { time, value: forgotten(it) }),
         }
     }
     series
 }
 
+fn forgotten(histogram: Arc<Histogram>) -> Arc<Histogram> {
+    match histogram.hint {
+        ResetHint::Reset | ResetHint::NotReset => {
+            Arc::new(Histogram { hint: ResetHint::Unknown, ..(*histogram).clone() })
+        }
+        ResetHint::Unknown | ResetHint::Gauge => histogram,
+    }
+}
+
 /// The multiples of the step behind `start` and up to `end`.
 fn subquery_grid(start: i64, end: i64, step: i64) -> Grid {
-    let first = start.div_euclid(step).saturating_mul(step);
-    let first = if first <= start { first.saturating_add(step) } else { first };
+    let first = start.div_euclid(step).saturating_add(1).saturating_mul(step);
     Grid::between(first, end, step)
 }

@@ -4,7 +4,25 @@
 //! `(2^((i-1) * 2^-schema), 2^(i * 2^-schema)]`. Schema -53 has buckets with the given upper bounds.
 //! Source: <https://prometheus.io/docs/specs/native_histograms/>.
 
+mod arithmetic;
+mod bounds;
+mod classic;
+mod kahan;
+mod quantile;
+mod reset;
+mod text;
+mod trim;
+mod variance;
+
 use std::sync::Arc;
+
+pub(crate) use arithmetic::Incompatible;
+pub use bounds::Bounds;
+pub(crate) use classic::{ClassicBucket, Raised, bucket_fraction, bucket_quantile};
+pub(crate) use kahan::{Collected, Collector, kahan_add};
+pub(crate) use quantile::{NanNote, fraction, quantile};
+pub(crate) use trim::{above, below};
+pub(crate) use variance::variance;
 
 /// The schema whose bounds are given one by one.
 pub const CUSTOM_SCHEMA: i32 = -53;
@@ -47,25 +65,48 @@ pub struct Histogram {
     pub count: f64,
     /// Sum of observations.
     pub sum: f64,
-    /// Buckets of positive observations in order of index, none of them empty.
+    /// Buckets of positive observations in order of index.
     pub positive: Vec<Bucket>,
-    /// Buckets of negative observations in order of index, none of them empty.
+    /// Buckets of negative observations in order of index.
     pub negative: Vec<Bucket>,
     /// Upper bounds of [`CUSTOM_SCHEMA`], ascending; above the last one is a bucket up to infinity.
     pub custom_bounds: Arc<[f64]>,
 }
 
 impl Histogram {
-    /// All counts and the sum multiplied.
-    pub fn scaled(&self, factor: f64) -> Self {
-        let scale = |buckets: &[Bucket]| buckets.iter().map(|it| Bucket { count: it.count * factor, ..*it }).collect();
-        Self {
-            zero_count: self.zero_count * factor,
-            count: self.count * factor,
-            sum: self.sum * factor,
-            positive: scale(&self.positive),
-            negative: scale(&self.negative),
-            ..self.clone()
-        }
+    /// True if the bounds of the buckets are given one by one.
+    pub fn is_custom(&self) -> bool {
+        self.schema == CUSTOM_SCHEMA
+    }
+
+    /// Without buckets that hold nothing.
+    pub fn compacted(mut self) -> Self {
+        self.positive.retain(|it| it.count != 0.0);
+        self.negative.retain(|it| it.count != 0.0);
+        self
+    }
+
+    /// True if both say the same of the observations; what is known about resets does not matter.
+    pub fn has_same_values(&self, other: &Self) -> bool {
+        let same = |a: f64, b: f64| a == b || a.to_bits() == b.to_bits();
+        let same_buckets = |a: &[Bucket], b: &[Bucket]| {
+            let filled = |it: &&Bucket| it.count != 0.0;
+            let is_same = |(a, b): (&Bucket, &Bucket)| a.index == b.index && same(a.count, b.count);
+            a.iter().filter(filled).count() == b.iter().filter(filled).count()
+                && a.iter().filter(filled).zip(b.iter().filter(filled)).all(is_same)
+        };
+        self.schema == other.schema
+            && same(self.count, other.count)
+            && same(self.sum, other.sum)
+            && (!self.is_custom() || self.custom_bounds == other.custom_bounds)
+            && self.zero_threshold == other.zero_threshold
+            && same(self.zero_count, other.zero_count)
+            && same_buckets(&self.positive, &other.positive)
+            && same_buckets(&self.negative, &other.negative)
+    }
+
+    /// As many samples as Prometheus counts it for: its size in 16 byte units.
+    pub(crate) fn weight(&self) -> usize {
+        9 + (self.positive.len() + self.negative.len() + self.custom_bounds.len()) / 2
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ParseError;
 use super::expression::is_operand;
-use crate::ast::{Aggregator, Binary, Boundary, Cardinality, Expr, Kind, Selector, Type};
+use crate::ast::{Aggregator, Binary, Cardinality, Expr, Kind, Selector, Type};
 use crate::functions::Function;
 
 /// Checks an expression and all that is in it.
@@ -137,29 +137,30 @@ fn call(function: &Function, args: &[Expr], expr: &Expr) -> Result<(), ParseErro
         }
     }
     for (idx, arg) in args.iter().enumerate() {
+        if name == "info" && idx == 1 {
+            info_selector(arg)?;
+            continue;
+        }
         check(arg)?;
         let Some(wanted) = function.args.get(idx).or(function.args.last()) else { continue };
-        // The second argument of info is a selector of labels.
         expect_in(arg, *wanted, &format!("call to function {name:?}"))?;
     }
-    boundary(function, args)
+    Ok(())
 }
 
-fn boundary(function: &Function, args: &[Expr]) -> Result<(), ParseError> {
-    const ANCHORED: [&str; 5] = ["changes", "delta", "increase", "rate", "resets"];
-    const SMOOTHED: [&str; 3] = ["delta", "increase", "rate"];
-    for arg in args {
-        let Kind::Matrix { selector, .. } = &arg.inner().kind else { continue };
-        let (word, allowed): (_, &[&str]) = match selector.boundary {
-            Boundary::Plain => continue,
-            Boundary::Anchored => ("anchored", &ANCHORED),
-            Boundary::Smoothed => ("smoothed", &SMOOTHED),
-        };
-        if !allowed.contains(&function.name) {
-            let text =
-                format!("{word} modifier can only be used with: {} - not with {}", allowed.join(", "), function.name);
-            return fail(arg, text);
-        }
+/// The second argument of `info` selects labels: it may fit everything, and has no name in front of it.
+fn info_selector(arg: &Expr) -> Result<(), ParseError> {
+    let Kind::Vector(selector) = &arg.inner().kind else {
+        return fail(
+            arg,
+            format!(
+                "expected label selectors as the second argument to \"info\" function, got {}",
+                arg.value_type().as_str()
+            ),
+        );
+    };
+    match selector.name {
+        None => Ok(()),
+        Some(_) => fail(arg, "expected label selectors only, got vector selector instead".to_owned()),
     }
-    Ok(())
 }

@@ -15,7 +15,7 @@ impl Parser {
     /// What stands behind `offset`: arithmetic needs parentheses there.
     pub(super) fn offset_length(&mut self) -> Result<Length, ParseError> {
         let place = self.place();
-        let expr = self.duration_operand("offset")?;
+        let expr = self.duration_signed(false, "offset")?;
         self.fixed(expr, place)
     }
 
@@ -30,7 +30,7 @@ impl Parser {
     }
 
     fn duration_sum(&mut self, least: u8, context: &str) -> Result<DurationExpr, ParseError> {
-        let mut left = self.duration_operand(context)?;
+        let mut left = self.duration_signed(true, context)?;
         loop {
             let operator = match self.token() {
                 Token::Sign("+") => Operator::Add,
@@ -52,17 +52,25 @@ impl Parser {
         }
     }
 
+    /// An operand with its signs, which bind less tightly than a power where a power may follow.
+    fn duration_signed(&mut self, takes_power: bool, context: &str) -> Result<DurationExpr, ParseError> {
+        let is_negative = self.is_sign("-");
+        if !is_negative && !self.is_sign("+") {
+            return self.duration_operand(context);
+        }
+        self.advance();
+        let inner = self.nested(|it| match takes_power {
+            true => it.duration_sum(Operator::Pow.precedence(), context),
+            false => it.duration_signed(false, context),
+        })?;
+        Ok(match inner {
+            DurationExpr::Number(it) if is_negative => DurationExpr::Number(-it),
+            other if is_negative => DurationExpr::Negate(Box::new(other)),
+            other => other,
+        })
+    }
+
     fn duration_operand(&mut self, context: &str) -> Result<DurationExpr, ParseError> {
-        if self.take_sign("-") {
-            let inner = self.nested(|it| it.duration_operand(context))?;
-            return Ok(match inner {
-                DurationExpr::Number(it) => DurationExpr::Number(-it),
-                other => DurationExpr::Negate(Box::new(other)),
-            });
-        }
-        if self.take_sign("+") {
-            return self.nested(|it| it.duration_operand(context));
-        }
         if self.take_sign("(") {
             let inner = self.nested(|it| it.duration_sum(0, context))?;
             self.expect_sign(")", context)?;

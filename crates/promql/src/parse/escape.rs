@@ -17,7 +17,7 @@ pub(super) fn length_of_string(text: &str, quote: char) -> Option<usize> {
 
 /// Replaces escapes; the error says what is wrong.
 ///
-/// Bytes that are no UTF-8 (`\xc5` alone) become the replacement character, for labels here are text.
+/// Bytes that are no UTF-8 (`\xc5` alone) become characters of a private plane, which [`broken_byte`] recognizes.
 pub(super) fn unescape(text: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut chars = text.chars();
@@ -47,7 +47,27 @@ pub(super) fn unescape(text: &str) -> Result<String, String> {
             other => return Err(format!("unknown escape sequence {other:?}")),
         }
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes
+        .utf8_chunks()
+        .flat_map(|chunk| chunk.valid().chars().chain(chunk.invalid().iter().map(|byte| broken(*byte))))
+        .collect())
+}
+
+/// The first character that stands for a byte that is no UTF-8.
+const BROKEN: u32 = 0x0010_ff00;
+
+fn broken(byte: u8) -> char {
+    char::from_u32(BROKEN + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+/// The byte that was no UTF-8, if the character stands for one.
+pub(crate) fn broken_byte(it: char) -> Option<u8> {
+    u32::from(it).checked_sub(BROKEN).and_then(|it| u8::try_from(it).ok())
+}
+
+/// True if the text can be the name of a label.
+pub(crate) fn is_label_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(|it| broken_byte(it).is_some() || it == char::REPLACEMENT_CHARACTER)
 }
 
 fn push(bytes: &mut Vec<u8>, it: char) {

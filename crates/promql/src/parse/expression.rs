@@ -261,7 +261,7 @@ impl Parser {
                 Token::Word(name) if !name.contains(':') => name,
                 Token::Number(value) if value.is_nan() => "nan".to_owned(),
                 Token::Number(value) if value.is_infinite() => "inf".to_owned(),
-                Token::Text(name) if !name.is_empty() && !name.contains('\u{fffd}') => name,
+                Token::Text(name) if super::escape::is_label_name(&name) => name,
                 Token::Text(name) => return Err(ParseError::new(place, format!("invalid label name: {name:?}"))),
                 _ => return self.unexpected(context, "label"),
             };

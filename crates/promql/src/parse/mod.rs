@@ -2,12 +2,17 @@
 
 mod check;
 mod duration;
-mod escape;
+pub(crate) mod escape;
 mod expression;
 mod selector;
 mod token;
 
+use signal::Labels;
+
 use crate::ast::{Expr, Place};
+use crate::matcher::MatchOp;
+
+pub(crate) use token::{duration_millis, number};
 
 /// What is wrong with a query, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +49,38 @@ pub fn parse(query: &str) -> Result<Expr, ParseError> {
     parser.end()?;
     check::check(&expr)?;
     Ok(expr)
+}
+
+/// The labels of a series as it is written: `name{label="value"}`.
+pub fn metric(text: &str) -> Result<Labels, ParseError> {
+    let mut parser = Parser::new(text)?;
+    let place = parser.place();
+    let name = match parser.token().clone() {
+        token::Token::Word(name) => {
+            parser.advance();
+            Some(name)
+        }
+        _ => None,
+    };
+    let selector = parser.selector(name)?;
+    parser.end()?;
+    let mut pairs = Vec::new();
+    for matcher in selector.matchers {
+        if matcher.op != MatchOp::Equal {
+            return Err(ParseError::new(place, "labels of a series are written with \"=\""));
+        }
+        pairs.push((matcher.name, matcher.value));
+    }
+    Ok(Labels::new(pairs))
+}
+
+/// The text in a quoted string.
+pub(crate) fn string(text: &str) -> Result<String, ParseError> {
+    let mut parser = Parser::new(text)?;
+    let token::Token::Text(found) = parser.token().clone() else { return parser.unexpected("", "string") };
+    parser.advance();
+    parser.end()?;
+    Ok(found)
 }
 
 /// How deep expressions may be nested; deeper ones would use up the stack.
