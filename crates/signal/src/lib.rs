@@ -45,7 +45,7 @@ pub use log::{LogHit, LogId, LogLevel, LogRecord};
 pub use meter::{Meter, Metric, MetricKind};
 pub use plan::{Approval, Plan, PlanId, PlanState, PlannedStep, StepKind, StepOutcome, Verification};
 pub use ports::{
-    ChangeLog, Clock, ExemplarSearch, History, IncidentBook, IncidentFilter, Ledger, LogQuery, LogSearch, LogTemplate,
+    ChangeLog, Clock, ExemplarSearch, GoOn, History, IncidentBook, IncidentFilter, LabelTest, Ledger, LogQuery, LogSearch, LogTemplate,
     Outbox, PlanDesk, PlanStore, PortError, ReportFormat, Reports, Scores, SeriesQuery, SystemClock, TemplateChange,
     TemplateTrend, Templates, Topology,
 };

@@ -67,6 +67,20 @@ pub struct SeriesQuery {
     pub limit: usize,
 }
 
+/// A condition on one label, as queries ask for it. A label that is missing has the empty value.
+#[derive(Clone, Copy)]
+pub struct LabelTest<'a> {
+    /// The label.
+    pub label: &'a str,
+    /// The only values that can pass, where they are known: the index leads to their series at once.
+    pub values: Option<&'a [String]>,
+    /// True for values that pass.
+    pub holds: &'a (dyn Fn(&str) -> bool + Sync),
+}
+
+/// Asked with the number of points after each series that was read; false ends the reading.
+pub type GoOn<'a> = &'a (dyn Fn(usize) -> bool + Sync);
+
 /// Stored samples.
 pub trait History: Send + Sync {
     /// Series that match.
@@ -79,6 +93,24 @@ pub trait History: Send + Sync {
 
     /// Points of a series in the range, ascending, no two with the same time. Unknown series have none.
     fn points(&self, series: SeriesId, range: TimeRange) -> Result<Vec<Point>, PortError>;
+
+    /// Series that pass all tests, in any order; with a range those that may have points there.
+    fn select(&self, tests: &[LabelTest<'_>], range: Option<TimeRange>) -> Result<Vec<Labels>, PortError> {
+        let found = self.series(&SeriesQuery { range, ..SeriesQuery::default() })?.into_iter();
+        Ok(found.filter(|it| tests.iter().all(|test| (test.holds)(it.get(test.label).unwrap_or("")))).collect())
+    }
+
+    /// The points of each of the series in the range, as [`History::points`] gives them. What was not read when `go_on`
+    /// said no is empty.
+    fn read(&self, series: &[Labels], range: TimeRange, go_on: GoOn<'_>) -> Result<Vec<Vec<Point>>, PortError> {
+        let mut is_going_on = true;
+        let mut one = |labels: &Labels| {
+            let points = if is_going_on { self.points(labels.id(), range)? } else { vec![] };
+            is_going_on = is_going_on && go_on(points.len());
+            Ok(points)
+        };
+        series.iter().map(&mut one).collect()
+    }
 }
 
 /// Stored exemplars.

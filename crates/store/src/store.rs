@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use signal::{
-    Change, ChangeLog, Clock, Exemplar, ExemplarSearch, History, Incident, IncidentFilter, IncidentId, Labels, Ledger,
+    Change, ChangeLog, Clock, Exemplar, ExemplarSearch, GoOn, History, Incident, IncidentFilter, IncidentId, LabelTest, Labels, Ledger,
     LedgerEntry, LogHit, LogId, LogQuery, LogRecord, LogSearch, Meter, Metric, Plan, PlanStore, Point, PortError,
     SeriesId, SeriesQuery, Span, SpanQuery, SystemClock, TimeRange, Timestamp, TraceId, TraceSearch, TraceSummary,
 };
@@ -340,6 +340,14 @@ impl History for Store {
 
     fn points(&self, series: SeriesId, range: TimeRange) -> Result<Vec<Point>, PortError> {
         Ok(self.shared.samples.points(series, range))
+    }
+
+    fn select(&self, tests: &[LabelTest<'_>], range: Option<TimeRange>) -> Result<Vec<Labels>, PortError> {
+        Ok(self.shared.samples.select(tests, range))
+    }
+
+    fn read(&self, series: &[Labels], range: TimeRange, go_on: GoOn<'_>) -> Result<Vec<Vec<Point>>, PortError> {
+        Ok(self.shared.samples.read_many(series, range, go_on))
     }
 }
 

@@ -6,7 +6,7 @@ mod scratch;
 
 use scratch::Scratch;
 use signal::{
-    Change, ChangeKind, ChangeLog, History, Labels, Ledger, LogLevel, LogQuery, LogRecord, LogSearch, Matcher, Meter,
+    Change, ChangeKind, ChangeLog, History, LabelTest, Labels, Ledger, LogLevel, LogQuery, LogRecord, LogSearch, Matcher, Meter,
     Point, SeriesPoints, SeriesQuery, TimeRange, Timestamp,
 };
 use store::{Appended, Config, Error, Store, Write};
@@ -104,6 +104,48 @@ fn points_are_one_row_in_head_blocks_and_after_restarts() {
     assert_eq!(found(vec![], Some(TimeRange::new(at(7), at(7)))), [r#"m{a="1"}"#]);
     assert!(found(vec![], Some(TimeRange::new(at(3001), at(4000)))).is_empty());
     assert!(found(vec![Matcher::name("x")], None).is_empty());
+}
+
+/// Guarantees: MUST 340 to 342 of docs/specs/query-api.md.
+#[test]
+fn many_series_are_read_at_once_as_they_are_read_alone() {
+    let scratch = Scratch::new();
+    let store = Store::open(&scratch.path, Config::default()).unwrap().0;
+    let stale = f64::from_bits(0x7ff0_0000_0000_0002);
+    for round in 0..4 {
+        // A third of the series ends early.
+        let series = (0..1300).filter(|it| round == 0 || it % 3 > 0);
+        let batch = series.map(|it| {
+            let labels = labels(&format!("m{{a=\"{it}\",b=\"{}\"}}", it % 2));
+            let points = [(round * 100 + 1, f64::from(it)), (round * 100 + 2, stale)];
+            SeriesPoints { labels, points: points.map(|(secs, value)| Point { time: at(secs), value }).to_vec() }
+        });
+        store.append_and_wait(&Write::samples(batch.collect()), at(1000)).unwrap();
+        if round % 2 == 0 {
+            assert!(store.flush());
+        }
+    }
+    let odd = ["1".to_owned()];
+    let tests = [
+        LabelTest { label: "b", values: Some(&odd), holds: &|it| it == "1" },
+        LabelTest { label: "a", values: None, holds: &|it| it.ends_with(['1', '3']) },
+        LabelTest { label: "c", values: None, holds: &str::is_empty },
+    ];
+    let found = store.select(&tests, None).unwrap();
+    assert_eq!(found.len(), 260);
+    let late = TimeRange::new(at(150), at(1000));
+    assert_eq!(store.select(&tests, Some(late)).unwrap().len(), 173, "those that have ended are not there");
+    for range in [TimeRange::ALL, TimeRange::new(at(101), at(201)), TimeRange::new(at(3), at(100))] {
+        let read = store.read(&found, range, &|_| true).unwrap();
+        for (labels, points) in found.iter().zip(&read) {
+            let alone = store.points(labels.id(), range).unwrap();
+            let bits = |it: &[Point]| it.iter().map(|it| (it.time, it.value.to_bits())).collect::<Vec<_>>();
+            assert_eq!(bits(points), bits(&alone), "{labels}");
+        }
+    }
+    let read = store.read(&found, TimeRange::ALL, &|_| false).unwrap();
+    assert_eq!(read.len(), found.len());
+    assert!(read.iter().filter(|it| !it.is_empty()).count() < found.len(), "it ends when it is told to");
 }
 
 #[test]

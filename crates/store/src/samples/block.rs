@@ -271,24 +271,39 @@ impl Block {
     /// Calls `keep` with the encoded points of each of the series that has some near the range, and with its place among
     /// the ids, which must be in ascending order. A run that does not fit its checksum is the error, after the others.
     pub fn runs(&self, ids: &[SeriesId], range: TimeRange, keep: &mut dyn FnMut(usize, Vec<u8>)) -> Result<(), Error> {
-        let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return Ok(()) };
         let file = self.file()?;
-        let from = lower_bound(&file, &self.path, &self.footer, *first)?;
         let mut result = Ok(());
+        self.walk(&file, ids, range, &mut |idx, entry| match self.run(&file, entry) {
+            Ok(run) => keep(idx, run),
+            Err(error) => result = Err(error),
+        })?;
+        result
+    }
+
+    /// Calls `mark` with the place of each of the series that has points near the range; the ids are in ascending order.
+    pub fn entries(&self, ids: &[SeriesId], range: TimeRange, mark: &mut dyn FnMut(usize)) -> Result<(), Error> {
+        self.walk(&self.file()?, ids, range, &mut |idx, _| mark(idx))
+    }
+
+    fn walk(
+        &self,
+        file: &File,
+        ids: &[SeriesId],
+        range: TimeRange,
+        visit: &mut dyn FnMut(usize, &Entry),
+    ) -> Result<(), Error> {
+        let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return Ok(()) };
+        let from = lower_bound(file, &self.path, &self.footer, *first)?;
         let mut wanted = ids.iter().enumerate().peekable();
-        let mut index = IndexReader { block: self, file: &file, next: from, buffer: VecDeque::new() };
+        let mut index = IndexReader { block: self, file, next: from, buffer: VecDeque::new() };
         while let Some(entry) = index.next()?.filter(|it| it.id <= *last) {
             while wanted.next_if(|(_, id)| **id < entry.id).is_some() {}
             let Some((idx, _)) = wanted.next_if(|(_, id)| **id == entry.id) else { continue };
-            if entry.first > range.to || range.from > entry.last {
-                continue;
-            }
-            match self.run(&file, &entry) {
-                Ok(run) => keep(idx, run),
-                Err(error) => result = Err(error),
+            if entry.first <= range.to && range.from <= entry.last {
+                visit(idx, &entry);
             }
         }
-        result
+        Ok(())
     }
 
     /// The encoded points of a series.

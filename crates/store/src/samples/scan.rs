@@ -5,8 +5,10 @@
 //! one search finds the index of a whole part.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::thread;
 
-use signal::{Point, SeriesId, TimeRange};
+use signal::{GoOn, LabelTest, Labels, Point, SeriesId, TimeRange};
 
 use super::Samples;
 use super::block::Block;
@@ -32,6 +34,89 @@ impl Samples {
                 visit(*id, self.decode(found, range));
             }
         }
+    }
+
+    /// Series that pass the tests, in any order; with a range those that have chunks there.
+    pub fn select(&self, tests: &[LabelTest<'_>], range: Option<TimeRange>) -> Vec<Labels> {
+        let mut found = self.read().index.select(tests);
+        if let Some(range) = range {
+            found.sort_unstable_by_key(Labels::id);
+            let ids: Vec<SeriesId> = found.iter().map(Labels::id).collect();
+            let mut are_there = self.are_there(&ids, range).into_iter();
+            found.retain(|_| are_there.next().unwrap_or(false));
+        }
+        found
+    }
+
+    /// For each of the series whether a chunk of it reaches into the range; the ids are in ascending order.
+    fn are_there(&self, ids: &[SeriesId], range: TimeRange) -> Vec<bool> {
+        let (mut found, blocks): (Vec<bool>, Vec<Arc<Block>>) = {
+            let state = self.read();
+            let is_in_memory = |id: &SeriesId| {
+                let frozen = state.frozen.as_ref().and_then(|it| it.series.get(id));
+                frozen.into_iter().chain(state.head.get(id)).any(|it| it.data.reaches(range))
+            };
+            let blocks = state.blocks.iter().rev().filter(|it| it.overlaps(range)).cloned().collect();
+            (ids.iter().map(is_in_memory).collect(), blocks)
+        };
+        for block in blocks {
+            if found.iter().all(|it| *it) {
+                break;
+            }
+            let mut mark = |idx: usize| {
+                if let Some(it) = found.get_mut(idx) {
+                    *it = true;
+                }
+            };
+            self.readable(block.entries(ids, range, &mut mark));
+        }
+        found
+    }
+
+    /// The points of each series in the range, in the order of the series. The work is shared by all processors. What
+    /// was not read when `go_on` said no is empty.
+    pub fn read_many(&self, series: &[Labels], range: TimeRange, go_on: GoOn<'_>) -> Vec<Vec<Point>> {
+        let mut order: Vec<(SeriesId, usize)> = series.iter().enumerate().map(|(idx, it)| (it.id(), idx)).collect();
+        order.sort_unstable();
+        let ids: Vec<SeriesId> = order.iter().map(|(id, _)| *id).collect();
+        let parts: Vec<&[SeriesId]> = ids.chunks(PART).collect();
+        let (next, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let work = || {
+            let mut done = vec![];
+            while let Some((idx, part)) = Some(next.fetch_add(1, Relaxed)).and_then(|it| Some((it, *parts.get(it)?))) {
+                let mut points = vec![];
+                for found in self.find_part(part, range) {
+                    if is_over.load(Relaxed) {
+                        break;
+                    }
+                    let one = self.decode(found, range);
+                    if !go_on(one.len()) {
+                        is_over.store(true, Relaxed);
+                    }
+                    points.push(one);
+                }
+                done.push((idx, points));
+            }
+            done
+        };
+        let n_threads = thread::available_parallelism().map_or(1, usize::from).min(parts.len());
+        let done = thread::scope(|scope| {
+            let others: Vec<_> = (1..n_threads).map(|_| scope.spawn(work)).collect();
+            let mut done = work();
+            // A panic of theirs is ours.
+            done.extend(others.into_iter().flat_map(|it| it.join().unwrap_or_else(|it| std::panic::resume_unwind(it))));
+            done
+        });
+        let mut points: Vec<Vec<Point>> = series.iter().map(|_| vec![]).collect();
+        for (part, found) in done {
+            let places = order.iter().skip(part * PART).map(|(_, idx)| *idx);
+            for (place, one) in places.zip(found) {
+                if let Some(it) = points.get_mut(place) {
+                    *it = one;
+                }
+            }
+        }
+        points
     }
 
     fn find_part(&self, ids: &[SeriesId], range: TimeRange) -> Vec<Found> {
