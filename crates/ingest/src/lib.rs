@@ -20,6 +20,7 @@ pub mod fuzzing;
 mod http;
 mod label_cache;
 mod limits;
+mod metadata;
 mod names;
 mod protobuf;
 
@@ -68,6 +69,7 @@ pub use kafka::{
 pub use kubernetes::{KubernetesConfig, KubernetesCounts, PodLabels, Pods, watch_pods};
 pub use loki::decode_json as decode_loki_json;
 pub use loki_protobuf::decode as decode_loki_protobuf;
+pub use metadata::MetricMetadata;
 pub use monitor::{Observation, decode as decode_monitor};
 pub use mqtt::{MqttMessage, decode as decode_mqtt, mqtt};
 pub use otlp::{Decoded, OtlpConfig, OtlpDecoder, OtlpReceiver, OtlpSignal, otlp_json_to_protobuf};

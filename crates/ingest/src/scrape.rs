@@ -17,7 +17,9 @@ use signal::{Clock, Exemplar, Labels, Point, SeriesId, SeriesPoints, Timestamp};
 
 use crate::exemplar::exemplar;
 use crate::exposition::{self, Format, ScrapedSample};
+
 use crate::fetch::{body_of, header_text, unreachable};
+use crate::metadata::of_exposition;
 use crate::{Config, Counts, Error, ErrorKind, Problems, Reason, Refused, ScrapeConfig, Sink, Source};
 
 /// The NaN that marks the end of a series, as Prometheus writes it.
@@ -206,6 +208,10 @@ impl Scraper {
         let format = Format::of_content_type(&header_text(response.headers(), CONTENT_TYPE));
         let plain = body_of(response, "the exposition", &self.limits).await?;
         let (samples, problems) = exposition::parse(&plain, format, &self.limits)?;
+        let described = std::str::from_utf8(&plain).map(of_exposition).unwrap_or_default();
+        if !described.is_empty() {
+            self.sink.metadata(described);
+        }
         self.counts.problems(Source::Scrape, &problems);
         if let Some(mistake) = problems.mistake() {
             debug!(url = self.target.url, mistake, "Samples of a target are left out.");

@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 
 use signal::{Change, Exemplar, IncidentId, LogRecord, SeriesPoints, Span};
 
-use crate::Alert;
+use crate::{Alert, MetricMetadata};
 
 /// Takes decoded signals. A batch is acknowledged (`Ok`) only when it is durable.
 pub trait Sink: Send + Sync + 'static {
@@ -19,6 +19,10 @@ pub trait Sink: Send + Sync + 'static {
     fn exemplars(&self, source: Source, batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         let _ = source;
         Box::pin(std::future::ready(Ok(Accepted { dropped: batch.len() as u64, ..Accepted::default() })))
+    }
+    /// Hears what is said about metrics. Senders tell it again and again, so it may be forgotten.
+    fn metadata(&self, batch: Vec<MetricMetadata>) {
+        drop(batch);
     }
     /// Takes log lines.
     fn logs(&self, source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>>;

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use signal::{Change, ChangeKind, Exemplar, LogRecord, Meter, Metric, SeriesPoints, Span, Timestamp};
 
-use crate::{Accepted, Alert, MonitorVerdict, Refused, Sink, Source};
+use crate::{Accepted, Alert, MetricMetadata, MonitorVerdict, Refused, Sink, Source};
 
 /// Services that are looked after.
 const MOST_SERVICES: usize = 10_000;
@@ -197,6 +197,10 @@ impl Sink for Noticing {
 
     fn exemplars(&self, source: Source, batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         self.inner.exemplars(source, batch)
+    }
+
+    fn metadata(&self, batch: Vec<MetricMetadata>) {
+        self.inner.metadata(batch);
     }
 
     fn logs(&self, source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>> {

@@ -20,6 +20,8 @@ pub struct App {
     pub config: Config,
     /// Counters of requests.
     pub traffic: Traffic,
+    /// Since when it answers.
+    pub started: Timestamp,
 }
 
 impl App {

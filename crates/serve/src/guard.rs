@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::api::prometheus::cors;
 use crate::app::App;
 use crate::error::Error;
 use crate::parameters::{is_form, is_json};
@@ -27,17 +28,20 @@ const SWAGGER: HeaderValue = HeaderValue::from_static(
 
 /// Refuses foreign requests and adds the protecting headers to every answer.
 pub async fn protect(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    pass(&app.config.allowed_hosts, request, next).await
+    let origin = request.headers().get(ORIGIN);
+    let is_invited = origin.is_some_and(|it| cors::is_allowed(&app, request.uri().path(), it));
+    pass(&app.config.allowed_hosts, is_invited, request, next).await
 }
 
 /// The same for a server without an app.
 pub async fn protect_hosts(State(allowed): State<Arc<[String]>>, request: Request, next: Next) -> Response {
-    pass(&allowed, request, next).await
+    pass(&allowed, false, request, next).await
 }
 
-async fn pass(allowed: &[String], request: Request, next: Next) -> Response {
+/// `is_invited`: the page of another site that asks may read here.
+async fn pass(allowed: &[String], is_invited: bool, request: Request, next: Next) -> Response {
     let is_swagger = request.uri().path().starts_with("/docs");
-    let mut response = match check(&request, allowed) {
+    let mut response = match check(&request, allowed, is_invited) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
@@ -50,14 +54,14 @@ async fn pass(allowed: &[String], request: Request, next: Next) -> Response {
     response
 }
 
-fn check(request: &Request, allowed: &[String]) -> Result<(), Error> {
+fn check(request: &Request, allowed: &[String], is_invited: bool) -> Result<(), Error> {
     let host = host_of(request);
     if let Some(host) = &host
         && !is_ours(host, allowed)
     {
         return Err(Error::Foreign(format!("host {host:?} is not allowed; add it to serve.allowed_hosts")));
     }
-    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+    if is_invited || matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
     if request.uri().path().starts_with("/sentinel/") {

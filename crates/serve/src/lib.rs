@@ -16,15 +16,22 @@ mod live;
 mod operations;
 mod parameters;
 mod ports;
+mod queries;
 mod rescue;
 mod routes;
 mod selectors;
 mod traffic;
 mod ui;
 
+pub use api::prometheus::rules::{Alerting, FiringAlert, Rule, RuleGroup};
+pub use api::prometheus::targets::ScrapedTarget;
 pub use config::Config;
 pub use error::Error;
 pub use live::Live;
 pub use operations::{Operations, operations};
-pub use ports::{Health, Intake, IntakeStatus, NamedCount, Ports, Row, RowJudge, RowVerdict, TenantStatus};
+pub use ports::{
+    Health, Intake, IntakeStatus, MetricBook, MetricMetadata, NamedCount, NoRules, Ports, Row, RowJudge, RowVerdict,
+    RuleBook, TenantStatus,
+};
+pub use queries::{Asked, Queries, QueryConfig, Stored};
 pub use routes::router;

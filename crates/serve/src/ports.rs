@@ -10,6 +10,8 @@ use signal::{
     PlanDesk, Reports, Scores, Templates, Topology, TraceSearch,
 };
 
+use crate::{Queries, RuleGroup, ScrapedTarget};
+
 /// Everything `serve` reads from and the few words it passes on. All calls may touch the disk.
 pub struct Ports {
     /// Incidents, acknowledgement, feedback.
@@ -20,6 +22,16 @@ pub struct Ports {
     pub ledger: Arc<dyn Ledger>,
     /// Samples.
     pub history: Arc<dyn History>,
+    /// Expressions over samples.
+    pub queries: Arc<Queries>,
+    /// Types and descriptions of metrics.
+    pub metadata: Arc<dyn MetricBook>,
+    /// Rules and their alerts.
+    pub rules: Arc<dyn RuleBook>,
+    /// What is scraped.
+    pub targets: Vec<ScrapedTarget>,
+    /// How long samples are kept, for people.
+    pub retention: String,
     /// Requests behind measured values.
     pub exemplars: Arc<dyn ExemplarSearch>,
     /// Log lines.
@@ -54,6 +66,44 @@ pub struct Ports {
     pub version: &'static str,
     /// Readiness and mode.
     pub health: Arc<dyn Health>,
+}
+
+/// What senders say about metrics.
+pub trait MetricBook: Send + Sync {
+    /// What is known by name of metric, of one if it is named.
+    fn metadata(&self, metric: Option<&str>) -> BTreeMap<String, Vec<MetricMetadata>>;
+}
+
+/// What a sender says about a metric.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MetricMetadata {
+    /// `counter`, `gauge`, `histogram`, `gaugehistogram`, `summary`, `info`, `stateset` or `unknown`.
+    pub kind: String,
+    /// In words.
+    pub help: String,
+    /// For example `seconds`.
+    pub unit: String,
+}
+
+/// Rules that are evaluated.
+pub trait RuleBook: Send + Sync {
+    /// All groups with what became of them last.
+    fn groups(&self) -> Vec<RuleGroup>;
+    /// Where alerts are sent.
+    fn alertmanagers(&self) -> Vec<String>;
+}
+
+/// No rules at all.
+pub struct NoRules;
+
+impl RuleBook for NoRules {
+    fn groups(&self) -> Vec<RuleGroup> {
+        vec![]
+    }
+
+    fn alertmanagers(&self) -> Vec<String> {
+        vec![]
+    }
 }
 
 /// How is the program itself?

@@ -9,6 +9,7 @@ use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::api::prometheus;
 use crate::app::App;
 use crate::error::Error;
 use crate::{Config, Live, Ports, api, assets, exposition, guard, live, rescue, traffic, ui};
@@ -19,7 +20,8 @@ type Route = (&'static str, &'static str, MethodRouter<Arc<App>>);
 /// The whole web server. `others` are routes of other stages on the same listener, such as the protocols of `ingest`;
 /// every request passes the same guards, and both may hold other methods of the same path.
 pub fn router(ports: Arc<Ports>, live: Live, config: &Config, others: Router) -> Router {
-    let app = Arc::new(App { ports, live, config: config.clone(), traffic: traffic::Traffic::default() });
+    let traffic = traffic::Traffic::default();
+    let app = Arc::new(App { started: ports.clock.now(), ports, live, config: config.clone(), traffic });
     let mut router = Router::new();
     for (_, path, handler) in programs().into_iter().chain(pages()) {
         router = router.route(path, handler);
@@ -32,6 +34,7 @@ pub fn router(ports: Arc<Ports>, live: Live, config: &Config, others: Router) ->
         .with_state(app.clone())
         .merge(others)
         .layer(CatchPanicLayer::custom(|_| Error::Crashed.into_response()))
+        .layer(from_fn_with_state(app.clone(), prometheus::cors::allow))
         .layer(from_fn_with_state(app.clone(), guard::protect))
         .layer(from_fn_with_state(app.clone(), rescue::shape))
         .layer(from_fn_with_state(app, traffic::count))
@@ -49,6 +52,23 @@ fn programs() -> Vec<Route> {
         ("get", "/metrics", get(exposition::metrics)),
         ("post", "/detect", post(api::detect::judge)),
         ("get", "/api/v1/query_exemplars", get(api::exemplars::query).post(api::exemplars::query)),
+        ("get", "/api/v1/query", get(prometheus::query::instant).post(prometheus::query::instant)),
+        ("get", "/api/v1/query_range", get(prometheus::query::range).post(prometheus::query::range)),
+        ("get", "/api/v1/format_query", get(prometheus::format::format).post(prometheus::format::format)),
+        ("get", "/api/v1/series", get(prometheus::series::series).post(prometheus::series::series)),
+        ("get", "/api/v1/labels", get(prometheus::series::names).post(prometheus::series::names)),
+        ("get", "/api/v1/label/{name}/values", get(prometheus::series::values)),
+        ("get", "/api/v1/metadata", get(prometheus::metadata::list)),
+        ("get", "/api/v1/targets", get(prometheus::status::targets)),
+        ("get", "/api/v1/rules", get(prometheus::rules::list)),
+        ("get", "/api/v1/alerts", get(prometheus::rules::alerts)),
+        ("get", "/api/v1/alertmanagers", get(prometheus::rules::alertmanagers)),
+        ("get", "/api/v1/status/buildinfo", get(prometheus::status::buildinfo)),
+        ("get", "/api/v1/status/runtimeinfo", get(prometheus::status::runtimeinfo)),
+        ("get", "/api/v1/status/flags", get(prometheus::status::flags)),
+        ("get", "/api/v1/status/tsdb", get(prometheus::status::tsdb)),
+        ("post", "/api/v1/read", post(prometheus::read::read)),
+        ("get", "/federate", get(prometheus::federate::federate)),
         ("get", "/sentinel/v1/incidents", get(api::incidents::list)),
         ("get", "/sentinel/v1/incidents/{id}", get(api::incidents::one)),
         ("post", "/sentinel/v1/incidents/{id}/acknowledge", post(api::incidents::acknowledge)),

@@ -50,6 +50,9 @@ async fn post_remote_write(State(gate): State<Arc<Gate>>, request: Request) -> R
         let decoded = decode(&bytes, &entrance.config, &gate.labels)?;
         let n_points: u64 = decoded.batch.iter().map(|it| it.points.len() as u64).sum();
         entrance.counts.received(Source::RemoteWrite, n_points);
+        if !decoded.metadata.is_empty() {
+            entrance.sink.metadata(decoded.metadata);
+        }
         let outcome = entrance.samples(&mut visit, decoded.batch).await;
         if let Ok(accepted) = &outcome {
             // What the store left out is taken for samples; histograms are two points each.

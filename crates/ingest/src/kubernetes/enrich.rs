@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use signal::{Change, Exemplar, Labels, LogRecord, SeriesPoints, Span};
 
 use super::Pods;
-use crate::{Accepted, Alert, MonitorVerdict, Refused, Sink, Source};
+use crate::{Accepted, Alert, MetricMetadata, MonitorVerdict, Refused, Sink, Source};
 
 /// Adds what is known of a pod to signals that name one.
 pub struct PodLabels {
@@ -43,6 +43,10 @@ impl Sink for PodLabels {
     fn exemplars(&self, source: Source, mut batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         batch.iter_mut().for_each(|it| self.enrich(&mut it.series));
         self.inner.exemplars(source, batch)
+    }
+
+    fn metadata(&self, batch: Vec<MetricMetadata>) {
+        self.inner.metadata(batch);
     }
 
     /// A line of OpenTelemetry names its pod in its metadata.

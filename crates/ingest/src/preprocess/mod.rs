@@ -20,7 +20,7 @@ pub use self::redact::{Secret, redacted, secrets};
 use self::rule::{Fate, Rule};
 pub use self::table::TableConfig;
 use crate::hashed::Hashed;
-use crate::{Accepted, Alert, MonitorVerdict, Refused, Sink, Source};
+use crate::{Accepted, Alert, MetricMetadata, MonitorVerdict, Refused, Sink, Source};
 
 /// Series whose labels after all rules are remembered; when there are more, all are forgotten and found again.
 const REMEMBERED: usize = 262_144;
@@ -339,6 +339,10 @@ impl Sink for Preprocessed {
     fn exemplars(&self, source: Source, batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         let kept = self.rules.exemplars(batch);
         if kept.is_empty() { nothing() } else { self.inner.exemplars(source, kept) }
+    }
+
+    fn metadata(&self, batch: Vec<MetricMetadata>) {
+        self.inner.metadata(batch);
     }
 
     fn logs(&self, source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>> {

@@ -7,6 +7,7 @@ mod v2;
 use signal::{Exemplar, Labels, Point, SeriesPoints, Timestamp};
 
 use crate::exemplar::exemplar;
+use crate::metadata::MetricMetadata;
 use crate::protobuf::{Message, Value};
 use crate::{Config, Error, Problems, Reason};
 pub use v1::decode;
@@ -23,6 +24,8 @@ pub(crate) struct Decoded {
     pub(crate) batch: Vec<SeriesPoints>,
     pub(crate) exemplars: Vec<Exemplar>,
     pub(crate) problems: Problems,
+    /// Type, help and unit of metrics.
+    pub(crate) metadata: Vec<MetricMetadata>,
     /// Points of `batch` that are counts and sums of native histograms: two of each histogram.
     pub(crate) n_of_histograms: u64,
 }
@@ -38,7 +41,15 @@ struct Series<'a> {
     counts: Vec<Point>,
     sums: Vec<Point>,
     exemplars: Vec<Told<'a>>,
-    n_metadata: u64,
+    metadata: Option<Described<'a>>,
+}
+
+/// Type, help and unit of a series' metric.
+#[derive(Debug)]
+struct Described<'a> {
+    kind: &'static str,
+    help: &'a str,
+    unit: &'a str,
 }
 
 /// An exemplar as it stands in the message.
@@ -95,7 +106,6 @@ impl Decoded {
     fn add(&mut self, labels: Result<Labels, Refusal>, series: Series<'_>, config: &Config) {
         let n_histograms = series.counts.len() as u64;
         self.problems.add(Reason::NativeHistogram, n_histograms, String::new);
-        self.problems.add(Reason::MetricMetadata, series.n_metadata, String::new);
         let n_points = series.points.len() as u64 + n_histograms;
         let labels = match labels {
             Ok(labels) if labels.name().is_empty() => {
@@ -109,6 +119,9 @@ impl Decoded {
                 return self.problems.add(reason, n_points.max(1), || format!("labels: {detail}"));
             }
         };
+        if let Some(it) = series.metadata {
+            self.describe(family(labels.name(), it.kind), &it);
+        }
         for told in &series.exemplars {
             self.exemplars.extend(exemplar(&labels, &told.pairs, told.point, config, &mut self.problems));
         }
@@ -119,6 +132,17 @@ impl Decoded {
             }
         }
         self.put(labels, series.points);
+    }
+
+    /// Each metric once, though each of its series says it.
+    fn describe(&mut self, metric: &str, told: &Described<'_>) {
+        if self.metadata.last().is_some_and(|it| it.metric == metric) {
+            return;
+        }
+        match MetricMetadata::new(metric, told.kind, told.help, told.unit) {
+            Some(it) => self.metadata.push(it),
+            None => self.problems.add(Reason::MetricMetadata, 1, String::new),
+        }
     }
 
     /// Adds points in order of time and says how many.
@@ -137,4 +161,14 @@ impl Decoded {
         }
         n_points
     }
+}
+
+/// The name of the metric to which a series belongs.
+fn family<'a>(series: &'a str, kind: &str) -> &'a str {
+    let suffixes: &[&str] = match kind {
+        "histogram" | "gaugehistogram" => &["_bucket", "_count", "_sum"],
+        "summary" => &["_count", "_sum"],
+        _ => &[],
+    };
+    suffixes.iter().find_map(|it| series.strip_suffix(it)).unwrap_or(series)
 }

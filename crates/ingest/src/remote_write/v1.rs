@@ -8,6 +8,7 @@ use signal::{Labels, Point, SeriesPoints, Timestamp};
 use super::{Decoded, Refusal, Series, Told};
 use crate::label_cache::{LabelCache, Protocol};
 use crate::limits::checked_labels;
+use crate::metadata::of_write_v1;
 use crate::protobuf::Message;
 use crate::{Config, Error, Problems, Reason};
 
@@ -27,8 +28,10 @@ pub(crate) fn decode_with(bytes: &[u8], config: &Config, cache: &LabelCache) -> 
                 let series = series(value.bytes("timeseries")?, &mut reader)?;
                 decoded.add(reader.read()?, series, config);
             }
-            // Type, help and unit.
-            3 => decoded.problems.add(Reason::MetricMetadata, 1, String::new),
+            3 => match of_write_v1(value.bytes("metadata")?)? {
+                Some(it) => decoded.metadata.push(it),
+                None => decoded.problems.add(Reason::MetricMetadata, 1, String::new),
+            },
             _ => {}
         }
     }

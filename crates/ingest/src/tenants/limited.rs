@@ -9,7 +9,7 @@ use signal::{Change, Exemplar, Labels, LogRecord, SeriesPoints, Span};
 
 use super::{ANONYMOUS, Population, Tenant, Tenants};
 use crate::sink::OverLimit;
-use crate::{Accepted, Alert, MonitorVerdict, Refused, Sink, Source};
+use crate::{Accepted, Alert, MetricMetadata, MonitorVerdict, Refused, Sink, Source};
 
 /// A sink behind the limits of tenants.
 pub struct Limited {
@@ -201,6 +201,10 @@ impl Sink for Limited {
             let accepted = self.inner.exemplars(source, batch).await?;
             Ok(Accepted { dropped: accepted.dropped + left_out, ..accepted })
         })
+    }
+
+    fn metadata(&self, batch: Vec<MetricMetadata>) {
+        self.inner.metadata(batch);
     }
 
     fn logs(&self, source: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>> {

@@ -11,6 +11,7 @@ pub mod incidents;
 pub mod intake;
 pub mod logs;
 pub mod plans;
+pub mod prometheus;
 pub mod series;
 pub mod surroundings;
 pub mod traces;
