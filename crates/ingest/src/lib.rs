@@ -80,7 +80,7 @@ pub use preprocess::{
 pub use problem::{Problems, Reason};
 pub use prometheus::{Cursors, Naming as PrometheusNaming, decode as decode_prometheus, prometheus};
 pub use remote_write::{decode as decode_remote_write, decode_v2 as decode_remote_write_v2};
-pub use scrape::scrape;
+pub use scrape::{scrape, scraped};
 pub use sink::{Accepted, MonitorVerdict, OverLimit, Refused, Sink, Source};
 pub use syslog::{Arrival as SyslogArrival, SyslogSockets, bind_syslog, decode as decode_syslog, syslog};
 pub use tail::{Offsets, Position, tail};

@@ -106,11 +106,7 @@ mod tests {
         let found: Vec<String> = of_exposition(body).into_iter().map(print).collect();
         assert_eq!(
             found,
-            [
-                r#"a counter "How many\nof it." """#,
-                r#"c unknown "" """#,
-                r#"d_seconds unknown "" "seconds""#
-            ]
+            [r#"a counter "How many\nof it." """#, r#"c unknown "" """#, r#"d_seconds unknown "" "seconds""#]
         );
     }
 

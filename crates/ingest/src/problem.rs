@@ -27,7 +27,7 @@ pub enum Reason {
     NativeHistogram,
     /// An exemplar without a usable time or series, or one that the sink does not keep.
     Exemplar,
-    /// Type, help and unit of a metric are not stored.
+    /// Type, help and unit of a metric that has no usable name.
     MetricMetadata,
     /// A field that is not known here.
     UnknownField,

@@ -61,6 +61,16 @@ pub async fn scrape(
     join_all(tasks).await;
 }
 
+/// Where a job's targets are asked, each with the labels that its series get.
+pub fn scraped(config: &ScrapeConfig) -> Vec<(String, Labels)> {
+    let target = |it: &String| {
+        let target = Target::new(it, config);
+        let labels = Labels::new(target.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        (target.url, labels)
+    };
+    config.targets.iter().map(target).collect()
+}
+
 /// One target and the labels it gives to its series.
 struct Target {
     url: String,

@@ -9,7 +9,7 @@ mod wire;
 use axum::http::StatusCode;
 use fake::Service;
 use ingest::{Config, Refused};
-use wire::{Exemplar, ExemplarV2, Histogram, MetadataV2, RequestV2, WriteRequest, pair, series, snappy};
+use wire::{Exemplar, ExemplarV2, Histogram, MetadataV2, RequestV2, WriteRequest, gauge, pair, series, snappy};
 
 const HEADERS: [(&str, &str); 3] = [
     ("content-type", "application/x-protobuf"),
@@ -25,7 +25,7 @@ const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 const NOW: i64 = 1_700_000_000_000;
 
 async fn write(service: &Service, timeseries: Vec<wire::TimeSeries>) -> fake::Answer {
-    let request = WriteRequest { timeseries, metadata: vec![pair("help", "text")] };
+    let request = WriteRequest { timeseries, metadata: vec![gauge("up", "text"), gauge("", "nameless")] };
     service.post("/api/v1/write", &HEADERS, snappy(&request)).await
 }
 
@@ -85,6 +85,9 @@ async fn count_and_sum_of_native_histograms_are_stored() {
     assert_eq!(service.recorder.samples.lock().unwrap()[0].points[2].value.to_bits(), STALE.to_bits());
     let dropped = |reason| service.metric("sentinel_ingest_signals_dropped_total", "remote_write", reason);
     assert_eq!((dropped("native_histogram"), dropped("exemplar"), dropped("metric_metadata")), (3.0, 0.0, 1.0));
+    let told = service.recorder.metadata.lock().unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].metric.as_str(), told[0].kind, told[0].help.as_str()), ("up", "gauge", "text"));
 }
 
 fn written(answer: &fake::Answer) -> [&str; 3] {
@@ -114,7 +117,9 @@ async fn version_two_is_stored_and_tells_what_was_written() {
         assert_eq!(stored(&service)[3 * (round - 1)..], expected, "the labels of round {round} come from the cache");
     }
     let dropped = |reason| service.metric("sentinel_ingest_signals_dropped_total", "remote_write", reason);
-    assert_eq!((dropped("native_histogram"), dropped("exemplar"), dropped("metric_metadata")), (2.0, 0.0, 2.0));
+    assert_eq!((dropped("native_histogram"), dropped("exemplar"), dropped("metric_metadata")), (2.0, 0.0, 0.0));
+    let told = service.recorder.metadata.lock().unwrap();
+    assert_eq!((told[0].metric.as_str(), told[0].kind, told[0].help.as_str()), ("h", "histogram", "__name__"));
 }
 
 /// Guarantees: MUST 13 and 16: the rest is stored, and the headers say how much.

@@ -11,7 +11,7 @@ use ingest::{Config, Format, InfluxFrame, InfluxPrecision, MqttMessage, Problems
 use proptest::prelude::*;
 use prost::Message;
 use signal::Timestamp;
-use wire::{Entry, Histogram, Instant, PushRequest, RequestV2, Stream, WriteRequest, pair, series};
+use wire::{Entry, Histogram, Instant, PushRequest, RequestV2, Stream, WriteRequest, gauge, series};
 
 const MONITOR: &[u8] = br#"[{"timestamp":"2023-11-14T22:13:20Z","service_name":"a","cpu_usage":1,"metrics":{"x":2}}]"#;
 const LOKI: &[u8] = br#"{"streams":[{"stream":{"a":"b"},"values":[["1700000000000000000","x",{"c":"d"}]]}]}"#;
@@ -58,7 +58,7 @@ fn decode_all(bytes: &[u8]) {
 
 fn valid_bodies() -> Vec<Vec<u8>> {
     let write =
-        WriteRequest { timeseries: vec![series(&[("__name__", "m")], &[(5, 1.0)])], metadata: vec![pair("a", "b")] };
+        WriteRequest { timeseries: vec![series(&[("__name__", "m")], &[(5, 1.0)])], metadata: vec![gauge("a", "b")] };
     let entry = Entry { timestamp: Some(Instant { seconds: 5, nanos: 6 }), line: "x".to_owned(), metadata: vec![] };
     let push = PushRequest { streams: vec![Stream { labels: "{a=\"b\"}".to_owned(), entries: vec![entry], hash: 1 }] };
     let mut v2 = RequestV2::default();

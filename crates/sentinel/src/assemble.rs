@@ -8,7 +8,7 @@ use act::Desk;
 use anyhow::Context as _;
 use axum::Router;
 use detect::{AlertBudgets, LogWatch, ServiceMap, SpanWatch};
-use serve::{Live, Ports};
+use serve::{Live, NoRules, Ports, Queries, ScrapedTarget};
 use signal::{Clock, History, Ledger, Meter, PlanStore};
 use store::{Recovery, Store};
 
@@ -23,6 +23,7 @@ use crate::groups::Groups;
 use crate::health::Health;
 use crate::intake::Intake;
 use crate::kafka_out::KafkaOutbox;
+use crate::metadata_book::MetadataBook;
 use crate::news_desk::NewsDesk;
 use crate::responder::Responder;
 use crate::roles::{Asker, Elsewhere};
@@ -48,6 +49,10 @@ pub struct System {
     pub budgets: Arc<AlertBudgets>,
     /// What would have alerted.
     pub back_tester: Arc<StoredBackTester>,
+    /// PromQL.
+    pub queries: Arc<Queries>,
+    /// Types and descriptions of metrics.
+    pub metadata: Arc<MetadataBook>,
     /// Rows of numbers that programs send.
     pub row_desk: Arc<RowDesk>,
     /// Comparison of series with each other.
@@ -140,6 +145,9 @@ impl System {
 
         let back_tester = Arc::new(StoredBackTester::new(detect_config, Arc::clone(&eyes.history), Arc::clone(&map)));
 
+        let queries = Queries::new(&config.query, Arc::clone(&eyes.history));
+        let metadata = MetadataBook::open(Arc::clone(&store)).context("cannot read what is known of metrics")?;
+        let metadata = Arc::new(metadata);
         let row_desk = Arc::new(RowDesk::new(config.serve.row_contamination));
 
         // ## Act
@@ -181,6 +189,7 @@ impl System {
             span_watch: Arc::clone(&span_watch),
             map: Arc::clone(&map),
             responder: Arc::clone(&responder),
+            metadata: Arc::clone(&metadata),
             clock: Arc::clone(&clock),
         });
         let front = Front::before(Arc::clone(&intake) as _, &config, warmup::versions(&store)?, Arc::clone(&clock))?;
@@ -202,6 +211,8 @@ impl System {
             shards,
             budgets,
             back_tester,
+            queries,
+            metadata,
             row_desk,
             groups,
             log_watch,
@@ -240,6 +251,11 @@ impl System {
             ledger: Arc::clone(&self.store) as _,
             traces: Arc::clone(&self.eyes.traces),
             history: Arc::clone(&self.eyes.history),
+            queries: Arc::clone(&self.queries),
+            metadata: Arc::clone(&self.metadata) as _,
+            rules: Arc::new(NoRules),
+            targets: self.config.scrape.iter().flat_map(targets).collect(),
+            retention: format!("{}d", self.config.store.samples.retention_days),
             exemplars: Arc::clone(&self.store) as _,
             logs: Arc::clone(&self.eyes.logs),
             templates: Arc::clone(&self.eyes.templates),
@@ -290,6 +306,8 @@ impl System {
             Arc::clone(&self.log_watch) as _,
             Arc::clone(&self.span_watch) as _,
             Arc::clone(&self.row_desk) as _,
+            Arc::clone(&self.queries) as _,
+            Arc::clone(&self.metadata) as _,
             Arc::clone(&self.news_desk) as _,
             Arc::clone(&self.alert_desk) as _,
             Arc::clone(&self.responder) as _,
@@ -299,4 +317,14 @@ impl System {
         meters.extend(self.kafka_outbox.iter().map(|it| Arc::clone(it) as _));
         meters
     }
+}
+
+/// What a job scrapes, for people.
+fn targets(job: &ingest::ScrapeConfig) -> impl Iterator<Item = ScrapedTarget> {
+    ingest::scraped(job).into_iter().map(|(url, labels)| ScrapedTarget {
+        url,
+        labels,
+        interval_secs: job.interval_secs,
+        timeout_secs: job.timeout_secs,
+    })
 }

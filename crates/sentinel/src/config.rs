@@ -75,6 +75,8 @@ pub struct Config {
     pub act: act::Config,
     /// The API and the UI.
     pub serve: serve::Config,
+    /// What PromQL expressions may use.
+    pub query: serve::QueryConfig,
     /// How gateways, workers and the responder find each other; of no account for `--role all`.
     pub cluster: cluster::Config,
 }
@@ -106,6 +108,7 @@ impl Default for Config {
             templates: detect::LogWatchConfig::default(),
             act: act::Config::default(),
             serve: serve::Config::default(),
+            query: serve::QueryConfig::default(),
             cluster: cluster::Config::default(),
         }
     }
@@ -179,6 +182,7 @@ impl Config {
         problems.extend(prefixed("templates", self.templates.validate()));
         problems.extend(prefixed("act", self.act.validate()));
         problems.extend(prefixed("serve", self.serve.validate()));
+        problems.extend(prefixed("query", self.query.validate()));
         problems.extend(prefixed("cluster", self.cluster.validate()));
         problems
     }
@@ -251,6 +255,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "templates", &mut config.templates, problems);
     take(&mut tree, "act", &mut config.act, problems);
     take(&mut tree, "serve", &mut config.serve, problems);
+    take(&mut tree, "query", &mut config.query, problems);
     take(&mut tree, "cluster", &mut config.cluster, problems);
     let known = [
         "listen",
@@ -277,6 +282,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "templates",
         "act",
         "serve",
+        "query",
         "cluster",
     ];
     problems.extend(tree.keys().map(|it| unknown(it, &known)));

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use detect::{LogWatch, ServiceMap, SpanWatch};
 use futures_util::future::BoxFuture;
-use ingest::{Accepted, Alert, MonitorVerdict, Refused, Sink, Source};
+use ingest::{Accepted, Alert, MetricMetadata, MonitorVerdict, Refused, Sink, Source};
 use signal::{Change, Clock, Exemplar, LogRecord, SeriesPoints, Span};
 use store::{Appended, Store, Write};
 use tokio::sync::oneshot;
 
 use crate::alert_desk::{AlertDesk, AlertError};
+use crate::metadata_book::MetadataBook;
 use crate::responder::Responder;
 use crate::shards::Shards;
 
@@ -32,6 +33,8 @@ pub struct Intake {
     pub responder: Arc<Responder>,
     /// Alerts of other systems.
     pub alerts: Arc<AlertDesk>,
+    /// Types and descriptions of metrics.
+    pub metadata: Arc<MetadataBook>,
     /// Now.
     pub clock: Arc<dyn Clock>,
 }
@@ -90,6 +93,10 @@ impl Sink for Intake {
             learned.map_err(|error| Refused::Failed(error.to_string()))?;
             Ok(accepted(appended))
         })
+    }
+
+    fn metadata(&self, batch: Vec<MetricMetadata>) {
+        self.metadata.hear(batch);
     }
 
     fn exemplars(&self, _source: Source, batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {

@@ -21,6 +21,7 @@ mod inbox;
 mod intake;
 mod kafka_out;
 mod key;
+mod metadata_book;
 mod nearest;
 mod news_desk;
 mod offline;

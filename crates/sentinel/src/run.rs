@@ -72,6 +72,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         tracing::warn!("Some tasks did not stop in time.");
     }
     tokio::task::spawn_blocking(move || {
+        system.metadata.save()?;
         warmup::save(&system.store, &system.shards, &system.budgets, &system.log_watch, &system.front.versions)
     })
     .await??;
@@ -134,6 +135,9 @@ pub fn background(system: &Arc<System>, stopped: &watch::Receiver<bool>, tasks: 
     tasks.spawn(every(SAVE, stopped.clone(), move || {
         if let Err(error) = warmup::save(&it.store, &it.shards, &it.budgets, &it.log_watch, &it.front.versions) {
             tracing::error!(%error, "Detector state not saved.");
+        }
+        if let Err(error) = it.metadata.save() {
+            tracing::error!(%error, "Descriptions of metrics not saved.");
         }
     }));
 }

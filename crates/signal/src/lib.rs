@@ -45,9 +45,9 @@ pub use log::{LogHit, LogId, LogLevel, LogRecord};
 pub use meter::{Meter, Metric, MetricKind};
 pub use plan::{Approval, Plan, PlanId, PlanState, PlannedStep, StepKind, StepOutcome, Verification};
 pub use ports::{
-    ChangeLog, Clock, ExemplarSearch, GoOn, History, IncidentBook, IncidentFilter, LabelTest, Ledger, LogQuery, LogSearch, LogTemplate,
-    Outbox, PlanDesk, PlanStore, PortError, ReportFormat, Reports, Scores, SeriesQuery, SystemClock, TemplateChange,
-    TemplateTrend, Templates, Topology,
+    ChangeLog, Clock, ExemplarSearch, GoOn, History, IncidentBook, IncidentFilter, LabelTest, Ledger, LogQuery,
+    LogSearch, LogTemplate, Outbox, PlanDesk, PlanStore, PortError, ReportFormat, Reports, Scores, SeriesQuery,
+    SystemClock, TemplateChange, TemplateTrend, Templates, Topology,
 };
 pub use role::{Role, is_counter};
 pub use sample::{Exemplar, Point, SeriesPoints, rates};

@@ -8,9 +8,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use signal::{
-    Change, ChangeLog, Clock, Exemplar, ExemplarSearch, GoOn, History, Incident, IncidentFilter, IncidentId, LabelTest, Labels, Ledger,
-    LedgerEntry, LogHit, LogId, LogQuery, LogRecord, LogSearch, Meter, Metric, Plan, PlanStore, Point, PortError,
-    SeriesId, SeriesQuery, Span, SpanQuery, SystemClock, TimeRange, Timestamp, TraceId, TraceSearch, TraceSummary,
+    Change, ChangeLog, Clock, Exemplar, ExemplarSearch, GoOn, History, Incident, IncidentFilter, IncidentId, LabelTest,
+    Labels, Ledger, LedgerEntry, LogHit, LogId, LogQuery, LogRecord, LogSearch, Meter, Metric, Plan, PlanStore, Point,
+    PortError, SeriesId, SeriesQuery, Span, SpanQuery, SystemClock, TimeRange, Timestamp, TraceId, TraceSearch,
+    TraceSummary,
 };
 use tracing::warn;
 

@@ -6,8 +6,8 @@ mod scratch;
 
 use scratch::Scratch;
 use signal::{
-    Change, ChangeKind, ChangeLog, History, LabelTest, Labels, Ledger, LogLevel, LogQuery, LogRecord, LogSearch, Matcher, Meter,
-    Point, SeriesPoints, SeriesQuery, TimeRange, Timestamp,
+    Change, ChangeKind, ChangeLog, History, LabelTest, Labels, Ledger, LogLevel, LogQuery, LogRecord, LogSearch,
+    Matcher, Meter, Point, SeriesPoints, SeriesQuery, TimeRange, Timestamp,
 };
 use store::{Appended, Config, Error, Store, Write};
 

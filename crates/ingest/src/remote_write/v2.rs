@@ -9,7 +9,7 @@ use super::{Decoded, Described, Refusal, Series, Told};
 use crate::label_cache::{LabelCache, Protocol};
 use crate::limits::checked_labels;
 use crate::metadata::kind_of_number;
-use crate::protobuf::{Message, Value};
+use crate::protobuf::Message;
 use crate::{Config, Error, Problems};
 
 /// Texts of one request. Prometheus sends 2,000 samples at once by default; a table of this size takes 16 MiB.
@@ -77,18 +77,14 @@ fn series<'a>(bytes: &'a [u8], reader: &Reader<'a, '_>) -> Result<(Vec<u64>, Ser
 /// `Metadata { type = 1, help_ref = 3, unit_ref = 4 }`.
 fn described<'a>(bytes: &'a [u8], reader: &Reader<'a, '_>) -> Result<Described<'a>, Error> {
     let (mut number, mut help, mut unit) = (0, 0, 0);
-    let mut refs = |field: u32, value: Value<'a>| -> Result<(), Error> {
+    let mut fields = Message::new(bytes, "metadata");
+    while let Some((field, value)) = fields.next()? {
         match field {
             1 => number = value.int64("metadata.type")?,
             3 => help = value.int64("metadata.help_ref")?,
             4 => unit = value.int64("metadata.unit_ref")?,
             _ => {}
         }
-        Ok(())
-    };
-    let mut fields = Message::new(bytes, "metadata");
-    while let Some((field, value)) = fields.next()? {
-        refs(field, value)?;
     }
     let text_of = |it: i64| text(reader.symbol(u64::try_from(it).unwrap_or(u64::MAX))?);
     let kind = kind_of_number(u64::try_from(number).unwrap_or(0));

@@ -8,7 +8,8 @@ use axum::http::{Request, StatusCode};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ingest::{
-    Accepted, Admission, Alert, Config, Counts, Entrance, MonitorVerdict, Offsets, Position, Refused, Sink, Source,
+    Accepted, Admission, Alert, Config, Counts, Entrance, MetricMetadata, MonitorVerdict, Offsets, Position, Refused,
+    Sink, Source,
 };
 use signal::{Change, Clock, Exemplar, LogRecord, Meter, PortError, SeriesPoints, Span, Timestamp};
 use tokio::sync::Notify;
@@ -19,6 +20,7 @@ use tower::ServiceExt;
 pub struct Recorder {
     pub samples: Mutex<Vec<SeriesPoints>>,
     pub exemplars: Mutex<Vec<Exemplar>>,
+    pub metadata: Mutex<Vec<MetricMetadata>>,
     pub lines: Mutex<Vec<LogRecord>>,
     pub spans: Mutex<Vec<Span>>,
     pub changes: Mutex<Vec<Change>>,
@@ -65,6 +67,10 @@ impl Sink for Recorder {
                 .map(|_| Accepted { stored, ..Accepted::default() })
         }
         .boxed()
+    }
+
+    fn metadata(&self, batch: Vec<MetricMetadata>) {
+        self.metadata.lock().unwrap().extend(batch);
     }
 
     fn logs(&self, _: Source, batch: Vec<LogRecord>) -> BoxFuture<'_, Result<Accepted, Refused>> {

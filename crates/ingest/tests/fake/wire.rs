@@ -7,7 +7,7 @@ pub struct WriteRequest {
     #[prost(message, repeated, tag = "1")]
     pub timeseries: Vec<TimeSeries>,
     #[prost(message, repeated, tag = "3")]
-    pub metadata: Vec<Pair>,
+    pub metadata: Vec<Metadata>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -180,4 +180,22 @@ impl RequestV2 {
 
 pub fn snappy(message: &impl Message) -> Vec<u8> {
     snap::raw::Encoder::new().compress_vec(&message.encode_to_vec()).unwrap()
+}
+
+/// `prometheus.MetricMetadata`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Metadata {
+    #[prost(int32, tag = "1")]
+    pub metric_type: i32,
+    #[prost(string, tag = "2")]
+    pub metric_family_name: String,
+    #[prost(string, tag = "4")]
+    pub help: String,
+    #[prost(string, tag = "5")]
+    pub unit: String,
+}
+
+/// A gauge with a help text.
+pub fn gauge(name: &str, help: &str) -> Metadata {
+    Metadata { metric_type: 2, metric_family_name: name.to_owned(), help: help.to_owned(), unit: String::new() }
 }

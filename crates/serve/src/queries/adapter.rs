@@ -69,11 +69,7 @@ impl Storage for Stored<'_> {
 }
 
 /// Series that fit all matchers, in any order; with a range those that may have points there.
-pub fn select(
-    history: &dyn History,
-    matchers: &[Matcher],
-    range: Option<TimeRange>,
-) -> Result<Vec<Labels>, PortError> {
+pub fn select(history: &dyn History, matchers: &[Matcher], range: Option<TimeRange>) -> Result<Vec<Labels>, PortError> {
     let holds: Vec<_> = matchers.iter().map(|it| |value: &str| it.matches(value)).collect();
     let alternatives: Vec<Option<Vec<String>>> = matchers.iter().map(alternatives).collect();
     let tests = matchers.iter().zip(&holds).zip(&alternatives);
@@ -89,7 +85,8 @@ fn alternatives(matcher: &Matcher) -> Option<Vec<String>> {
         MatchOp::Equal => Some(vec![matcher.value.clone()]),
         MatchOp::Regex => {
             let inner = matcher.value.strip_prefix('(').and_then(|it| it.strip_suffix(')')).unwrap_or(&matcher.value);
-            let is_plain = |it: char| it.is_alphanumeric() || matches!(it, '|' | '_' | '-' | ':' | '/' | ' ' | '=' | ',');
+            let is_plain =
+                |it: char| it.is_alphanumeric() || matches!(it, '|' | '_' | '-' | ':' | '/' | ' ' | '=' | ',');
             inner.chars().all(is_plain).then(|| inner.split('|').map(str::to_owned).collect())
         }
         MatchOp::NotEqual | MatchOp::NotRegex => None,

@@ -92,6 +92,9 @@ mod tests {
         };
         let problems = wrong.validate();
         assert_eq!(problems.len(), 9, "{problems:#?}");
-        assert!(problems.iter().any(|it| it == "query.subquery_step_secs: must be 1 to 86400, not -1"), "{problems:#?}");
+        assert!(
+            problems.iter().any(|it| it == "query.subquery_step_secs: must be 1 to 86400, not -1"),
+            "{problems:#?}"
+        );
     }
 }

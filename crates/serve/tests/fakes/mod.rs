@@ -84,6 +84,16 @@ impl World {
             plans: self.clone(),
             ledger: self.clone(),
             history: self.clone(),
+            queries: serve::Queries::new(&serve::QueryConfig::default(), self.clone()),
+            metadata: self.clone(),
+            rules: self.clone(),
+            targets: vec![serve::ScrapedTarget {
+                url: "http://web-1:9100/metrics".to_owned(),
+                labels: Labels::new([("job", "node"), ("instance", "web-1:9100")]),
+                interval_secs: 15,
+                timeout_secs: 10,
+            }],
+            retention: "30d".to_owned(),
             logs: self.clone(),
             templates: self.clone(),
             changes: self.clone(),
@@ -569,5 +579,64 @@ impl Health for World {
 
     fn mode(&self) -> String {
         "demo".to_owned()
+    }
+}
+
+impl serve::MetricBook for World {
+    fn metadata(&self, metric: Option<&str>) -> std::collections::BTreeMap<String, Vec<serve::MetricMetadata>> {
+        let told = |kind: &str, help: &str| {
+            vec![serve::MetricMetadata { kind: kind.to_owned(), help: help.to_owned(), unit: String::new() }]
+        };
+        let all = [("queue_depth", told("gauge", "Jobs that wait.")), ("up", told("gauge", "It answers \"1\"."))];
+        let wanted = all.into_iter().filter(|(name, _)| metric.is_none_or(|it| it == *name));
+        wanted.map(|(name, it)| (name.to_owned(), it)).collect()
+    }
+}
+
+impl serve::RuleBook for World {
+    fn groups(&self) -> Vec<serve::RuleGroup> {
+        let (last_evaluation, labels) = (self.begin, Labels::new([("severity", "page")]));
+        let alert = serve::FiringAlert {
+            labels: Labels::new([("alertname", "QueueIsLong"), ("severity", "page")]),
+            annotations: Labels::new([("summary", "17 jobs wait")]),
+            state: "firing",
+            active_at: self.begin,
+            keep_firing_since: None,
+            value: "1.7e+01".to_owned(),
+        };
+        let alerting = serve::Alerting {
+            state: "firing",
+            for_secs: 60.0,
+            keep_firing_secs: 0.0,
+            annotations: Labels::new([("summary", "{{ $value }} jobs wait")]),
+            alerts: Some(vec![alert]),
+        };
+        let rule = |kind, name: &str, labels, alerting| serve::Rule {
+            kind,
+            name: name.to_owned(),
+            query: "queue_depth > 10".to_owned(),
+            labels,
+            health: "ok",
+            last_error: None,
+            evaluation_secs: 0.001,
+            last_evaluation,
+            alerting,
+        };
+        vec![serve::RuleGroup {
+            name: "shop".to_owned(),
+            file: "rules/shop.yaml".to_owned(),
+            rules: vec![
+                rule("alerting", "QueueIsLong", labels, Some(alerting)),
+                rule("recording", "queue:long", Labels::default(), None),
+            ],
+            interval: 15.0,
+            limit: 0,
+            evaluation_secs: 0.002,
+            last_evaluation,
+        }]
+    }
+
+    fn alertmanagers(&self) -> Vec<String> {
+        vec!["http://127.0.0.1:9093/api/v2/alerts".to_owned()]
     }
 }

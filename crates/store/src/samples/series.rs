@@ -134,7 +134,8 @@ impl SeriesData {
     /// True if a chunk or a raw point lies in the range; a chunk that has a gap there counts.
     pub fn reaches(&self, range: TimeRange) -> bool {
         let is_near = |points: &[Point]| {
-            points.first().is_some_and(|it| it.time <= range.to) && points.last().is_some_and(|it| range.from <= it.time)
+            points.first().is_some_and(|it| it.time <= range.to)
+                && points.last().is_some_and(|it| range.from <= it.time)
         };
         is_near(&self.tail) || self.chunks().any(|it| it.overlaps(range)) || is_near(&self.late)
     }

@@ -33,11 +33,12 @@ impl Form {
 
     /// The first value of a parameter; an empty one is none.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).next().filter(|it| !it.is_empty())
+        let (_, value) = self.0.iter().find(|(it, _)| it == name)?;
+        Some(value.as_str()).filter(|it| !it.is_empty())
     }
 
     /// All values of a parameter.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
         self.0.iter().filter(move |(it, _)| it == name).map(|(_, value)| value.as_str())
     }
 
@@ -64,7 +65,8 @@ impl Form {
     /// A number that is not negative; 0 and none are "as many as there are".
     pub fn limit(&self, name: &str) -> Result<usize, Fault> {
         let Some(text) = self.get(name) else { return Ok(usize::MAX) };
-        let number = text.parse::<usize>().map_err(|_| Fault::parameter(name, "limit must be a non-negative number"))?;
+        let number =
+            text.parse::<usize>().map_err(|_| Fault::parameter(name, "limit must be a non-negative number"))?;
         Ok(if number == 0 { usize::MAX } else { number })
     }
 }

@@ -29,13 +29,6 @@ pub fn put_value(out: &mut String, value: f64) {
     };
 }
 
-/// A value as a text.
-pub fn value(value: f64) -> String {
-    let mut out = String::new();
-    put_value(&mut out, value);
-    out
-}
-
 /// Adds an instant in seconds, given in milliseconds.
 pub fn put_time(out: &mut String, millis: i64) {
     let sign = if millis < 0 { "-" } else { "" };
@@ -90,7 +83,9 @@ mod tests {
             (f64::INFINITY, "+Inf"),
             (f64::NEG_INFINITY, "-Inf"),
         ] {
-            assert_eq!(value(number), text);
+            let mut out = String::new();
+            put_value(&mut out, number);
+            assert_eq!(out, text);
         }
     }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use signal::{Labels, Timestamp};
 
-use super::fault::{Fault, FaultKind};
+use super::fault::Fault;
 use super::form::Form;
 use super::reply::{Reply, respond};
 use super::series::selectors;
@@ -130,16 +130,6 @@ pub async fn alertmanagers(State(app): State<Arc<App>>, request: Request) -> Res
         Ok(Reply::of(json!({ "activeAlertmanagers": active, "droppedAlertmanagers": [] }).to_string()))
     })
     .await
-}
-
-/// `GET /api/v1/notifications`: there are none, and the UI of Prometheus asks.
-pub async fn notifications(State(app): State<Arc<App>>, request: Request) -> Response {
-    respond(app, request, |_, _| Ok(Reply::of("[]".to_owned()))).await
-}
-
-/// Any other path below `/api/v1`, in the words of that API.
-pub async fn no_such_path() -> Fault {
-    Fault::new(FaultKind::NotFound, "not found")
 }
 
 fn keep_wanted(groups: &mut Vec<RuleGroup>, form: &Form) -> Result<(), Fault> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use promql::Matcher;
+use promql::ast::{Kind, Selector};
 use signal::{Labels, TimeRange};
 
 use super::fault::Fault;
@@ -86,7 +87,10 @@ pub fn selectors(form: &Form) -> Result<Vec<Vec<Matcher>>, Fault> {
 }
 
 fn selector(text: &str) -> Result<Vec<Matcher>, Fault> {
-    let matchers = promql::parse_selector(text).map_err(|error| Fault::parameter("match[]", &error.to_string()))?;
+    let expression = promql::parse(text).map_err(|it| Fault::parameter("match[]", &it.describe(text)))?;
+    let Kind::Vector(Selector { matchers, .. }) = expression.kind else {
+        return Err(Fault::parameter("match[]", "a series selector such as up{job=\"shop\"} expected"));
+    };
     if matchers.iter().all(|it| it.matches("")) {
         let text = "match[] must contain at least one non-empty matcher";
         return Err(Fault::parameter("match[]", text));

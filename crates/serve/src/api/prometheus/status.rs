@@ -118,7 +118,8 @@ pub async fn tsdb(State(app): State<Arc<App>>, request: Request) -> Response {
 pub async fn targets(State(app): State<Arc<App>>, request: Request) -> Response {
     respond(app, request, |app, form| {
         let is_wanted = form.get("state").is_none_or(|it| matches!(it, "active" | "any"));
-        let active: Vec<Value> = if is_wanted { app.ports.targets.iter().map(|it| it.told(app)).collect() } else { vec![] };
+        let active: Vec<Value> =
+            if is_wanted { app.ports.targets.iter().map(|it| it.told(app)).collect() } else { vec![] };
         let data = json!({ "activeTargets": active, "droppedTargets": [], "droppedTargetCounts": {} });
         Ok(Reply::of(data.to_string()))
     })

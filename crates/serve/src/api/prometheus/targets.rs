@@ -26,7 +26,8 @@ impl ScrapedTarget {
     pub fn told(&self, app: &App) -> Value {
         let labels: BTreeMap<&str, &str> = self.labels.iter().collect();
         let last = |name: &str| -> Option<Point> {
-            let range = TimeRange::ending_at(app.now(), Duration::from_secs(self.interval_secs.saturating_mul(3).max(60)));
+            let range =
+                TimeRange::ending_at(app.now(), Duration::from_secs(self.interval_secs.saturating_mul(3).max(60)));
             app.ports.history.points(self.labels.with("__name__", name).id(), range).ok()?.last().copied()
         };
         let up = last("up");

@@ -156,7 +156,8 @@ mod tests {
         check(&Value::Vector(vec![]), r#"{"resultType":"vector","result":[]}"#);
         let labels = Labels::metric("up", &[("job", "a")]);
         let sample = VectorSample { labels: labels.clone(), time: 1, value: Sample::Float(f64::INFINITY) };
-        let json = r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a"},"value":[0.001,"+Inf"]}]}"#;
+        let json =
+            r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a"},"value":[0.001,"+Inf"]}]}"#;
         check(&Value::Vector(vec![sample]), json);
         let floats = vec![FloatPoint { time: 0, value: 1.0 }, FloatPoint { time: 15_000, value: f64::NAN }];
         let series = MatrixSeries { labels, floats, histograms: vec![] };
