@@ -10,6 +10,7 @@ pub mod load;
 pub mod namespaces;
 pub mod offline;
 pub mod prometheus;
+pub mod remote_write;
 pub mod scenarios;
 pub mod server;
 pub mod services;
