@@ -47,7 +47,7 @@ fn text(app: &App, form: &Form) -> Result<String, Fault> {
     }
     let mut out = String::new();
     for (name, series) in &found {
-        let known = app.ports.metadata.metadata(Some(name)).into_iter().flat_map(|(_, all)| all).next();
+        let known = app.ports.metadata.metadata(Some(name)).into_values().flatten().next();
         let kind =
             known.map_or("untyped".to_owned(), |it| if it.kind == "unknown" { "untyped".to_owned() } else { it.kind });
         // Writing to a text cannot fail.
