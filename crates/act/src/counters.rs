@@ -76,10 +76,10 @@ fn plan_counts<'a>(plans: impl Iterator<Item = &'a Plan>) -> impl Iterator<Item 
         counts.iter_mut().filter(|(state, _, _)| *state == plan.state).for_each(|(_, _, count)| *count += 1.0);
     }
     counts.into_iter().map(|(_, name, value)| Metric {
-        name: "sentinel_act_plans",
-        help: "Stored plans, by where they stand.",
+        name: "sentinel_act_plans".into(),
+        help: "Stored plans, by where they stand.".into(),
         kind: MetricKind::Gauge,
-        labels: vec![("state", name.to_owned())],
+        labels: vec![("state".into(), name.to_owned())],
         value,
     })
 }

@@ -177,11 +177,11 @@ impl Meter for Counts {
 
 impl SourceCounts {
     fn metrics(&self, source: Source) -> Vec<Metric> {
-        let counter = |name, help, value: &AtomicU64| Metric {
-            name,
-            help,
+        let counter = |name: &'static str, help: &'static str, value: &AtomicU64| Metric {
+            name: name.into(),
+            help: help.into(),
             kind: MetricKind::Counter,
-            labels: vec![("source", source.as_str().to_owned())],
+            labels: vec![("source".into(), source.as_str().to_owned())],
             value: value.load(Ordering::Relaxed) as f64,
         };
         let mut all = vec![counter(

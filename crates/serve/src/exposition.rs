@@ -1,5 +1,6 @@
 //! How are numbers printed for Prometheus? Text format 0.0.4 and OpenMetrics 1.0.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -57,13 +58,13 @@ pub fn answer(numbers: Vec<Metric>, headers: &HeaderMap) -> Response {
 /// Prints metrics grouped by name; of two with the same name and labels the first is kept, because a scraper refuses
 /// the whole page otherwise.
 pub fn print(metrics: Vec<Metric>, format: Format) -> String {
-    let mut families: BTreeMap<&'static str, Vec<Metric>> = BTreeMap::new();
+    let mut families: BTreeMap<Cow<'static, str>, Vec<Metric>> = BTreeMap::new();
     for metric in metrics {
         families.entry(family_name(&metric)).or_default().push(metric);
     }
     let mut text = String::new();
     for (name, family) in families {
-        print_family(&mut text, name, family, format);
+        print_family(&mut text, &name, family, format);
     }
     if format == Format::OpenMetrics {
         text.push_str("# EOF\n");
@@ -72,10 +73,13 @@ pub fn print(metrics: Vec<Metric>, format: Format) -> String {
 }
 
 /// The name over all parts of a histogram, and the name itself for all else.
-fn family_name(metric: &Metric) -> &'static str {
+fn family_name(metric: &Metric) -> Cow<'static, str> {
     let parts = ["_bucket", "_count", "_sum"];
     let stem = || parts.iter().find_map(|it| metric.name.strip_suffix(it));
-    if metric.kind == MetricKind::Histogram { stem().unwrap_or(metric.name) } else { metric.name }
+    match stem().filter(|_| metric.kind == MetricKind::Histogram) {
+        Some(stem) => stem.to_owned().into(),
+        None => metric.name.clone(),
+    }
 }
 
 fn print_family(text: &mut String, name: &str, family: Vec<Metric>, format: Format) {
@@ -89,7 +93,7 @@ fn print_family(text: &mut String, name: &str, family: Vec<Metric>, format: Form
     // In OpenMetrics a counter's family is named without the suffix, its sample with it.
     let is_stem = is_counter && format == Format::OpenMetrics;
     let title = if is_stem { name.strip_suffix("_total").unwrap_or(name) } else { name };
-    text.push_str(&format!("# HELP {title} {}\n# TYPE {title} {kind}\n", escape_help(first.help, format)));
+    text.push_str(&format!("# HELP {title} {}\n# TYPE {title} {kind}\n", escape_help(&first.help, format)));
     let mut seen = BTreeSet::new();
     for metric in family {
         let suffix = if is_stem && !metric.name.ends_with("_total") { "_total" } else { "" };
@@ -101,7 +105,7 @@ fn print_family(text: &mut String, name: &str, family: Vec<Metric>, format: Form
     }
 }
 
-fn print_labels(labels: &[(&'static str, String)]) -> String {
+fn print_labels(labels: &[(Cow<'static, str>, String)]) -> String {
     if labels.is_empty() {
         return String::new();
     }

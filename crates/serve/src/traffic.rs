@@ -51,8 +51,8 @@ impl Meter for Traffic {
             let requests = "HTTP requests answered.";
             metrics.push(labeled(Metric::counter("sentinel_serve_requests_total", requests, count.requests), key));
             let seconds = Metric {
-                name: "sentinel_serve_request_seconds_total",
-                help: "Seconds from request to the first byte of the answer, summed.",
+                name: "sentinel_serve_request_seconds_total".into(),
+                help: "Seconds from request to the first byte of the answer, summed.".into(),
                 kind: MetricKind::Counter,
                 labels: vec![],
                 value: count.seconds,

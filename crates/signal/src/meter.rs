@@ -1,5 +1,7 @@
 //! How does a stage tell about itself? Plain numbers that `serve` prints on /metrics.
 
+use std::borrow::Cow;
+
 /// What a number means over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
@@ -14,14 +16,14 @@ pub enum MetricKind {
 /// One number with its labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
-    /// `sentinel_<stage>_<noun>_<unit>[_total]`.
-    pub name: &'static str,
+    /// `sentinel_<stage>_<noun>_<unit>[_total]`; forecasts have the name of what is forecast.
+    pub name: Cow<'static, str>,
     /// One sentence.
-    pub help: &'static str,
+    pub help: Cow<'static, str>,
     /// Counter or gauge.
     pub kind: MetricKind,
-    /// Labels from closed sets.
-    pub labels: Vec<(&'static str, String)>,
+    /// Labels from closed sets; forecasts have those of their series.
+    pub labels: Vec<(Cow<'static, str>, String)>,
     /// The value now.
     pub value: f64,
 }
@@ -29,17 +31,17 @@ pub struct Metric {
 impl Metric {
     /// A counter without labels.
     pub fn counter(name: &'static str, help: &'static str, value: u64) -> Self {
-        Self { name, help, kind: MetricKind::Counter, labels: vec![], value: value as f64 }
+        Self { name: name.into(), help: help.into(), kind: MetricKind::Counter, labels: vec![], value: value as f64 }
     }
 
     /// A gauge without labels.
     pub fn gauge(name: &'static str, help: &'static str, value: f64) -> Self {
-        Self { name, help, kind: MetricKind::Gauge, labels: vec![], value }
+        Self { name: name.into(), help: help.into(), kind: MetricKind::Gauge, labels: vec![], value }
     }
 
     /// The same with one more label.
     pub fn label(mut self, name: &'static str, value: &str) -> Self {
-        self.labels.push((name, value.to_owned()));
+        self.labels.push((name.into(), value.to_owned()));
         self
     }
 }
