@@ -330,7 +330,9 @@ pub(crate) fn direction_of(score: &Score) -> Direction {
 }
 
 fn sides(role: Role, name: &str, is_counter: bool, is_percent: bool) -> (Side, Side) {
-    if !role.is_scored() {
+    // Forecasts are no measurements, also when they come back from a server that scrapes us.
+    let is_forecast = ["_sentinel_forecast", "_sentinel_predicted"].iter().any(|it| name.contains(it));
+    if !role.is_scored() || is_forecast {
         return (IGNORED, IGNORED);
     }
     let evidence = side(Usage::Evidence, 0.0, 0.1);

@@ -18,6 +18,7 @@ use crate::bands::Bands;
 use crate::book::Book;
 use crate::config::Config;
 use crate::eyes::Eyes;
+use crate::forecasts::Forecasts;
 use crate::front::Front;
 use crate::groups::Groups;
 use crate::health::Health;
@@ -77,6 +78,8 @@ pub struct System {
     pub alert_desk: Arc<AlertDesk>,
     /// What stands between the protocols and the intake.
     pub front: Front,
+    /// Watches and their models.
+    pub forecasts: Arc<Forecasts>,
     /// What log lines lead to.
     pub news_desk: Arc<NewsDesk>,
     /// What reading from Kafka counts.
@@ -199,6 +202,7 @@ impl System {
             Arc::clone(&responder),
             Arc::clone(&intake),
         ));
+        let forecasts = Forecasts::new(&config, data_dir, &store, Arc::clone(&eyes.history), Arc::clone(&clock))?;
         let health = Arc::new(Health::new(Arc::clone(&store)));
         let kafka_counts = Arc::new(ingest::KafkaCounts::default());
         let config = Arc::new(config);
@@ -225,6 +229,7 @@ impl System {
             intake,
             alert_desk,
             front,
+            forecasts,
             news_desk,
             kafka_counts,
             kafka_outbox,
@@ -268,6 +273,7 @@ impl System {
             back_tester: Arc::clone(&self.back_tester) as _,
             rows: Arc::clone(&self.row_desk) as _,
             reports: Arc::clone(&self.book) as _,
+            forecasts: Arc::clone(&self.forecasts) as _,
             meters: self.meters().into_iter().chain(meters.iter().cloned()).collect(),
             clock: Arc::clone(&self.clock),
             version: env!("CARGO_PKG_VERSION"),
@@ -310,6 +316,7 @@ impl System {
             Arc::clone(&self.metadata) as _,
             Arc::clone(&self.news_desk) as _,
             Arc::clone(&self.alert_desk) as _,
+            Arc::clone(&self.forecasts) as _,
             Arc::clone(&self.responder) as _,
             Arc::clone(&self.desk) as _,
             Arc::clone(&self.health) as _,

@@ -64,6 +64,14 @@ pub enum Command {
     Feedback(FeedbackArgs),
     /// Writes the report of one incident of a running server.
     Report(ReportArgs),
+    /// Lists the forecast models of a running server, with their versions.
+    Models(ModelsArgs),
+    /// Trains a forecast model of a running server soon.
+    Retrain(ModelArgs),
+    /// Takes the serving version of a forecast model back.
+    Rollback(VersionArgs),
+    /// Lets another version of a forecast model serve.
+    Promote(VersionArgs),
     /// Reads the ledger.
     Audit(AuditArgs),
     /// A harmless process that only waits; the demo's "miner".
@@ -327,6 +335,43 @@ pub struct FeedbackArgs {
     /// The server.
     #[command(flatten)]
     pub remote: RemoteArgs,
+}
+
+/// Options of `models`.
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// Only models in whose key all these words occur.
+    pub words: Vec<String>,
+    /// Lists every version that is kept.
+    #[arg(long)]
+    pub versions: bool,
+    /// The server.
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+}
+
+/// Which forecast model.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// The metric, the name of the watch, the key or the id of the model, as `sentinel models` lists them.
+    pub metric: String,
+    /// Labels of the series, as NAME=VALUE, where the metric has several.
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    pub labels: Vec<String>,
+    /// The server.
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+}
+
+/// Options of `rollback` and `promote`.
+#[derive(Debug, Args)]
+pub struct VersionArgs {
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The version, such as v3; must be given to `promote`, and may be to `rollback`.
+    #[arg(long, alias = "run-id")]
+    pub version: Option<String>,
 }
 
 /// What a person says of an incident.

@@ -111,15 +111,20 @@ pub async fn audit(command: &AuditCommand) -> anyhow::Result<()> {
     }
 }
 
-fn actor() -> String {
+pub fn actor() -> String {
     std::env::var("USER").unwrap_or_else(|_| "cli".to_owned())
 }
 
-async fn get(args: &RemoteArgs, path: &str) -> anyhow::Result<Value> {
+pub async fn get(args: &RemoteArgs, path: &str) -> anyhow::Result<Value> {
     call(args, reqwest::Method::GET, path, None).await
 }
 
-async fn call(args: &RemoteArgs, method: reqwest::Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+pub async fn call(
+    args: &RemoteArgs,
+    method: reqwest::Method,
+    path: &str,
+    body: Option<Value>,
+) -> anyhow::Result<Value> {
     let answer = send(args, method, path, body).await?;
     Ok(serde_json::from_str(&answer).unwrap_or(Value::String(answer)))
 }
@@ -167,7 +172,7 @@ async fn send_within(
     Ok(answer)
 }
 
-fn items(answer: &Value) -> &[Value] {
+pub fn items(answer: &Value) -> &[Value] {
     answer.get("items").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
@@ -180,7 +185,7 @@ pub fn field(value: &Value, name: &str) -> String {
     }
 }
 
-fn print(args: &RemoteArgs, answer: &Value, as_table: impl FnOnce(&Value)) -> anyhow::Result<()> {
+pub fn print(args: &RemoteArgs, answer: &Value, as_table: impl FnOnce(&Value)) -> anyhow::Result<()> {
     match args.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(answer)?),
         Output::Table => as_table(answer),
@@ -189,7 +194,7 @@ fn print(args: &RemoteArgs, answer: &Value, as_table: impl FnOnce(&Value)) -> an
 }
 
 /// Prints rows under upper-case headings, columns as wide as their widest cell.
-fn table(rows: &[Value], columns: &[&str]) {
+pub fn table(rows: &[Value], columns: &[&str]) {
     let cells: Vec<Vec<String>> = rows.iter().map(|row| columns.iter().map(|it| field(row, it)).collect()).collect();
     crate::table::print(&columns.iter().map(|it| it.to_uppercase()).collect::<Vec<_>>(), &cells);
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::kafka_out::KafkaOutConfig;
 use crate::nearest::nearest;
-use crate::seed_config;
+use crate::{seed_config, seed_watches};
 
 /// Environment variables that look like settings but are not part of the file.
 const NOT_SETTINGS: [&str; 6] = [
@@ -71,6 +71,10 @@ pub struct Config {
     pub detect: detect::Config,
     /// How log lines are counted by template.
     pub templates: detect::LogWatchConfig,
+    /// Series whose future is forecast.
+    pub watches: Vec<forecast::WatchConfig>,
+    /// Where forecasts come from and go to.
+    pub forecast: forecast::Config,
     /// What may be done about incidents.
     pub act: act::Config,
     /// The API and the UI.
@@ -106,6 +110,8 @@ impl Default for Config {
             store: store::Config::default(),
             detect: detect::Config::default(),
             templates: detect::LogWatchConfig::default(),
+            watches: vec![],
+            forecast: forecast::Config::default(),
             act: act::Config::default(),
             serve: serve::Config::default(),
             query: serve::QueryConfig::default(),
@@ -134,6 +140,7 @@ impl Config {
         }
         let mut problems = vec![];
         seed_config::translate(&mut tree, &mut problems);
+        seed_watches::translate(&mut tree, &mut problems);
         let config = sections(tree, &mut problems);
         problems.extend(config.validate());
         if problems.is_empty() { Ok(config) } else { Err(problems) }
@@ -180,6 +187,9 @@ impl Config {
         problems.extend(prefixed("store", self.store.validate()));
         problems.extend(prefixed("detect", self.detect.validate()));
         problems.extend(prefixed("templates", self.templates.validate()));
+        problems.extend(forecast::watches(&self.watches).err().unwrap_or_default());
+        problems.extend(crate::forecasts::expression_problems(&self.watches));
+        problems.extend(prefixed("forecast", self.forecast.validate()));
         problems.extend(prefixed("act", self.act.validate()));
         problems.extend(prefixed("serve", self.serve.validate()));
         problems.extend(prefixed("query", self.query.validate()));
@@ -229,6 +239,7 @@ fn overlay(tree: &mut Map<String, Value>, name: &str, text: &str) {
 }
 
 /// Reads section after section, so that one mistake does not hide the next.
+// Long because each section is a line, and its name another.
 fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config {
     let mut config = Config::default();
     take(&mut tree, "listen", &mut config.listen, problems);
@@ -253,6 +264,8 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "store", &mut config.store, problems);
     take(&mut tree, "detect", &mut config.detect, problems);
     take(&mut tree, "templates", &mut config.templates, problems);
+    take_each(&mut tree, "watches", &mut config.watches, problems);
+    take(&mut tree, "forecast", &mut config.forecast, problems);
     take(&mut tree, "act", &mut config.act, problems);
     take(&mut tree, "serve", &mut config.serve, problems);
     take(&mut tree, "query", &mut config.query, problems);
@@ -280,6 +293,8 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "store",
         "detect",
         "templates",
+        "watches",
+        "forecast",
         "act",
         "serve",
         "query",
@@ -294,6 +309,27 @@ fn take<T: DeserializeOwned>(tree: &mut Map<String, Value>, key: &str, into: &mu
     match serde_json::from_value(value) {
         Ok(it) => *into = it,
         Err(error) => problems.push(format!("{key}: {}", explain(&error.to_string()))),
+    }
+}
+
+/// The same for a list, entry after entry, so that a mistake in one does not hide those of the others.
+fn take_each<T: DeserializeOwned>(
+    tree: &mut Map<String, Value>,
+    key: &str,
+    into: &mut Vec<T>,
+    problems: &mut Vec<String>,
+) {
+    match tree.remove(key) {
+        None | Some(Value::Null) => {}
+        Some(Value::Array(entries)) => {
+            for (idx, entry) in entries.into_iter().enumerate() {
+                match serde_json::from_value(entry) {
+                    Ok(it) => into.push(it),
+                    Err(error) => problems.push(format!("{key}[{idx}]: {}", explain(&error.to_string()))),
+                }
+            }
+        }
+        Some(_) => problems.push(format!("{key}: must be a list")),
     }
 }
 

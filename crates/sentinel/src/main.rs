@@ -14,6 +14,7 @@ mod client;
 mod config;
 mod demo;
 mod eyes;
+mod forecasts;
 mod front;
 mod groups;
 mod health;
@@ -22,6 +23,7 @@ mod intake;
 mod kafka_out;
 mod key;
 mod metadata_book;
+mod model_client;
 mod nearest;
 mod news_desk;
 mod offline;
@@ -33,6 +35,7 @@ mod row_desk;
 mod run;
 mod scenario;
 mod seed_config;
+mod seed_watches;
 mod shards;
 mod simulated;
 mod steady_clock;
@@ -104,6 +107,10 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Reject(args) => client::reject(&args).await?,
         Command::Feedback(args) => client::feedback(&args).await?,
         Command::Report(args) => client::report(&args).await?,
+        Command::Models(args) => model_client::models(&args).await?,
+        Command::Retrain(args) => model_client::retrain(&args).await?,
+        Command::Rollback(args) => model_client::rollback(&args).await?,
+        Command::Promote(args) => model_client::promote(&args).await?,
         Command::Audit(args) => audit(&args.command).await?,
         Command::DemoProcess { .. } => demo::wait_for_parent()?,
     }

@@ -11,6 +11,7 @@ mod assets;
 mod config;
 mod error;
 mod exposition;
+mod forecasts;
 mod guard;
 mod live;
 mod operations;
@@ -27,6 +28,9 @@ pub use api::prometheus::rules::{Alerting, FiringAlert, Rule, RuleGroup};
 pub use api::prometheus::targets::ScrapedTarget;
 pub use config::Config;
 pub use error::Error;
+pub use forecasts::{
+    CrossStatus, ForecastChart, ForecastPoint, Forecasts, ModelStatus, NoForecasts, Switched, Triggered, WatchStatus,
+};
 pub use live::Live;
 pub use operations::{Operations, operations};
 pub use ports::{

@@ -10,6 +10,7 @@ use signal::{
     PlanDesk, Reports, Scores, Templates, Topology, TraceSearch,
 };
 
+use crate::forecasts::Forecasts;
 use crate::{Queries, RuleGroup, ScrapedTarget};
 
 /// Everything `serve` reads from and the few words it passes on. All calls may touch the disk.
@@ -56,6 +57,8 @@ pub struct Ports {
     pub back_tester: Arc<dyn BackTester>,
     /// Rows of numbers that programs send.
     pub rows: Arc<dyn RowJudge>,
+    /// Watches and their models.
+    pub forecasts: Arc<dyn Forecasts>,
     /// Incident reports.
     pub reports: Arc<dyn Reports>,
     /// The stages that count what they do; printed on /metrics.

@@ -199,8 +199,8 @@ impl Meter for Queries {
             of("timed_out", &counts.timed_out),
             of("no_room", &counts.full),
             Metric {
-                name: "sentinel_query_seconds_total",
-                help: "Seconds in which expressions were evaluated.",
+                name: "sentinel_query_seconds_total".into(),
+                help: "Seconds in which expressions were evaluated.".into(),
                 kind: MetricKind::Counter,
                 labels: vec![],
                 value: counts.micros.load(Relaxed) as f64 / 1e6,

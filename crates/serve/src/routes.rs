@@ -96,6 +96,12 @@ fn programs() -> Vec<Route> {
         ("post", "/sentinel/v1/plans/{id}/reject", post(api::plans::reject)),
         ("get", "/sentinel/v1/audit", get(api::audit::list)),
         ("get", "/sentinel/v1/audit/verify", get(api::audit::verify)),
+        ("get", "/sentinel/v1/watches", get(api::forecasts::watches)),
+        ("get", "/sentinel/v1/models", get(api::forecasts::models)),
+        ("get", "/sentinel/v1/models/{id}/chart", get(api::forecasts::chart)),
+        ("post", "/manage/retrain/{model}", post(api::forecasts::retrain)),
+        ("post", "/manage/rollback/{model}", post(api::forecasts::rollback)),
+        ("post", "/manage/promote/{model}", post(api::forecasts::promote)),
         ("get", "/sentinel/v1/events", get(live::events)),
     ]
 }
@@ -108,6 +114,8 @@ fn pages() -> Vec<Route> {
         ("get", "/series", get(ui::series::page)),
         ("get", "/series/{id}", get(ui::series::one)),
         ("get", "/groups", get(ui::groups::page)),
+        ("get", "/forecasts", get(ui::forecasts::page)),
+        ("get", "/forecasts/{id}", get(ui::forecasts::one)),
         ("get", "/backtest", get(ui::backtest::page)),
         ("get", "/logs", get(ui::logs::page)),
         ("get", "/traces", get(ui::traces::page)),

@@ -1,7 +1,5 @@
 //! How does a stage tell about itself? Plain numbers that `serve` prints on /metrics.
 
-use std::borrow::Cow;
-
 /// What a number means over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
@@ -17,13 +15,13 @@ pub enum MetricKind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
     /// `sentinel_<stage>_<noun>_<unit>[_total]`; forecasts have the name of what is forecast.
-    pub name: Cow<'static, str>,
+    pub name: std::borrow::Cow<'static, str>,
     /// One sentence.
-    pub help: Cow<'static, str>,
+    pub help: std::borrow::Cow<'static, str>,
     /// Counter or gauge.
     pub kind: MetricKind,
     /// Labels from closed sets; forecasts have those of their series.
-    pub labels: Vec<(Cow<'static, str>, String)>,
+    pub labels: Vec<(std::borrow::Cow<'static, str>, String)>,
     /// The value now.
     pub value: f64,
 }

@@ -5,6 +5,7 @@ pub mod backtest;
 pub mod budgets;
 pub mod detect;
 pub mod exemplars;
+pub mod forecasts;
 pub mod groups;
 pub mod health;
 pub mod incidents;

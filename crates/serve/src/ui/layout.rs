@@ -16,6 +16,8 @@ pub enum Section {
     Series,
     /// `/groups`
     Groups,
+    /// `/forecasts`
+    Forecasts,
     /// `/backtest`
     BackTest,
     /// `/logs`
@@ -30,11 +32,12 @@ pub enum Section {
     None,
 }
 
-const LINKS: [(Section, &str, &str); 9] = [
+const LINKS: [(Section, &str, &str); 10] = [
     (Section::Overview, "/", "Overview"),
     (Section::Incidents, "/incidents", "Incidents"),
     (Section::Series, "/series", "Series"),
     (Section::Groups, "/groups", "Groups"),
+    (Section::Forecasts, "/forecasts", "Forecasts"),
     (Section::BackTest, "/backtest", "Back-test"),
     (Section::Logs, "/logs", "Logs"),
     (Section::Traces, "/traces", "Traces"),

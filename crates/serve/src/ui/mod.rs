@@ -7,6 +7,8 @@ pub mod backtest;
 mod budgets;
 mod chart;
 mod exemplars;
+mod fan;
+pub mod forecasts;
 pub mod groups;
 pub mod incident;
 pub mod incidents;

@@ -101,6 +101,7 @@ impl World {
             traces: self.clone(),
             exemplars: self.clone(),
             scores: self.clone(),
+            forecasts: Arc::new(serve::NoForecasts),
             reports: self.clone(),
             budgets: self.clone(),
             groups: self.clone(),

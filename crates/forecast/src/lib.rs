@@ -1,0 +1,40 @@
+//! Which series are forecast, by which model, and how do models live? Maths and state only: time and values are arguments.
+//!
+//! Reading order: what is configured (`config`, `period`, `cron`, `selector`) and what becomes of it (`watch`); what a
+//! model must be able to do (`candidate`, `model`); how it is tried out (`training`, `spread`) and kept (`registry`,
+//! `artifact`); when it has aged (`drift`); all of it together over time (`life`); what is told (`emission`).
+
+#![warn(missing_docs)]
+
+mod config;
+mod cron;
+mod period;
+mod selector;
+mod watch;
+
+mod candidate;
+mod model;
+
+mod artifact;
+mod drift;
+mod registry;
+mod spread;
+mod training;
+
+mod emission;
+mod life;
+
+pub use artifact::{ArtifactError, checksum, unpack};
+pub use candidate::Candidate;
+pub use config::{Config, CrossConfig, DriftScale, ObjectStoreConfig, RemoteWriteConfig, WatchConfig, bucket_of};
+pub use cron::Cron;
+pub use drift::{Drift, DriftMeter, DriftStatus, Thresholds};
+pub use emission::{exposed, forecast_labels, n_exposed, samples};
+pub use life::{Crossing, Forecast, Life, Plan, Reason, State, key_of};
+pub use model::ModelChoice;
+pub use period::{period, period_text};
+pub use registry::{Policy, Registry, Status, Version, VersionError};
+pub use selector::{exposed_name, is_counter, is_metric_name};
+pub use spread::Spread;
+pub use training::{Job, Outcome, Trained, Trial, train};
+pub use watch::{Cross, Watch, watches};

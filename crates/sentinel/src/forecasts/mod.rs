@@ -1,0 +1,120 @@
+//! How do watches run? Each has a task that asks for values, lets its series learn, and hands forecasts on.
+//!
+//! `source` answers expressions, `watching` is the task of a watch, `series` one series with its life, `keep` and
+//! `artifacts` what outlives the process, `desk` what people ask for.
+
+mod artifacts;
+mod counters;
+mod desk;
+mod keep;
+mod recorder;
+mod series;
+mod source;
+mod watching;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use anyhow::Context as _;
+use signal::{Clock, History, Ledger, PortError};
+use store::Store;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use artifacts::{Artifacts, Folder};
+use counters::Counters;
+use recorder::Recorder;
+use series::Series;
+use source::Source;
+use watching::Watching;
+
+/// All watches.
+pub struct Forecasts {
+    config: forecast::Config,
+    watches: Vec<Arc<Watching>>,
+    clock: Arc<dyn Clock>,
+    source: Arc<Source>,
+    artifacts: Arc<dyn Artifacts>,
+    recorder: Recorder,
+    /// So many trainings at the same time.
+    training: Arc<Semaphore>,
+    ledger: Arc<dyn Ledger>,
+    /// A person wants something now.
+    wake: Arc<tokio::sync::Notify>,
+    counters: Counters,
+}
+
+impl Forecasts {
+    /// As configured; nothing runs yet.
+    pub fn new(
+        config: &Config,
+        data_dir: &std::path::Path,
+        store: &Arc<Store>,
+        history: Arc<dyn History>,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Arc<Self>> {
+        // The configuration was checked when it was read.
+        let watches = forecast::watches(&config.watches).map_err(|problems| anyhow::anyhow!(problems.join("; ")))?;
+        let folder = match &config.forecast.artifact_store {
+            Some(path) => path.into(),
+            None => data_dir.join("models"),
+        };
+        let artifacts = Folder::open(&folder)
+            .with_context(|| format!("cannot make the folder for models, {}", folder.display()))?;
+        Ok(Arc::new(Self {
+            watches: watches.into_iter().map(|it| Arc::new(Watching::new(it))).collect(),
+            clock,
+            source: Arc::new(Source::new(&config.forecast, history)?),
+            artifacts: Arc::new(artifacts),
+            recorder: Recorder::new(Arc::clone(store)),
+            training: Arc::new(Semaphore::new(config.forecast.training_threads)),
+            ledger: Arc::clone(store) as _,
+            wake: Arc::default(),
+            counters: Counters::default(),
+            config: config.forecast.clone(),
+        }))
+    }
+
+    /// Runs every watch until stopped.
+    pub fn run(self: &Arc<Self>, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
+        for it in &self.watches {
+            tasks.spawn(Arc::clone(self).follow(Arc::clone(it), stopped.clone()));
+        }
+    }
+
+    /// All series, in the order of their watches and keys.
+    fn all(&self) -> Vec<(Arc<Watching>, Arc<Series>)> {
+        let of_watch = |watching: &Arc<Watching>| {
+            let series = read(&watching.series).values().cloned().collect::<Vec<_>>();
+            series.into_iter().map(|it| (Arc::clone(watching), it)).collect::<Vec<_>>()
+        };
+        self.watches.iter().flat_map(of_watch).collect()
+    }
+
+    /// The series that a person names: by id, by key, or all of a watch.
+    fn named(&self, name: &str) -> Result<Vec<Arc<Series>>, PortError> {
+        let fits = |watching: &Watching, series: &Series| {
+            series.id.to_string() == name || watching.watch.name == name || series.life().registry().metric_key == name
+        };
+        let found: Vec<Arc<Series>> =
+            self.all().into_iter().filter(|(watching, it)| fits(watching, it)).map(|it| it.1).collect();
+        if found.is_empty() { Err(PortError::NotFound(format!("model {name:?}"))) } else { Ok(found) }
+    }
+}
+
+/// Expressions that are no PromQL, each with the place of the mistake.
+pub fn expression_problems(watches: &[forecast::WatchConfig]) -> Vec<String> {
+    let problem = |(idx, watch): (usize, &forecast::WatchConfig)| {
+        let error = promql::parse(&watch.expr).err().filter(|_| !watch.expr.is_empty())?;
+        Some(format!("watches[{idx}].expr: {:?}: {}", watch.expr, error.describe(&watch.expr)))
+    };
+    watches.iter().enumerate().filter_map(problem).collect()
+}
+
+fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}

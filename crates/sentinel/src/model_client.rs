@@ -1,0 +1,89 @@
+//! How do the commands ask a running server about forecast models?
+
+use anyhow::bail;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::cli::{ModelArgs, ModelsArgs, VersionArgs};
+use crate::client::{actor, call, field, get, items, print, table};
+
+/// `sentinel models`.
+pub async fn models(args: &ModelsArgs) -> anyhow::Result<()> {
+    let path = format!("/sentinel/v1/models?limit=1000&match={}", escaped(&args.words.join(" ")));
+    let answer = get(&args.remote, &path).await?;
+    print(&args.remote, &answer, |it| {
+        if args.versions {
+            let versions = |it: &Value| it.get("versions").and_then(Value::as_array).cloned().unwrap_or_default();
+            let all: Vec<Value> = items(it).iter().flat_map(versions).collect();
+            let columns =
+                ["metric_key", "version_id", "status", "training_policy", "trained_at", "mae", "mase", "reason"];
+            table(&all, &columns);
+        } else {
+            let columns =
+                ["metric_key", "state", "active_version", "model_class", "drift_mae", "coverage", "error", "id"];
+            table(items(it), &columns);
+        }
+    })
+}
+
+/// `sentinel retrain`.
+pub async fn retrain(args: &ModelArgs) -> anyhow::Result<()> {
+    let model = found(args).await?;
+    let path = format!("/manage/retrain/{}", field(&model, "id"));
+    let answer = call(&args.remote, Method::POST, &path, Some(json!({ "actor": actor() }))).await?;
+    let key = field(&model, "metric_key");
+    print(&args.remote, &answer, |it| println!("{key} is trained; the version will be {}.", field(it, "run_id")))
+}
+
+/// `sentinel rollback`.
+pub async fn rollback(args: &VersionArgs) -> anyhow::Result<()> {
+    switch(args, "rollback").await
+}
+
+/// `sentinel promote`.
+pub async fn promote(args: &VersionArgs) -> anyhow::Result<()> {
+    if args.version.is_none() {
+        bail!("which version shall serve? Name it by --version; `sentinel models --versions` lists them");
+    }
+    switch(args, "promote").await
+}
+
+async fn switch(args: &VersionArgs, word: &str) -> anyhow::Result<()> {
+    let model = found(&args.model).await?;
+    let path = format!("/manage/{word}/{}", field(&model, "id"));
+    let body = json!({ "version": args.version, "actor": actor() });
+    let answer = call(&args.model.remote, Method::POST, &path, Some(body)).await?;
+    print(&args.model.remote, &answer, |it| println!("{} of {} serves.", field(it, "version"), field(it, "model")))
+}
+
+/// The one model that is meant.
+async fn found(args: &ModelArgs) -> anyhow::Result<Value> {
+    let answer = get(&args.remote, "/sentinel/v1/models?limit=1000").await?;
+    let mut wanted = vec![];
+    for label in &args.labels {
+        match label.split_once('=') {
+            Some(pair) => wanted.push(pair),
+            None => bail!("--label {label}: must be NAME=VALUE"),
+        }
+    }
+    let fits = |it: &&Value| {
+        let key = field(it, "metric_key");
+        let names = [field(it, "id"), field(it, "watch"), key.split('{').next().unwrap_or("").to_owned()];
+        let label = |name: &str| it.get("labels").map(|it| field(it, name)).unwrap_or_default();
+        (key == args.metric || names.contains(&args.metric)) && wanted.iter().all(|it| label(it.0) == it.1)
+    };
+    match items(&answer).iter().filter(fits).collect::<Vec<_>>().as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => bail!("no model is called {}; `sentinel models` lists them", args.metric),
+        many => {
+            let keys: Vec<String> = many.iter().take(10).map(|it| field(it, "metric_key")).collect();
+            bail!("{} models are meant; choose one by --label: {}", many.len(), keys.join(", "))
+        }
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.bytes()
+        .map(|it| if it.is_ascii_alphanumeric() { char::from(it).to_string() } else { format!("%{it:02X}") })
+        .collect()
+}
