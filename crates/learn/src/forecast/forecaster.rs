@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::backtest::Windows;
 use super::regular::Regular;
 
 /// A model of one series that tells what comes next.
@@ -128,13 +129,6 @@ pub(super) struct Clean<'a> {
     pub step: i64,
 }
 
-impl Clean<'_> {
-    /// Time of the value with this index, also of those that come after the last.
-    pub fn time_of(&self, index: usize) -> i64 {
-        self.start.saturating_add(self.step.saturating_mul(i64::try_from(index).unwrap_or(i64::MAX)))
-    }
-}
-
 /// The arithmetic of a model: gaps, scale, times and bounds are the business of `Model`.
 pub(super) trait Method: Send + Sync {
     /// The fewest values it learns from.
@@ -148,4 +142,29 @@ pub(super) trait Method: Send + Sync {
 
     /// The next values, exactly as many as asked for.
     fn predict(&self, steps: usize) -> Vec<f64>;
+
+    /// Learns as `fit`, and tells what came minus what it would have told in windows at the end of the history, by window
+    /// and step. Empty if the history has no room for windows.
+    fn fit_and_test(&mut self, history: &Clean<'_>, windows: Windows) -> Result<Vec<Vec<f64>>, FitError> {
+        let (first, newer) = history.values.split_at(history.values.len().saturating_sub(windows.n_values()));
+        let can_test = windows.count > 0 && first.len() >= self.min_points();
+        let is_fitted = can_test && self.fit(&Clean { values: first, ..*history }).is_ok();
+        let errors = if is_fitted { follow_windows(self, newer, windows) } else { vec![] };
+        self.fit(history)?;
+        Ok(errors)
+    }
+}
+
+/// Forecasts from the start of each window, following the values in between; ends with the start of the last one.
+pub(super) fn follow_windows(method: &mut (impl Method + ?Sized), newer: &[f64], windows: Windows) -> Vec<Vec<f64>> {
+    let mut errors = Vec::with_capacity(windows.count);
+    for window in 0..windows.count {
+        let rest = newer.get(window * windows.stride..).unwrap_or_default();
+        let told = method.predict(windows.horizon);
+        errors.push(rest.iter().zip(told).map(|(came, told)| came - told).collect());
+        if window + 1 < windows.count {
+            method.extend(rest.get(..windows.stride).unwrap_or(rest));
+        }
+    }
+    errors
 }

@@ -9,8 +9,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::backtest::{Errors, Windows, backtest};
-use super::forecaster::{FitError, Forecaster, PredictError};
+use super::backtest::{Errors, Windows};
+use super::forecaster::{FitError, Forecaster as _, PredictError};
 use super::kind::ModelKind;
 use super::model::Model;
 use super::regular::Regular;
@@ -82,9 +82,7 @@ impl Calibrated {
         let horizon = horizon.max(1);
         let stride = (horizon / 2).max(1);
         let windows = Windows::fitting(history.values.len(), horizon, stride, MOST_WINDOWS);
-        // What cannot be back-tested can still be fitted; `fit` below says what is wrong if it cannot.
-        let errors = backtest(&mut model, history, windows).unwrap_or_default();
-        model.fit(history)?;
+        let errors = model.fit_and_test(history, windows)?;
         let naive = crate::evaluate::forecast::naive_error(&history.values, 1);
         let mut fitted = Self {
             model,

@@ -6,10 +6,15 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::auto::{Auto, AutoConfig};
+use super::autoregression::{Autoregression, AutoregressionConfig};
+use super::ets::{Ets, EtsConfig};
 use super::exponential_smoothing::{ExponentialSmoothing, ExponentialSmoothingConfig};
 use super::forecaster::Method;
 use super::linear_trend::{LinearTrend, LinearTrendConfig};
 use super::seasonal_naive::{SeasonalNaive, SeasonalNaiveConfig};
+use super::sgd_regressor::{SgdRegressor, SgdRegressorConfig};
+use super::theta::{Theta, ThetaConfig};
 
 /// Makes from the table: the configuration's enum, the saved state's enum, and the ways between them.
 macro_rules! models {
@@ -97,6 +102,16 @@ models! {
         "Exponential smoothing of level and trend (Holt), with a season on request (Holt-Winters).";
     SeasonalNaive "seasonal_naive" ["SeasonalNaiveModel"] SeasonalNaiveConfig => SeasonalNaive,
         "The values of one season ago.";
+    Autoregression "autoregression" [] AutoregressionConfig => Autoregression,
+        "Penalized least squares on the values just before and around multiples of the seasons.";
+    Auto "auto" [] AutoConfig => Auto,
+        "Several models, averaged by how well each would have done lately on this series.";
+    SgdRegressor "sgd_regressor" ["SGDRegressorModel", "sgd"] SgdRegressorConfig => SgdRegressor,
+        "Linear regression on the last values, learned by stochastic gradient descent.";
+    Ets "ets" [] EtsConfig => Ets,
+        "Exponential smoothing in the form that suits the series best.";
+    Theta "theta" [] ThetaConfig => Theta,
+        "Last level and half of the long trend, on the series without its season.";
 }
 
 impl ModelKind {

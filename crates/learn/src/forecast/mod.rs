@@ -4,11 +4,15 @@
 //! method meets real series (gaps, scale, saved form). One file per model. `backtest` tells how well a model would have
 //! done, `interval` how far off it may be. `season` finds seasons.
 
+mod auto;
+mod autoregression;
 mod backtest;
+mod ets;
 mod exponential_smoothing;
 mod forecaster;
 mod interval;
 mod kind;
+mod lag_features;
 mod linear_trend;
 mod minimize;
 mod model;
@@ -19,9 +23,14 @@ mod regular;
 mod saved;
 pub mod season;
 mod seasonal_naive;
+mod sgd_regressor;
 mod smoothing;
+mod theta;
 
+pub use auto::AutoConfig;
+pub use autoregression::AutoregressionConfig;
 pub use backtest::{Errors, Windows, backtest, rolling_errors};
+pub use ets::EtsConfig;
 pub use exponential_smoothing::ExponentialSmoothingConfig;
 pub use forecaster::{FitError, Forecaster, MAX_STEPS, PredictError};
 pub use interval::{Calibrated, Forecast, Interval};
@@ -31,4 +40,6 @@ pub use model::Model;
 pub use regular::{Regular, fill_gaps};
 pub use saved::LoadError;
 pub use seasonal_naive::SeasonalNaiveConfig;
+pub use sgd_regressor::SgdRegressorConfig;
 pub use smoothing::Seasonal;
+pub use theta::ThetaConfig;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::backtest::{Errors, Windows};
 use super::forecaster::{Clean, FitError, Forecaster, MAX_STEPS, PredictError};
 use super::kind::{Learned, ModelKind};
 use super::regular::{Regular, fill_gaps};
@@ -117,46 +118,87 @@ impl Model {
     }
 }
 
-impl Forecaster for Model {
-    fn fit(&mut self, history: &Regular) -> Result<(), FitError> {
+impl Model {
+    /// Learns as `fit`, and tells how far off forecasts in windows at the end of the history would have been. Faster than
+    /// `backtest` and then `fit`, because methods can go on with what they learned for the test. There are no windows if
+    /// the history has no room for them.
+    ///
+    /// # Errors
+    /// As `fit`.
+    pub fn fit_and_test(&mut self, history: &Regular, windows: Windows) -> Result<Errors, FitError> {
+        let prepared = Prepared::new(history, self.min_points())?;
+        let mut learned = Learned::new(&self.learned.kind());
+        let mut tested = learned.method_mut().fit_and_test(&prepared.clean(), windows)?;
+        // Gaps were filled; what was told there cannot be compared.
+        let Prepared { frame, known, .. } = prepared;
+        for (window, errors) in tested.iter_mut().enumerate() {
+            let start = known.len().saturating_sub(windows.n_values()) + window * windows.stride;
+            for (error, is_known) in errors.iter_mut().zip(known.iter().skip(start)) {
+                *error = if *is_known { *error * frame.scale } else { f64::NAN };
+            }
+        }
+        self.accept(learned, frame)?;
+        Ok(Errors { windows: tested })
+    }
+
+    fn accept(&mut self, learned: Learned, frame: Frame) -> Result<(), FitError> {
+        Self::told(&learned, &frame, frame.n_missing + 1).map_err(|_| FitError::NotFinite)?;
+        (self.learned, self.frame) = (learned, Some(frame));
+        Ok(())
+    }
+}
+
+/// A history as methods see it.
+struct Prepared {
+    values: Vec<f64>,
+    /// False where a gap was filled.
+    known: Vec<bool>,
+    start: i64,
+    frame: Frame,
+}
+
+impl Prepared {
+    fn new(history: &Regular, needed: usize) -> Result<Self, FitError> {
         check_times(history)?;
-        let (needed, found) = (self.min_points(), history.n_finite());
+        let found = history.n_finite();
         if found < needed || found * MOST_POINTS_PER_VALUE < history.values.len() {
             return Err(FitError::TooShort { needed: needed.max(history.values.len() / MOST_POINTS_PER_VALUE), found });
         }
-        let known = |it: &&f64| it.is_finite();
-        let largest = history.values.iter().filter(known).fold(0.0, |largest: f64, it| largest.max(it.abs()));
+        let finite = |it: &&f64| it.is_finite();
+        let largest = history.values.iter().filter(finite).fold(0.0, |largest: f64, it| largest.max(it.abs()));
         let scale = power_of_two(largest);
         let begins = history.values.iter().position(|it| it.is_finite()).unwrap_or(0);
         let ends = history.values.iter().rposition(|it| it.is_finite()).map_or(0, |it| it + 1);
-        let mut values: Vec<f64> = history
-            .values
-            .iter()
-            .take(ends)
-            .skip(begins)
-            .map(|it| if it.is_finite() { it / scale } else { *it })
-            .collect();
-        if values.iter().any(|it| !it.is_finite()) {
+        let scaled = |it: &f64| if it.is_finite() { it / scale } else { f64::NAN };
+        let mut values: Vec<f64> = history.values.iter().take(ends).skip(begins).map(scaled).collect();
+        let known: Vec<bool> = values.iter().map(|it| it.is_finite()).collect();
+        if known.contains(&false) {
             let season = gap_season(&values, history.step);
             fill_gaps(&mut values, season);
         }
-        let clean = Clean { values: &values, start: history.time_of(begins), step: history.step };
-        let mut learned = Learned::new(&self.learned.kind());
-        learned.method_mut().fit(&clean)?;
-        let lowest = values.iter().copied().fold(f64::MAX, f64::min);
-        let highest = values.iter().copied().fold(f64::MIN, f64::max);
         let frame = Frame {
             next: history.time_of(ends),
             step: history.step,
             scale,
-            lowest,
-            highest,
+            lowest: values.iter().copied().fold(f64::MAX, f64::min),
+            highest: values.iter().copied().fold(f64::MIN, f64::max),
             n_seen: values.len(),
             n_missing: history.values.len() - ends,
         };
-        Self::told(&learned, &frame, frame.n_missing + 1).map_err(|_| FitError::NotFinite)?;
-        (self.learned, self.frame) = (learned, Some(frame));
-        Ok(())
+        Ok(Self { values, known, start: history.time_of(begins), frame })
+    }
+
+    fn clean(&self) -> Clean<'_> {
+        Clean { values: &self.values, start: self.start, step: self.frame.step }
+    }
+}
+
+impl Forecaster for Model {
+    fn fit(&mut self, history: &Regular) -> Result<(), FitError> {
+        let prepared = Prepared::new(history, self.min_points())?;
+        let mut learned = Learned::new(&self.learned.kind());
+        learned.method_mut().fit(&prepared.clean())?;
+        self.accept(learned, prepared.frame)
     }
 
     fn partial_fit(&mut self, newer: &Regular) -> Result<(), FitError> {
@@ -178,9 +220,7 @@ impl Forecaster for Model {
         let (mut learned, mut frame) = (self.learned.clone(), frame.clone());
         frame.n_missing = frame.n_missing.max(values.iter().rposition(|it| it.is_finite()).map_or(values.len(), |_| 0));
         follow(&mut learned, &mut frame, &values)?;
-        Self::told(&learned, &frame, frame.n_missing + 1).map_err(|_| FitError::NotFinite)?;
-        (self.learned, self.frame) = (learned, Some(frame));
-        Ok(())
+        self.accept(learned, frame)
     }
 
     fn predict(&self, steps: usize) -> Result<Vec<f64>, PredictError> {

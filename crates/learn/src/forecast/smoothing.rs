@@ -33,6 +33,14 @@ pub(super) struct Form {
     pub period: usize,
 }
 
+impl Form {
+    /// Weights that are searched, and starting values.
+    pub fn n_parameters(&self) -> usize {
+        let seasonal = if self.seasonal == Seasonal::None { 0 } else { self.period };
+        2 + 2 * usize::from(self.has_trend) + usize::from(self.is_damped) + usize::from(seasonal > 0) + seasonal
+    }
+}
+
 /// How fast each part follows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Weights {
