@@ -9,6 +9,7 @@ use signal::{IncidentId, PlanId};
 use crate::backtest::BacktestArgs;
 use crate::bench::ingest::Peer;
 use crate::offline::eval::EvalArgs;
+use crate::offline::forecast::ForecastArgs;
 use crate::offline::outliers::OutliersArgs;
 use crate::offline::score::ScoreArgs;
 use crate::offline::templates::TemplatesArgs;
@@ -42,6 +43,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Scores each row of a series in a file, judged by the rows before it.
     Score(ScoreArgs),
+    /// Tells how a series in a file goes on, with intervals.
+    Forecast(ForecastArgs),
     /// Finds the template of each line of a log file, and the values in it.
     Templates(TemplatesArgs),
     /// Tells which rows of a table are unlike the others, and which columns are to blame.

@@ -96,6 +96,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Test(args) => return scenario::test(&args),
         Command::Bench(args) => bench::bench(&args).await?,
         Command::Score(args) => return offline::finish(offline::score::run(&args)),
+        Command::Forecast(args) => return offline::finish(offline::forecast::run(&args)),
         Command::Templates(args) => return offline::finish(offline::templates::run(&args)),
         Command::Outliers(args) => return offline::finish(offline::outliers::run(&args)),
         Command::Eval(args) => return offline::finish(offline::eval::run(&args)),

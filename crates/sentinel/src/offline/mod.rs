@@ -1,12 +1,15 @@
 //! What does Sentinel do with a user's own files, without a server?
 //!
 //! A command reads its input whole (`table`), complains about the first problem (`bad_input`, exit code 2), and only then
-//! writes (`output`). `score` judges one series, `outliers` rows of many numbers; `eval` computes the metrics of published benchmarks.
+//! writes (`output`). `score` judges one series, `forecast` tells how it
+//! goes on, `outliers` judges rows of many numbers; `eval` computes the metrics of published benchmarks.
 
 pub mod bad_input;
+mod calendar;
 mod csv_file;
 pub mod eval;
 mod feature_table;
+pub mod forecast;
 pub mod input;
 mod instants;
 pub mod outliers;

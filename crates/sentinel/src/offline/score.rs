@@ -92,7 +92,7 @@ fn write(args: &ScoreArgs, table: &Table, columns: &series::Columns, verdicts: &
     writer.write_record(heading).map_err(write_error)?;
     for (row, verdict) in verdicts.iter().enumerate() {
         let time = columns.time.map_or_else(|| (row + 1).to_string().into(), |it| table.cell(row, it));
-        let numbers = [verdict.yhat, verdict.yhat_lower, verdict.yhat_upper, verdict.value].map(shown);
+        let numbers = [verdict.yhat, verdict.yhat_lower, verdict.yhat_upper, verdict.value].map(series::shown);
         let is_anomaly = if verdict.value >= THRESHOLD { "true" } else { "false" };
         let cells = [time.as_ref(), table.cell(row, columns.value).as_ref()].map(str::to_owned);
         let cells = cells.into_iter().chain(numbers).chain([is_anomaly.to_owned()]);
@@ -100,21 +100,4 @@ fn write(args: &ScoreArgs, table: &Table, columns: &series::Columns, verdicts: &
         writer.write_record(cells.chain(explanation)).map_err(write_error)?;
     }
     writer.into_inner().map_err(|error| std::io::Error::from(error.error().kind()))?.finish()
-}
-
-/// Fifteen digits are all that a number surely has, and leave out the noise of binary fractions.
-fn shown(number: f64) -> String {
-    let rounded: f64 = format!("{number:.14e}").parse().unwrap_or(number);
-    format!("{rounded:?}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_short_and_can_be_read_back() {
-        let shown: Vec<String> = [0.1 + 0.2, 0.0, -1e300, 1e-9, f64::NAN, 52.0].into_iter().map(shown).collect();
-        assert_eq!(shown, ["0.3", "0.0", "-1e300", "1e-9", "NaN", "52.0"]);
-    }
 }

@@ -139,6 +139,12 @@ fn times(table: &Table, column: usize) -> Result<Vec<i64>, BadInput> {
     Ok(numbers.into_iter().map(|it| (it * millis_per_unit).round() as i64).collect())
 }
 
+/// Fifteen digits are all that a number surely has, and leave out the noise of binary fractions.
+pub fn shown(number: f64) -> String {
+    let rounded: f64 = format!("{number:.14e}").parse().unwrap_or(number);
+    format!("{rounded:?}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::csv_file;
@@ -197,5 +203,11 @@ mod tests {
         let message = find_columns(&table, None, Some("c")).unwrap_err().to_string();
         assert_eq!(message, "f.csv: there is no column \"c\"; the columns are: a, b");
         assert_eq!(find_columns(&table, Some("2"), Some("1")).map(|it| (it.time, it.value)), Ok((Some(1), 0)));
+    }
+
+    #[test]
+    fn numbers_are_short_and_can_be_read_back() {
+        let shown: Vec<String> = [0.1 + 0.2, 0.0, -1e300, 1e-9, f64::NAN, 52.0].into_iter().map(shown).collect();
+        assert_eq!(shown, ["0.3", "0.0", "-1e300", "1e-9", "NaN", "52.0"]);
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! One file per benchmark, one line of `EvalCommand` and one of `run` each; `report` is what they all return.
 
+mod competition;
+pub mod forecast;
 pub mod nab;
 mod nab_files;
 pub mod outliers;
@@ -38,6 +40,8 @@ pub enum EvalCommand {
     Templates(templates::TemplatesEvalArgs),
     /// Tables of rows with labels (ADBench), or servers with the metrics to blame.
     Outliers(DataArgs),
+    /// Series of the M4 competition: how far off are forecasts, how often do intervals hold the truth, how long does it take?
+    Forecast(DataArgs),
 }
 
 /// What every benchmark is given.
@@ -72,6 +76,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
         EvalCommand::Series(args) => (series::evaluate(args)?, args.data.json),
         EvalCommand::Templates(args) => (templates::evaluate(args)?, args.data.json),
         EvalCommand::Outliers(args) => (outliers::evaluate(args)?, args.json),
+        EvalCommand::Forecast(args) => (forecast::evaluate(args)?, args.json),
     };
     // Not `println!`, which panics when the reader has gone (`| head`).
     let mut output = Output::create(None)?;
