@@ -9,12 +9,14 @@ mod holds;
 mod metrics;
 mod otlp;
 mod ours;
+mod queries;
 
 pub use events::{alerts, kafka, loki_json, loki_protobuf, syslog};
 pub use metrics::{exposition, influx, monitor, mqtt, prometheus_answer, remote_write_v1, remote_write_v2};
 pub use otlp::{otlp_json, otlp_logs, otlp_metrics, otlp_traces};
 pub use ours::{cluster_records, compressed, scenario, store_chunk, store_pack, store_wal};
 
+pub use queries::promql;
 use signal::Timestamp;
 
 /// When everything arrives: nothing depends on the clock.
@@ -24,7 +26,7 @@ const ARRIVAL: Timestamp = Timestamp::from_secs(1_700_000_000);
 pub type Target = fn(&[u8]);
 
 /// All targets by the names of their files in `fuzz_targets/` and their folders in `corpus/`.
-pub const TARGETS: [(&str, Target); 22] = [
+pub const TARGETS: [(&str, Target); 23] = [
     ("alerts", alerts),
     ("cluster_records", cluster_records),
     ("compressed", compressed),
@@ -40,6 +42,7 @@ pub const TARGETS: [(&str, Target); 22] = [
     ("otlp_metrics", otlp_metrics),
     ("otlp_traces", otlp_traces),
     ("prometheus_answer", prometheus_answer),
+    ("promql", promql),
     ("remote_write_v1", remote_write_v1),
     ("remote_write_v2", remote_write_v2),
     ("scenario", scenario),

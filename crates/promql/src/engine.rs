@@ -26,6 +26,9 @@ pub struct Limits {
     pub delays_name_removal: bool,
     /// Tell counters by the label `__type__`, as Prometheus does with the feature `type-and-unit-labels`.
     pub reads_type_labels: bool,
+    /// Look at when counters began, where the storage tells it, as Prometheus does with the feature
+    /// `use-start-timestamps`.
+    pub reads_start_times: bool,
 }
 
 impl Default for Limits {
@@ -38,6 +41,7 @@ impl Default for Limits {
             subquery_step_millis: 60_000,
             delays_name_removal: false,
             reads_type_labels: false,
+            reads_start_times: false,
         }
     }
 }

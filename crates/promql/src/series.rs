@@ -42,6 +42,10 @@ pub struct Series {
     pub floats: Vec<FloatPoint>,
     /// Histogram samples.
     pub histograms: Vec<HistogramPoint>,
+    /// For each float when its counter began, in milliseconds, 0 where that is not known; empty if it is for none.
+    pub float_starts: Vec<i64>,
+    /// The same for each histogram.
+    pub histogram_starts: Vec<i64>,
 }
 
 /// Why the storage could not answer.

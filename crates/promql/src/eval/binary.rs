@@ -78,9 +78,9 @@ impl Evaluator<'_> {
         }
         for group in &groups {
             self.check_stop()?;
+            self.count_cells(group.left.len().max(group.right.len()), grid)?;
             self.join_group(&join, group, &mut out)?;
         }
-        self.count_cells(out.len(), grid)?;
         if matching.cardinality != Cardinality::OneToOne {
             out = joined(out, "multiple matches for labels: grouping labels must ensure unique matches")?;
         }

@@ -5,6 +5,7 @@ use super::column::{Cell, Column};
 use super::grid::Grid;
 use super::rate::Growth;
 use super::scalar::go_extreme;
+use super::select::When;
 use super::window::{Window, Windows};
 use crate::answer::QueryError;
 use crate::ast::{Boundary, Expr, Kind, Type};
@@ -37,8 +38,7 @@ impl Evaluator<'_> {
         match (name, args) {
             ("vector", [arg]) => Ok(vec![Column::of_floats(signal::Labels::default(), self.scalar(arg, grid)?)]),
             ("timestamp", [arg]) => self.timestamps(arg, grid),
-            // Samples come without the time at which their counter began.
-            ("start_timestamp", [arg]) => self.vector(arg, grid).map(|_| Vec::new()),
+            ("start_timestamp", [arg]) => self.starts(arg, grid),
             ("absent", [arg]) => self.absent(arg, grid),
             ("info", _) => self.with_info(args, grid),
             ("label_replace", _) => self.label_replace(args, grid),
@@ -138,7 +138,7 @@ impl Evaluator<'_> {
         if let Kind::Vector(selector) = &arg.inner().kind
             && selector.boundary == Boundary::Plain
         {
-            let columns = self.latest(selector, grid, |time, _| Cell::Float(time as f64 / 1000.0))?;
+            let columns = self.latest(selector, grid, |when, _| Some(Cell::Float(when.time as f64 / 1000.0)))?;
             return self.unnamed(columns);
         }
         let mut columns = self.vector(arg, grid)?;
@@ -149,6 +149,17 @@ impl Evaluator<'_> {
                 }
             }
         }
+        self.unnamed(columns)
+    }
+
+    /// When the counters of a selector's samples began; nothing for what is not a selector.
+    fn starts(&self, arg: &Expr, grid: &Grid) -> Result<Vec<Column>, QueryError> {
+        let Kind::Vector(selector) = &arg.inner().kind else {
+            return self.vector(arg, grid).map(|_| Vec::new());
+        };
+        let reads = self.limits.reads_start_times;
+        let of = |when: When| when.start.filter(|_| reads).map(|it| Cell::Float(it as f64 / 1000.0));
+        let columns = self.latest(selector, grid, |when, _| of(when))?;
         self.unnamed(columns)
     }
 

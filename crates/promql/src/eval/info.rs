@@ -26,6 +26,8 @@ struct InfoSeries {
 
 /// What is asked of info metrics.
 struct Asked {
+    /// Series of these names are info series themselves.
+    own_names: Vec<Matcher>,
     /// Conditions on the name of the info metric.
     names: Vec<Matcher>,
     /// Conditions on its labels.
@@ -39,10 +41,14 @@ impl Asked {
             _ => Vec::new(),
         };
         let (mut names, data): (Vec<_>, Vec<_>) = matchers.into_iter().partition(|it| it.name == "__name__");
+        let mut own_names = names.clone();
         if names.is_empty() {
             names.push(Matcher::equal("__name__", TARGET_INFO));
         }
-        Self { names, data }
+        if args.len() < 2 {
+            own_names.clone_from(&names);
+        }
+        Self { own_names, names, data }
     }
 
     fn wants(&self, label: &str) -> bool {
@@ -56,7 +62,9 @@ impl Evaluator<'_> {
         let Some(arg) = args.first() else { return Ok(Vec::new()) };
         let base = self.vector(arg, grid)?;
         let asked = Asked::of(args);
-        let is_info = |it: &Column| asked.names.iter().all(|matcher| matcher.matches(it.labels.name()));
+        let is_info = |it: &Column| {
+            !asked.own_names.is_empty() && asked.own_names.iter().all(|matcher| matcher.matches(it.labels.name()))
+        };
         let wants_none = |it: &Column| is_info(it) || IDENTIFYING.iter().all(|label| it.labels.get(label).is_none());
         let infos = if base.iter().all(wants_none) { Vec::new() } else { self.info_series(arg, &asked, grid)? };
         let mut out = Vec::new();
@@ -83,7 +91,7 @@ impl Evaluator<'_> {
             boundary: crate::ast::Boundary::Plain,
             place: arg.place,
         };
-        let columns = self.latest(&selector, grid, |time, _| Cell::Float(time as f64))?;
+        let columns = self.latest(&selector, grid, |when, _| Some(Cell::Float(when.time as f64)))?;
         let times = |it: &Column| {
             let time = |step| if let Cell::Float(time) = it.cell(step) { Some(time as i64) } else { None };
             (0..grid.count).map(time).collect()
@@ -100,7 +108,8 @@ impl Evaluator<'_> {
         out: &mut Vec<Column>,
     ) -> Result<(), QueryError> {
         let same = |it: &&InfoSeries| IDENTIFYING.iter().all(|label| it.labels.get(label) == column.labels.get(label));
-        let partners: Vec<&InfoSeries> = infos.iter().filter(same).collect();
+        let is_known = IDENTIFYING.iter().any(|label| column.labels.get(label).is_some());
+        let partners: Vec<&InfoSeries> = infos.iter().filter(|it| is_known && same(it)).collect();
         let may_be_missing = asked.data.iter().all(|it| it.matches(""));
         let first = out.len();
         for step in (0..grid.count).filter(|it| column.has(*it)) {

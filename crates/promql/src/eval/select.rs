@@ -1,5 +1,7 @@
 //! Which value has a series at a time? The newest sample within the look-back, unless the series has ended.
 
+use std::sync::Arc;
+
 use signal::Timestamp;
 
 use super::Evaluator;
@@ -65,7 +67,7 @@ impl Evaluator<'_> {
 
     /// The values of a selector at each step.
     pub(crate) fn instant_vector(&self, selector: &Selector, grid: &Grid) -> Result<Vec<Column>, QueryError> {
-        self.latest(selector, grid, |_, cell| cell)
+        self.latest(selector, grid, |_, cell| Some(cell))
     }
 
     /// What `map` makes of the newest sample of each series at each step.
@@ -73,20 +75,22 @@ impl Evaluator<'_> {
         &self,
         selector: &Selector,
         grid: &Grid,
-        map: impl Fn(i64, Cell) -> Cell,
+        map: impl Fn(When, Cell) -> Option<Cell>,
     ) -> Result<Vec<Column>, QueryError> {
         let shift = self.shift(selector)?;
         let (first, last) = shift.ends(grid);
         let from = first.saturating_sub(self.lookback).saturating_add(1);
         let mut columns = Vec::new();
         for series in self.fetch(&selector.matchers, from, last)? {
+            self.count_cells(1, grid)?;
             let mut column = Column::empty(series.labels.clone(), grid.count);
             let mut cursor = Newest { series: &series, float: 0, histogram: 0 };
             let mut has_any = false;
             for (step, time) in grid.times().enumerate() {
                 let time = shift.time(time);
-                if let Some((at, cell)) = cursor.advance(time, self.lookback) {
-                    column.set(step, map(at, cell));
+                let found = cursor.advance(time, self.lookback);
+                if let Some(cell) = found.and_then(|(when, cell)| map(when, cell)) {
+                    column.set(step, cell);
                     has_any = true;
                 }
             }
@@ -94,9 +98,17 @@ impl Evaluator<'_> {
                 columns.push(column);
             }
         }
-        self.count_cells(columns.len(), grid)?;
         Ok(columns)
     }
+}
+
+/// When a sample is of.
+#[derive(Clone, Copy)]
+pub(crate) struct When {
+    /// Its own time.
+    pub time: i64,
+    /// When its counter began, if the storage tells it.
+    pub start: Option<i64>,
 }
 
 /// Walks through the samples of a series as time goes on.
@@ -108,7 +120,7 @@ struct Newest<'a> {
 
 impl Newest<'_> {
     /// The newest sample at or before the time that is younger than the look-back, and its time.
-    fn advance(&mut self, time: i64, lookback: i64) -> Option<(i64, Cell)> {
+    fn advance(&mut self, time: i64, lookback: i64) -> Option<(When, Cell)> {
         let floats = self.series.floats.get(self.float..).unwrap_or(&[]);
         self.float += floats.iter().take_while(|it| it.time <= time).count();
         let histograms = self.series.histograms.get(self.histogram..).unwrap_or(&[]);
@@ -117,10 +129,16 @@ impl Newest<'_> {
         let histogram = self.histogram.checked_sub(1).and_then(|it| self.series.histograms.get(it));
         let is_young = |at: i64| at > time.saturating_sub(lookback);
         match (float, histogram) {
-            (float, Some(it)) if float.is_none_or(|float| float.time < it.time) => (is_young(it.time)
-                && !is_stale(it.value.sum))
-            .then(|| (it.time, Cell::Histogram(std::sync::Arc::clone(&it.value)))),
-            (Some(it), _) => (is_young(it.time) && !is_stale(it.value)).then_some((it.time, Cell::Float(it.value))),
+            (float, Some(it)) if float.is_none_or(|float| float.time < it.time) => {
+                let start = self.series.histogram_starts.get(self.histogram.saturating_sub(1)).copied();
+                (is_young(it.time) && !is_stale(it.value.sum))
+                    .then(|| (When { time: it.time, start }, Cell::Histogram(Arc::clone(&it.value))))
+            }
+            (Some(it), _) => {
+                let start = self.series.float_starts.get(self.float.saturating_sub(1)).copied();
+                (is_young(it.time) && !is_stale(it.value))
+                    .then_some((When { time: it.time, start }, Cell::Float(it.value)))
+            }
             (None, _) => None,
         }
     }

@@ -17,7 +17,7 @@ impl Evaluator<'_> {
         let (first, last) = shift.ends(grid);
         let from = first.saturating_sub(self.lookback).saturating_add(1);
         let series = self.fetch(&selector.matchers, from, last.saturating_add(self.lookback))?;
-        let series: Vec<WindowSeries> = series.into_iter().map(living).collect();
+        let series: Vec<WindowSeries> = series.into_iter().map(|it| living(it, false)).collect();
         // A window without length, around which the samples within the look-back are seen.
         let windows = Windows {
             series,

@@ -40,6 +40,10 @@ pub(crate) struct WindowSeries {
     pub floats: Vec<FloatPoint>,
     /// Histograms, ascending.
     pub histograms: Vec<HistogramPoint>,
+    /// When the counter of each float began; empty if it is not known.
+    pub float_starts: Vec<i64>,
+    /// The same for each histogram.
+    pub histogram_starts: Vec<i64>,
 }
 
 /// The samples of one window.
@@ -51,6 +55,10 @@ pub(crate) struct Window<'w> {
     pub floats: &'w [FloatPoint],
     /// Histograms in the window.
     pub histograms: &'w [HistogramPoint],
+    /// When the counter of each float began; empty if it is not known.
+    pub float_starts: &'w [i64],
+    /// The same for each histogram.
+    pub histogram_starts: &'w [i64],
     /// Start, which is not in the window.
     pub start: i64,
     /// End, which is in the window.
@@ -114,7 +122,11 @@ impl Evaluator<'_> {
             Boundary::Anchored => (from.saturating_sub(self.lookback), last),
             Boundary::Smoothed => (from.saturating_sub(self.lookback), last.saturating_add(self.lookback)),
         };
-        let series = self.fetch(&selector.matchers, from, to)?.into_iter().map(living).collect();
+        let series = self
+            .fetch(&selector.matchers, from, to)?
+            .into_iter()
+            .map(|it| living(it, self.limits.reads_start_times))
+            .collect();
         let (boundary, lookback) = (selector.boundary, self.lookback);
         Ok(Windows { series, shift, range, boundary, lookback, place: expr.place })
     }
@@ -157,9 +169,23 @@ impl Evaluator<'_> {
             let mut has_any = false;
             for (step, time) in grid.times().enumerate() {
                 let (start, end) = windows.bounds(time);
-                let Some((floats, histograms)) = cursor.advance(series, &windows, start, end) else { continue };
+                if !cursor.advance(series, &windows, start, end) {
+                    continue;
+                }
                 let (labels, boundary, place) = (&series.labels, windows.boundary, windows.place);
-                let window = Window { labels, floats, histograms, start, end, step, time, boundary, place };
+                let window = Window {
+                    labels,
+                    floats: cursor.floats(&series.floats),
+                    histograms: cursor.histograms(&series.histograms),
+                    float_starts: cursor.floats(&series.float_starts),
+                    histogram_starts: cursor.histograms(&series.histogram_starts),
+                    start,
+                    end,
+                    step,
+                    time,
+                    boundary,
+                    place,
+                };
                 let cell = function(&window);
                 has_any |= !matches!(cell, Cell::Empty);
                 column.set(step, cell);
@@ -180,47 +206,54 @@ struct Cursor {
 }
 
 impl Cursor {
-    /// The samples of the window from `start` to `end`; none if there are none.
-    fn advance<'s>(
-        &mut self,
-        series: &'s WindowSeries,
-        windows: &Windows,
-        start: i64,
-        end: i64,
-    ) -> Option<(&'s [FloatPoint], &'s [HistogramPoint])> {
+    /// Moves on to the window from `start` to `end`; false if there is no sample.
+    fn advance(&mut self, series: &WindowSeries, windows: &Windows, start: i64, end: i64) -> bool {
         let (from, to) = match windows.boundary {
             Boundary::Plain => (start, end),
             Boundary::Anchored => (start.saturating_sub(windows.lookback), end),
             Boundary::Smoothed => (start.saturating_sub(windows.lookback), end.saturating_add(windows.lookback)),
         };
-        let floats = moved(&series.floats, &mut self.floats, from, to, |it| it.time);
-        let histograms = moved(&series.histograms, &mut self.histograms, from, to, |it| it.time);
-        if floats.is_empty() && histograms.is_empty() {
-            return None;
-        }
-        Some((floats, histograms))
+        move_on(&series.floats, &mut self.floats, from, to, |it| it.time);
+        move_on(&series.histograms, &mut self.histograms, from, to, |it| it.time);
+        self.floats.0 < self.floats.1 || self.histograms.0 < self.histograms.1
+    }
+
+    fn floats<'s, T>(&self, of_floats: &'s [T]) -> &'s [T] {
+        of_floats.get(self.floats.0..self.floats.1).unwrap_or(&[])
+    }
+
+    fn histograms<'s, T>(&self, of_histograms: &'s [T]) -> &'s [T] {
+        of_histograms.get(self.histograms.0..self.histograms.1).unwrap_or(&[])
     }
 }
 
-/// The items behind `from` and up to `to`, where both only grow from call to call.
-fn moved<'s, T>(items: &'s [T], place: &mut (usize, usize), from: i64, to: i64, time: impl Fn(&T) -> i64) -> &'s [T] {
+/// Moves to the items behind `from` and up to `to`, where both only grow from call to call.
+fn move_on<T>(items: &[T], place: &mut (usize, usize), from: i64, to: i64, time: impl Fn(&T) -> i64) {
     while items.get(place.1).is_some_and(|it| time(it) <= to) {
         place.1 += 1;
     }
     while place.0 < place.1 && items.get(place.0).is_some_and(|it| time(it) <= from) {
         place.0 += 1;
     }
-    items.get(place.0..place.1).unwrap_or(&[])
 }
 
 /// A series without stale markers.
-pub(super) fn living(series: Series) -> WindowSeries {
-    let Series { labels, mut floats, mut histograms } = series;
+pub(super) fn living(series: Series, reads_starts: bool) -> WindowSeries {
+    let Series { labels, mut floats, mut histograms, mut float_starts, mut histogram_starts } = series;
+    if !reads_starts {
+        (float_starts, histogram_starts) = (Vec::new(), Vec::new());
+    }
     if floats.iter().any(|it| is_stale(it.value)) {
+        let mut lives = floats.iter().map(|it| !is_stale(it.value));
+        float_starts.retain(|_| lives.next().unwrap_or(false));
         floats.retain(|it| !is_stale(it.value));
     }
-    histograms.retain(|it| !is_stale(it.value.sum));
-    WindowSeries { labels, drops_name: false, floats, histograms }
+    if histograms.iter().any(|it| is_stale(it.value.sum)) {
+        let mut lives = histograms.iter().map(|it| !is_stale(it.value.sum));
+        histogram_starts.retain(|_| lives.next().unwrap_or(false));
+        histograms.retain(|it| !is_stale(it.value.sum));
+    }
+    WindowSeries { labels, drops_name: false, floats, histograms, float_starts, histogram_starts }
 }
 
 /// The samples of a column.

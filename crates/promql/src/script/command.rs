@@ -1,6 +1,6 @@
 //! What does a script ask for? Its lines become commands.
 
-use super::expand::{self, Item, SeriesText};
+use super::expand::{self, Item, SeriesText, Starts};
 use crate::parse::duration_millis;
 
 /// A line that is not in the language.
@@ -124,8 +124,25 @@ fn load(line: &str, body: &[&str]) -> Result<Command, (usize, String)> {
     let with_nhcb = words.next() == Some("load_with_nhcb");
     let interval = words.next().and_then(time).ok_or((0, "load needs an interval".to_owned()))?;
     let mut series = Vec::new();
+    let mut cycle = Starts::new();
+    let mut next: Option<Starts> = None;
     for (idx, line) in body.iter().enumerate() {
-        series.push(expand::series(line).map_err(|text| (idx + 1, text))?);
+        let at = |text| (idx + 1, text);
+        if let Some((metric, starts)) = expand::starts(line) {
+            let starts = starts.map_err(at)?;
+            if metric.is_empty() {
+                cycle = starts
+            } else {
+                next = Some(starts)
+            }
+            continue;
+        }
+        let mut text = expand::series(line).map_err(at)?;
+        text.starts = match next.take() {
+            Some(starts) => starts,
+            None => cycle.iter().cycle().take(text.items.len()).copied().collect(),
+        };
+        series.push(text);
     }
     Ok(Command::Load { interval, series, with_nhcb })
 }

@@ -25,7 +25,12 @@ pub(super) struct SeriesText {
     pub labels: Labels,
     /// Its values, one interval after the other.
     pub items: Vec<Item>,
+    /// For each value when its counter began, in milliseconds relative to it; empty if nothing is said of it.
+    pub starts: Starts,
 }
+
+/// For each value when its counter began, in milliseconds relative to it.
+pub(super) type Starts = Vec<Option<i64>>;
 
 /// Values that a repetition may give.
 const MAX_REPEAT: usize = 1_000_000;
@@ -59,7 +64,56 @@ pub(super) fn series(line: &str) -> Result<SeriesText, String> {
     for word in words(values)? {
         item(&word, &mut items)?;
     }
-    Ok(SeriesText { labels, items })
+    Ok(SeriesText { labels, items, starts: Vec::new() })
+}
+
+/// A line `metric@st DURATIONS`, which says when counters began: the metric and the durations; none if it is no such
+/// line.
+pub(super) fn starts(line: &str) -> Option<(&str, Result<Starts, String>)> {
+    let (metric, durations) = line.split_once(char::is_whitespace)?;
+    let metric = metric.strip_suffix("@st")?;
+    let mut starts = Vec::new();
+    for word in durations.split_whitespace() {
+        if start_item(word, &mut starts).is_none() {
+            return Some((metric, Err(format!("cannot read the start {word:?}"))));
+        }
+    }
+    Some((metric, Ok(starts)))
+}
+
+/// `_`, `*`, `-1m`, each with `xN`, or `-1m+5sxN`.
+fn start_item(word: &str, starts: &mut Starts) -> Option<()> {
+    let (formula, times) = match word.rsplit_once('x') {
+        Some((formula, times)) => (formula, repeat(times)?),
+        None => (word, 0),
+    };
+    match formula {
+        "_" => starts.extend((0..times.max(1)).map(|_| None)),
+        "*" => {
+            let last = starts.iter().rev().flatten().next().copied().unwrap_or(0);
+            starts.extend((0..=times).map(|_| Some(last)));
+        }
+        _ => {
+            let (start, step) = match signed_millis(formula) {
+                Some(start) => (start, 0),
+                None => formula.char_indices().skip(1).filter(|it| matches!(it.1, '+' | '-')).find_map(|(at, _)| {
+                    let (start, step) = formula.split_at(at);
+                    Some((signed_millis(start)?, signed_millis(step)?))
+                })?,
+            };
+            starts.extend((0..=i64::try_from(times).ok()?).map(|it| Some(start + step * it)));
+        }
+    }
+    Some(())
+}
+
+fn signed_millis(text: &str) -> Option<i64> {
+    let (sign, plain) = match text.strip_prefix('-') {
+        Some(plain) => (-1, plain),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let millis = if plain == "0" { 0 } else { parse::duration_millis(plain)? };
+    i64::try_from(millis).ok().map(|it| sign * it)
 }
 
 /// Where name and labels end.

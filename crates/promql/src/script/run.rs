@@ -10,7 +10,7 @@ use crate::engine::{Engine, Limits, Query};
 
 /// Runs all commands.
 pub(super) fn run(commands: Vec<Command>) -> Vec<Evaluation> {
-    let engine = Engine::new(Limits { delays_name_removal: true, ..Limits::default() });
+    let engine = Engine::new(Limits { delays_name_removal: true, reads_start_times: true, ..Limits::default() });
     let mut store = ScriptStore::default();
     let mut evaluations = Vec::new();
     for command in commands {

@@ -18,7 +18,7 @@ pub struct ScriptStore {
 }
 
 /// The samples of a series by their times.
-type Loaded = (Labels, BTreeMap<i64, Sample>);
+type Loaded = (Labels, BTreeMap<i64, (Sample, i64)>);
 
 #[derive(Clone, Debug)]
 enum Sample {
@@ -35,23 +35,26 @@ impl ScriptStore {
     /// Adds the values of a series.
     pub(super) fn add(&mut self, series: &SeriesText, interval: i64) {
         for (idx, item) in (0..).zip(&series.items) {
+            let time = interval * idx;
+            let start = usize::try_from(idx).ok().and_then(|it| series.starts.get(it).copied().flatten());
+            let start = start.map_or(0, |it| time + it);
             match item {
                 Item::Blank => {}
-                Item::Float(value) => self.put(&series.labels, interval * idx, Sample::Float(*value)),
-                Item::Histogram(value, _) => self.add_histogram(&series.labels, interval * idx, (**value).clone()),
+                Item::Float(value) => self.put(&series.labels, time, Sample::Float(*value), start),
+                Item::Histogram(it, _) => self.put(&series.labels, time, Sample::Histogram((**it).clone()), start),
             }
         }
     }
 
     /// Adds a histogram.
     pub(super) fn add_histogram(&mut self, labels: &Labels, time: i64, histogram: Histogram) {
-        self.put(labels, time, Sample::Histogram(histogram));
+        self.put(labels, time, Sample::Histogram(histogram), 0);
     }
 
-    fn put(&mut self, labels: &Labels, time: i64, sample: Sample) {
+    fn put(&mut self, labels: &Labels, time: i64, sample: Sample, start: i64) {
         let key = labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let (_, samples) = self.samples.entry(key).or_insert_with(|| (labels.clone(), BTreeMap::new()));
-        samples.insert(time, sample);
+        samples.insert(time, (sample, start));
     }
 
     /// Makes what was added readable.
@@ -62,13 +65,14 @@ impl ScriptStore {
 
 /// The samples as the storage tells them: a histogram that goes on counting is known not to be reset, one that does
 /// not begins a new chunk, whose first sample is told without knowledge.
-fn readable(labels: &Labels, samples: &BTreeMap<i64, Sample>) -> Series {
+fn readable(labels: &Labels, samples: &BTreeMap<i64, (Sample, i64)>) -> Series {
     let mut series = Series { labels: labels.clone(), ..Series::default() };
     let mut before: Option<Histogram> = None;
-    for (time, sample) in samples {
+    for (time, (sample, start)) in samples {
         match sample {
             Sample::Float(value) => {
                 series.floats.push(FloatPoint { time: *time, value: *value });
+                series.float_starts.push(*start);
                 before = None;
             }
             Sample::Histogram(histogram) => {
@@ -81,6 +85,7 @@ fn readable(labels: &Labels, samples: &BTreeMap<i64, Sample>) -> Series {
                 before = Some(histogram.clone());
                 let value = Arc::new(Histogram { hint, ..histogram.clone() });
                 series.histograms.push(HistogramPoint { time: *time, value });
+                series.histogram_starts.push(*start);
             }
         }
     }
@@ -100,6 +105,11 @@ fn goes_on(before: &Histogram, histogram: &Histogram) -> bool {
     has_same_layout && !is_gauge(before) && !is_gauge(histogram) && !known.is_reset_since(before)
 }
 
+/// The starts of the points that are wanted.
+fn starts_within<T>(points: &[T], starts: &[i64], is_wanted: impl Fn(&T) -> bool) -> Vec<i64> {
+    points.iter().zip(starts).filter(|it| is_wanted(it.0)).map(|it| *it.1).collect()
+}
+
 impl Storage for ScriptStore {
     fn select(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<Series>, StorageError> {
         let fits = |it: &&Series| matchers.iter().all(|matcher| matcher.matches_labels(&it.labels));
@@ -108,6 +118,8 @@ impl Storage for ScriptStore {
             labels: it.labels.clone(),
             floats: it.floats.iter().filter(|it| is_within(it.time)).copied().collect(),
             histograms: it.histograms.iter().filter(|it| is_within(it.time)).cloned().collect(),
+            float_starts: starts_within(&it.floats, &it.float_starts, |it| is_within(it.time)),
+            histogram_starts: starts_within(&it.histograms, &it.histogram_starts, |it| is_within(it.time)),
         };
         Ok(self.series.iter().filter(fits).map(cut).collect())
     }

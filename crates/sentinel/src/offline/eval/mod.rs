@@ -8,6 +8,7 @@ pub mod nab;
 mod nab_files;
 pub mod outliers;
 mod plain;
+pub mod promql;
 pub mod report;
 pub mod series;
 mod servers;
@@ -42,6 +43,8 @@ pub enum EvalCommand {
     Outliers(DataArgs),
     /// Series of the M4 competition: how far off are forecasts, how often do intervals hold the truth, how long does it take?
     Forecast(DataArgs),
+    /// The scripts that Prometheus tests PromQL with: does each query have the expected outcome?
+    Promql(DataArgs),
 }
 
 /// What every benchmark is given.
@@ -77,6 +80,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
         EvalCommand::Templates(args) => (templates::evaluate(args)?, args.data.json),
         EvalCommand::Outliers(args) => (outliers::evaluate(args)?, args.json),
         EvalCommand::Forecast(args) => (forecast::evaluate(args)?, args.json),
+        EvalCommand::Promql(args) => (promql::evaluate(args)?, args.json),
     };
     // Not `println!`, which panics when the reader has gone (`| head`).
     let mut output = Output::create(None)?;
