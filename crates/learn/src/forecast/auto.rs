@@ -110,7 +110,7 @@ impl Auto {
 
 /// For levels that move without a rhythm.
 fn without_season() -> Vec<ModelKind> {
-    let damped = ExponentialSmoothingConfig { damped: true, ..ExponentialSmoothingConfig::default() };
+    let damped = ExponentialSmoothingConfig { damped: true, ..ExponentialSmoothingConfig::holt() };
     let autoregression = |difference| {
         let (lags, penalty) = (lags_for(&[], difference), penalty_for(&[], difference));
         ModelKind::Autoregression(AutoregressionConfig { lags, penalty, difference, ..Default::default() })

@@ -13,7 +13,7 @@ const SEARCH: Search = Search { max_calls: 120, tolerance: 1e-6 };
 /// Longer seasons have more starting values than can be told from noise; `mstl` is for them.
 const LONGEST_SEASON: usize = 48;
 /// Forms are compared on this many of the newest values.
-const MOST_VALUES: usize = 2048;
+pub(super) const MOST_VALUES: usize = 2048;
 
 /// Parameters of the automatic choice.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -29,7 +29,7 @@ pub struct ExponentialSmoothingConfig {
     pub trend: bool,
     /// Let the trend fade with the horizon.
     pub damped: bool,
-    /// Follow a season (Holt-Winters).
+    /// Follow a season (Holt-Winters) if there is one.
     pub seasonal: Seasonal,
     /// Length of the season in points; 0 finds it.
     pub season: usize,
@@ -37,15 +37,15 @@ pub struct ExponentialSmoothingConfig {
 
 impl Default for ExponentialSmoothingConfig {
     fn default() -> Self {
-        let (seasonal, season) = (Seasonal::None, 0);
+        let (seasonal, season) = (Seasonal::Additive, 0);
         Self { alpha: None, beta: None, gamma: None, phi: None, trend: true, damped: false, seasonal, season }
     }
 }
 
 impl ExponentialSmoothingConfig {
-    /// Holt-Winters with an additive season that is found.
-    pub fn holt_winters() -> Self {
-        Self { seasonal: Seasonal::Additive, damped: true, ..Self::default() }
+    /// Level and trend only.
+    pub fn holt() -> Self {
+        Self { seasonal: Seasonal::None, ..Self::default() }
     }
 
     pub(super) fn problems(&self) -> Vec<String> {

@@ -19,7 +19,7 @@ use super::saved::{self, LoadError};
 /// The first bytes of a saved model with its errors.
 const MAGIC: &[u8; 8] = b"SNTLFCAL";
 /// To be raised whenever a saved field changes.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// The most windows kept; the oldest goes first.
 const MOST_WINDOWS: usize = 24;
 
@@ -239,7 +239,7 @@ fn interval(values: &[f64], sizes: &[f64], scores: &[f64], n_windows: usize, lev
 /// The score that a share `beyond` of future errors exceeds. `ascending` are scores, smallest first.
 fn edge(ascending: impl Iterator<Item = f64>, n: usize, n_windows: usize, beyond: f64) -> f64 {
     // Errors of a window are alike: they count as few.
-    let n_independent = (3 * n_windows).min(n).max(1) as f64;
+    let n_independent = (5 * n_windows).min(n).max(1) as f64;
     let share = ((n_independent + 1.0) * (1.0 - beyond) / n_independent).min(1.0);
     let rank = ((share * n as f64).ceil() as usize).clamp(1, n.max(1));
     let empirical = ascending.into_iter().nth(rank - 1).unwrap_or(0.0);

@@ -6,12 +6,15 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::arima::{Arima, ArimaConfig};
 use super::auto::{Auto, AutoConfig};
 use super::autoregression::{Autoregression, AutoregressionConfig};
 use super::ets::{Ets, EtsConfig};
 use super::exponential_smoothing::{ExponentialSmoothing, ExponentialSmoothingConfig};
 use super::forecaster::Method;
 use super::linear_trend::{LinearTrend, LinearTrendConfig};
+use super::mstl::{Mstl, MstlConfig};
+use super::prophet::{Prophet, ProphetConfig};
 use super::seasonal_naive::{SeasonalNaive, SeasonalNaiveConfig};
 use super::sgd_regressor::{SgdRegressor, SgdRegressorConfig};
 use super::theta::{Theta, ThetaConfig};
@@ -98,8 +101,8 @@ macro_rules! models {
 models! {
     LinearTrend "linear_trend" ["LinearTrendModel"] LinearTrendConfig => LinearTrend,
         "Linear regression on the last values, their mean and spread, and the time of day and week.";
-    ExponentialSmoothing "exponential_smoothing" ["ExponentialSmoothingModel", "holt"] ExponentialSmoothingConfig => ExponentialSmoothing,
-        "Exponential smoothing of level and trend (Holt), with a season on request (Holt-Winters).";
+    ExponentialSmoothing "exponential_smoothing" ["ExponentialSmoothingModel", "holt_winters"] ExponentialSmoothingConfig => ExponentialSmoothing,
+        "Exponential smoothing of level, trend (Holt) and season (Holt-Winters), with chosen parts.";
     SeasonalNaive "seasonal_naive" ["SeasonalNaiveModel"] SeasonalNaiveConfig => SeasonalNaive,
         "The values of one season ago.";
     Autoregression "autoregression" [] AutoregressionConfig => Autoregression,
@@ -112,6 +115,12 @@ models! {
         "Exponential smoothing in the form that suits the series best.";
     Theta "theta" [] ThetaConfig => Theta,
         "Last level and half of the long trend, on the series without its season.";
+    Arima "arima" ["ARIMAModel"] ArimaConfig => Arima,
+        "Autoregression of differences with moving averages of errors, also seasonal, of given or chosen order.";
+    Mstl "mstl" [] MstlConfig => Mstl,
+        "Seasons taken out by local regression, the rest by exponential smoothing.";
+    Prophet "prophet" [] ProphetConfig => Prophet,
+        "A trend with bends, waves of day, week and year, and holidays.";
 }
 
 impl ModelKind {

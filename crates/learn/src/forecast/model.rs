@@ -12,7 +12,7 @@ use super::season;
 /// The first bytes of a saved model.
 const MAGIC: &[u8; 8] = b"SNTLFCST";
 /// To be raised whenever a saved field changes.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// A forecast leaves the range of the history by at most this many times its width, and each history's length further
 /// by as much again.
 const MOST_WIDTHS: f64 = 1.0;

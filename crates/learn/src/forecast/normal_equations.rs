@@ -50,8 +50,19 @@ impl NormalEquations {
     /// The weights. `penalties` are per feature and relative to the feature's own sum of squares.
     /// A feature that is always 0 has the weight 0. All zeros if even a strong penalty does not make it solvable.
     pub fn solve(&self, penalties: &[f64]) -> Vec<f64> {
+        let squares = self.squares();
+        let absolute: Vec<f64> = penalties.iter().zip(&squares).map(|(penalty, square)| penalty * square).collect();
+        self.solve_with(&absolute)
+    }
+
+    fn squares(&self) -> Vec<f64> {
+        (0..self.n_features).map(|i| self.products[row(i) + i]).collect()
+    }
+
+    /// As `solve`, with penalties in the units of the sums of squares.
+    pub fn solve_with(&self, penalties: &[f64]) -> Vec<f64> {
         let p = self.n_features;
-        let scales: Vec<f64> = (0..p).map(|i| self.products[row(i) + i].sqrt()).collect();
+        let scales: Vec<f64> = self.squares().into_iter().map(f64::sqrt).collect();
         let inverse: Vec<f64> = scales.iter().map(|it| if *it > 1e-150 { 1.0 / it } else { 0.0 }).collect();
         let mut factor = self.products.clone();
         let mut ridge = 1e-10;
@@ -61,7 +72,7 @@ impl NormalEquations {
                     factor[row(i) + j] = self.products[row(i) + j] * inverse[i] * inverse[j];
                 }
                 let penalty = penalties.get(i).copied().unwrap_or(0.0);
-                factor[row(i) + i] = 1.0 + penalty + ridge;
+                factor[row(i) + i] = 1.0 + penalty * inverse[i] * inverse[i] + ridge;
             }
             if cholesky(&mut factor, p) {
                 let mut weights: Vec<f64> = self.moments.iter().zip(&inverse).map(|(a, b)| a * b).collect();
