@@ -41,7 +41,10 @@ fn every_evaluation_has_the_expected_outcome() {
 }
 
 /// Scripts of our own, for what is new or seldom.
-const OWN: [(&str, &str); 5] = [
+const OWN: [(&str, &str); 8] = [
+    ("functions", include_str!("scripts/functions.test")),
+    ("matching", include_str!("scripts/matching.test")),
+    ("histograms", include_str!("scripts/histograms.test")),
     ("names", include_str!("scripts/names.test")),
     ("fill", include_str!("scripts/fill.test")),
     ("info", include_str!("scripts/info.test")),

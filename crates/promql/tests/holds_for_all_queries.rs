@@ -137,6 +137,21 @@ proptest! {
     }
 }
 
+proptest! {
+    /// When names go makes no difference but for what fails. Guarantees: MUST 301 of docs/specs/promql.md.
+    #[test]
+    fn names_that_go_later_change_no_value(text in vectors()) {
+        let (store, time) = (store(), Timestamp::from_secs(150));
+        let ask = |delays_name_removal| {
+            Engine::new(Limits { delays_name_removal, ..Limits::default() }).instant(&store, &text, time)
+        };
+        // Grouping by the name shows whether it is there still.
+        if let (Ok(early), Ok(late), false) = (ask(false), ask(true), text.contains("__name__")) {
+            prop_assert_eq!(at(&early.value, 150_000), at(&late.value, 150_000), "{}", text);
+        }
+    }
+}
+
 /// Guarantees: MUST 322 of docs/specs/promql.md.
 #[test]
 fn a_query_ends_where_its_limits_are() {
@@ -170,7 +185,9 @@ fn a_query_ends_when_it_shall_stop() {
 #[test]
 fn bad_queries_are_told_with_their_places() {
     let text = |query: &str| promql::parse(query).unwrap_err().describe(query);
-    assert_eq!(text("sum(a"), "1:6: parse error: unexpected end of input in function call, expected \",\"");
+    assert_eq!(text("sum(a"), "1:6: parse error: unclosed left parenthesis");
+    assert_eq!(text("a)"), "1:2: parse error: unexpected right parenthesis ')'");
+    assert_eq!(text(""), "1:1: parse error: no expression found in input");
     assert_eq!(text("a\n  + foo(b)"), "2:5: parse error: unknown function with name \"foo\"");
     assert_eq!(
         text("rate(a)"),

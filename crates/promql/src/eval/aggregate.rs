@@ -23,12 +23,7 @@ pub(super) struct Group {
 
 impl Evaluator<'_> {
     /// An aggregation.
-    pub(crate) fn aggregate(
-        &self,
-        _expr: &Expr,
-        aggregate: &Aggregate,
-        grid: &Grid,
-    ) -> Result<Vec<Column>, QueryError> {
+    pub(crate) fn aggregate(&self, expr: &Expr, aggregate: &Aggregate, grid: &Grid) -> Result<Vec<Column>, QueryError> {
         if aggregate.operator == Aggregator::CountValues {
             return self.count_values(aggregate, grid);
         }
@@ -36,11 +31,18 @@ impl Evaluator<'_> {
             Some(it) => self.scalar(it, grid)?,
             None => Vec::new(),
         };
-        let columns = self.vector(&aggregate.expr, grid)?;
-        let groups = groups(&columns, aggregate);
+        let shows_series = matches!(
+            aggregate.operator,
+            Aggregator::Topk | Aggregator::Bottomk | Aggregator::Limitk | Aggregator::LimitRatio
+        );
+        let columns = match shows_series {
+            true => self.vector(&aggregate.expr, grid)?,
+            false => self.vector_without_names(&aggregate.expr, grid)?,
+        };
+        let groups = self.groups(&columns, aggregate);
         match aggregate.operator {
             Aggregator::Topk | Aggregator::Bottomk | Aggregator::Limitk => {
-                self.best(_expr, aggregate, columns, &groups, &parameter)
+                self.best(expr, aggregate, columns, &groups, &parameter)
             }
             Aggregator::LimitRatio => self.sampled(aggregate, columns, &parameter),
             _ => self.folded(aggregate, &columns, &groups, &parameter, grid),
@@ -64,7 +66,7 @@ impl Evaluator<'_> {
             self.check_stop()?;
             let members: Vec<&Column> = group.members.iter().filter_map(|it| columns.get(*it)).collect();
             let mut column = Column::empty(group.labels.clone(), grid.count);
-            column.drops_name = members.iter().any(|it| it.drops_name);
+            column.drops_name = self.limits.delays_name_removal && members.iter().any(|it| it.drops_name);
             if !super::fold::plain(aggregate.operator, &members, &mut column.floats) {
                 for step in 0..grid.count {
                     let mut fold = Fold::new(self, aggregate);
@@ -123,20 +125,27 @@ fn is_grouped(name: &str, aggregate: &Aggregate, extra: Option<&str>) -> bool {
     if aggregate.is_without { name != "__name__" && !is_listed } else { is_listed || extra == Some(name) }
 }
 
-/// The groups of series, in order of appearance.
-fn groups(columns: &[Column], aggregate: &Aggregate) -> Vec<Group> {
-    let mut places: HashMap<Key, usize> = HashMap::new();
-    let mut groups: Vec<Group> = Vec::new();
-    let fits = |name: &str| is_grouped(name, aggregate, None);
-    for (idx, column) in columns.iter().enumerate() {
-        let place = *places.entry(key_of(&column.labels, fits)).or_insert(groups.len());
-        if place == groups.len() {
-            let labels = Labels::new(column.labels.iter().filter(|it| fits(it.0)));
-            groups.push(Group { labels, members: Vec::new() });
+impl Evaluator<'_> {
+    /// The groups of series, in order of appearance.
+    fn groups(&self, columns: &[Column], aggregate: &Aggregate) -> Vec<Group> {
+        let mut places: HashMap<Key, usize> = HashMap::new();
+        let mut groups: Vec<Group> = Vec::new();
+        for (idx, column) in columns.iter().enumerate() {
+            let fits = |name: &str| is_grouped(name, aggregate, None) && self.sees(column, name);
+            let key = key_of(&column.labels, fits);
+            let place = match places.get(&key) {
+                Some(place) => *place,
+                None => {
+                    places.insert(key, groups.len());
+                    let labels = Labels::new(column.labels.iter().filter(|it| fits(it.0)));
+                    groups.push(Group { labels, members: Vec::new() });
+                    groups.len() - 1
+                }
+            };
+            if let Some(group) = groups.get_mut(place) {
+                group.members.push(idx);
+            }
         }
-        if let Some(group) = groups.get_mut(place) {
-            group.members.push(idx);
-        }
+        groups
     }
-    groups
 }

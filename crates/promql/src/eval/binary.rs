@@ -1,10 +1,10 @@
 //! What does an operator make of two sides, of which one at least is a vector?
 
 use super::Evaluator;
-use super::column::{Cell, Column, joined};
+use super::column::{Cell, Column, joined, nameless, without_name};
 use super::elements::Pair;
 use super::grid::Grid;
-use super::matching::{Group, groups, matched_labels, result_labels};
+use super::matching::{Group, matched_labels, result_labels};
 use crate::answer::QueryError;
 use crate::ast::{Binary, Cardinality, Expr};
 use crate::print;
@@ -55,12 +55,15 @@ impl Evaluator<'_> {
         }
         columns.retain(|it| !it.is_empty());
         let keeps_name = pair.keeps_name() && !binary.returns_bool;
-        if keeps_name { Ok(columns) } else { self.unnamed(columns) }
+        if keeps_name { Ok(columns) } else { Ok(nameless(columns)) }
     }
 
     fn vectors(&self, expr: &Expr, binary: &Binary, grid: &Grid) -> Result<Vec<Column>, QueryError> {
-        let left = self.vector(&binary.left, grid)?;
-        let right = self.vector(&binary.right, grid)?;
+        // Arithmetic gives series without names, so it needs none.
+        let (left, right) = match binary.operator.is_comparison() || !binary.matching.include.is_empty() {
+            true => (self.vector(&binary.left, grid)?, self.vector(&binary.right, grid)?),
+            false => (self.vector_without_names(&binary.left, grid)?, self.vector_without_names(&binary.right, grid)?),
+        };
         let matching = &binary.matching;
         let is_swapped = matching.cardinality == Cardinality::OneToMany;
         let sides = if is_swapped { (&right, &left) } else { (&left, &right) };
@@ -72,7 +75,7 @@ impl Evaluator<'_> {
         let pair = Pair { operator: binary.operator, returns_bool: binary.returns_bool, place: expr.place };
         let join = Join { binary, pair, grid, many: sides.0, one: sides.1, is_swapped, fill_many, fill_one };
         let mut out = Vec::new();
-        let groups = groups(sides.0, sides.1, matching);
+        let groups = self.matched_groups(sides.0, sides.1, matching);
         for group in &groups {
             self.check_one_side(&join, group)?;
         }
@@ -86,7 +89,7 @@ impl Evaluator<'_> {
         }
         out.retain(|it| !it.is_empty());
         if binary.returns_bool {
-            return self.unnamed(out);
+            return Ok(nameless(out));
         }
         joined(out, "vector cannot contain metrics with the same labelset")
     }
@@ -104,11 +107,16 @@ impl Evaluator<'_> {
                 "found duplicate series for the match group {} on the {side} hand-side of the operation: [{}, {}];\
                  many-to-many matching not allowed: matching labels must be unique on one side",
                 print::labels(&matched_labels(&first.labels, &join.binary.matching)),
-                print::labels(&first.labels),
-                print::labels(&second.labels),
+                print::labels(&self.shown(first)),
+                print::labels(&self.shown(second)),
             )));
         }
         Ok(())
+    }
+
+    /// The labels that a series has for who asked.
+    fn shown(&self, column: &Column) -> signal::Labels {
+        if self.sees(column, "__name__") { column.labels.clone() } else { without_name(&column.labels) }
     }
 
     fn join_group(&self, join: &Join<'_>, group: &Group, out: &mut Vec<Column>) -> Result<(), QueryError> {

@@ -1,7 +1,7 @@
 //! Which function is it? From the name to what computes it.
 
 use super::Evaluator;
-use super::column::{Cell, Column};
+use super::column::{Cell, Column, nameless};
 use super::grid::Grid;
 use super::rate::Growth;
 use super::scalar::go_extreme;
@@ -23,13 +23,7 @@ const COUNTER_ENDS: [&str; 4] = ["_total", "_sum", "_count", "_bucket"];
 
 impl Evaluator<'_> {
     /// A function that gives a vector.
-    pub(crate) fn call(
-        &self,
-        expr: &Expr,
-        function: &Function,
-        args: &[Expr],
-        grid: &Grid,
-    ) -> Result<Vec<Column>, QueryError> {
+    pub(crate) fn call(&self, function: &Function, args: &[Expr], grid: &Grid) -> Result<Vec<Column>, QueryError> {
         let _scope = self.enter(function.name);
         if let Some(idx) = function.args.iter().position(|it| *it == Type::Matrix) {
             return self.on_windows(function, args, idx, grid);
@@ -50,7 +44,7 @@ impl Evaluator<'_> {
             ("clamp" | "clamp_min" | "clamp_max", [arg, limits @ ..]) => self.clamped(name, arg, limits, grid),
             ("round", [arg, nearest @ ..]) => self.rounded(arg, nearest, grid),
             ("histogram_quantile" | "histogram_fraction" | "histogram_quantiles", _) => {
-                self.histogram_call(expr, name, args, grid)
+                self.histogram_call(name, args, grid)
             }
             _ => self.simple_call(name, args, grid),
         }
@@ -102,7 +96,7 @@ impl Evaluator<'_> {
     /// Series without samples go, names too.
     pub(super) fn without_empty(&self, mut columns: Vec<Column>) -> Result<Vec<Column>, QueryError> {
         columns.retain(|it| !it.is_empty());
-        self.unnamed(columns)
+        Ok(nameless(columns))
     }
 
     fn clamped(&self, name: &str, arg: &Expr, limits: &[Expr], grid: &Grid) -> Result<Vec<Column>, QueryError> {
@@ -139,7 +133,7 @@ impl Evaluator<'_> {
             && selector.boundary == Boundary::Plain
         {
             let columns = self.latest(selector, grid, |when, _| Some(Cell::Float(when.time as f64 / 1000.0)))?;
-            return self.unnamed(columns);
+            return Ok(nameless(columns));
         }
         let mut columns = self.vector(arg, grid)?;
         for column in &mut columns {
@@ -149,7 +143,7 @@ impl Evaluator<'_> {
                 }
             }
         }
-        self.unnamed(columns)
+        Ok(nameless(columns))
     }
 
     /// When the counters of a selector's samples began; nothing for what is not a selector.
@@ -160,7 +154,7 @@ impl Evaluator<'_> {
         let reads = self.limits.reads_start_times;
         let of = |when: When| when.start.filter(|_| reads).map(|it| Cell::Float(it as f64 / 1000.0));
         let columns = self.latest(selector, grid, |when, _| of(when))?;
-        self.unnamed(columns)
+        Ok(nameless(columns))
     }
 
     fn on_windows(
@@ -180,7 +174,7 @@ impl Evaluator<'_> {
         let windows = self.windows(arg, grid)?;
         let number =
             |idx: usize, step: usize| numbers.get(idx).and_then(|it| it.1.get(step)).copied().unwrap_or(f64::NAN);
-        let mut columns = match name {
+        let columns = match name {
             "quantile_over_time" => {
                 let place = args.first().map(|it| it.place).unwrap_or_default();
                 self.over_windows(windows, grid, |window| {
@@ -207,8 +201,7 @@ impl Evaluator<'_> {
         if KEEP_NAME.contains(&name) {
             return Ok(columns);
         }
-        columns = self.unnamed(columns)?;
-        Ok(columns)
+        Ok(nameless(columns))
     }
 
     fn plain_windows(&self, name: &str, windows: Windows, grid: &Grid) -> Result<Vec<Column>, QueryError> {

@@ -153,9 +153,27 @@ pub(crate) fn joined(columns: Vec<Column>, problem: &str) -> Result<Vec<Column>,
     Ok(joined)
 }
 
+/// Says that the names go.
+pub(crate) fn nameless(mut columns: Vec<Column>) -> Vec<Column> {
+    columns.iter_mut().for_each(|it| it.drops_name = true);
+    columns
+}
+
+/// True if all series are of one metric and their names go, or none does, so that no two become the same.
+pub(crate) fn have_same_metadata(columns: &[Column]) -> bool {
+    let Some(first) = columns.first() else { return true };
+    let of = |it: &Column| METADATA.map(|label| it.labels.get(label).map(str::to_owned));
+    let wanted = of(first);
+    columns.iter().all(|it| {
+        let is_same = |(label, wanted): (&str, &Option<String>)| it.labels.get(label) == wanted.as_deref();
+        it.drops_name == first.drops_name && METADATA.into_iter().zip(&wanted).all(is_same)
+    })
+}
+
 /// Removes the names that are to be dropped, and joins what is the same series then.
 pub(crate) fn named_at_last(mut columns: Vec<Column>) -> Result<Vec<Column>, QueryError> {
     let mut has_dropped = false;
+    let are_alike = have_same_metadata(&columns);
     for column in &mut columns {
         if column.drops_name {
             has_dropped = true;
@@ -163,7 +181,7 @@ pub(crate) fn named_at_last(mut columns: Vec<Column>) -> Result<Vec<Column>, Que
             column.drops_name = false;
         }
     }
-    match has_dropped {
+    match has_dropped && !are_alike {
         true => joined(columns, "vector cannot contain metrics with the same labelset"),
         false => Ok(columns),
     }

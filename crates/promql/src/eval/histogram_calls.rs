@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use signal::Labels;
 
 use super::Evaluator;
-use super::column::{Cell, Column, joined};
+use super::column::{Cell, Column, joined, nameless};
 use super::grid::Grid;
 use super::notes::for_metric;
 use crate::answer::QueryError;
@@ -30,13 +30,7 @@ struct Member<'c> {
 
 impl Evaluator<'_> {
     /// `histogram_quantile`, `histogram_fraction` and `histogram_quantiles`.
-    pub(super) fn histogram_call(
-        &self,
-        _expr: &Expr,
-        name: &str,
-        args: &[Expr],
-        grid: &Grid,
-    ) -> Result<Vec<Column>, QueryError> {
+    pub(super) fn histogram_call(&self, name: &str, args: &[Expr], grid: &Grid) -> Result<Vec<Column>, QueryError> {
         match (name, args) {
             ("histogram_quantile", [q, vector]) => {
                 let q = self.quantiles(q, grid)?;
@@ -72,8 +66,7 @@ impl Evaluator<'_> {
 
     fn finish_histograms(&self, mut out: Vec<Column>) -> Result<Vec<Column>, QueryError> {
         out.retain(|it| !it.is_empty());
-        let out = self.unnamed(out)?;
-        joined(out, "vector cannot contain metrics with the same labelset")
+        joined(nameless(out), "vector cannot contain metrics with the same labelset")
     }
 
     /// Quantiles at each step; those that are none are told.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use signal::Labels;
 
+use super::Evaluator;
 use super::column::{Column, METADATA};
 use crate::ast::{Cardinality, Matching, Operator};
 
@@ -29,11 +30,6 @@ pub(crate) fn is_matched(name: &str, matching: &Matching) -> bool {
     if matching.is_on { is_listed } else { !is_listed && name != "__name__" }
 }
 
-/// The key by which a series is matched.
-pub(crate) fn key(labels: &Labels, matching: &Matching) -> Key {
-    key_of(labels, |name| is_matched(name, matching))
-}
-
 /// The labels by which a series is matched.
 pub(crate) fn matched_labels(labels: &Labels, matching: &Matching) -> Labels {
     Labels::new(labels.iter().filter(|it| is_matched(it.0, matching)))
@@ -48,21 +44,24 @@ pub(crate) struct Group {
     pub right: Vec<usize>,
 }
 
-/// Groups both sides by their keys, in order of appearance.
-pub(crate) fn groups(left: &[Column], right: &[Column], matching: &Matching) -> Vec<Group> {
-    let mut places: HashMap<Key, usize> = HashMap::with_capacity(left.len());
-    let mut groups: Vec<Group> = Vec::new();
-    for (columns, is_left) in [(left, true), (right, false)] {
-        for (idx, column) in columns.iter().enumerate() {
-            let place = *places.entry(key(&column.labels, matching)).or_insert(groups.len());
-            if place == groups.len() {
-                groups.push(Group::default());
+impl Evaluator<'_> {
+    /// Groups both sides by their keys, in order of appearance.
+    pub(crate) fn matched_groups(&self, left: &[Column], right: &[Column], matching: &Matching) -> Vec<Group> {
+        let mut places: HashMap<Key, usize> = HashMap::with_capacity(left.len());
+        let mut groups: Vec<Group> = Vec::new();
+        for (columns, is_left) in [(left, true), (right, false)] {
+            for (idx, column) in columns.iter().enumerate() {
+                let fits = |name: &str| is_matched(name, matching) && self.sees(column, name);
+                let place = *places.entry(key_of(&column.labels, fits)).or_insert(groups.len());
+                if place == groups.len() {
+                    groups.push(Group::default());
+                }
+                let Some(group) = groups.get_mut(place) else { continue };
+                if is_left { group.left.push(idx) } else { group.right.push(idx) }
             }
-            let Some(group) = groups.get_mut(place) else { continue };
-            if is_left { group.left.push(idx) } else { group.right.push(idx) }
         }
+        groups
     }
-    groups
 }
 
 /// The labels of the result of two series, of which `many` gives the labels.

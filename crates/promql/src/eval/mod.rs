@@ -31,7 +31,7 @@ mod window;
 
 use std::cell::Cell as StdCell;
 
-use column::Column;
+use column::{Column, nameless};
 use grid::Grid;
 
 use crate::annotation::Annotations;
@@ -82,11 +82,18 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// An instant vector at each step.
+    /// An instant vector at each step. Unless removal of names is delayed, names that go are gone.
     pub(crate) fn vector(&self, expr: &Expr, grid: &Grid) -> Result<Vec<Column>, QueryError> {
+        let columns = self.vector_with_names(expr, grid)?;
+        if self.limits.delays_name_removal { Ok(columns) } else { column::named_at_last(columns) }
+    }
+
+    /// An instant vector whose names may still be there although they are to go: for who looks at no names, because
+    /// taking them away costs more than many a function.
+    pub(crate) fn vector_with_names(&self, expr: &Expr, grid: &Grid) -> Result<Vec<Column>, QueryError> {
         self.check_stop()?;
         if grid.count > 1 && invariant::is_invariant(expr) {
-            let once = self.vector(expr, &Grid::once(grid.start))?;
+            let once = self.vector_with_names(expr, &Grid::once(grid.start))?;
             self.count_cells(once.len(), grid)?;
             return Ok(once.into_iter().map(|it| it.repeated(grid.count)).collect());
         }
@@ -95,15 +102,29 @@ impl<'a> Evaluator<'a> {
                 Boundary::Smoothed => self.smoothed_vector(selector, grid),
                 Boundary::Plain | Boundary::Anchored => self.instant_vector(selector, grid),
             },
-            Kind::Paren(inner) | Kind::Plus(inner) => self.vector(inner, grid),
+            Kind::Paren(inner) | Kind::Plus(inner) => self.vector_with_names(inner, grid),
             Kind::Negate(inner) => self.negated(inner, grid),
             Kind::Binary(binary) => self.binary(expr, binary, grid),
             Kind::Aggregate(aggregate) => self.aggregate(expr, aggregate, grid),
-            Kind::Call { function, args } => self.call(expr, function, args, grid),
+            Kind::Call { function, args } => self.call(function, args, grid),
             Kind::Number(_) | Kind::Text(_) | Kind::Matrix { .. } | Kind::Subquery(_) => {
                 Err(QueryError::Execution(format!("expected an instant vector, got {}", expr.value_type().as_str())))
             }
         }
+    }
+
+    /// Series for who looks at no names, where those that go can make no two series the same.
+    pub(crate) fn vector_without_names(&self, expr: &Expr, grid: &Grid) -> Result<Vec<Column>, QueryError> {
+        let columns = self.vector_with_names(expr, grid)?;
+        match self.limits.delays_name_removal || column::have_same_metadata(&columns) {
+            true => Ok(columns),
+            false => column::named_at_last(columns),
+        }
+    }
+
+    /// True if a label of a series is there for who groups or matches series.
+    pub(crate) fn sees(&self, column: &Column, name: &str) -> bool {
+        self.limits.delays_name_removal || !column.drops_name || !column::METADATA.contains(&name)
     }
 
     fn negated(&self, inner: &Expr, grid: &Grid) -> Result<Vec<Column>, QueryError> {
@@ -114,13 +135,7 @@ impl<'a> Evaluator<'a> {
                 *it = std::sync::Arc::new(it.scaled(-1.0));
             }
         }
-        self.unnamed(columns)
-    }
-
-    /// Takes the names away, now or at the end.
-    fn unnamed(&self, mut columns: Vec<Column>) -> Result<Vec<Column>, QueryError> {
-        columns.iter_mut().for_each(|it| it.drops_name = true);
-        if self.limits.delays_name_removal { Ok(columns) } else { column::named_at_last(columns) }
+        Ok(nameless(columns))
     }
 
     /// True if the value of the expression is a number.

@@ -3,7 +3,6 @@
 use super::Evaluator;
 use super::column::{Cell, Column, joined};
 use super::grid::Grid;
-use super::matching::groups;
 use crate::answer::QueryError;
 use crate::ast::{Binary, Operator};
 
@@ -12,7 +11,7 @@ impl Evaluator<'_> {
     pub(super) fn set_operation(&self, binary: &Binary, grid: &Grid) -> Result<Vec<Column>, QueryError> {
         let mut left = self.vector(&binary.left, grid)?;
         let mut right = self.vector(&binary.right, grid)?;
-        for group in groups(&left, &right, &binary.matching) {
+        for group in self.matched_groups(&left, &right, &binary.matching) {
             let present = |columns: &[Column], members: &[usize]| -> Vec<bool> {
                 let members: Vec<&Column> = members.iter().filter_map(|it| columns.get(*it)).collect();
                 (0..grid.count).map(|step| members.iter().any(|it| it.has(step))).collect()

@@ -186,9 +186,16 @@ impl Evaluator<'_> {
                     boundary,
                     place,
                 };
-                let cell = function(&window);
-                has_any |= !matches!(cell, Cell::Empty);
-                column.set(step, cell);
+                match function(&window) {
+                    Cell::Empty => continue,
+                    Cell::Float(value) => {
+                        if let Some(place) = column.floats.get_mut(step) {
+                            *place = value;
+                        }
+                    }
+                    cell => column.set(step, cell),
+                }
+                has_any = true;
             }
             if has_any {
                 columns.push(column);

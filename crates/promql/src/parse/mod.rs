@@ -45,6 +45,9 @@ pub fn position(query: &str, at: usize) -> String {
 /// Parses and checks an expression.
 pub fn parse(query: &str) -> Result<Expr, ParseError> {
     let mut parser = Parser::new(query)?;
+    if matches!(parser.token(), token::Token::End) {
+        return Err(ParseError::new(parser.place(), "no expression found in input"));
+    }
     let expr = parser.expression()?;
     parser.end()?;
     check::check(&expr)?;
@@ -147,6 +150,12 @@ impl Parser {
     }
 
     fn unexpected<T>(&self, context: &str, expected: &str) -> Result<T, ParseError> {
+        if matches!(self.token(), token::Token::End) && self.open_parens() > 0 {
+            return Err(ParseError::new(self.place(), "unclosed left parenthesis"));
+        }
+        if self.is_sign(")") && self.open_parens() == 0 {
+            return Err(ParseError::new(self.place(), "unexpected right parenthesis ')'"));
+        }
         let mut text = format!("unexpected {}", self.token());
         if !context.is_empty() {
             text.push_str(&format!(" in {context}"));
@@ -155,6 +164,16 @@ impl Parser {
             text.push_str(&format!(", expected {expected}"));
         }
         Err(ParseError::new(self.place(), text))
+    }
+
+    /// Parentheses before this token that are not closed before it.
+    fn open_parens(&self) -> usize {
+        let before = self.tokens.iter().take(self.at).map(|it| &it.0);
+        before.fold(0, |open: usize, it| match it {
+            token::Token::Sign("(") => open + 1,
+            token::Token::Sign(")") => open.saturating_sub(1),
+            _ => open,
+        })
     }
 
     fn end(&self) -> Result<(), ParseError> {

@@ -244,10 +244,13 @@ fn expect(eval: &mut Eval, text: &str) -> Result<(), String> {
         }
         "range" => {
             let words: Vec<&str> = rest.split_whitespace().collect();
-            let ["vector", "from", start, "to", _, "step", step] = words.as_slice() else {
+            let ["vector", "from", start, "to", end, "step", step] = words.as_slice() else {
                 return Err(format!("cannot read {text:?}"));
             };
             eval.range_vector = time(start).zip(time(step));
+            // As in Prometheus, the window ends where the expected values do.
+            let end = time(end).ok_or_else(|| format!("cannot read {text:?}"))?;
+            (eval.start, eval.end) = (end, end);
             return Ok(());
         }
         "fail" => ExpectKind::Fail,
