@@ -181,6 +181,28 @@ fn a_query_ends_when_it_shall_stop() {
     assert_eq!(error, QueryError::Timeout);
 }
 
+/// The deepest queries fit on the stack of a thread, deeper ones are refused. Guarantees: MUST 320.
+#[test]
+fn depth_is_bounded() {
+    let ask = |query: &str| Engine::new(Limits::default()).range(&store(), query, at_secs(60), at_secs(120), 15_000);
+    let refused = |query: &str| ask(query).is_err_and(|it| it.to_string().contains("nested more than"));
+    let chain = |count: usize| vec!["a"; count].join(" + ");
+    let calls = |count: usize| format!("{}a{}", "abs(".repeat(count), ")".repeat(count));
+    let signs = |count: usize| format!("{}a", "-".repeat(count));
+    let durations = |count: usize| format!("rate(a[{}])", vec!["1m"; count].join("+"));
+    let subqueries = |count: usize| format!("{}a{}", "last_over_time(".repeat(count), "[1m:20s])".repeat(count));
+    for (query, count) in [(chain as fn(usize) -> String, 290), (calls, 140), (signs, 140), (durations, 280)] {
+        ask(&query(count)).unwrap();
+        assert!(refused(&query(20_000)), "{}", &query(3));
+    }
+    ask(&subqueries(10)).unwrap();
+    assert!(refused(&subqueries(20_000)));
+}
+
+fn at_secs(secs: i64) -> Timestamp {
+    Timestamp::from_secs(secs)
+}
+
 /// Guarantees: MUST 320 and 324 of docs/specs/promql.md.
 #[test]
 fn bad_queries_are_told_with_their_places() {

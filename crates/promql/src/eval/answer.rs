@@ -7,7 +7,7 @@ use super::column::{Cell, Column, named_at_last};
 use super::grid::Grid;
 use crate::answer::{MatrixSeries, QueryError, Sample, Value, VectorSample};
 use crate::ast::{Expr, Kind, Type};
-use crate::series::{FloatPoint, HistogramPoint};
+use crate::series::{FloatPoint, HistogramPoint, is_stale};
 
 impl Evaluator<'_> {
     /// The value of the whole query, and how many samples it took.
@@ -49,7 +49,9 @@ impl Evaluator<'_> {
                 )));
             }
         };
-        columns.sort_by(|a, b| a.labels.iter().cmp(b.labels.iter()));
+        if !columns.is_sorted_by(|a, b| a.labels.iter().le(b.labels.iter())) {
+            columns.sort_by(|a, b| a.labels.iter().cmp(b.labels.iter()));
+        }
         Ok(Value::Matrix(columns.iter().filter(|it| !it.is_empty()).map(|it| matrix_series(it, &grid)).collect()))
     }
 
@@ -86,6 +88,12 @@ fn vector_sample(column: Column, time: i64) -> Option<VectorSample> {
 
 fn matrix_series(column: &Column, grid: &Grid) -> MatrixSeries {
     let mut series = MatrixSeries { labels: column.labels.clone(), ..MatrixSeries::default() };
+    if column.is_plain() {
+        let points = grid.times().zip(&column.floats).filter(|(_, value)| !is_stale(**value));
+        series.floats.reserve_exact(column.floats.len());
+        series.floats.extend(points.map(|(time, value)| FloatPoint { time, value: *value }));
+        return series;
+    }
     for (step, time) in grid.times().enumerate() {
         match column.cell(step) {
             Cell::Empty => {}

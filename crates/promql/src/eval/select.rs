@@ -89,10 +89,16 @@ impl Evaluator<'_> {
             for (step, time) in grid.times().enumerate() {
                 let time = shift.time(time);
                 let found = cursor.advance(time, self.lookback);
-                if let Some(cell) = found.and_then(|(when, cell)| map(when, cell)) {
-                    column.set(step, cell);
-                    has_any = true;
+                match found.and_then(|(when, cell)| map(when, cell)) {
+                    None | Some(Cell::Empty) => continue,
+                    Some(Cell::Float(value)) => {
+                        if let Some(place) = column.floats.get_mut(step) {
+                            *place = value;
+                        }
+                    }
+                    Some(cell) => column.set(step, cell),
                 }
+                has_any = true;
             }
             if has_any {
                 columns.push(column);

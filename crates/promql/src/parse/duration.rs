@@ -31,7 +31,8 @@ impl Parser {
 
     fn duration_sum(&mut self, least: u8, context: &str) -> Result<DurationExpr, ParseError> {
         let mut left = self.duration_signed(true, context)?;
-        loop {
+        for chained in 1.. {
+            self.check_depth(chained)?;
             let operator = match self.token() {
                 Token::Sign("+") => Operator::Add,
                 Token::Sign("-") => Operator::Sub,
@@ -50,6 +51,7 @@ impl Parser {
             let right = self.nested(|it| it.duration_sum(next, context))?;
             left = DurationExpr::Binary(operator, Box::new(left), Box::new(right));
         }
+        Ok(left)
     }
 
     /// An operand with its signs, which bind less tightly than a power where a power may follow.

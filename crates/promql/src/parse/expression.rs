@@ -18,11 +18,15 @@ impl Parser {
     fn binary(&mut self, least: u8) -> Result<Expr, ParseError> {
         self.nested(|parser| {
             let mut left = parser.unary()?;
+            let mut chained = 0;
             while let Some(operator) = parser.operator() {
                 let precedence = operator.precedence();
                 if precedence < least {
                     break;
                 }
+                // Each operator makes the tree one deeper to the left.
+                chained += 1;
+                parser.check_depth(chained)?;
                 parser.advance();
                 let (matching, returns_bool) = parser.modifiers(operator)?;
                 // Only the power associates to the right.

@@ -87,7 +87,7 @@ pub(crate) fn string(text: &str) -> Result<String, ParseError> {
 }
 
 /// How deep expressions may be nested; deeper ones would use up the stack.
-const MAX_DEPTH: usize = 200;
+const MAX_DEPTH: usize = 300;
 
 /// The tokens with a place in them.
 struct Parser {
@@ -183,11 +183,17 @@ impl Parser {
         }
     }
 
+    /// Fails if so many levels more are too many.
+    fn check_depth(&self, more: usize) -> Result<(), ParseError> {
+        match self.depth + more > MAX_DEPTH {
+            true => Err(ParseError::new(self.place(), format!("expression is nested more than {MAX_DEPTH} deep"))),
+            false => Ok(()),
+        }
+    }
+
     /// Goes one level deeper.
     fn nested<T>(&mut self, what: impl FnOnce(&mut Self) -> Result<T, ParseError>) -> Result<T, ParseError> {
-        if self.depth >= MAX_DEPTH {
-            return Err(ParseError::new(self.place(), format!("expression is nested more than {MAX_DEPTH} deep")));
-        }
+        self.check_depth(1)?;
         self.depth += 1;
         let found = what(self);
         self.depth -= 1;
