@@ -114,6 +114,9 @@ impl Engine {
     /// Any query: an instant one if its step is 0.
     pub fn run(&self, storage: &dyn Storage, query: &Query<'_>) -> Result<Answer, QueryError> {
         let expr = parse(query.text).map_err(|error| QueryError::BadData(error.describe(query.text)))?;
+        if query.step_millis < 0 {
+            return Err(QueryError::BadData("zero or negative query resolution step widths are not accepted".into()));
+        }
         if query.end < query.start {
             return Err(QueryError::BadData("end timestamp must not be before start time".into()));
         }

@@ -29,6 +29,7 @@ pub mod histogram;
 mod length;
 mod matcher;
 mod parse;
+mod pattern;
 mod print;
 pub mod script;
 mod series;

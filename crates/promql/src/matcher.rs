@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use regex_lite::Regex;
 use signal::Labels;
+
+use crate::pattern::Pattern;
 
 /// How a label's value is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub struct Matcher {
     pub op: MatchOp,
     /// The value or the pattern.
     pub value: String,
-    regex: Option<Regex>,
+    pattern: Option<Pattern>,
 }
 
 impl PartialEq for Matcher {
@@ -51,16 +52,16 @@ impl PartialEq for Matcher {
 impl Matcher {
     /// A condition; the error says what is wrong with the pattern.
     pub fn new(name: &str, op: MatchOp, value: &str) -> Result<Self, String> {
-        let regex = match op {
-            MatchOp::Regex | MatchOp::NotRegex => Some(anchored(value)?),
+        let pattern = match op {
+            MatchOp::Regex | MatchOp::NotRegex => Some(Pattern::new(value)?),
             MatchOp::Equal | MatchOp::NotEqual => None,
         };
-        Ok(Self { name: name.to_owned(), op, value: value.to_owned(), regex })
+        Ok(Self { name: name.to_owned(), op, value: value.to_owned(), pattern })
     }
 
     /// `name="value"`.
     pub fn equal(name: &str, value: &str) -> Self {
-        Self { name: name.to_owned(), op: MatchOp::Equal, value: value.to_owned(), regex: None }
+        Self { name: name.to_owned(), op: MatchOp::Equal, value: value.to_owned(), pattern: None }
     }
 
     /// True if the value fits.
@@ -68,8 +69,8 @@ impl Matcher {
         match self.op {
             MatchOp::Equal => self.value == value,
             MatchOp::NotEqual => self.value != value,
-            MatchOp::Regex => self.regex.as_ref().is_some_and(|it| it.is_match(value)),
-            MatchOp::NotRegex => !self.regex.as_ref().is_some_and(|it| it.is_match(value)),
+            MatchOp::Regex => self.pattern.as_ref().is_some_and(|it| it.fits(value)),
+            MatchOp::NotRegex => !self.pattern.as_ref().is_some_and(|it| it.fits(value)),
         }
     }
 
@@ -77,11 +78,6 @@ impl Matcher {
     pub fn matches_labels(&self, labels: &Labels) -> bool {
         self.matches(labels.get(&self.name).unwrap_or(""))
     }
-}
-
-/// A pattern that must fit the whole value, where `.` fits line ends too, as in Prometheus.
-pub(crate) fn anchored(pattern: &str) -> Result<Regex, String> {
-    Regex::new(&format!("^(?s:{pattern})$")).map_err(|error| error.to_string())
 }
 
 impl fmt::Display for Matcher {

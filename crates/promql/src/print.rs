@@ -51,7 +51,8 @@ pub(crate) fn label_name(name: &str, formatter: &mut fmt::Formatter<'_>) -> fmt:
 pub(crate) fn number(value: f64) -> String {
     match value {
         it if it.is_nan() => "NaN".to_owned(),
-        f64::INFINITY => "+Inf".to_owned(),
+        // Without a sign, which would bind less tightly than a power.
+        f64::INFINITY => "Inf".to_owned(),
         f64::NEG_INFINITY => "-Inf".to_owned(),
         it => it.to_string(),
     }

@@ -8,7 +8,7 @@ use super::column::{Cell, Column, joined};
 use super::grid::Grid;
 use crate::answer::QueryError;
 use crate::ast::{Expr, Kind};
-use crate::matcher::{MatchOp, anchored};
+use crate::matcher::MatchOp;
 use crate::parse::escape::is_label_name;
 
 /// What it means if series have the same labels after their labels were changed.
@@ -24,7 +24,7 @@ impl Evaluator<'_> {
         let [arg, destination, replacement, source, pattern] = args else { return Ok(Vec::new()) };
         let (destination, replacement) = (text(destination), text(replacement));
         let (source, pattern) = (text(source), text(pattern));
-        let Ok(regex) = anchored(pattern) else {
+        let Ok(regex) = crate::pattern::regex(pattern) else {
             return fail(format!("invalid regular expression in label_replace(): {pattern}"));
         };
         if !is_label_name(destination) {

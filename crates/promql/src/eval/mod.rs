@@ -152,6 +152,12 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    /// The same, at the first step of a series and now and then among many.
+    fn check_stop_at(&self, step: usize) -> Result<(), QueryError> {
+        const OFTEN: usize = 4096;
+        if step.is_multiple_of(OFTEN) { self.check_stop() } else { Ok(()) }
+    }
+
     /// Counts what is held for columns.
     fn count_cells(&self, columns: usize, grid: &Grid) -> Result<(), QueryError> {
         self.count_samples(columns.saturating_mul(grid.count))

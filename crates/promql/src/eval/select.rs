@@ -87,6 +87,7 @@ impl Evaluator<'_> {
             let mut cursor = Newest { series: &series, float: 0, histogram: 0 };
             let mut has_any = false;
             for (step, time) in grid.times().enumerate() {
+                self.check_stop_at(step)?;
                 let time = shift.time(time);
                 let found = cursor.advance(time, self.lookback);
                 match found.and_then(|(when, cell)| map(when, cell)) {

@@ -162,12 +162,12 @@ impl Evaluator<'_> {
         let mut columns = Vec::with_capacity(windows.series.len());
         self.count_cells(windows.series.len(), grid)?;
         for series in &windows.series {
-            self.check_stop()?;
             let mut column = Column::empty(series.labels.clone(), grid.count);
             column.drops_name = series.drops_name;
             let mut cursor = Cursor::default();
             let mut has_any = false;
             for (step, time) in grid.times().enumerate() {
+                self.check_stop_at(step)?;
                 let (start, end) = windows.bounds(time);
                 if !cursor.advance(series, &windows, start, end) {
                     continue;
