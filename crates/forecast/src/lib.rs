@@ -30,7 +30,7 @@ pub use config::{Config, CrossConfig, DriftScale, ObjectStoreConfig, RemoteWrite
 pub use cron::Cron;
 pub use drift::{Drift, DriftMeter, DriftStatus, Thresholds};
 pub use emission::{exposed, forecast_labels, n_exposed, samples};
-pub use life::{Crossing, Forecast, Life, Plan, Reason, State, key_of};
+pub use life::{Alarm, Crossing, Forecast, Life, Plan, Reason, State, key_of};
 pub use model::ModelChoice;
 pub use period::{period, period_text};
 pub use registry::{Policy, Registry, Status, Version, VersionError};

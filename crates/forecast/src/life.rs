@@ -83,6 +83,23 @@ pub struct Crossing {
     pub is_crossed: bool,
 }
 
+/// Whether the crossing of a limit is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Alarm {
+    /// It is told.
+    pub is_firing: bool,
+    /// Since when, in seconds.
+    pub since_secs: i64,
+    /// Forecasts in a row that speak against the present state.
+    n_against: u32,
+}
+
+/// Forecasts in a row after which an alarm begins, and after which it ends.
+const BEGINS_AFTER: u32 = 2;
+const ENDS_AFTER: u32 = 3;
+/// It goes on while the probability is at least this share of the one at which it began.
+const GOES_ON: f64 = 0.8;
+
 /// A version that serves.
 struct Champion {
     version: String,
@@ -158,6 +175,8 @@ pub struct Life {
     /// Newest reasons for which a challenger was refused.
     refusals: VecDeque<String>,
     n_samples_served: usize,
+    /// One for each limit of the watch.
+    alarms: Vec<Alarm>,
 }
 
 impl Life {
@@ -177,6 +196,7 @@ impl Life {
             wanted: None,
             refusals: VecDeque::new(),
             n_samples_served: 0,
+            alarms: vec![Alarm::default(); watch.crosses.len()],
             watch,
             labels,
         }
@@ -238,8 +258,10 @@ impl Life {
         if fresh.is_empty() {
             return;
         }
-        self.follow(fresh);
-        self.infer();
+        // A model that cannot follow would tell the same for ever.
+        if self.follow(fresh) {
+            self.infer();
+        }
     }
 
     fn check_coverage(&mut self, secs: i64, value: f64) {
@@ -251,12 +273,12 @@ impl Life {
         }
     }
 
-    /// Gives new values to the history and to the model that serves.
-    fn follow(&mut self, fresh: Vec<f64>) {
+    /// Gives new values to the history and to the model that serves; true if that could take them.
+    fn follow(&mut self, fresh: Vec<f64>) -> bool {
         let newer = Regular { start: self.history.end(), step: self.history.step, values: fresh };
-        if let Some(champion) = &mut self.champion
-            && let Err(reason) = champion.live.partial_fit(&newer)
-        {
+        let followed = self.champion.as_mut().map_or(Ok(()), |it| it.live.partial_fit(&newer));
+        let is_following = followed.is_ok();
+        if let Err(reason) = followed {
             self.trouble.reason = reason;
             self.trouble.forecasts += 1;
         }
@@ -267,6 +289,7 @@ impl Life {
             self.history.start = self.history.time_of(n_over);
             self.history.values.drain(..n_over);
         }
+        is_following
     }
 
     /// Forecasts from the newest value on.
@@ -287,13 +310,35 @@ impl Life {
                 let first_secs = champion.live.next_time().unwrap_or_else(|| self.history.end());
                 let forecast = self.forecast_of(champion, first_secs, values);
                 self.drift.forecast(first_secs, &forecast.values);
+                let is_newer = self.forecast.as_ref().is_none_or(|it| it.first_secs < first_secs);
                 self.forecast = Some(forecast);
+                if is_newer {
+                    self.judge_limits(first_secs);
+                }
             }
             Err(reason) => {
                 self.trouble.reason = reason;
                 self.trouble.forecasts += 1;
             }
         }
+    }
+
+    /// Begins and ends alarms; one forecast alone does neither.
+    fn judge_limits(&mut self, secs: i64) {
+        let Some(forecast) = &self.forecast else { return };
+        for ((alarm, cross), crossing) in self.alarms.iter_mut().zip(&self.watch.crosses).zip(&forecast.crossings) {
+            let wanted = if alarm.is_firing { cross.probability * GOES_ON } else { cross.probability };
+            let is_likely = crossing.probability >= wanted;
+            alarm.n_against = if is_likely == alarm.is_firing { 0 } else { alarm.n_against + 1 };
+            if alarm.n_against >= if alarm.is_firing { ENDS_AFTER } else { BEGINS_AFTER } {
+                *alarm = Alarm { is_firing: !alarm.is_firing, since_secs: secs, n_against: 0 };
+            }
+        }
+    }
+
+    /// Whether the crossing of each limit of the watch is told.
+    pub fn alarms(&self) -> &[Alarm] {
+        &self.alarms
     }
 
     fn forecast_of(&self, champion: &Champion, first_secs: i64, mut values: Vec<f64>) -> Forecast {
