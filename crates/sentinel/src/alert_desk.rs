@@ -46,6 +46,9 @@ struct Firing {
     summary: String,
     starts_at: Timestamp,
     ends_at: Timestamp,
+    /// It is of this program.
+    #[serde(default)]
+    is_own: bool,
 }
 
 /// Why alerts were not taken.
@@ -68,8 +71,17 @@ impl AlertDesk {
         Ok(Self { store, responder, state: Mutex::new(State { firing, ..State::default() }) })
     }
 
-    /// Takes alerts in; what fires is durable when it returns. Blocks.
+    /// Takes alerts of other systems in; what fires is durable when it returns. Blocks.
     pub fn take(&self, alerts: Vec<Alert>, now: Timestamp) -> Result<(), AlertError> {
+        self.take_of(alerts, now, false)
+    }
+
+    /// The same of alerts that this program has found itself.
+    pub fn take_own(&self, alerts: Vec<Alert>, now: Timestamp) -> Result<(), AlertError> {
+        self.take_of(alerts, now, true)
+    }
+
+    fn take_of(&self, alerts: Vec<Alert>, now: Timestamp, is_own: bool) -> Result<(), AlertError> {
         let mut state = self.lock();
         let mut firing = state.firing.clone();
         let mut told = vec![];
@@ -77,7 +89,7 @@ impl AlertDesk {
             let is_over = alert.ends_at <= now;
             let (labels, ends_at) = (alert.labels.clone(), alert.ends_at);
             let (starts_at, summary) = (alert.starts_at, alert.summary);
-            let new = Firing { labels: labels.clone(), summary, starts_at, ends_at };
+            let new = Firing { labels: labels.clone(), summary, starts_at, ends_at, is_own };
             match (firing.remove(&labels), is_over) {
                 (None, true) => state.unknown += 1,
                 (Some(known), true) => {
@@ -166,7 +178,10 @@ impl Firing {
             score,
             severity: if is_urgent { Severity::Critical } else { Severity::Warning },
             is_over,
-            explanation: format!("The alert {name:?} of another system fires since {}.{said}", self.starts_at),
+            explanation: match self.is_own {
+                true => format!("By its forecast since {}: {}", self.starts_at, self.summary),
+                false => format!("The alert {name:?} of another system fires since {}.{said}", self.starts_at),
+            },
         }
     }
 }

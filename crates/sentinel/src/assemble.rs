@@ -18,7 +18,7 @@ use crate::bands::Bands;
 use crate::book::Book;
 use crate::config::Config;
 use crate::eyes::Eyes;
-use crate::forecasts::Forecasts;
+use crate::forecasts::{Forecasts, Overlay};
 use crate::front::Front;
 use crate::groups::Groups;
 use crate::health::Health;
@@ -80,6 +80,8 @@ pub struct System {
     pub front: Front,
     /// Watches and their models.
     pub forecasts: Arc<Forecasts>,
+    /// Stored samples, and forecasts of times to come.
+    pub overlay: Arc<Overlay>,
     /// What log lines lead to.
     pub news_desk: Arc<NewsDesk>,
     /// What reading from Kafka counts.
@@ -148,7 +150,8 @@ impl System {
 
         let back_tester = Arc::new(StoredBackTester::new(detect_config, Arc::clone(&eyes.history), Arc::clone(&map)));
 
-        let queries = Queries::new(&config.query, Arc::clone(&eyes.history));
+        let overlay = Arc::new(Overlay::new(Arc::clone(&eyes.history)));
+        let queries = Queries::new(&config.query, Arc::clone(&overlay) as _);
         let metadata = MetadataBook::open(Arc::clone(&store)).context("cannot read what is known of metrics")?;
         let metadata = Arc::new(metadata);
         let row_desk = Arc::new(RowDesk::new(config.serve.row_contamination));
@@ -202,7 +205,10 @@ impl System {
             Arc::clone(&responder),
             Arc::clone(&intake),
         ));
-        let forecasts = Forecasts::new(&config, data_dir, &store, Arc::clone(&eyes.history), Arc::clone(&clock))?;
+        let history = Arc::clone(&eyes.history);
+        let forecasts =
+            Forecasts::new(&config, data_dir, &store, history, Arc::clone(&alert_desk), Arc::clone(&clock))?;
+        overlay.connect(Arc::clone(&forecasts));
         let health = Arc::new(Health::new(Arc::clone(&store)));
         let kafka_counts = Arc::new(ingest::KafkaCounts::default());
         let config = Arc::new(config);
@@ -230,6 +236,7 @@ impl System {
             alert_desk,
             front,
             forecasts,
+            overlay,
             news_desk,
             kafka_counts,
             kafka_outbox,
@@ -255,7 +262,7 @@ impl System {
             plans: Arc::clone(&self.desk) as _,
             ledger: Arc::clone(&self.store) as _,
             traces: Arc::clone(&self.eyes.traces),
-            history: Arc::clone(&self.eyes.history),
+            history: Arc::clone(&self.overlay) as _,
             queries: Arc::clone(&self.queries),
             metadata: Arc::clone(&self.metadata) as _,
             rules: Arc::new(NoRules),

@@ -37,8 +37,14 @@ impl Meter for Forecasts {
     fn metrics(&self) -> Vec<Metric> {
         let mut metrics = self.own();
         metrics.extend(self.of_models());
+        metrics.extend(self.probabilities());
+        metrics.extend(self.outlets.iter().flat_map(|it| it.metrics()));
         let (exposed, n_left_out) = self.exposed();
+        let n_exposed = exposed.len();
         metrics.extend(exposed);
+        let help = "1 if half of the series that forecast.max_series allows are on this page.";
+        let is_many = 2 * n_exposed >= self.config.max_series;
+        metrics.push(Metric::gauge("predictivex_cardinality_warning", help, f64::from(u8::from(is_many))));
         let help = "Series of forecasts that are not on this page, because there are more than forecast.max_series.";
         metrics.push(
             Metric::gauge("sentinel_forecast_series_left_out", help, n_left_out as f64).label("limit", "max_series"),
@@ -109,6 +115,9 @@ impl Forecasts {
                 let help = "Share of the values that a first training needs.";
                 gauge("predictivex_model_warmup_progress", help, life.progress());
             }
+            let with_bounds = self.config.emit_confidence_bounds;
+            let n_exposed = forecast::exposed(&life, with_bounds, self.clock.now()).len();
+            gauge("predictivex_cardinality_current", "Series of forecasts of a model.", n_exposed as f64);
             let errors = life.trouble().map_or(0, |it| it.1);
             let help = "Trainings or forecasts that failed in a row.";
             gauge("predictivex_model_consecutive_errors", help, f64::from(errors));

@@ -3,26 +3,33 @@
 //! `source` answers expressions, `watching` is the task of a watch, `series` one series with its life, `keep` and
 //! `artifacts` what outlives the process, `desk` what people ask for.
 
+mod alarms;
 mod artifacts;
 mod counters;
 mod desk;
 mod keep;
+mod outlet;
+mod overlay;
 mod recorder;
 mod series;
 mod source;
 mod watching;
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context as _;
-use signal::{Clock, History, Ledger, PortError};
+use signal::{Clock, History, Ledger, Point, PortError, SeriesId};
 use store::Store;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::alert_desk::AlertDesk;
 use crate::config::Config;
 use artifacts::{Artifacts, Folder};
 use counters::Counters;
+use outlet::Outlet;
+pub use overlay::Overlay;
 use recorder::Recorder;
 use series::Series;
 use source::Source;
@@ -36,6 +43,11 @@ pub struct Forecasts {
     source: Arc<Source>,
     artifacts: Arc<dyn Artifacts>,
     recorder: Recorder,
+    outlets: Vec<Arc<Outlet>>,
+    /// Told of limits that will be crossed.
+    alerts: Arc<AlertDesk>,
+    /// Which series a recorded forecast is of.
+    recorded: RwLock<HashMap<SeriesId, Arc<Series>>>,
     /// So many trainings at the same time.
     training: Arc<Semaphore>,
     ledger: Arc<dyn Ledger>,
@@ -51,6 +63,7 @@ impl Forecasts {
         data_dir: &std::path::Path,
         store: &Arc<Store>,
         history: Arc<dyn History>,
+        alerts: Arc<AlertDesk>,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Arc<Self>> {
         // The configuration was checked when it was read.
@@ -61,12 +74,17 @@ impl Forecasts {
         };
         let artifacts = Folder::open(&folder)
             .with_context(|| format!("cannot make the folder for models, {}", folder.display()))?;
+        let outlets = config.forecast.remote_write.iter().map(|it| Ok(Arc::new(Outlet::new(it)?)));
+        let outlets = outlets.collect::<anyhow::Result<Vec<_>>>()?;
         Ok(Arc::new(Self {
             watches: watches.into_iter().map(|it| Arc::new(Watching::new(it))).collect(),
             clock,
             source: Arc::new(Source::new(&config.forecast, history)?),
             artifacts: Arc::new(artifacts),
-            recorder: Recorder::new(Arc::clone(store)),
+            recorder: Recorder::new(Arc::clone(store), outlets.clone()),
+            outlets,
+            alerts,
+            recorded: RwLock::default(),
             training: Arc::new(Semaphore::new(config.forecast.training_threads)),
             ledger: Arc::clone(store) as _,
             wake: Arc::default(),
@@ -80,6 +98,9 @@ impl Forecasts {
         for it in &self.watches {
             tasks.spawn(Arc::clone(self).follow(Arc::clone(it), stopped.clone()));
         }
+        for it in &self.outlets {
+            tasks.spawn(Arc::clone(it).run(Arc::clone(&self.clock), stopped.clone()));
+        }
     }
 
     /// All series, in the order of their watches and keys.
@@ -89,6 +110,14 @@ impl Forecasts {
             series.into_iter().map(|it| (Arc::clone(watching), it)).collect::<Vec<_>>()
         };
         self.watches.iter().flat_map(of_watch).collect()
+    }
+
+    /// The newest forecast, or one of its bounds, if that is what the labels of the id say.
+    pub fn newest(&self, id: SeriesId) -> Option<Vec<Point>> {
+        let series = read(&self.recorded).get(&id).cloned()?;
+        let life = series.life();
+        let forecast = life.forecast(self.clock.now())?;
+        forecast::samples(&life, forecast).into_iter().find(|it| it.labels.id() == id).map(|it| it.points)
     }
 
     /// The series that a person names: by id, by key, or all of a watch.

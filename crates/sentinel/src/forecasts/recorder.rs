@@ -8,17 +8,19 @@ use std::sync::Arc;
 use signal::{SeriesPoints, Timestamp};
 use store::{Store, Write};
 
+use crate::forecasts::outlet::Outlet;
 use crate::forecasts::series::Series;
 
 /// Writes forecasts into the store.
 pub struct Recorder {
     store: Arc<Store>,
+    outlets: Vec<Arc<Outlet>>,
 }
 
 impl Recorder {
-    /// Into this store.
-    pub fn new(store: Arc<Store>) -> Self {
-        Self { store }
+    /// Into this store, and to these receivers.
+    pub fn new(store: Arc<Store>, outlets: Vec<Arc<Outlet>>) -> Self {
+        Self { store, outlets }
     }
 
     /// Where they are.
@@ -48,7 +50,9 @@ impl Recorder {
                 tracing::warn!(%error, "Forecasts were not recorded.");
             }
         });
-        if self.store.append(Write::Samples(Arc::new(all)), latest, done).is_ok() {
+        let all = Arc::new(all);
+        if self.store.append(Write::Samples(Arc::clone(&all)), latest, done).is_ok() {
+            self.outlets.iter().for_each(|it| it.push(&all));
             *recorded = last;
         }
     }

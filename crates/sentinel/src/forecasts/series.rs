@@ -18,6 +18,8 @@ pub struct Series {
     changing: Mutex<()>,
     /// Everything up to here was recorded, in seconds.
     recorded: Mutex<i64>,
+    /// Which limits the desk of alerts was told of.
+    told: Mutex<Vec<bool>>,
 }
 
 impl Series {
@@ -40,7 +42,14 @@ impl Series {
                 }
             }
         }
-        Self { id, keep, life: Mutex::new(life), changing: Mutex::new(()), recorded: Mutex::new(0) }
+        Self {
+            id,
+            keep,
+            life: Mutex::new(life),
+            changing: Mutex::new(()),
+            recorded: Mutex::new(0),
+            told: Mutex::default(),
+        }
     }
 
     /// The life, for as long as the guard is held.
@@ -51,6 +60,11 @@ impl Series {
     /// Up to which time forecasts were recorded.
     pub fn recorded(&self) -> MutexGuard<'_, i64> {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which limits the desk of alerts was told of.
+    pub fn told(&self) -> MutexGuard<'_, Vec<bool>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Trains and, if the new version is good and could be kept, lets it serve. Blocks for long.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use promql::{Engine, FloatPoint, Limits, Matcher, Series, Storage, StorageError};
+use promql::{Engine, FloatPoint, Limits};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
-use signal::{History, Point, SeriesPoints, SeriesQuery, TimeRange, Timestamp};
+use signal::{History, Point, SeriesPoints, Timestamp};
 
 /// Tries of one question, with a pause that doubles between them.
 const TRIES: u32 = 3;
@@ -103,7 +103,7 @@ impl Own {
         end: Timestamp,
         step: Duration,
     ) -> Result<Vec<SeriesPoints>, SourceError> {
-        let stored = Stored(&*self.history);
+        let stored = serve::Stored::new(&*self.history, MOST_SAMPLES, &|| None);
         let millis = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);
         let answer = self.engine.range(&stored, expr, start, end, millis).map_err(|error| match error {
             promql::QueryError::BadData(_) | promql::QueryError::Execution(_) => SourceError::Wrong(error.to_string()),
@@ -115,29 +115,6 @@ impl Own {
         let point = |it: &FloatPoint| Point { time: Timestamp::from_millis(it.time), value: it.value };
         let series = matrix.into_iter().filter(|it| !it.floats.is_empty());
         Ok(series.map(|it| SeriesPoints { labels: it.labels, points: it.floats.iter().map(point).collect() }).collect())
-    }
-}
-
-/// The store as the evaluator sees it.
-struct Stored<'a>(&'a dyn History);
-
-impl Storage for Stored<'_> {
-    fn select(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<Series>, StorageError> {
-        let failed = |error: signal::PortError| StorageError(error.to_string());
-        let range = TimeRange::new(start, end);
-        // The store narrows by what it can; the rest is decided here.
-        let equal = matchers.iter().filter(|it| it.op == promql::MatchOp::Equal && !it.value.is_empty());
-        let narrowed = equal.map(|it| signal::Matcher::Equal(it.name.clone(), it.value.clone())).collect();
-        let query = SeriesQuery { matchers: narrowed, range: Some(range), limit: 0 };
-        let mut found = vec![];
-        for labels in self.0.series(&query).map_err(failed)? {
-            if matchers.iter().all(|it| it.matches_labels(&labels)) {
-                let points = self.0.points(labels.id(), range).map_err(failed)?;
-                let floats = points.iter().map(|it| FloatPoint { time: it.time.millis(), value: it.value }).collect();
-                found.push(Series { labels, floats, ..Series::default() });
-            }
-        }
-        Ok(found)
     }
 }
 

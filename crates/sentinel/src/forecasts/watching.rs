@@ -195,20 +195,34 @@ impl Forecasts {
                     let keep = Keep::new(&self.artifacts, folder_of(&watch.name, &key, &labels));
                     let series = Arc::new(Series::open(watch, labels.clone(), keep, &points, self.clock.now()));
                     write(&watching.series).insert(labels, Arc::clone(&series));
+                    self.announce(&series);
                     series
                 }
             };
             self.recorder.record(&series, self.clock.now());
+            self.tell_alarms(&series);
         }
         watching.n_left_out.store(left_out, Relaxed);
         self.forget(watching);
+    }
+
+    /// Its recorded forecasts are known as its.
+    fn announce(&self, series: &Arc<Series>) {
+        let life = series.life();
+        let ids = ["", "_lower", "_upper"].map(|it| forecast::forecast_labels(&life, it).id());
+        drop(life);
+        write(&self.recorded).extend(ids.map(|it| (it, Arc::clone(series))));
     }
 
     /// Series without values in the whole look-back are forgotten; what is kept of them stays.
     fn forget(&self, watching: &Watching) {
         let oldest = self.clock.now().minus(watching.watch.lookback + watching.watch.granularity);
         let is_gone = |it: &Series| it.life().known_until().is_some_and(|it| Timestamp::from_secs(it) < oldest);
-        write(&watching.series).retain(|_, it| !is_gone(it));
+        let gone: Vec<_> = read(&watching.series).values().filter(|it| is_gone(it)).map(|it| it.id).collect();
+        if !gone.is_empty() {
+            write(&watching.series).retain(|_, it| !gone.contains(&it.id));
+            write(&self.recorded).retain(|_, it| !gone.contains(&it.id));
+        }
     }
 
     /// Begins every training that is due; each waits for its turn on a thread of its own.
