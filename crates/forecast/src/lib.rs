@@ -2,7 +2,8 @@
 //!
 //! Reading order: what is configured (`config`, `period`, `cron`, `selector`) and what becomes of it (`watch`); what a
 //! model must be able to do (`candidate`, `model`); how it is tried out (`training`, `spread`) and kept (`registry`,
-//! `artifact`); when it has aged (`drift`); all of it together over time (`life`); what is told (`emission`).
+//! `artifact`); when it has aged (`drift`); all of it together over time (`life`); what is told (`emission`); models of the user's
+//! own (`own`).
 
 #![warn(missing_docs)]
 
@@ -23,6 +24,7 @@ mod training;
 
 mod emission;
 mod life;
+mod own;
 
 pub use artifact::{ArtifactError, checksum, unpack};
 pub use candidate::Candidate;
@@ -32,9 +34,13 @@ pub use drift::{Drift, DriftMeter, DriftStatus, Thresholds};
 pub use emission::{exposed, forecast_labels, n_exposed, samples};
 pub use life::{Alarm, Crossing, Forecast, Life, Plan, Reason, State, key_of};
 pub use model::ModelChoice;
+pub use own::{
+    Fallback, InferenceConfig, Manifest, OwnModelConfig, OwnScore, RetrainConfig, WaitConfig, WaitStrategy,
+    own_model_problems, scores,
+};
 pub use period::{period, period_text};
 pub use registry::{Policy, Registry, Status, Version, VersionError};
-pub use selector::{exposed_name, is_counter, is_metric_name};
+pub use selector::{exposed_name, is_counter, is_label_name, is_metric_name};
 pub use spread::Spread;
 pub use training::{Job, Outcome, Trained, Trial, train};
 pub use watch::{Cross, Watch, watches};

@@ -73,6 +73,8 @@ pub struct Config {
     pub templates: detect::LogWatchConfig,
     /// Series whose future is forecast.
     pub watches: Vec<forecast::WatchConfig>,
+    /// Models of the user's own, run as programs.
+    pub models: Vec<forecast::OwnModelConfig>,
     /// Where forecasts come from and go to.
     pub forecast: forecast::Config,
     /// What may be done about incidents.
@@ -111,6 +113,7 @@ impl Default for Config {
             detect: detect::Config::default(),
             templates: detect::LogWatchConfig::default(),
             watches: vec![],
+            models: vec![],
             forecast: forecast::Config::default(),
             act: act::Config::default(),
             serve: serve::Config::default(),
@@ -189,6 +192,7 @@ impl Config {
         problems.extend(prefixed("templates", self.templates.validate()));
         problems.extend(forecast::watches(&self.watches).err().unwrap_or_default());
         problems.extend(crate::forecasts::expression_problems(&self.watches));
+        problems.extend(forecast::own_model_problems(&self.models));
         problems.extend(prefixed("forecast", self.forecast.validate()));
         problems.extend(prefixed("act", self.act.validate()));
         problems.extend(prefixed("serve", self.serve.validate()));
@@ -265,6 +269,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "detect", &mut config.detect, problems);
     take(&mut tree, "templates", &mut config.templates, problems);
     take_each(&mut tree, "watches", &mut config.watches, problems);
+    take_each(&mut tree, "models", &mut config.models, problems);
     take(&mut tree, "forecast", &mut config.forecast, problems);
     take(&mut tree, "act", &mut config.act, problems);
     take(&mut tree, "serve", &mut config.serve, problems);
@@ -294,6 +299,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "detect",
         "templates",
         "watches",
+        "models",
         "forecast",
         "act",
         "serve",

@@ -38,6 +38,7 @@ impl Meter for Forecasts {
         let mut metrics = self.own();
         metrics.extend(self.of_models());
         metrics.extend(self.probabilities());
+        metrics.extend(self.own.iter().flat_map(|it| it.metrics()));
         metrics.extend(self.outlets.iter().flat_map(|it| it.metrics()));
         let (exposed, n_left_out) = self.exposed();
         let n_exposed = exposed.len();

@@ -9,6 +9,7 @@ use serve::{CrossStatus, ForecastChart, ForecastPoint, ModelStatus, Switched, Tr
 use signal::{History as _, PortError, TimeRange, Timestamp};
 
 use crate::forecasts::Forecasts;
+use crate::forecasts::own::OwnModel;
 use crate::forecasts::series::Series;
 use crate::forecasts::watching::Watching;
 
@@ -21,10 +22,15 @@ impl serve::Forecasts for Forecasts {
     }
 
     fn models(&self) -> Vec<ModelStatus> {
-        self.all().iter().map(|(watching, series)| self.model_status(watching, series)).collect()
+        let watched = self.all();
+        let watched = watched.iter().map(|(watching, series)| self.model_status(watching, series));
+        watched.chain(self.own.iter().map(|it| own_status(it))).collect()
     }
 
     fn chart(&self, id: &str) -> Result<ForecastChart, PortError> {
+        if let Some(own) = self.own_named(id) {
+            return Ok(ForecastChart { model: own_status(own), actual: vec![], forecast: vec![], recorded: vec![] });
+        }
         let found = self.all().into_iter().find(|it| it.1.id.to_string() == id);
         let (watching, series) = found.ok_or_else(|| PortError::NotFound(format!("model {id:?}")))?;
         let model = self.model_status(&watching, &series);
@@ -43,6 +49,11 @@ impl serve::Forecasts for Forecasts {
     }
 
     fn retrain(&self, model: &str, actor: &str) -> Result<Triggered, PortError> {
+        if let Some(own) = self.own_named(model) {
+            self.ledger.append(actor, "forecast.retrain", model, "a training was asked for")?;
+            let run_id = own.retrain();
+            return Ok(Triggered { status: "triggered", model: model.to_owned(), run_id, n_models: 1 });
+        }
         let found = self.named(model)?;
         let mut run_id = None;
         for series in &found {
@@ -63,12 +74,18 @@ impl serve::Forecasts for Forecasts {
     }
 
     fn rollback(&self, model: &str, version: Option<&str>, actor: &str) -> Result<Switched, PortError> {
+        if let Some(own) = self.own_named(model) {
+            return self.switch_own(own, version, true, actor);
+        }
         let series = self.one(model)?;
         let (now, before) = series.switch(version, true, &format!("taken back by {actor}"))?;
         self.switched("rolled_back", "forecast.rollback", &series, now, before, actor)
     }
 
     fn promote(&self, model: &str, version: &str, actor: &str) -> Result<Switched, PortError> {
+        if let Some(own) = self.own_named(model) {
+            return self.switch_own(own, Some(version), false, actor);
+        }
         let series = self.one(model)?;
         let (now, before) = series.switch(Some(version), false, "")?;
         self.switched("promoted", "forecast.promote", &series, now, before, actor)
@@ -76,6 +93,27 @@ impl serve::Forecasts for Forecasts {
 }
 
 impl Forecasts {
+    fn own_named(&self, name: &str) -> Option<&Arc<OwnModel>> {
+        self.own.iter().find(|it| it.config.name == name)
+    }
+
+    fn switch_own(
+        &self,
+        own: &OwnModel,
+        version: Option<&str>,
+        is_rollback: bool,
+        actor: &str,
+    ) -> Result<Switched, PortError> {
+        let why = if is_rollback { format!("taken back by {actor}") } else { String::new() };
+        let (version, before, artifact_path) = own.switch(version, is_rollback, &why)?;
+        let model = own.config.name.clone();
+        let detail = format!("{version} serves in place of {}", before.as_deref().unwrap_or("none"));
+        let (status, action) =
+            if is_rollback { ("rolled_back", "forecast.rollback") } else { ("promoted", "forecast.promote") };
+        self.ledger.append(actor, action, &model, &detail)?;
+        Ok(Switched { status, model, version, before, artifact_path })
+    }
+
     fn one(&self, model: &str) -> Result<Arc<Series>, PortError> {
         let found = self.named(model)?;
         match found.as_slice() {
@@ -145,6 +183,35 @@ impl Forecasts {
             n_actual,
             versions: life.registry().versions().iter().map(|it| json!(it)).collect(),
         }
+    }
+}
+
+fn own_status(own: &OwnModel) -> ModelStatus {
+    let status = own.status();
+    let active = status.registry.active();
+    ModelStatus {
+        id: own.config.name.clone(),
+        metric_key: own.config.name.clone(),
+        watch: String::new(),
+        labels: signal::Labels::default(),
+        state: word(status.state).to_owned(),
+        ready: active.is_some() && !status.scores.is_empty(),
+        model_class: "own".to_owned(),
+        active_version: active.map(|it| it.version_id.clone()),
+        active_version_mae: None,
+        drift_mae: None,
+        drift_relative: 0.0,
+        coverage: None,
+        level: None,
+        buffer_fill: status.progress,
+        error: status.error,
+        consecutive_errors: status.failures,
+        retry_at: status.retry_at,
+        next_training: status.next_training,
+        crosses: vec![],
+        recent: vec![],
+        n_actual: 0,
+        versions: status.registry.versions().iter().map(|it| json!(it)).collect(),
     }
 }
 

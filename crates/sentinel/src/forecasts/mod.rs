@@ -10,7 +10,9 @@ mod desk;
 mod keep;
 mod outlet;
 mod overlay;
+mod own;
 mod recorder;
+mod s3;
 mod series;
 mod source;
 mod watching;
@@ -30,7 +32,9 @@ use artifacts::{Artifacts, Folder};
 use counters::Counters;
 use outlet::Outlet;
 pub use overlay::Overlay;
+use own::OwnModel;
 use recorder::Recorder;
+use s3::ObjectStore;
 use series::Series;
 use source::Source;
 use watching::Watching;
@@ -39,6 +43,7 @@ use watching::Watching;
 pub struct Forecasts {
     config: forecast::Config,
     watches: Vec<Arc<Watching>>,
+    own: Vec<Arc<OwnModel>>,
     clock: Arc<dyn Clock>,
     source: Arc<Source>,
     artifacts: Arc<dyn Artifacts>,
@@ -68,19 +73,21 @@ impl Forecasts {
     ) -> anyhow::Result<Arc<Self>> {
         // The configuration was checked when it was read.
         let watches = forecast::watches(&config.watches).map_err(|problems| anyhow::anyhow!(problems.join("; ")))?;
-        let folder = match &config.forecast.artifact_store {
-            Some(path) => path.into(),
-            None => data_dir.join("models"),
+        let artifacts = artifacts_of(config, data_dir)?;
+        let open = |it| {
+            let (history, clock) = (Arc::clone(&history), Arc::clone(&clock));
+            let model = OwnModel::open(it, data_dir, history, clock, config.forecast.max_versions_per_metric)?;
+            Ok(Arc::new(model))
         };
-        let artifacts = Folder::open(&folder)
-            .with_context(|| format!("cannot make the folder for models, {}", folder.display()))?;
+        let own = config.models.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
         let outlets = config.forecast.remote_write.iter().map(|it| Ok(Arc::new(Outlet::new(it)?)));
         let outlets = outlets.collect::<anyhow::Result<Vec<_>>>()?;
         Ok(Arc::new(Self {
+            own,
             watches: watches.into_iter().map(|it| Arc::new(Watching::new(it))).collect(),
             clock,
             source: Arc::new(Source::new(&config.forecast, history)?),
-            artifacts: Arc::new(artifacts),
+            artifacts,
             recorder: Recorder::new(Arc::clone(store), outlets.clone()),
             outlets,
             alerts,
@@ -97,6 +104,9 @@ impl Forecasts {
     pub fn run(self: &Arc<Self>, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
         for it in &self.watches {
             tasks.spawn(Arc::clone(self).follow(Arc::clone(it), stopped.clone()));
+        }
+        for it in &self.own {
+            tasks.spawn(Arc::clone(it).run(Arc::clone(&self.training), stopped.clone()));
         }
         for it in &self.outlets {
             tasks.spawn(Arc::clone(it).run(Arc::clone(&self.clock), stopped.clone()));
@@ -129,6 +139,20 @@ impl Forecasts {
             self.all().into_iter().filter(|(watching, it)| fits(watching, it)).map(|it| it.1).collect();
         if found.is_empty() { Err(PortError::NotFound(format!("model {name:?}"))) } else { Ok(found) }
     }
+}
+
+/// Where models are kept.
+fn artifacts_of(config: &Config, data_dir: &std::path::Path) -> anyhow::Result<Arc<dyn Artifacts>> {
+    let section = &config.forecast;
+    let folder = match section.artifact_store.as_deref() {
+        Some(url) if url.starts_with("s3://") => {
+            return Ok(Arc::new(ObjectStore::open(url, &section.object_store)?));
+        }
+        Some(path) => path.into(),
+        None => data_dir.join("models"),
+    };
+    let opened = Folder::open(&folder);
+    Ok(Arc::new(opened.with_context(|| format!("cannot make the folder for models, {}", folder.display()))?))
 }
 
 /// Expressions that are no PromQL, each with the place of the mistake.
