@@ -216,17 +216,18 @@ impl Life {
     fn serve(&mut self, version: String, trained: Trained) {
         let mut live = trained.model.boxed();
         let caught_up = if self.history.values.is_empty() { Ok(()) } else { live.partial_fit(&self.history) };
+        let is_current = caught_up.is_ok();
+        self.trouble.forecasts = if is_current { 0 } else { MOST_FAILURES };
         if let Err(reason) = caught_up {
             // It is too old to forecast from: it is trained anew at once.
             self.trouble.reason = reason;
-            self.trouble.forecasts = MOST_FAILURES;
-        } else {
-            self.trouble.forecasts = 0;
         }
         self.n_samples_served = trained.trial.n_samples;
         self.drift = DriftMeter::new(self.watch.n_steps, self.watch.step_secs(), trained.trial.expected);
         self.champion = Some(Champion { version, trained: Arc::new(trained), live });
-        self.infer();
+        if is_current {
+            self.infer();
+        }
     }
 
     /// Takes in values (seconds, value) in order of time; old ones and those between two steps are left out.

@@ -12,9 +12,7 @@ pub struct ModelChoice(ModelKind);
 impl ModelChoice {
     /// By the keys `model_class` and `parameters`; the error names key, value and what is valid.
     pub fn new(class: &str, parameters: &Map<String, Value>) -> Result<Self, String> {
-        // Until there is a kind that chooses among the others.
-        let by_default = (class == "auto").then(|| ModelKind::named("exponential_smoothing")).flatten();
-        let Some(kind) = ModelKind::named(class).or(by_default) else {
+        let Some(kind) = ModelKind::named(class) else {
             return Err(format!("model_class: {class:?} is none of {}", ModelKind::names().join(", ")));
         };
         let mut keys = parameters.clone();

@@ -179,12 +179,13 @@ impl Registry {
         Ok(())
     }
 
-    /// Removes the oldest versions that neither serve nor were taken back until at most `most` are left, and names them.
+    /// Removes versions until at most `most` are left, and names them: the oldest that was refused, then the oldest that is
+    /// retired. What serves or was taken back stays.
     pub fn prune(&mut self, most: usize) -> Vec<String> {
         let mut removed = vec![];
         while self.versions.len() > most.max(1) {
-            let goes = |it: &Version| matches!(it.status, Status::Retired | Status::Refused);
-            let Some(idx) = self.versions.iter().position(goes) else { break };
+            let oldest = |status| self.versions.iter().position(|it| it.status == status);
+            let Some(idx) = oldest(Status::Refused).or_else(|| oldest(Status::Retired)) else { break };
             removed.push(self.versions.remove(idx).version_id);
         }
         // What was taken back stays for people to look at, but not for ever.
@@ -257,6 +258,13 @@ mod tests {
         let error = registry.activate("v9", Status::Retired, "").unwrap_err().to_string();
         assert_eq!(error, "there is no version \"v9\"; there are v1, v2, v3, v4");
         assert_eq!(with(&[Status::Active]).earlier(None), Err(VersionError::NothingRetired));
+    }
+
+    #[test]
+    fn what_was_refused_goes_before_what_one_can_go_back_to() {
+        let mut registry = with(&[Status::Active, Status::Refused, Status::Refused, Status::Refused, Status::Active]);
+        assert_eq!(registry.prune(3), ["v2", "v3"]);
+        assert_eq!(list(&registry), "v1:Retired v4:Refused v5:Active");
     }
 
     #[test]

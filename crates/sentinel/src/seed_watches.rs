@@ -82,7 +82,7 @@ watches:
 
     #[test]
     fn its_defaults_hold_where_one_of_its_keys_is_given() {
-        let config = parse("emitter_port: 8080\nwatches: [{metric: up, model_class: ARIMAModel}]\n");
+        let config = parse("emitter_port: 8080\nwatches: [{metric: up, model_class: SGDRegressorModel}]\n");
         let it = config.unwrap().forecast;
         assert_eq!(it.prometheus_url.as_deref(), Some("http://localhost:9090"));
         assert_eq!(it.artifact_store.as_deref(), Some("./sentinel_artifacts"));

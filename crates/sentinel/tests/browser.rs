@@ -39,13 +39,23 @@ detect:
       budget: 1 per week
 ";
 
+const WATCH: &str = "
+watches:
+  - metric: latency
+    labels: {service: PaymentGateway}
+    granularity: 1s
+    horizon: 10s
+    lookback: 2m
+";
+
 /// Pages that are looked at in both color schemes and on a phone.
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 9] = [
     ("overview", "/"),
     ("incidents", "/incidents"),
     ("incident", "/incidents/INC-1"),
     ("series", "/series"),
     ("groups", "/groups"),
+    ("forecasts", "/forecasts"),
     ("logs", "/logs"),
     ("backtest", "/backtest"),
     (
@@ -61,7 +71,7 @@ fn observation(latency: f64, seconds_ago: i64) -> Value {
 
 /// A server with some minutes of history, some log lines and one incident with a proposed plan.
 fn server_with_incident() -> Server {
-    let server = Server::start("browser", &format!("{QUIET}{PLAYBOOK}{BUDGET}"));
+    let server = Server::start("browser", &format!("{QUIET}{PLAYBOOK}{BUDGET}{WATCH}"));
     let past: Value =
         (20..160).rev().map(|it| observation(30.0 + f64::from(u8::try_from(it % 7).unwrap()), it)).collect();
     assert_eq!(server.post_json("/monitor", &past).status, 200);
@@ -206,6 +216,52 @@ fn a_person_compares_thresholds_on_the_past_of_a_series() {
     browser.open(&format!("http://{}/backtest?match=paymentgateway", server.address));
     assert!(browser.text("[role=alert]").contains("no stored series"), "{}", browser.text("main"));
     assert!(browser.text("main").contains("latency"));
+    let console = browser.console();
+    assert!(console.is_empty(), "{console:?}");
+}
+
+#[test]
+fn a_person_looks_at_a_forecast_and_takes_a_version_back() {
+    if !is_there("chromium", "the page in a browser") || !is_there("chromedriver", "the page in a browser") {
+        return;
+    }
+    let server = server_with_incident();
+    let folder = Folder::new("chromium-forecasts");
+    let browser = Browser::start(&folder);
+    browser.resize(1280, 900);
+    let models = || server.list("/sentinel/v1/models");
+    let keep_coming = || server.post_json("/monitor", &observation(35.0, 0)).status;
+    wait_for(Duration::from_secs(60), "a second version serves", || {
+        keep_coming();
+        let model = models().into_iter().next()?;
+        let id = model["id"].as_str()?;
+        let n_served = model["versions"].as_array()?.iter().filter(|it| it["artifact_sha256"] != "").count();
+        server.send("POST", &format!("/manage/retrain/{id}"), &[], b"");
+        (n_served >= 2).then_some(())
+    });
+
+    // From the overview by its links, as a person would go.
+    browser.open(&format!("http://{}/", server.address));
+    browser.click(&browser.find("nav a[href='/forecasts']"));
+    browser.find("[data-testid=forecast-row] svg.fan-spark path.ahead");
+    screenshot(&browser, "forecasts-list");
+    browser.click(&browser.find("[data-testid=forecast-row] a"));
+    wait_for(Duration::from_secs(10), "the fan is drawn", || {
+        keep_coming();
+        let length = browser.script("return document.querySelector('[data-testid=ahead]')?.getTotalLength() ?? 0");
+        length.as_f64().filter(|it| *it > 5.0)
+    });
+    screenshot(&browser, "forecast-light-wide");
+    check_page(&browser, "a forecast", 1280, "light");
+    let serving = models()[0]["active_version"].clone();
+    browser.click(&browser.find("[data-testid=rollback]"));
+    browser.click(&browser.find("#confirm [value=yes]"));
+    wait_for(Duration::from_secs(10), "another version serves", || {
+        (models()[0]["active_version"] != serving).then_some(())
+    });
+    wait_for(Duration::from_secs(10), "the page says so", || {
+        browser.text("#model").contains("rolled back").then_some(())
+    });
     let console = browser.console();
     assert!(console.is_empty(), "{console:?}");
 }

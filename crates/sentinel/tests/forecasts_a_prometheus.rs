@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use support::client::encoded;
 use support::prometheus::Prometheus;
 use support::server::{Folder, QUIET, Server};
 use support::services::is_there;

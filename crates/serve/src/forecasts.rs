@@ -160,36 +160,3 @@ pub struct Switched {
     /// Where its artifact is.
     pub artifact_path: String,
 }
-
-/// Nothing is forecast.
-pub struct NoForecasts;
-
-impl Forecasts for NoForecasts {
-    fn watches(&self) -> Vec<WatchStatus> {
-        vec![]
-    }
-
-    fn models(&self) -> Vec<ModelStatus> {
-        vec![]
-    }
-
-    fn chart(&self, id: &str) -> Result<ForecastChart, PortError> {
-        Err(no_model(id))
-    }
-
-    fn retrain(&self, model: &str, _: &str) -> Result<Triggered, PortError> {
-        Err(no_model(model))
-    }
-
-    fn rollback(&self, model: &str, _: Option<&str>, _: &str) -> Result<Switched, PortError> {
-        Err(no_model(model))
-    }
-
-    fn promote(&self, model: &str, _: &str, _: &str) -> Result<Switched, PortError> {
-        Err(no_model(model))
-    }
-}
-
-fn no_model(name: &str) -> PortError {
-    PortError::NotFound(format!("model {name:?}"))
-}

@@ -29,7 +29,7 @@ pub use api::prometheus::targets::ScrapedTarget;
 pub use config::Config;
 pub use error::Error;
 pub use forecasts::{
-    CrossStatus, ForecastChart, ForecastPoint, Forecasts, ModelStatus, NoForecasts, Switched, Triggered, WatchStatus,
+    CrossStatus, ForecastChart, ForecastPoint, Forecasts, ModelStatus, Switched, Triggered, WatchStatus,
 };
 pub use live::Live;
 pub use operations::{Operations, operations};

@@ -449,6 +449,9 @@ async fn every_page_escapes_and_protects() {
         "/audit",
         "/audit?verify=1",
         "/groups",
+        "/forecasts",
+        "/forecasts/00000000000000aa",
+        "/forecasts/00000000000000bb",
         "/traces",
         &series,
         &evil,
@@ -475,6 +478,42 @@ async fn every_page_escapes_and_protects() {
     for path in ["/logs?level=loud", "/series?match=%7Bx"] {
         assert!(page(path).await.text.contains(r#"role="alert""#), "{path}");
     }
+}
+
+#[tokio::test]
+async fn forecasts_are_listed_drawn_and_managed() {
+    assert_eq!(get("/sentinel/v1/watches").await.json()["items"][0]["expr"], "queue_length");
+    let found = |query: &'static str| async move {
+        get(&format!("/sentinel/v1/models?{query}")).await.json()["items"].as_array().unwrap().len()
+    };
+    assert_eq!((found("").await, found("match=checkout").await, found("state=error").await), (2, 1, 1));
+    get("/sentinel/v1/models?state=asleep").await.assert_problem(422, "state: \"asleep\" is none of waiting");
+    let chart = get("/sentinel/v1/models/00000000000000aa/chart").await.json();
+    assert_eq!((chart["actual"][4][1].is_null(), chart["forecast"][0]["intervals"][0][0].as_f64()), (true, Some(0.95)));
+    get("/sentinel/v1/models/ff/chart").await.assert_problem(404, "ff");
+
+    let list = page("/forecasts").await.text;
+    assert!(list.contains("queue_length") && list.contains("93 %") && list.contains(r#"data-testid="watch-error""#));
+    assert!(list.contains("&lt;script&gt;alert('x')&lt;/script&gt;"), "what fails is told");
+    let one = page("/forecasts/00000000000000aa").await.text;
+    for part in [r#"data-testid="fan""#, r#"class="interval""#, "/manage/rollback/00000000000000aa", "/manage/promote/"]
+    {
+        assert!(one.contains(part), "{part}");
+    }
+    assert_eq!(one.matches(r#"data-testid="promote""#).count(), 1, "what was refused has no button");
+
+    // As the older product was asked: without a body, and with `run_id`.
+    let app = app();
+    let answer = send(&app, "POST", "/manage/retrain/queue", &[], "").await;
+    assert_eq!((answer.json()["status"].as_str(), answer.json()["run_id"].as_str()), (Some("triggered"), Some("v4")));
+    let answer = post(&app, "/manage/rollback/queue", r#"{"run_id": "v1"}"#).await.json();
+    assert_eq!((&answer["status"], &answer["artifact_path"]), (&"rolled_back".into(), &"x/v1/model.bin".into()));
+    assert_eq!(post(&app, "/manage/promote/queue", r#"{"version": "v1"}"#).await.json()["status"], "promoted");
+    post(&app, "/manage/promote/queue", "{}").await.assert_problem(422, "version: missing");
+    post(&app, "/manage/promote/queue", r#"{"version": "v3"}"#).await.assert_problem(409, "refused in training");
+    post(&app, "/manage/retrain/nobody", "").await.assert_problem(404, "nobody");
+    let foreign = [("origin", "http://evil.example"), ("content-type", "application/json")];
+    send(&app, "POST", "/manage/retrain/queue", &foreign, "{}").await.assert_problem(403, "evil.example");
 }
 
 #[tokio::test]

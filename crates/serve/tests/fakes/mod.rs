@@ -1,5 +1,6 @@
 //! What would a real installation answer? A made-up shop in memory, with foreign text that tries to break out.
 
+mod forecasts;
 mod shop;
 mod traces;
 
@@ -101,7 +102,7 @@ impl World {
             traces: self.clone(),
             exemplars: self.clone(),
             scores: self.clone(),
-            forecasts: Arc::new(serve::NoForecasts),
+            forecasts: Arc::new(forecasts::FakeForecasts),
             reports: self.clone(),
             budgets: self.clone(),
             groups: self.clone(),
