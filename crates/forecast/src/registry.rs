@@ -180,11 +180,12 @@ impl Registry {
     }
 
     /// Removes versions until at most `most` are left, and names them: the oldest that was refused, then the oldest that is
-    /// retired. What serves or was taken back stays.
+    /// retired. What serves or was taken back stays, and so does the newest, whatever became of it.
     pub fn prune(&mut self, most: usize) -> Vec<String> {
         let mut removed = vec![];
         while self.versions.len() > most.max(1) {
-            let oldest = |status| self.versions.iter().position(|it| it.status == status);
+            let n_old = self.versions.len() - 1;
+            let oldest = |status| self.versions.iter().take(n_old).position(|it| it.status == status);
             let Some(idx) = oldest(Status::Refused).or_else(|| oldest(Status::Retired)) else { break };
             removed.push(self.versions.remove(idx).version_id);
         }
@@ -270,8 +271,8 @@ mod tests {
     #[test]
     fn what_serves_or_was_taken_back_outlives_what_is_retired() {
         let mut registry = with(&[Status::RolledBack, Status::Active, Status::Refused, Status::Refused]);
-        assert_eq!(registry.prune(2), ["v3", "v4"]);
-        assert_eq!(registry.prune(1), Vec::<String>::new());
-        assert_eq!(list(&registry), "v1:RolledBack v2:Active");
+        assert_eq!(registry.prune(2), ["v3"]);
+        assert_eq!(registry.prune(2), Vec::<String>::new());
+        assert_eq!(list(&registry), "v1:RolledBack v2:Active v4:Refused");
     }
 }

@@ -41,6 +41,7 @@ pub fn router(ports: Arc<Ports>, live: Live, config: &Config, others: Router) ->
 }
 
 /// What programs ask; every row stands in `openapi.json`.
+// Long because it is a table with a row for each path.
 fn programs() -> Vec<Route> {
     vec![
         ("get", "/", get(ui::root)),
