@@ -198,6 +198,28 @@ pub enum BenchCommand {
     Ingest(IngestArgs),
     /// Fills a topic of a running Kafka and measures how fast a server reads, stores and judges it.
     Kafka(KafkaArgs),
+    /// Measures how long typical queries of dashboards take, and how long they take Prometheus on the same samples.
+    Query(QueryBenchArgs),
+}
+
+/// Options of `bench query`.
+#[derive(Clone, Debug, Args)]
+pub struct QueryBenchArgs {
+    /// Series that are stored.
+    #[arg(long, default_value_t = 10_000)]
+    pub series: usize,
+    /// Hours of samples that are stored, one every 15 seconds.
+    #[arg(long, default_value_t = 3)]
+    pub hours: u32,
+    /// Hours that a panel shows, a point a minute.
+    #[arg(long, default_value_t = 1.0)]
+    pub panel_hours: f64,
+    /// How often each query is asked; the median counts.
+    #[arg(long, default_value_t = 5)]
+    pub rounds: usize,
+    /// The Prometheus to compare with; by default the one on the path.
+    #[arg(long)]
+    pub prometheus: Option<PathBuf>,
 }
 
 /// Options of `bench ingest`.

@@ -7,6 +7,7 @@ mod kafka;
 mod load;
 mod otlp;
 mod process;
+mod query;
 mod scale;
 mod senders;
 mod server;
@@ -54,6 +55,7 @@ pub async fn bench(args: &BenchArgs) -> anyhow::Result<()> {
         Some(BenchCommand::Backfill(it)) => backfill::backfill(it, args.json).await,
         Some(BenchCommand::Ingest(it)) => ingest::ingest(it, args.json).await,
         Some(BenchCommand::Kafka(it)) => kafka::kafka(it, args.json).await,
+        Some(BenchCommand::Query(it)) => query::query(it, args.json).await,
     }
 }
 

@@ -83,6 +83,23 @@ impl Peer {
         Ok(Self { kind: Kind::Sentinel, program: std::env::current_exe()? })
     }
 
+    /// A Prometheus.
+    pub fn prometheus(program: PathBuf) -> Self {
+        Self { kind: Kind::Prometheus, program }
+    }
+
+    /// True for Prometheus.
+    pub fn is_prometheus(&self) -> bool {
+        self.kind == Kind::Prometheus
+    }
+
+    /// Starts it on an empty folder.
+    pub(in crate::bench) async fn start(&self) -> anyhow::Result<Running> {
+        let folder = Folder::new()?;
+        let started = Started::start(self.kind, &self.program, folder.path()).await?;
+        Ok(Running { started, _folder: folder })
+    }
+
     /// Name in the figures.
     pub fn name(&self) -> String {
         let is_own = std::env::current_exe().is_ok_and(|it| it == self.program);
@@ -113,6 +130,19 @@ impl Peer {
         let (flooded, bytes) = measured;
         let bytes_per_sample = bytes / flooded.events as f64;
         Ok(Rival { name: self.name(), judges: self.kind == Kind::Sentinel, flooded, bytes_per_sample })
+    }
+}
+
+/// A peer with its folder, which goes after it.
+pub(in crate::bench) struct Running {
+    started: Started,
+    _folder: Folder,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn url(&self) -> &str {
+        &self.started.url
     }
 }
 
