@@ -57,6 +57,7 @@ const PAGES: [(&str, &str); 9] = [
     ("groups", "/groups"),
     ("forecasts", "/forecasts"),
     ("logs", "/logs"),
+    ("explore", "/explore?expr=latency%7Bservice%3D%22PaymentGateway%22%7D&range=15m"),
     ("backtest", "/backtest"),
     (
         "backtest-result",

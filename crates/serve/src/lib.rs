@@ -24,6 +24,7 @@ mod selectors;
 mod traffic;
 mod ui;
 
+pub use api::prometheus::form::duration_ms;
 pub use api::prometheus::rules::{Alerting, FiringAlert, Rule, RuleGroup};
 pub use api::prometheus::targets::ScrapedTarget;
 pub use config::Config;
@@ -34,8 +35,8 @@ pub use forecasts::{
 pub use live::Live;
 pub use operations::{Operations, operations};
 pub use ports::{
-    Health, Intake, IntakeStatus, MetricBook, MetricMetadata, NamedCount, NoRules, Ports, Row, RowJudge, RowVerdict,
-    RuleBook, TenantStatus,
+    Health, Intake, IntakeStatus, MetricBook, MetricMetadata, NamedCount, Ports, Row, RowJudge, RowVerdict, RuleBook,
+    TenantStatus,
 };
 pub use queries::{Asked, Queries, QueryConfig, Stored};
 pub use routes::router;

@@ -114,6 +114,7 @@ fn pages() -> Vec<Route> {
         ("get", "/incidents/{id}", get(ui::incident::page)),
         ("get", "/series", get(ui::series::page)),
         ("get", "/series/{id}", get(ui::series::one)),
+        ("get", "/explore", get(ui::explore::page)),
         ("get", "/groups", get(ui::groups::page)),
         ("get", "/forecasts", get(ui::forecasts::page)),
         ("get", "/forecasts/{id}", get(ui::forecasts::one)),

@@ -292,6 +292,25 @@ async fn exemplars_are_answered_and_lead_to_traces() {
 }
 
 #[tokio::test]
+async fn expressions_are_explored() {
+    let empty = page("/explore").await.text;
+    assert!(empty.contains("name=\"expr\"") && empty.contains("topk(5"), "{empty}");
+    let drawn = page("/explore?expr=sum+by+(service)+(queue_depth)&range=15m").await.text;
+    assert!(drawn.contains(r#"data-testid="explore-graph""#) && drawn.matches("<polyline").count() > 1, "{drawn}");
+    assert!(drawn.contains(r#"data-testid="explore-table""#) && drawn.contains("checkout"));
+    let wrong = page("/explore?expr=sum(%3Cscript%3E").await;
+    assert_eq!(wrong.status, 200);
+    assert!(
+        wrong.text.contains(r#"data-testid="explore-error""#) && !wrong.text.contains("<script>"),
+        "{}",
+        wrong.text
+    );
+    assert_eq!(page("/explore?expr=up&range=soon").await.status, 422);
+    let series = page(&format!("/series/{}", series_id().await)).await.text;
+    assert!(series.contains("/explore?expr=db_pool_connections_in_use%7B"), "{series}");
+}
+
+#[tokio::test]
 async fn rows_are_judged_as_they_come() {
     let app = app();
     let body = r#"[{"latency": 90, "cpu": 40, "service": "pay"}, {"latency": 2500, "cpu": null}]"#;

@@ -12,7 +12,7 @@ use signal::{
 
 use super::incidents::{duration, percent};
 use super::layout::{Section, page as layout};
-use super::{chart, exemplars, plan, text};
+use super::{chart, exemplars, explore, plan, text};
 use crate::api::incidents::id;
 use crate::app::App;
 use crate::error::Error;
@@ -180,6 +180,7 @@ fn symptoms(app: &App, it: &Incident) -> Markup {
                 @if symptom.has_series() {
                     (chart::chart(&symptom.labels, &from, &to, &[("first symptom", symptom.onset.to_string())], false))
                     (exemplars::list(app, &symptom.labels, TimeRange::new(symptom.onset.minus(BEFORE), last)))
+                    p { a href=(explore::url(&symptom.labels)) { "Explore with PromQL" } }
                 }
             }
         }

@@ -14,6 +14,8 @@ pub enum Section {
     Incidents,
     /// `/series`
     Series,
+    /// `/explore`
+    Explore,
     /// `/groups`
     Groups,
     /// `/forecasts`
@@ -32,10 +34,11 @@ pub enum Section {
     None,
 }
 
-const LINKS: [(Section, &str, &str); 10] = [
+const LINKS: [(Section, &str, &str); 11] = [
     (Section::Overview, "/", "Overview"),
     (Section::Incidents, "/incidents", "Incidents"),
     (Section::Series, "/series", "Series"),
+    (Section::Explore, "/explore", "Explore"),
     (Section::Groups, "/groups", "Groups"),
     (Section::Forecasts, "/forecasts", "Forecasts"),
     (Section::BackTest, "/backtest", "Back-test"),

@@ -7,6 +7,7 @@ pub mod backtest;
 mod budgets;
 mod chart;
 mod exemplars;
+pub mod explore;
 mod fan;
 pub mod forecasts;
 pub mod groups;

@@ -10,7 +10,7 @@ use signal::{Labels, TimeRange};
 
 use super::layout::{Section, page as layout};
 use super::overview::score_word;
-use super::{backtest, chart, exemplars, text};
+use super::{backtest, chart, exemplars, explore, text};
 use crate::api::series::{ListQuery, SeriesItem, find, id};
 use crate::app::App;
 use crate::error::Error;
@@ -140,6 +140,7 @@ fn related(labels: &Labels, range: &str) -> Markup {
     let range = if range.is_empty() || range.ends_with('m') { "24h" } else { range };
     html! {
         p {
+            a.button href=(explore::url(labels)) data-testid="explore-link" { "Explore" } " "
             a.button href=(backtest::url(labels, range)) data-testid="backtest-link" { "Back-test this series" } " "
             @if let Some(service) = labels.service() {
                 a.button href={ "/series?match=" (text::encode(service)) } { "Other series of " (text::plain(service)) } " "

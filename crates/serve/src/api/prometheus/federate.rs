@@ -75,6 +75,13 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
+/// The selector of exactly these labels.
+pub fn selector(labels: &Labels) -> String {
+    let mut out = String::new();
+    put_series(&mut out, labels);
+    out
+}
+
 /// `name{a="b"}`, or `{"name.with.dots",a="b"}`.
 fn put_series(out: &mut String, labels: &Labels) {
     let name = labels.name();

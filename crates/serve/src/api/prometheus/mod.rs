@@ -4,7 +4,7 @@
 pub mod cors;
 pub mod fault;
 pub mod federate;
-mod form;
+pub mod form;
 pub mod format;
 pub mod metadata;
 mod numbers;
