@@ -70,11 +70,13 @@ pub enum Source {
     Syslog,
     /// Alerts of Prometheus or Alertmanager.
     Alertmanager,
+    /// Our own recording and alerting rules.
+    Rules,
 }
 
 impl Source {
     /// All sources, in the order of their declaration.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Monitor,
         Self::Loki,
         Self::RemoteWrite,
@@ -89,6 +91,7 @@ impl Source {
         Self::Mqtt,
         Self::Syslog,
         Self::Alertmanager,
+        Self::Rules,
     ];
 
     /// Snake-case name.
@@ -108,6 +111,7 @@ impl Source {
             Self::Mqtt => "mqtt",
             Self::Syslog => "syslog",
             Self::Alertmanager => "alertmanager",
+            Self::Rules => "rules",
         }
     }
 }

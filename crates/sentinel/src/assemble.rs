@@ -8,7 +8,7 @@ use act::Desk;
 use anyhow::Context as _;
 use axum::Router;
 use detect::{AlertBudgets, LogWatch, ServiceMap, SpanWatch};
-use serve::{Live, NoRules, Ports, Queries, ScrapedTarget};
+use serve::{Live, Ports, Queries, ScrapedTarget};
 use signal::{Clock, History, Ledger, Meter, PlanStore};
 use store::{Recovery, Store};
 
@@ -29,6 +29,7 @@ use crate::news_desk::NewsDesk;
 use crate::responder::Responder;
 use crate::roles::{Asker, Elsewhere};
 use crate::row_desk::RowDesk;
+use crate::rules::Rules;
 use crate::shards::Shards;
 use crate::warmup;
 
@@ -54,6 +55,8 @@ pub struct System {
     pub queries: Arc<Queries>,
     /// Types and descriptions of metrics.
     pub metadata: Arc<MetadataBook>,
+    /// Recording and alerting rules.
+    pub rules: Arc<Rules>,
     /// Rows of numbers that programs send.
     pub row_desk: Arc<RowDesk>,
     /// Comparison of series with each other.
@@ -199,6 +202,18 @@ impl System {
             clock: Arc::clone(&clock),
         });
         let front = Front::before(Arc::clone(&intake) as _, &config, warmup::versions(&store)?, Arc::clone(&clock))?;
+        let (groups_of_rules, problems) = crate::rules::file::load(&config.rules);
+        anyhow::ensure!(problems.is_empty(), "{}", problems.join("; "));
+        let rules = Rules::open(
+            &config.rules,
+            groups_of_rules,
+            Arc::clone(&queries),
+            Arc::clone(&intake) as _,
+            Arc::clone(&clock),
+            Arc::clone(&store),
+            Arc::clone(&alert_desk),
+        )
+        .context("cannot read the alerts of rules")?;
         let news_desk = Arc::new(NewsDesk::new(
             Arc::clone(&log_watch),
             Arc::clone(&span_watch),
@@ -223,6 +238,7 @@ impl System {
             back_tester,
             queries,
             metadata,
+            rules,
             row_desk,
             groups,
             log_watch,
@@ -265,7 +281,7 @@ impl System {
             history: Arc::clone(&self.overlay) as _,
             queries: Arc::clone(&self.queries),
             metadata: Arc::clone(&self.metadata) as _,
-            rules: Arc::new(NoRules),
+            rules: Arc::clone(&self.rules) as _,
             targets: self.config.scrape.iter().flat_map(targets).collect(),
             retention: format!("{}d", self.config.store.samples.retention_days),
             exemplars: Arc::clone(&self.store) as _,
@@ -321,6 +337,7 @@ impl System {
             Arc::clone(&self.row_desk) as _,
             Arc::clone(&self.queries) as _,
             Arc::clone(&self.metadata) as _,
+            Arc::clone(&self.rules) as _,
             Arc::clone(&self.news_desk) as _,
             Arc::clone(&self.alert_desk) as _,
             Arc::clone(&self.forecasts) as _,

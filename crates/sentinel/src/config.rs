@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::kafka_out::KafkaOutConfig;
 use crate::nearest::nearest;
+use crate::rules::RulesConfig;
 use crate::{seed_config, seed_watches};
 
 /// Environment variables that look like settings but are not part of the file.
@@ -83,6 +84,8 @@ pub struct Config {
     pub serve: serve::Config,
     /// What PromQL expressions may use.
     pub query: serve::QueryConfig,
+    /// Recording and alerting rules.
+    pub rules: RulesConfig,
     /// How gateways, workers and the responder find each other; of no account for `--role all`.
     pub cluster: cluster::Config,
 }
@@ -118,6 +121,7 @@ impl Default for Config {
             act: act::Config::default(),
             serve: serve::Config::default(),
             query: serve::QueryConfig::default(),
+            rules: RulesConfig::default(),
             cluster: cluster::Config::default(),
         }
     }
@@ -197,6 +201,7 @@ impl Config {
         problems.extend(prefixed("act", self.act.validate()));
         problems.extend(prefixed("serve", self.serve.validate()));
         problems.extend(prefixed("query", self.query.validate()));
+        problems.extend(prefixed("rules", self.rules.validate()));
         problems.extend(prefixed("cluster", self.cluster.validate()));
         problems
     }
@@ -274,6 +279,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "act", &mut config.act, problems);
     take(&mut tree, "serve", &mut config.serve, problems);
     take(&mut tree, "query", &mut config.query, problems);
+    take(&mut tree, "rules", &mut config.rules, problems);
     take(&mut tree, "cluster", &mut config.cluster, problems);
     let known = [
         "listen",
@@ -304,6 +310,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "act",
         "serve",
         "query",
+        "rules",
         "cluster",
     ];
     problems.extend(tree.keys().map(|it| unknown(it, &known)));

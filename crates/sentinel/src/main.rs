@@ -32,6 +32,7 @@ mod otlp;
 mod responder;
 mod roles;
 mod row_desk;
+mod rules;
 mod run;
 mod scenario;
 mod seed_config;
@@ -141,7 +142,9 @@ async fn audit(command: &AuditCommand) -> anyhow::Result<()> {
 struct Problems(Vec<String>);
 
 fn load_config(file: Option<&Path>) -> anyhow::Result<Config> {
-    Config::load(file).map_err(|problems| Problems(problems).into())
+    let config = Config::load(file).map_err(Problems)?;
+    refuse_problems(rules::file::load(&config.rules).1)?;
+    Ok(config)
 }
 
 fn refuse_problems(problems: Vec<String>) -> anyhow::Result<()> {

@@ -96,19 +96,6 @@ pub trait RuleBook: Send + Sync {
     fn alertmanagers(&self) -> Vec<String>;
 }
 
-/// No rules at all.
-pub struct NoRules;
-
-impl RuleBook for NoRules {
-    fn groups(&self) -> Vec<RuleGroup> {
-        vec![]
-    }
-
-    fn alertmanagers(&self) -> Vec<String> {
-        vec![]
-    }
-}
-
 /// How is the program itself?
 pub trait Health: Send + Sync {
     /// Ok if requests can be served in full, else why not.
