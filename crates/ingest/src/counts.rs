@@ -220,7 +220,7 @@ mod tests {
         counts.dropped(Source::Tail, Reason::Timestamp, 2);
         let metrics = counts.metrics();
         let value = |name: &str, source: &str| -> f64 {
-            let is_it = |it: &&Metric| it.name == name && it.labels.contains(&("source", source.to_owned()));
+            let is_it = |it: &&Metric| it.name == name && it.labels.contains(&("source".into(), source.to_owned()));
             metrics.iter().filter(is_it).map(|it| it.value).sum()
         };
         assert_eq!(value("sentinel_ingest_signals_received_total", "loki"), 3.0);

@@ -171,7 +171,7 @@ async fn what_a_role_does_not_keep_is_told() {
     assert_eq!(counts.exemplars(Source::Otlp, &outcome, 3), 0);
     let dropped: f64 = signal::Meter::metrics(&counts)
         .iter()
-        .filter(|it| it.labels.contains(&("reason", Reason::Exemplar.as_str().to_owned())))
+        .filter(|it| it.labels.contains(&("reason".into(), Reason::Exemplar.as_str().to_owned())))
         .map(|it| it.value)
         .sum();
     assert_eq!(dropped, 3.0);

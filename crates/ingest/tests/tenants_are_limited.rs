@@ -47,7 +47,7 @@ impl Limits {
 
     fn count(&self, name: &str, tenant: &str) -> f64 {
         let metrics = self.tenants.metrics();
-        let is_it = |it: &&signal::Metric| it.name == name && it.labels.contains(&("tenant", tenant.to_owned()));
+        let is_it = |it: &&signal::Metric| it.name == name && it.labels.contains(&("tenant".into(), tenant.to_owned()));
         metrics.iter().filter(is_it).map(|it| it.value).sum()
     }
 }

@@ -43,7 +43,8 @@ pub fn router(ports: Arc<Ports>, live: Live, config: &Config, others: Router) ->
 /// What programs ask; every row stands in `openapi.json`.
 // Long because it is a table with a row for each path.
 fn programs() -> Vec<Route> {
-    vec![
+    let mut routes = of_prometheus();
+    routes.extend([
         ("get", "/", get(ui::root)),
         ("get", "/healthz", get(api::health::alive)),
         ("get", "/health", get(api::health::alive)),
@@ -53,23 +54,6 @@ fn programs() -> Vec<Route> {
         ("get", "/metrics", get(exposition::metrics)),
         ("post", "/detect", post(api::detect::judge)),
         ("get", "/api/v1/query_exemplars", get(api::exemplars::query).post(api::exemplars::query)),
-        ("get", "/api/v1/query", get(prometheus::query::instant).post(prometheus::query::instant)),
-        ("get", "/api/v1/query_range", get(prometheus::query::range).post(prometheus::query::range)),
-        ("get", "/api/v1/format_query", get(prometheus::format::format).post(prometheus::format::format)),
-        ("get", "/api/v1/series", get(prometheus::series::series).post(prometheus::series::series)),
-        ("get", "/api/v1/labels", get(prometheus::series::names).post(prometheus::series::names)),
-        ("get", "/api/v1/label/{name}/values", get(prometheus::series::values)),
-        ("get", "/api/v1/metadata", get(prometheus::metadata::list)),
-        ("get", "/api/v1/targets", get(prometheus::status::targets)),
-        ("get", "/api/v1/rules", get(prometheus::rules::list)),
-        ("get", "/api/v1/alerts", get(prometheus::rules::alerts)),
-        ("get", "/api/v1/alertmanagers", get(prometheus::rules::alertmanagers)),
-        ("get", "/api/v1/status/buildinfo", get(prometheus::status::buildinfo)),
-        ("get", "/api/v1/status/runtimeinfo", get(prometheus::status::runtimeinfo)),
-        ("get", "/api/v1/status/flags", get(prometheus::status::flags)),
-        ("get", "/api/v1/status/tsdb", get(prometheus::status::tsdb)),
-        ("post", "/api/v1/read", post(prometheus::read::read)),
-        ("get", "/federate", get(prometheus::federate::federate)),
         ("get", "/sentinel/v1/incidents", get(api::incidents::list)),
         ("get", "/sentinel/v1/incidents/{id}", get(api::incidents::one)),
         ("post", "/sentinel/v1/incidents/{id}/acknowledge", post(api::incidents::acknowledge)),
@@ -104,6 +88,30 @@ fn programs() -> Vec<Route> {
         ("post", "/manage/rollback/{model}", post(api::forecasts::rollback)),
         ("post", "/manage/promote/{model}", post(api::forecasts::promote)),
         ("get", "/sentinel/v1/events", get(live::events)),
+    ]);
+    routes
+}
+
+/// What clients of Prometheus ask.
+fn of_prometheus() -> Vec<Route> {
+    vec![
+        ("get", "/api/v1/query", get(prometheus::query::instant).post(prometheus::query::instant)),
+        ("get", "/api/v1/query_range", get(prometheus::query::range).post(prometheus::query::range)),
+        ("get", "/api/v1/format_query", get(prometheus::format::format).post(prometheus::format::format)),
+        ("get", "/api/v1/series", get(prometheus::series::series).post(prometheus::series::series)),
+        ("get", "/api/v1/labels", get(prometheus::series::names).post(prometheus::series::names)),
+        ("get", "/api/v1/label/{name}/values", get(prometheus::series::values)),
+        ("get", "/api/v1/metadata", get(prometheus::metadata::list)),
+        ("get", "/api/v1/targets", get(prometheus::status::targets)),
+        ("get", "/api/v1/rules", get(prometheus::rules::list)),
+        ("get", "/api/v1/alerts", get(prometheus::rules::alerts)),
+        ("get", "/api/v1/alertmanagers", get(prometheus::rules::alertmanagers)),
+        ("get", "/api/v1/status/buildinfo", get(prometheus::status::buildinfo)),
+        ("get", "/api/v1/status/runtimeinfo", get(prometheus::status::runtimeinfo)),
+        ("get", "/api/v1/status/flags", get(prometheus::status::flags)),
+        ("get", "/api/v1/status/tsdb", get(prometheus::status::tsdb)),
+        ("post", "/api/v1/read", post(prometheus::read::read)),
+        ("get", "/federate", get(prometheus::federate::federate)),
     ]
 }
 

@@ -172,7 +172,7 @@ async fn mistakes_have_the_status_and_the_type_of_prometheus() {
     check("/api/v1/rules?type=x", 400, bad, "not supported").await;
     check("/api/v1/format_query?query=%28", 400, bad, "parse error").await;
     let double = "queue_depth+*+on%28%29+queue_depth";
-    check(&format!("/api/v1/query?query={double}&time={NOW}"), 422, "execution", "labelset").await;
+    check(&format!("/api/v1/query?query={double}&time={NOW}"), 422, "execution", "many-to-many").await;
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ fn append(store: &Store, lines: impl Iterator<Item = (u64, String, String)>) -> 
 /// Packs everything and prints how small it is.
 fn report(name: &str, store: &Store, raw_bytes: usize) {
     assert!(store.flush());
-    let is_logs = |it: &signal::Metric| it.labels.contains(&("kind", "logs".to_owned()));
+    let is_logs = |it: &signal::Metric| it.labels.contains(&("kind".into(), "logs".to_owned()));
     let disk = store.metrics().into_iter().find(|it| it.name == "sentinel_store_disk_bytes" && is_logs(it));
     let disk = disk.map_or(f64::NAN, |it| it.value);
     println!("{name}: {raw_bytes} bytes raw, {disk} packed: 1/{:.1}", raw_bytes as f64 / disk);

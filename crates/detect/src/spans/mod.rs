@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(found.keys().filter(|it| it.contains("graph_request_total")).count(), 1);
         let metrics = watch.metrics();
         let dropped = |reason: &str| {
-            let is_it = |it: &&Metric| it.labels.contains(&("reason", reason.to_owned()));
+            let is_it = |it: &&Metric| it.labels.contains(&("reason".into(), reason.to_owned()));
             metrics.iter().find(is_it).map(|it| it.value)
         };
         assert_eq!((dropped("edge_limit"), dropped("too_old")), (Some(4.0), Some(1.0)));
