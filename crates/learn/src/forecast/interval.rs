@@ -19,7 +19,7 @@ use super::saved::{self, LoadError};
 /// The first bytes of a saved model with its errors.
 const MAGIC: &[u8; 8] = b"SNTLFCAL";
 /// To be raised whenever a saved field changes.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 /// The most windows kept; the oldest goes first.
 const MOST_WINDOWS: usize = 24;
 
@@ -65,8 +65,8 @@ pub struct Calibrated {
     step: i64,
     /// What came minus what was told, by window and step.
     errors: Vec<Vec<f64>>,
-    /// The forecast that is compared with what comes, and the time of its first value.
-    open: Option<(i64, Vec<f64>)>,
+    /// The forecast that is compared with what comes.
+    open: Option<Open>,
     /// Mean absolute change from point to point, for a model without errors.
     naive: f64,
 }
@@ -100,45 +100,50 @@ impl Calibrated {
     /// Follows newer values; forecasts that have come due are compared with them first.
     ///
     /// # Errors
-    /// As `Forecaster::partial_fit`.
+    /// As `Forecaster::partial_fit`; nothing has changed then.
     pub fn partial_fit(&mut self, newer: &Regular) -> Result<(), FitError> {
-        let mut rest = newer.clone();
-        // A window may end within the values: the next one begins there.
-        while let Some((start, told)) = self.open.take() {
-            let end = start.saturating_add(self.step.saturating_mul(told.len() as i64));
-            let n_now = usize::try_from((end - rest.start).max(0) / self.step.max(1)).unwrap_or(usize::MAX);
-            if n_now >= rest.values.len() {
-                self.open = Some((start, told));
-                break;
-            }
-            let (first, last) = (rest.head(n_now), rest.from(n_now));
-            self.follow(&first)?;
-            self.keep(Errors { windows: vec![self.compare(start, &told, newer)] });
-            rest = last;
-            self.open_window();
-        }
-        self.follow(&rest)
+        let mut followed = self.clone();
+        followed.follow(newer)?;
+        *self = followed;
+        Ok(())
     }
 
     fn follow(&mut self, newer: &Regular) -> Result<(), FitError> {
-        if newer.values.is_empty() { Ok(()) } else { self.model.partial_fit(newer) }
+        let mut rest = newer.clone();
+        // A window may end within the values: the next one begins there.
+        while let Some(mut open) = self.open.take() {
+            open.compare(&rest);
+            let n_of_window = open.n_before_end(&rest);
+            if n_of_window > rest.values.len() {
+                self.open = Some(open);
+                break;
+            }
+            self.keep(Errors { windows: vec![open.errors] });
+            let first = rest.head(n_of_window);
+            rest = rest.from(n_of_window);
+            if first.values.is_empty() {
+                // The values begin after the window: where they end the next one begins.
+                break;
+            }
+            self.model.partial_fit(&first)?;
+            self.open_window();
+        }
+        if !rest.values.is_empty() {
+            self.model.partial_fit(&rest)?;
+        }
+        if self.open.is_none() {
+            self.open_window();
+        }
+        Ok(())
     }
 
     /// Begins to compare from here on.
     fn open_window(&mut self) {
-        let start = self.model.next_time();
-        self.open = start.and_then(|start| Some((start, self.model.predict(self.horizon).ok()?)));
-    }
-
-    fn compare(&self, start: i64, told: &[f64], came: &Regular) -> Vec<f64> {
-        let value_at = |time: i64| {
-            let index = usize::try_from((time - came.start).div_euclid(self.step.max(1))).ok()?;
-            came.values.get(index).copied().filter(|it| it.is_finite())
+        let open = |start| {
+            let told = self.model.predict(self.horizon).ok()?;
+            Some(Open { start, step: self.step, errors: vec![f64::NAN; told.len()], told })
         };
-        let error = |(index, told): (usize, &f64)| {
-            value_at(start + self.step * index as i64).map_or(f64::NAN, |came| came - told)
-        };
-        told.iter().enumerate().map(error).collect()
+        self.open = self.model.next_time().and_then(open);
     }
 
     fn keep(&mut self, errors: Errors) {
@@ -224,6 +229,41 @@ impl Calibrated {
     }
 }
 
+/// A forecast of which not all has come yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Open {
+    /// Time of its first value and distance, in seconds.
+    start: i64,
+    step: i64,
+    told: Vec<f64>,
+    /// What came minus what was told; NaN where nothing came yet.
+    errors: Vec<f64>,
+}
+
+impl Open {
+    /// Points from the time to the end of the window, on the nearest grid point.
+    fn points_until(&self, from: i64, until: i64) -> i128 {
+        (i128::from(until) - i128::from(from) + i128::from(self.step) / 2).div_euclid(i128::from(self.step.max(1)))
+    }
+
+    /// How many of these values lie before the end of the window.
+    fn n_before_end(&self, newer: &Regular) -> usize {
+        let n_points = i64::try_from(self.told.len()).unwrap_or(i64::MAX);
+        let end = self.start.saturating_add(self.step.saturating_mul(n_points));
+        usize::try_from(self.points_until(newer.start, end)).unwrap_or(0)
+    }
+
+    fn compare(&mut self, came: &Regular) {
+        let offset = self.points_until(self.start, came.start);
+        for (index, value) in came.values.iter().enumerate().filter(|it| it.1.is_finite()) {
+            let Ok(place) = usize::try_from(offset + index as i128) else { continue };
+            if let (Some(error), Some(told)) = (self.errors.get_mut(place), self.told.get(place)) {
+                *error = value - told;
+            }
+        }
+    }
+}
+
 fn interval(values: &[f64], sizes: &[f64], scores: &[f64], n_windows: usize, level: f64) -> Interval {
     let beyond = (1.0 - level) / 2.0;
     // Of errors above and below; a side on which the model never erred still has the forecast itself as its edge.
@@ -254,4 +294,102 @@ fn normal_quantile(probability: f64) -> f64 {
     let t = (-2.0 * (1.0 - probability).max(1e-300).ln()).sqrt();
     let top = 2.515_517 + t * (0.802_853 + t * 0.010_328);
     t - top / (1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    fn noise(seed: u64, n: usize, size: f64) -> Vec<f64> {
+        let mut random = Random::new(seed);
+        (0..n).map(|_| 100.0 + size * random.normal()).collect()
+    }
+
+    fn fitted(values: Vec<f64>) -> Calibrated {
+        Calibrated::fit(&ModelKind::named("auto").unwrap(), &Regular::new(0, 60, values), 12).unwrap()
+    }
+
+    fn width(model: &Calibrated) -> f64 {
+        let interval = &model.forecast(1, &[0.8]).unwrap().intervals[0];
+        interval.upper[0] - interval.lower[0]
+    }
+
+    /// Guarantees 395: one value at a time or many, errors that grow widen the interval, by window and step.
+    #[test]
+    fn intervals_follow_the_errors_that_come() {
+        let mut by_one = fitted(noise(1, 300, 1.0));
+        let mut at_once = by_one.clone();
+        let before = width(&by_one);
+        assert!((2.0..4.0).contains(&before), "{before}");
+        let newer = Regular::new(300 * 60, 60, noise(2, 240, 10.0));
+        for it in 0..240 {
+            by_one.partial_fit(&newer.head(it + 1).from(it)).unwrap();
+        }
+        at_once.partial_fit(&newer).unwrap();
+        for model in [&by_one, &at_once] {
+            assert!(width(model) > 4.0 * before, "{}", width(model));
+            assert!(model.errors().windows.iter().flatten().all(|it| it.is_finite()));
+        }
+        let newest = by_one.errors().windows.last().cloned().unwrap();
+        assert!(newest.iter().map(|it| it.abs()).sum::<f64>() / newest.len() as f64 > 4.0, "{newest:?}");
+    }
+
+    /// Guarantees: values that begin after the open window end no loop and are learned.
+    #[test]
+    fn a_gap_longer_than_the_window_is_bridged() {
+        let mut model = fitted(noise(1, 300, 1.0));
+        let newer = Regular::new(400 * 60, 60, noise(3, 30, 1.0));
+        model.partial_fit(&newer).unwrap();
+        assert_eq!(model.forecast(1, &[]).unwrap().start, newer.end());
+        let far = Regular::new(1_000_000 * 60, 60, vec![1.0]);
+        // Bytes, because what has not come yet is NaN, which equals nothing.
+        let before = model.save();
+        assert!(model.partial_fit(&far).is_err());
+        assert!(model.save() == before);
+    }
+
+    /// Guarantees 393: edges never come nearer with the step, and go on widening beyond the back-test.
+    #[test]
+    fn intervals_widen_with_the_horizon() {
+        let mut level = 0.0;
+        let walk: Vec<f64> = noise(4, 600, 1.0)
+            .iter()
+            .map(|it| {
+                level += it - 100.0;
+                level
+            })
+            .collect();
+        let forecast = fitted(walk).forecast(48, &[0.8]).unwrap();
+        let widths: Vec<f64> =
+            forecast.intervals[0].upper.iter().zip(&forecast.intervals[0].lower).map(|(a, b)| a - b).collect();
+        assert!(widths.windows(2).all(|it| it[1] >= it[0] * (1.0 - 1e-9)), "{widths:?}");
+        assert!(widths[11] > 1.5 * widths[0] && widths[47] > 1.8 * widths[11], "{widths:?}");
+    }
+
+    /// Guarantees 392: noise lies within the interval as often as it says, also on one side each.
+    #[test]
+    fn noise_is_covered_as_often_as_promised() {
+        let (mut below, mut above, mut n) = (0, 0, 0);
+        for seed in 0..40 {
+            let values = noise(seed, 412, 5.0);
+            let forecast = fitted(values[..400].to_vec()).forecast(12, &[0.8]).unwrap();
+            let interval = &forecast.intervals[0];
+            for (step, value) in values[400..].iter().enumerate() {
+                below += usize::from(*value < interval.lower[step]);
+                above += usize::from(*value > interval.upper[step]);
+                n += 1;
+            }
+        }
+        for share in [below, above].map(|it| it as f64 / n as f64) {
+            assert!((0.05..0.15).contains(&share), "{below} {above} of {n}");
+        }
+    }
+
+    #[test]
+    fn quantiles_of_the_normal_distribution() {
+        for (probability, quantile) in [(0.9, 1.28155), (0.975, 1.95996), (0.999, 3.09023)] {
+            assert!((normal_quantile(probability) - quantile).abs() < 0.001);
+        }
+    }
 }
