@@ -1,5 +1,7 @@
 //! Do our models tell what statsmodels tells? Values of statsmodels 0.15.0, by `tests/statsmodels/values.py`.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
+
 use learn::forecast::{ArimaConfig, ExponentialSmoothingConfig, Forecaster, Model, ModelKind, Regular, Seasonal};
 
 /// The noise of the script: the same everywhere.
