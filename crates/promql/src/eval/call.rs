@@ -185,7 +185,9 @@ impl Evaluator<'_> {
                 self.over_windows(windows, grid, |window| self.predict_linear(window, number(0, window.step)))?
             }
             "double_exponential_smoothing" => {
-                for step in 0..grid.count {
+                // Factors matter only where there is something to smooth.
+                let steps = if windows.series.is_empty() { 0 } else { grid.count };
+                for step in 0..steps {
                     check_factor("smoothing", "sf", number(0, step))?;
                     check_factor("trend", "tf", number(1, step))?;
                 }
