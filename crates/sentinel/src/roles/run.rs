@@ -51,6 +51,9 @@ pub async fn run(role: Role, config: Config, listener: TcpListener) -> anyhow::R
     let topics = Topics::open(&config.cluster).await.context("cannot open the topics")?;
     let is_role = role_name(role);
     tracing::info!(role = is_role, %address, brokers = config.cluster.brokers, partitions = topics.partitions, "Started.");
+    if !config.watches.is_empty() || !config.models.is_empty() {
+        tracing::warn!("`watches` and `models` are for `--role all`; in this role nothing is forecast.");
+    }
     let config = Arc::new(config);
     match role {
         Role::Worker => worker(config, topics, listener, address).await,
