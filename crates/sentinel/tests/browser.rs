@@ -49,7 +49,7 @@ watches:
 ";
 
 /// Pages that are looked at in both color schemes and on a phone.
-const PAGES: [(&str, &str); 9] = [
+const PAGES: [(&str, &str); 10] = [
     ("overview", "/"),
     ("incidents", "/incidents"),
     ("incident", "/incidents/INC-1"),
