@@ -15,7 +15,7 @@ use crate::selector::is_metric_name;
 const MOST_SCORES: usize = 10_000;
 
 /// A model of the user's own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OwnModelConfig {
     /// What it is called. Must be given.
@@ -30,19 +30,6 @@ pub struct OwnModelConfig {
     pub inference: InferenceConfig,
     /// Further variables of the environment of its programs; nothing else of ours is handed on. Default: none.
     pub env: BTreeMap<String, String>,
-}
-
-impl Default for OwnModelConfig {
-    fn default() -> Self {
-        Self {
-            name: String::new(),
-            path: String::new(),
-            wait: WaitConfig::default(),
-            retrain: RetrainConfig::default(),
-            inference: InferenceConfig::default(),
-            env: BTreeMap::new(),
-        }
-    }
 }
 
 /// When a model is trained for the first time.

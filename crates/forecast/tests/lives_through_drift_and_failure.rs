@@ -13,8 +13,8 @@ use learn::forecast::Regular;
 use learn::random::Random;
 use signal::{Labels, Timestamp};
 
-/// A Thursday midnight.
-const START: i64 = 1_700_006_400 - 1_700_006_400 % 86_400;
+/// Midnight of 2023-11-15.
+const START: i64 = 1_700_006_400;
 
 struct World {
     life: Life,

@@ -81,7 +81,7 @@ impl Program {
             let _ = rustix::process::kill_process_group(group, Signal::KILL);
         }
         let _ = child.kill().await;
-        outcome.unwrap_or_else(|_| Err(ProgramError::TooLong(name, self.timeout)))
+        outcome.unwrap_or(Err(ProgramError::TooLong(name, self.timeout)))
     }
 
     fn start(&self) -> std::io::Result<Child> {
