@@ -55,7 +55,7 @@ fn exposition() -> SocketAddr {
             let secs = now();
             let mut body: String =
                 (0..2).map(|it| format!("queue_length{{pod=\"p\\\"{it}\"}} {}\n", value(it, secs))).collect();
-            let _ = write!(body, "orders_total {}\n", secs % 1_000_000);
+            let _ = writeln!(body, "orders_total {}", secs % 1_000_000);
             body.push_str("# TYPE wait_seconds histogram\nwait_seconds_bucket{le=\"+Inf\"} 5\nwait_seconds_count 5\nwait_seconds_sum 1\n");
             let mut request = [0; 2048];
             let is_read = stream.read(&mut request).is_ok();

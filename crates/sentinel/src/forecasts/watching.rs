@@ -139,7 +139,7 @@ impl Forecasts {
         let watch = &watching.watch;
         let oldest = newest.minus(watch.granularity * u32::try_from(watch.n_lookback - 1).unwrap_or(u32::MAX));
         let known = read(&watching.series).values().filter_map(|it| it.life().known_until()).min();
-        let from = known.map_or(oldest, |it| Timestamp::from_secs(it)).max(oldest);
+        let from = known.map_or(oldest, Timestamp::from_secs).max(oldest);
         if from > newest {
             return Ok(vec![]);
         }
