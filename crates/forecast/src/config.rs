@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::tracking_config::TrackingConfig;
+
 /// Where forecasts come from and go to, for all watches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -30,6 +32,8 @@ pub struct Config {
     pub training_threads: usize,
     /// Where forecasts are sent by remote write, too. Default: none.
     pub remote_write: Vec<RemoteWriteConfig>,
+    /// Trackers of experiments that are told of trainings.
+    pub tracking: TrackingConfig,
 }
 
 impl Default for Config {
@@ -45,6 +49,7 @@ impl Default for Config {
             max_series: 10_000,
             training_threads: 1,
             remote_write: vec![],
+            tracking: TrackingConfig::default(),
         }
     }
 }
@@ -216,6 +221,7 @@ impl Config {
             let endpoint = &self.object_store.endpoint;
             problems.push(format!("object_store.endpoint: {endpoint:?} is not an http:// or https:// address"));
         }
+        problems.extend(self.tracking.validate());
         for (idx, it) in self.remote_write.iter().enumerate() {
             if !is_url(&it.url) {
                 problems.push(format!("remote_write[{idx}].url: {:?} is not an http:// or https:// address", it.url));

@@ -11,6 +11,7 @@ mod config;
 mod cron;
 mod period;
 mod selector;
+mod tracking_config;
 mod watch;
 
 mod candidate;
@@ -42,5 +43,6 @@ pub use period::{period, period_text};
 pub use registry::{Policy, Registry, Status, Version, VersionError};
 pub use selector::{exposed_name, is_counter, is_label_name, is_metric_name};
 pub use spread::Spread;
+pub use tracking_config::{MlflowConfig, TrackingConfig, WandbConfig};
 pub use training::{Job, Outcome, Trained, Trial, train};
 pub use watch::{Cross, Watch, watches};

@@ -40,6 +40,7 @@ impl Meter for Forecasts {
         metrics.extend(self.probabilities());
         metrics.extend(self.own.iter().flat_map(|it| it.metrics()));
         metrics.extend(self.outlets.iter().flat_map(|it| it.metrics()));
+        metrics.extend(self.trackers.metrics());
         let (exposed, n_left_out) = self.exposed();
         let n_exposed = exposed.len();
         metrics.extend(exposed);

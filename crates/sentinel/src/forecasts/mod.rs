@@ -1,7 +1,7 @@
 //! How do watches run? Each has a task that asks for values, lets its series learn, and hands forecasts on.
 //!
 //! `source` answers expressions, `watching` is the task of a watch, `series` one series with its life, `keep` and
-//! `artifacts` what outlives the process, `desk` what people ask for.
+//! `artifacts` what outlives the process, `desk` what people ask for, `tracking` who else hears of new versions.
 
 mod alarms;
 mod artifacts;
@@ -15,6 +15,7 @@ mod recorder;
 mod s3;
 mod series;
 mod source;
+mod tracking;
 mod watching;
 
 use std::collections::HashMap;
@@ -37,6 +38,7 @@ use recorder::Recorder;
 use s3::ObjectStore;
 use series::Series;
 use source::Source;
+use tracking::Trackers;
 use watching::Watching;
 
 /// All watches.
@@ -49,6 +51,7 @@ pub struct Forecasts {
     artifacts: Arc<dyn Artifacts>,
     recorder: Recorder,
     outlets: Vec<Arc<Outlet>>,
+    trackers: Arc<Trackers>,
     /// Told of limits that will be crossed.
     alerts: Arc<AlertDesk>,
     /// Which series a recorded forecast is of.
@@ -90,6 +93,7 @@ impl Forecasts {
             artifacts,
             recorder: Recorder::new(Arc::clone(store), outlets.clone()),
             outlets,
+            trackers: Arc::new(Trackers::new(&config.forecast.tracking)?),
             alerts,
             recorded: RwLock::default(),
             training: Arc::new(Semaphore::new(config.forecast.training_threads)),
@@ -110,6 +114,9 @@ impl Forecasts {
         }
         for it in &self.outlets {
             tasks.spawn(Arc::clone(it).run(Arc::clone(&self.clock), stopped.clone()));
+        }
+        if self.config.tracking.is_any() {
+            tasks.spawn(Arc::clone(&self.trackers).run(stopped.clone()));
         }
     }
 

@@ -6,6 +6,7 @@ use forecast::{Job, Life, Outcome, Reason, Watch};
 use signal::{Labels, PortError, SeriesId, Timestamp};
 
 use crate::forecasts::keep::Keep;
+use crate::forecasts::tracking::Training;
 
 /// A series of a watch.
 pub struct Series {
@@ -67,8 +68,16 @@ impl Series {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Trains and, if the new version is good and could be kept, lets it serve. Blocks for long.
-    pub fn train(&self, reason: Reason, job: &Job, most_versions: usize, now: impl Fn() -> Timestamp) {
+    /// Trains and, if the new version is good and could be kept, lets it serve. What came of it, if it was kept. Blocks
+    /// for long.
+    pub fn train(
+        &self,
+        reason: Reason,
+        job: &Job,
+        most_versions: usize,
+        now: impl Fn() -> Timestamp,
+    ) -> Option<Training> {
+        let begin = now();
         let outcome = forecast::train(job);
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let key = self.life().registry().metric_key.clone();
@@ -82,15 +91,19 @@ impl Series {
         });
         match kept {
             Ok(plan) => {
-                let version = plan.artifact.as_ref().map(|it| it.0.clone());
+                let artifact = plan.artifact.clone();
+                let version = plan.registry.versions().last().cloned();
                 self.life().commit(plan, now());
-                if let Some(version) = version {
+                if let Some((version, _)) = &artifact {
                     tracing::info!(model = key, version, ?reason, "A new version serves.");
                 }
+                let (millis, artifact) = ((begin.millis(), now().millis()), artifact.map(|it| it.1));
+                version.map(|version| Training { version, artifact, millis })
             }
             Err(error) => {
                 tracing::warn!(model = key, error, "Training failed.");
                 self.life().failed(error, now());
+                None
             }
         }
     }

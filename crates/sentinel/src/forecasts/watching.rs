@@ -238,7 +238,8 @@ impl Forecasts {
                 let trained = Arc::clone(&series);
                 let work = move || {
                     let now = || of_training.clock.now();
-                    trained.train(reason, &job, of_training.config.max_versions_per_metric, now);
+                    let told = trained.train(reason, &job, of_training.config.max_versions_per_metric, now);
+                    told.into_iter().for_each(|it| of_training.trackers.tell(it));
                     of_training.recorder.record(&trained, now());
                 };
                 this.counters.training(reason);
