@@ -20,7 +20,8 @@ usage: cargo xtask <task>
   test [--ci]        everything CI runs: format, lints, tidy, licenses, reference page, docs, tests
   tidy               the rules of this repository that a machine can check
   licenses           every dependency's license is on the list, and no crate is in the binary twice unlisted
-  codegen [--check]  writes the configuration reference page (or fails if it is stale)
+  codegen [--check]  writes the configuration reference page (or fails if it is stale); --built asks the binary that
+                     the tests were built with
   bench [OPTIONS]    builds the release and runs `sentinel bench ingest OPTIONS` with a Kafka beside it
   docs               builds the API docs and the book, warnings are errors
   fuzz [--seconds N] [--jobs N] [--merge] [TARGET...]
@@ -36,7 +37,8 @@ fn main() -> ExitCode {
         ["test", "--ci"] => test::run(true),
         ["tidy"] => tidy::run(),
         ["licenses"] => licenses::run(),
-        ["codegen"] => codegen::write(),
+        ["codegen"] => codegen::write(codegen::by_cargo()),
+        ["codegen", "--built"] => codegen::write(codegen::built()),
         ["codegen", "--check"] => codegen::check(codegen::by_cargo()),
         ["docs"] => docs::run(),
         ["fuzz", options @ ..] => fuzz::run(options),

@@ -228,7 +228,8 @@ mod tests {
         assert_eq!(counts.lag(), 60);
         counts.gone(3);
         assert_eq!(counts.lag(), 0);
-        let names: Vec<&str> = counts.metrics().iter().map(|it| it.name).collect();
+        let metrics = counts.metrics();
+        let names: Vec<&str> = metrics.iter().map(|it| &*it.name).collect();
         assert!(names.iter().all(|it| it.starts_with("sentinel_cluster_")), "{names:?}");
     }
 }

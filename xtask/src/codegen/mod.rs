@@ -15,11 +15,11 @@ mod page;
 const PAGE: &str = "docs/book/src/reference/config.md";
 
 /// Writes the page.
-pub fn write() -> Result<()> {
+pub fn write(sentinel: Command) -> Result<()> {
     let path = workspace::root().join(PAGE);
     let folder = path.parent().context("the page has a folder")?;
     fs::create_dir_all(folder).context("cannot make the page's folder")?;
-    fs::write(&path, generate(by_cargo())?).with_context(|| format!("cannot write {PAGE}"))?;
+    fs::write(&path, generate(sentinel)?).with_context(|| format!("cannot write {PAGE}"))?;
     println!("wrote {PAGE}");
     Ok(())
 }

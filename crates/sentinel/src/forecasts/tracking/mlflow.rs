@@ -37,11 +37,10 @@ impl Mlflow {
             "tags": [{"key": "mlflow.source.name", "value": "sentinel"}, {"key": "mlflow.source.type", "value": "JOB"}],
         });
         let run = self.post("runs/create", run).await?;
-        let info = &run["run"]["info"];
-        let id = text_of(info, "run_id")?;
+        let id = text_of(&run, "/run/info/run_id")?;
         self.post("runs/log-batch", batch(training, &id)).await?;
         if let Some(artifact) = &training.artifact {
-            self.keep(training, &id, info, artifact).await?;
+            self.keep(training, &id, &text_of(&run, "/run/info/artifact_uri")?, artifact).await?;
         }
         let end = json!({"run_id": id, "status": "FINISHED", "end_time": training.millis.1});
         self.post("runs/update", end).await.map(drop)
@@ -55,18 +54,17 @@ impl Mlflow {
             Ok(text) => {
                 let answer: Value =
                     serde_json::from_str(&text).map_err(|error| TrackError::Refused(format!("not JSON: {error}")))?;
-                text_of(&answer["experiment"], "experiment_id")
+                text_of(&answer, "/experiment/experiment_id")
             }
             Err(TrackError::Refused(why)) if why.contains(MISSING) => {
-                text_of(&self.post("experiments/create", json!({"name": name})).await?, "experiment_id")
+                text_of(&self.post("experiments/create", json!({"name": name})).await?, "/experiment_id")
             }
             Err(error) => Err(error),
         }
     }
 
     /// Uploads the model where the server keeps artifacts itself, and registers it if it serves.
-    async fn keep(&self, training: &Training, run: &str, info: &Value, artifact: &[u8]) -> Result<(), TrackError> {
-        let uri = text_of(info, "artifact_uri")?;
+    async fn keep(&self, training: &Training, run: &str, uri: &str, artifact: &[u8]) -> Result<(), TrackError> {
         // Other stores are reached with their own programs, not through the tracking server.
         let Some(path) = uri.strip_prefix("mlflow-artifacts:").map(|it| it.trim_start_matches('/')) else {
             return Ok(());
@@ -86,7 +84,7 @@ impl Mlflow {
         }
         let version = json!({"name": name, "source": source, "run_id": run, "description": training.name()});
         let version = self.post("model-versions/create", version).await?;
-        let number = text_of(&version["model_version"], "version")?;
+        let number = text_of(&version, "/model_version/version")?;
         let alias = json!({"name": name, "alias": "champion", "version": number});
         self.post("registered-models/alias", alias).await.map(drop)
     }
@@ -139,9 +137,10 @@ fn registered_name(key: &str) -> String {
     key.replace(['/', ':'], "_")
 }
 
-fn text_of(value: &Value, field: &str) -> Result<String, TrackError> {
-    let found = value.get(field).and_then(Value::as_str).map(str::to_owned);
-    found.ok_or_else(|| TrackError::Refused(format!("the answer has no {field}")))
+/// The text at a place such as `/run/info/run_id`.
+fn text_of(value: &Value, place: &str) -> Result<String, TrackError> {
+    let found = value.pointer(place).and_then(Value::as_str).map(str::to_owned);
+    found.ok_or_else(|| TrackError::Refused(format!("the answer has no {place}")))
 }
 
 #[cfg(test)]

@@ -41,12 +41,12 @@ impl Wandb {
             "tags": ["sentinel", training.status()],
         });
         let answer = asked(request(), "upsertBucket", &json!({"query": MUTATION, "variables": variables})).await?;
-        let bucket = &answer["data"]["upsertBucket"]["bucket"];
-        let (name, project) = (bucket["name"].as_str(), &bucket["project"]);
+        let of_bucket = |place: &str| answer.pointer(&format!("/data/upsertBucket/bucket{place}"))?.as_str();
         let (Some(name), Some(project), Some(entity)) =
-            (name, project["name"].as_str(), project["entity"]["name"].as_str())
+            (of_bucket("/name"), of_bucket("/project/name"), of_bucket("/project/entity/name"))
         else {
-            return Err(TrackError::Refused(format!("upsertBucket: {}", answer["errors"])));
+            let errors = answer.get("errors").map(Value::to_string).unwrap_or_default();
+            return Err(TrackError::Refused(format!("upsertBucket: {errors}")));
         };
         let stream = self.client.post(format!("{base}/files/{entity}/{project}/{name}/file_stream"));
         asked(stream.basic_auth("api", Some(&key)), "file_stream", &stream_of(training)).await.map(drop)
