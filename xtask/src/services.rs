@@ -16,7 +16,7 @@ struct Service {
     purpose: &'static str,
 }
 
-const SERVICES: [Service; 13] = [
+const SERVICES: [Service; 15] = [
     Service { program: "prometheus", package: "prometheus", purpose: "remote write by a real Prometheus" },
     Service { program: "vmagent", package: "victoria-metrics", purpose: "remote write by a real vmagent" },
     Service {
@@ -37,6 +37,8 @@ const SERVICES: [Service; 13] = [
     // Debian's default is Java 17 or newer, which Kafka needs; Maven gets Kafka itself when the tests run.
     Service { program: "java", package: "default-jre-headless", purpose: "a real Apache Kafka" },
     Service { program: "mvn", package: "maven", purpose: "a real Apache Kafka" },
+    Service { program: "openssl", package: "openssl", purpose: "a Kafka with TLS" },
+    Service { program: "make", package: "make", purpose: "the TLS of the Kafka client" },
     Service { program: "faketime", package: "faketime", purpose: "a clock that jumps" },
     Service { program: "ip", package: "iproute2", purpose: "a network that is cut" },
 ];
@@ -51,6 +53,10 @@ pub fn install(is_required: bool) -> Result<()> {
     let mut packages = missing().map(|it| it.package).collect::<Vec<_>>();
     if is_installed("python3") && !has_venv() {
         packages.push("python3-venv");
+    }
+    // Every Debian has a small perl; the build of OpenSSL wants the whole.
+    if !has("perl", &["-MIPC::Cmd", "-MFindBin", "-e", "1"]) {
+        packages.push("perl");
     }
     if !packages.is_empty() {
         println!("missing Debian packages: {}", packages.join(" "));
@@ -76,8 +82,12 @@ fn missing() -> impl Iterator<Item = &'static Service> {
 
 /// Debian's python3 may come without the module that makes virtual environments.
 fn has_venv() -> bool {
-    let mut command = program("python3");
-    command.args(["-c", "import venv, ensurepip"]).stderr(std::process::Stdio::null());
+    has("python3", &["-c", "import venv, ensurepip"])
+}
+
+fn has(name: &str, arguments: &[&str]) -> bool {
+    let mut command = program(name);
+    command.args(arguments).stderr(std::process::Stdio::null());
     command.status().is_ok_and(|it| it.success())
 }
 
