@@ -44,7 +44,7 @@ pub fn checksum(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|it| format!("{it:02x}")).collect()
 }
 
-/// Reads what [`pack`] wrote and `checksum` was taken of.
+/// Reads what was packed and `checksum` was taken of.
 pub fn unpack(bytes: &[u8], expected: &str) -> Result<Trained, ArtifactError> {
     let found = checksum(bytes);
     if found != expected {

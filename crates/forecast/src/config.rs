@@ -58,7 +58,7 @@ impl Default for Config {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ObjectStoreConfig {
-    /// Its address. Default: https://s3.amazonaws.com.
+    /// Its address. Default: <https://s3.amazonaws.com>.
     pub endpoint: String,
     /// Its region. Default: us-east-1.
     pub region: String,

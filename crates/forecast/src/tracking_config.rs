@@ -42,7 +42,7 @@ impl Default for MlflowConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WandbConfig {
-    /// Address of the server. Default: https://api.wandb.ai.
+    /// Address of the server. Default: <https://api.wandb.ai>.
     pub base_url: String,
     /// Account or team. Default: none; the account of the key.
     pub entity: Option<String>,

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use cluster::{Batch, Counts, Finding, NotSent, OnItsWay, Origin, Outlet, Progress, Saved, Shelf, Signals, Topics};
-use signal::{Clock, LogRecord, SeriesPoints, Span, Timestamp};
+use signal::{Clock, Timestamp};
 use store::{Appended, Write};
 use tokio::runtime::Handle;
 
@@ -317,8 +317,6 @@ impl Work {
         let Some((last, _)) = records.last() else { return };
         let position = last + 1;
         let bytes: usize = records.iter().map(|(_, it)| it.len().max(1)).sum();
-        let (mut samples, mut lines): (Vec<SeriesPoints>, Vec<LogRecord>) = (vec![], vec![]);
-        let mut spans: Vec<Span> = vec![];
         let mut batches = vec![];
         for (offset, record) in records {
             match Batch::decode(&record) {
@@ -336,14 +334,8 @@ impl Work {
             }
         }
         // What the store has already is only judged.
-        for (_, batch) in batches.iter().filter(|(offset, _)| *offset >= course.ledge.stored) {
-            match Partition::write_of(batch.clone()) {
-                Write::Samples(it) => samples.extend(Arc::unwrap_or_clone(it)),
-                Write::Logs(it) => lines.extend(it),
-                Write::Spans(it) => spans.extend(it),
-            }
-        }
-        let writes = [Write::samples(samples), Write::Logs(lines), Write::Spans(spans)];
+        let unstored = batches.iter().filter(|(offset, _)| *offset >= course.ledge.stored);
+        let writes = writes_of(unstored.map(|it| &it.1));
         let stored = self.append(course, &writes);
         for (offset, batch) in &batches {
             let told = course.partition.judge(batch, *offset);
@@ -569,5 +561,38 @@ impl Work {
             // It ends at the next record; what it did not do is done again by whoever opens this directory.
             let _ = refill.join();
         }
+    }
+}
+
+/// Samples together, lines and spans of each record apart: what a sender pushed a second time, because its first push
+/// was not answered, is known as such by the store only if it comes as a write of its own.
+fn writes_of<'a>(batches: impl Iterator<Item = &'a Batch>) -> Vec<Write> {
+    let (mut samples, mut writes) = (vec![], vec![]);
+    for batch in batches {
+        match Partition::write_of(batch.clone()) {
+            Write::Samples(it) => samples.extend(Arc::unwrap_or_clone(it)),
+            apart => writes.push(apart),
+        }
+    }
+    writes.push(Write::samples(samples));
+    writes
+}
+
+#[cfg(test)]
+mod tests {
+    use signal::{Labels, LogRecord};
+
+    use super::*;
+
+    /// Two records with the same line, as a push and the push again, are two writes; in one they would be two lines.
+    #[test]
+    fn a_push_that_comes_again_is_a_write_of_its_own() {
+        let received = Timestamp::from_secs(1_700_000_000);
+        let labels = Labels::metric("", &[("service", "pay")]);
+        let line = || LogRecord::new(received, labels.clone(), "paid");
+        let batch = || Batch { received, signals: Signals::Logs(vec![line()]) };
+        let writes = writes_of([batch(), batch()].iter());
+        let lines = |it: &&Write| matches!(it, Write::Logs(lines) if lines.len() == 1);
+        assert_eq!(writes.iter().filter(lines).count(), 2);
     }
 }
