@@ -175,6 +175,8 @@ pub struct Life {
     /// Newest reasons for which a challenger was refused.
     refusals: VecDeque<String>,
     n_samples_served: usize,
+    /// Values that were there at the newest trial, whatever came of it.
+    n_samples_tried: usize,
     /// One for each limit of the watch.
     alarms: Vec<Alarm>,
 }
@@ -196,6 +198,7 @@ impl Life {
             wanted: None,
             refusals: VecDeque::new(),
             n_samples_served: 0,
+            n_samples_tried: 0,
             alarms: vec![Alarm::default(); watch.crosses.len()],
             watch,
             labels,
@@ -432,12 +435,10 @@ impl Life {
             return Some((Reason::Schedule, Policy::FullRetrain, None));
         }
         let n = self.history.n_finite();
-        let has_grown = n >= (2 * self.n_samples_served).min(self.watch.n_lookback) && n > self.n_samples_served;
-        (has_grown && self.n_samples_served < self.watch.n_lookback / 2).then_some((
-            Reason::Growth,
-            Policy::FullRetrain,
-            None,
-        ))
+        // What was refused with as much history is not tried again with every value that comes.
+        let n_before = self.n_samples_served.max(self.n_samples_tried);
+        let has_grown = n >= (2 * n_before).min(self.watch.n_lookback) && n > n_before;
+        (has_grown && n_before < self.watch.n_lookback / 2).then_some((Reason::Growth, Policy::FullRetrain, None))
     }
 
     /// Values that a first training needs.
@@ -501,6 +502,7 @@ impl Life {
     /// What was planned has been kept: it is so from now on.
     pub fn commit(&mut self, plan: Plan, now: Timestamp) {
         self.ticket = None;
+        self.n_samples_tried = self.history.n_finite();
         self.registry = plan.registry;
         if let Some(reason) = plan.refused {
             self.refusals.push_back(reason);

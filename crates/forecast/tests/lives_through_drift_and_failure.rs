@@ -199,6 +199,22 @@ fn low_drift_finetunes_and_high_drift_trains_anew() {
     assert!(by_drift.unwrap().drift_score_at_trigger.unwrap() >= 0.1);
 }
 
+/// A growing history is a reason to try once; what is refused then waits for twice as much.
+#[test]
+fn what_was_refused_is_not_tried_again_with_every_value() {
+    let mut world = World::new(|it| it.lookback = "10h".to_owned());
+    let mut n_tried = 0;
+    for _ in 0..600 {
+        world.minute(&steady(5.0, 1.0));
+        let Some((reason, job)) = world.life.job(world.now()) else { continue };
+        let outcome =
+            if reason == Reason::ColdStart { train(&job) } else { Outcome::Refused(None, "worse".to_owned()) };
+        n_tried += usize::from(reason == Reason::Growth);
+        world.end(outcome);
+    }
+    assert!(n_tried <= 3, "{n_tried} trainings for growth");
+}
+
 /// Guarantees: MUST 405 of docs/specs/forecast.md.
 #[test]
 fn a_worse_challenger_is_refused_with_its_reason() {
