@@ -6,18 +6,20 @@ use super::Finding;
 
 /// The stages, which `sentinel` and nobody else sees all of.
 const ALL: &[&str] = &[
-    "signal", "learn", "ingest", "store", "detect", "forecast", "diagnose", "act", "report", "promql", "serve",
-    "cluster", "testkit",
+    "signal", "learn", "ingest", "store", "detect", "forecast", "predict", "drift", "diagnose", "act", "report",
+    "promql", "serve", "cluster", "testkit",
 ];
 
 /// Each crate with the crates of ours that it may import. A new crate or a new edge needs a decision record.
-const MAY_IMPORT: [(&str, &[&str]); 16] = [
+const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("signal", &[]),
     ("learn", &[]),
     ("ingest", &["signal"]),
     ("store", &["signal"]),
     ("detect", &["signal", "learn"]),
     ("forecast", &["signal", "learn"]),
+    ("predict", &["signal", "learn"]),
+    ("drift", &["signal", "learn"]),
     ("diagnose", &["signal", "learn"]),
     ("act", &["signal"]),
     ("report", &["signal"]),
@@ -31,7 +33,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
 ];
 
 /// Crates whose result depends on their arguments only: time, history and seeds come in from outside.
-const PURE: [&str; 7] = ["signal", "learn", "detect", "forecast", "diagnose", "report", "promql"];
+const PURE: [&str; 8] = ["signal", "learn", "detect", "forecast", "drift", "diagnose", "report", "promql"];
 
 /// What a pure crate does not have: tasks, sockets, the host, randomness without a seed.
 const IMPURE: [&str; 8] = ["tokio", "axum", "hyper", "reqwest", "getrandom", "rand", "sysinfo", "fastrand"];

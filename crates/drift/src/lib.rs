@@ -1,0 +1,1 @@
+//! Is the live data still like the reference? Profiles, verdicts and their report.
