@@ -1,6 +1,7 @@
 //! The nouns and the ports every stage shares; no I/O, no async, nothing imported from another crate of ours.
 //!
-//! Reading order: what comes in (`time`, `labels`, `sample`, `log`, `span`, `change`), what is found in it
+//! Reading order: what comes in (`time`, `labels`, `sample`, `log`, `span`, `change`,
+//! `inference`), what is found in it
 //! (`anomaly`, `group`, `incident`, `evidence`, `diagnosis`), what is done about it (`plan`, `ledger`), how often people are told (`budget`, `backtest`), how a
 //! stage is told about the outside (`ports`), and how it tells about itself (`meter`).
 
@@ -16,6 +17,7 @@ mod evidence;
 mod glob;
 mod group;
 mod incident;
+mod inference;
 mod labels;
 mod ledger;
 mod log;
@@ -39,15 +41,16 @@ pub use evidence::{Evidence, EvidenceId, EvidenceSource};
 pub use glob::glob_matches;
 pub use group::{GroupKind, GroupMember, GroupStatus, Groups};
 pub use incident::{Incident, IncidentId, IncidentStatus, Opinion, Symptom, TimelineEntry};
+pub use inference::{FeatureValue, Inference, Label, LoggedInference};
 pub use labels::{LabelParseError, Labels, Matcher, SeriesId};
 pub use ledger::LedgerEntry;
 pub use log::{LogHit, LogId, LogLevel, LogRecord};
 pub use meter::{Meter, Metric, MetricKind};
 pub use plan::{Approval, Plan, PlanId, PlanState, PlannedStep, StepKind, StepOutcome, Verification};
 pub use ports::{
-    ChangeLog, Clock, ExemplarSearch, GoOn, History, IncidentBook, IncidentFilter, LabelTest, Ledger, LogQuery,
-    LogSearch, LogTemplate, Outbox, PlanDesk, PlanStore, PortError, ReportFormat, Reports, Scores, SeriesQuery,
-    SystemClock, TemplateChange, TemplateTrend, Templates, Topology,
+    ChangeLog, Clock, ExemplarSearch, GoOn, History, IncidentBook, IncidentFilter, InferenceLog, InferenceQuery,
+    InferenceSink, LabelTest, Ledger, LogQuery, LogSearch, LogTemplate, Outbox, PlanDesk, PlanStore, PortError,
+    ReportFormat, Reports, Scores, SeriesQuery, SystemClock, TemplateChange, TemplateTrend, Templates, Topology,
 };
 pub use role::{Role, is_counter};
 pub use sample::{Exemplar, Point, SeriesPoints, rates};

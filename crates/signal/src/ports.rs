@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Anomaly, Change, Exemplar, Incident, IncidentId, IncidentStatus, Labels, LedgerEntry, LogHit, LogId, LogLevel,
-    LogRecord, Matcher, Opinion, Plan, PlanId, Point, Score, SeriesId, TimeRange, Timestamp,
+    Anomaly, Change, Exemplar, Incident, IncidentId, IncidentStatus, Label, Labels, LedgerEntry, LogHit, LogId,
+    LogLevel, LogRecord, LoggedInference, Matcher, Opinion, Plan, PlanId, Point, Score, SeriesId, TimeRange, Timestamp,
 };
 
 /// Why a port could not answer.
@@ -313,4 +313,40 @@ pub enum ReportFormat {
 pub trait Reports: Send + Sync {
     /// The report of one incident.
     fn incident_report(&self, id: IncidentId, format: ReportFormat) -> Result<String, PortError>;
+}
+
+/// Which predictions.
+#[derive(Clone, Debug)]
+pub struct InferenceQuery {
+    /// Of this model only; all if none.
+    pub model: Option<String>,
+    /// Of this version only; all if none.
+    pub version: Option<String>,
+    /// When the model was asked.
+    pub range: TimeRange,
+    /// Only those whose sequence is above this; 0 for all. A follower asks again from where it was.
+    pub after: u64,
+}
+
+/// Predictions as they were logged, with the labels that are known by now.
+pub trait InferenceLog: Send + Sync {
+    /// Gives each prediction that fits, in order of sequence, until `visit` says no. The log is read from disk in
+    /// pieces: memory does not grow with the length of the range.
+    fn read(&self, query: &InferenceQuery, visit: &mut dyn FnMut(LoggedInference) -> bool) -> Result<(), PortError>;
+
+    /// Models with their versions that have predictions in the log, in order.
+    fn logged_models(&self) -> Vec<(String, Vec<String>)>;
+
+    /// Adds labels; durable when it returns. A later label of the same id replaces the earlier one.
+    fn add_labels(&self, labels: &[Label]) -> Result<(), PortError>;
+}
+
+/// Is told of predictions and labels after they were written to the log, off the path of requests.
+///
+/// It is called by the thread that writes the log and must be quick: what it holds up waits in the queue.
+pub trait InferenceSink: Send + Sync {
+    /// New predictions, in order of sequence.
+    fn inferences(&self, batch: &[LoggedInference]);
+    /// New labels.
+    fn labels(&self, batch: &[Label]);
 }
