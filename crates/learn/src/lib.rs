@@ -4,6 +4,7 @@
 //! `group` says which of many series is not as the others;
 //! `forecast` tells what comes next in a series; `quantile` follows a share of a stream; `events` says whether events are as they always are; `sketch` sums many values
 //! up in little memory; `logs` says which lines say the same thing;
+//! `performance` says how good a model that serves has been;
 //! `evaluate` says how good all that is on published benchmarks.
 
 #![warn(missing_docs)]
@@ -16,6 +17,7 @@ pub mod forecast;
 pub mod group;
 pub mod logs;
 pub mod outlier;
+pub mod performance;
 pub mod quantile;
 pub mod random;
 pub mod sketch;
