@@ -11,6 +11,7 @@
 
 pub mod catalog;
 pub mod detect;
+pub mod drift;
 pub mod evaluate;
 pub mod events;
 pub mod forecast;
@@ -18,6 +19,7 @@ pub mod group;
 pub mod logs;
 pub mod outlier;
 pub mod performance;
+pub mod probability;
 pub mod quantile;
 pub mod random;
 pub mod sketch;
