@@ -202,8 +202,10 @@ impl Correlator {
             return policy::usage_of_logs(anomaly, &self.config) == Usage::Symptom;
         }
         let is_whole_owner = anomaly.labels.name().is_empty();
-        let is_certain =
-            matches!(anomaly.kind, AnomalyKind::Impossible | AnomalyKind::MissingData | AnomalyKind::Alert);
+        let is_certain = matches!(
+            anomaly.kind,
+            AnomalyKind::Impossible | AnomalyKind::MissingData | AnomalyKind::Alert | AnomalyKind::Drift
+        );
         // What groups may only note comes another way (`observe_evidence`).
         is_whole_owner
             || is_certain

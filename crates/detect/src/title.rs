@@ -14,6 +14,8 @@ fn rank(symptom: &Symptom) -> u8 {
         (AnomalyKind::Impossible, _) => 0,
         // Somebody has said that this count matters.
         (AnomalyKind::LogRule | AnomalyKind::Alert, _) => 1,
+        // The model as a whole before its features.
+        (AnomalyKind::Drift, _) => 1 + 3 * u8::from(symptom.labels.get("feature").is_some()),
         (kind, _) if kind.is_of_logs() => 4,
         (AnomalyKind::MissingData, _) => 2,
         (_, role) if role.is_symptom() => 1,
@@ -50,6 +52,8 @@ pub(crate) fn what(symptom: &Symptom) -> String {
             format!("{name}: {} log lines, more than {}", number(y), number(symptom.peak.yhat_upper))
         }
         AnomalyKind::Alert => format!("alert {name}"),
+        AnomalyKind::Drift if !symptom.explanation.is_empty() => shortened(&symptom.explanation),
+        AnomalyKind::Drift => format!("{name} is {}, above {}", number(y), number(symptom.peak.yhat_upper)),
         AnomalyKind::Peer => format!("{name} differs from its peers: {} instead of {}", number(y), number(yhat)),
         AnomalyKind::Joint => {
             format!("{name} does not fit its other signals: {} instead of {}", number(y), number(yhat))
@@ -63,6 +67,16 @@ pub(crate) fn what(symptom: &Symptom) -> String {
 /// The kind of line, as untrusted text is quoted: escaped.
 fn said(symptom: &Symptom) -> String {
     symptom.labels.get("template").map_or_else(String::new, |it| format!(": {it:?}"))
+}
+
+/// An explanation as a title, without the full stop at its end.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 120;
+    let text = text.trim_end_matches('.');
+    match text.char_indices().nth(MOST) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+    }
 }
 
 /// How far from what was expected: as a factor or a share if that makes sense, else both numbers.
@@ -151,6 +165,7 @@ mod tests {
             ("m", AnomalyKind::Peer, 0.5, 0.2, "m differs from its peers: 0.5 instead of 0.2"),
             ("m", AnomalyKind::Joint, 3.0, 80.0, "m does not fit its other signals: 3 instead of 80"),
             ("TooSlow", AnomalyKind::Alert, 1.0, 1.0, "alert TooSlow"),
+            ("data_drift_score", AnomalyKind::Drift, 0.143, 0.0, "data_drift_score is 0.143, above 800"),
             ("m", AnomalyKind::MissingData, 0.0, 0.0, "m has stopped"),
             (r#"{service="a"}"#, AnomalyKind::MissingData, 0.0, 0.0, "no data"),
         ] {

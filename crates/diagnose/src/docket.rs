@@ -81,6 +81,7 @@ impl<'a> Docket<'a> {
                 format!("only {} to {} is possible", at(it.peak.yhat_lower), at(it.peak.yhat_upper))
             }
             AnomalyKind::Peer => format!("{} was to be expected from its peers", at(before)),
+            AnomalyKind::Drift => format!("at most {} is usual", at(it.peak.yhat_upper)),
             AnomalyKind::Joint => format!("{} was to be expected from its other signals", at(before)),
             _ => format!("{} was expected", at(before)),
         };

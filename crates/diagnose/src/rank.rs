@@ -135,5 +135,7 @@ const fn is_specific(fault: FaultClass) -> bool {
             | FaultClass::BadDeploy
             | FaultClass::DiskFilling
             | FaultClass::DependencyTimeout
+            | FaultClass::DataDrift
+            | FaultClass::SchemaDrift
     )
 }

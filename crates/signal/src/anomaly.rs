@@ -79,6 +79,8 @@ pub enum AnomalyKind {
     LogRule,
     /// Another system alerts by a rule of its own.
     Alert,
+    /// What a model is asked, what it answers or how right it is has moved away from its reference.
+    Drift,
 }
 
 impl AnomalyKind {
@@ -164,6 +166,7 @@ mod tests {
             AnomalyKind::MissingData,
             AnomalyKind::Peer,
             AnomalyKind::Joint,
+            AnomalyKind::Drift,
         ] {
             assert!(kind.has_series() && !kind.is_of_logs(), "{kind:?}");
         }

@@ -69,6 +69,14 @@ pub enum FaultClass {
     MissingData,
     /// Errors rise without one of the patterns above.
     ErrorBurst,
+    /// A model is asked other things than those it learned from.
+    DataDrift,
+    /// A model answers otherwise than it did.
+    PredictionDrift,
+    /// What a model learned is no longer true: its answers are worse.
+    ConceptDrift,
+    /// What a model is asked has other columns or types than it learned from.
+    SchemaDrift,
     /// A value that cannot be true or has no pattern.
     Unknown,
 }
@@ -88,6 +96,10 @@ impl FaultClass {
             Self::Network => "network",
             Self::MissingData => "missing_data",
             Self::ErrorBurst => "error_burst",
+            Self::DataDrift => "data_drift",
+            Self::PredictionDrift => "prediction_drift",
+            Self::ConceptDrift => "concept_drift",
+            Self::SchemaDrift => "schema_drift",
             Self::Unknown => "unknown",
         }
     }

@@ -11,6 +11,7 @@ mod cpu;
 mod dependency;
 mod deploy;
 mod disk;
+mod drift;
 mod memory;
 mod pool;
 mod symptom;
@@ -38,6 +39,7 @@ pub(crate) fn all(facts: &Facts, incident: &Incident, docket: &mut Docket<'_>) -
             found.extend(rule(owner, facts, docket));
         }
         found.extend(symptom::hypotheses(owner, facts, incident, docket));
+        found.extend(drift::hypotheses(owner, incident, docket));
     }
     found
 }

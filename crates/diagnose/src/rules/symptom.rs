@@ -75,7 +75,8 @@ fn errors(owner: &Owner, facts: &Facts, docket: &mut Docket<'_>) -> Option<Hypot
 fn unknown(owner: &Owner, symptoms: &[&Symptom], facts: &Facts, docket: &mut Docket<'_>) -> Option<Hypothesis> {
     let rank = |it: &Symptom| (it.kind == AnomalyKind::Impossible, it.severity, std::cmp::Reverse(it.onset));
     // What was found in log lines is cited by its template; an alert of another system is no evidence of its own.
-    let is_series = |it: &&&Symptom| it.kind != AnomalyKind::MissingData && it.kind.has_series();
+    let is_series =
+        |it: &&&Symptom| !matches!(it.kind, AnomalyKind::MissingData | AnomalyKind::Drift) && it.kind.has_series();
     let symptom = symptoms.iter().filter(is_series).max_by_key(|it| rank(it))?;
     let is_impossible = symptom.kind == AnomalyKind::Impossible;
     let moved = owner.moves.iter().find(|it| it.labels == symptom.labels);

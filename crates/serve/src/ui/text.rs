@@ -220,6 +220,10 @@ pub fn fault(fault: FaultClass) -> &'static str {
         FaultClass::Network => "Network",
         FaultClass::MissingData => "Missing data",
         FaultClass::ErrorBurst => "Error burst",
+        FaultClass::DataDrift => "Data drift",
+        FaultClass::PredictionDrift => "Prediction drift",
+        FaultClass::ConceptDrift => "Concept drift",
+        FaultClass::SchemaDrift => "Schema drift",
         FaultClass::Unknown => "Unknown fault",
     }
 }
@@ -245,6 +249,7 @@ pub fn anomaly(kind: AnomalyKind, direction: Direction) -> &'static str {
         (AnomalyKind::LogSequence, _) => "unusual order of log lines",
         (AnomalyKind::LogRule, _) => "count of log lines exceeded",
         (AnomalyKind::Alert, _) => "alert of another system",
+        (AnomalyKind::Drift, _) => "drift of a model",
         (AnomalyKind::Impossible, _) => "impossible value",
         (AnomalyKind::MissingData, _) => "stopped coming",
     }
