@@ -3,13 +3,14 @@
 //! The newest points are in `head`. A flush moves the head to `frozen`, from where it is written to a block. One lock
 //! holds the three together, so that a read at any moment finds every point in exactly one place.
 
-mod bits;
 mod block;
 pub mod chunk;
+mod decimals;
 mod index;
-mod integers;
 mod scan;
 mod series;
+mod values;
+mod xor;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

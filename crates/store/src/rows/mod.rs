@@ -2,27 +2,44 @@
 //! seconds), then its differences (none, first or second, whichever is smallest) around their median, as Rice codes.
 //!
 //! Rice codes (Rice and Plaunt 1971) are optimal for geometric residuals: a quotient in unary and `k` bits. A regular
-//! time axis and a constant need no bits at all. Arithmetic wraps, so every i64 comes back.
+//! time axis and a constant need no bits at all. Arithmetic wraps, so every i64 comes back. Where there is time for it
+//! (when blocks and packs are merged), the residuals are counted and written as classes if that takes less.
 
-use super::bits::{BitReader, BitWriter};
+pub mod bits;
+mod classes;
+
+use self::bits::{BitReader, BitWriter};
 use crate::bytes::{Reader, put_signed, put_varint, unzigzag, zigzag};
 
 /// From this quotient on a residual is written with all its 64 bits.
 const ESCAPE: u32 = 20;
 /// Instead of `k`: all residuals are 0 and take no bits.
 const ALL_ZERO: u32 = 63;
+/// Instead of `k`: residuals are written as classes.
+const CLASSES: u32 = 62;
+/// Rows from this length on have room for a table of frequencies.
+const MIN_COUNTED: usize = 64;
+
+/// How much time there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// Somebody waits.
+    Quick,
+    /// Nobody waits: what takes least is found by trial.
+    Dense,
+}
 
 /// Adds the row to `out`; how many there are is known to the reader.
-pub fn encode(values: &[i64], out: &mut Vec<u8>) {
+pub fn encode(values: &[i64], effort: Effort, out: &mut Vec<u8>) {
     let first = values.first().copied().unwrap_or(0);
     let unit = common_unit(values, first);
     put_varint(out, unit.unsigned_abs());
     if unit == 1 {
-        return encode_steps(values, out);
+        return encode_steps(values, effort, out);
     }
     put_signed(out, first);
     let steps: Vec<i64> = values.iter().map(|it| it.wrapping_sub(first) / unit).collect();
-    encode_steps(&steps, out);
+    encode_steps(&steps, effort, out);
 }
 
 /// Reads `count` integers back.
@@ -52,11 +69,20 @@ fn common_unit(values: &[i64], first: i64) -> i64 {
     unit.max(1)
 }
 
-fn encode_steps(values: &[i64], out: &mut Vec<u8>) {
-    let plan = (0..=2).map(|order| Plan::new(values, order)).min_by_key(|it| it.bits).expect("there are three orders");
+fn encode_steps(values: &[i64], effort: Effort, out: &mut Vec<u8>) {
+    let mut plans: Vec<Plan> = (0..=2).map(|order| Plan::new(values, order)).collect();
+    plans.sort_by_key(|it| it.bits);
+    if effort == Effort::Dense {
+        // What takes least as Rice codes is at most second as classes.
+        plans.iter_mut().take(2).for_each(Plan::refine);
+    }
+    let plan = plans.into_iter().min_by_key(|it| it.bits).expect("there are three orders");
     out.push((plan.order << 6) as u8 | plan.k as u8);
     values.iter().take(plan.order).for_each(|it| put_signed(out, *it));
     put_signed(out, plan.center);
+    if let Some(classes) = &plan.classes {
+        return classes::put(&plan.residuals, classes, out);
+    }
     if plan.k == ALL_ZERO {
         return;
     }
@@ -75,6 +101,10 @@ fn decode_steps(reader: &mut Reader<'_>, count: usize) -> Option<Vec<i64>> {
         values.push(reader.signed()?);
     }
     let center = reader.signed()?;
+    let mut of_classes = vec![].into_iter();
+    if k == CLASSES {
+        of_classes = classes::read(reader, count.saturating_sub(order))?.into_iter();
+    }
     let mut bits = BitReader::new(reader.rest());
     let mut last = values.last().copied().unwrap_or(0);
     let mut delta = match *values.as_slice() {
@@ -82,7 +112,11 @@ fn decode_steps(reader: &mut Reader<'_>, count: usize) -> Option<Vec<i64>> {
         _ => 0,
     };
     while values.len() < count {
-        let residual = if k == ALL_ZERO { 0 } else { unzigzag(get_rice(&mut bits, k)?) };
+        let residual = match k {
+            ALL_ZERO => 0,
+            CLASSES => unzigzag(of_classes.next()?),
+            _ => unzigzag(get_rice(&mut bits, k)?),
+        };
         let change = residual.wrapping_add(center);
         last = match order {
             0 => change,
@@ -123,6 +157,8 @@ struct Plan {
     k: u32,
     center: i64,
     residuals: Vec<u64>,
+    /// Set if `k` says so.
+    classes: Option<classes::Plan>,
     bits: u64,
 }
 
@@ -136,7 +172,19 @@ impl Plan {
         let residuals: Vec<u64> = rest.iter().map(|it| zigzag(it.wrapping_sub(center))).collect();
         let (k, bits) = best_parameter(&residuals);
         // The first values are written in full.
-        Self { order, k, center, residuals, bits: bits + 40 * order as u64 }
+        Self { order, k, center, residuals, classes: None, bits: bits + 40 * order as u64 }
+    }
+
+    /// Takes classes if they take less.
+    fn refine(&mut self) {
+        if self.k == ALL_ZERO || self.residuals.len() < MIN_COUNTED {
+            return;
+        }
+        let room = self.bits - 40 * self.order as u64;
+        if let Some(found) = classes::plan(&self.residuals).filter(|it| it.bits < room as f64) {
+            self.bits = found.bits as u64 + 40 * self.order as u64;
+            (self.k, self.classes) = (CLASSES, Some(found));
+        }
     }
 }
 
@@ -174,12 +222,16 @@ mod tests {
     use super::*;
 
     fn size_after_round_trip(values: &[i64]) -> usize {
-        let mut out = vec![];
-        encode(values, &mut out);
-        let mut reader = Reader::new(&out);
-        assert_eq!(decode(&mut reader, values.len()).as_deref(), Some(values));
-        assert!(reader.rest().is_empty());
-        out.len()
+        let sizes = [Effort::Quick, Effort::Dense].map(|effort| {
+            let mut out = vec![];
+            encode(values, effort, &mut out);
+            let mut reader = Reader::new(&out);
+            assert_eq!(decode(&mut reader, values.len()).as_deref(), Some(values));
+            assert!(reader.rest().is_empty());
+            out.len()
+        });
+        assert!(sizes[1] <= sizes[0] + sizes[0] / 8, "{sizes:?}");
+        sizes[0]
     }
 
     #[test]
@@ -202,7 +254,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_row_comes_back(values in prop::collection::vec(any::<i64>(), 0..50)) {
+        fn any_row_comes_back(values in prop::collection::vec((any::<i64>(), 0..64_u32), 0..200)) {
+            let values: Vec<i64> = values.into_iter().map(|(it, shift)| it >> shift).collect();
             size_after_round_trip(&values);
         }
     }
