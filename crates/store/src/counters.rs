@@ -28,6 +28,8 @@ pub struct Counters {
     pub commits: AtomicU64,
     pub sync_nanos: AtomicU64,
     pub blocks_written: AtomicU64,
+    pub blocks_merged: AtomicU64,
+    pub merges_failed: AtomicU64,
     pub flushes_failed: AtomicU64,
     pub packing_failed: AtomicU64,
     pub blocks_expired: AtomicU64,
@@ -93,6 +95,8 @@ impl Counters {
                 ..Metric::gauge("sentinel_store_wal_sync_seconds_total", "Time in write and fdatasync.", seconds)
             },
             of("sentinel_store_blocks_written_total", "Blocks of samples written.", &self.blocks_written),
+            of("sentinel_store_blocks_merged_total", "Blocks of samples merged into larger ones.", &self.blocks_merged),
+            of("sentinel_store_background_failures_total", FAILED, &self.merges_failed).label("task", "merge"),
             of("sentinel_store_background_failures_total", FAILED, &self.flushes_failed).label("task", "flush"),
             of("sentinel_store_background_failures_total", FAILED, &self.packing_failed).label("task", "pack"),
             of("sentinel_store_files_expired_total", EXPIRED, &self.blocks_expired).label("kind", "samples"),

@@ -15,6 +15,7 @@ mod exemplars;
 pub mod fuzzing;
 mod hashed;
 mod logs;
+mod merger;
 mod packs;
 mod recovery;
 mod rows;

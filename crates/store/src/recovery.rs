@@ -1,8 +1,20 @@
 //! What was found when the store was opened: replayed, cut, set aside?
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use crate::counters::{Counters, count};
+use crate::logs::Logs;
+use crate::packs::Packs;
+use crate::samples::Samples;
+use crate::spans::Spans;
+use crate::store::Shared;
+use crate::wal::frame::Frame;
+use crate::wal::{self, Segments, Wal};
+use crate::{Config, Error};
 
 /// What happened while the store was opened.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,4 +70,40 @@ impl fmt::Display for Recovery {
         }
         self.set_aside.iter().try_for_each(|it| write!(formatter, "; set aside as {}", it.display()))
     }
+}
+
+/// Opens samples and logs and replays the write-ahead log into them.
+pub fn recover(dir: &Path, config: Config, recovery: &mut Recovery) -> Result<(Shared, Wal), Error> {
+    let counters = Arc::new(Counters::default());
+    let samples = Samples::open(&dir.join("samples"), config.late_millis(), Arc::clone(&counters), recovery)?;
+    let logs: Logs = Packs::open(&dir.join("logs"), config.log_limits(), Arc::clone(&counters), recovery)?;
+    let spans: Spans = Packs::open(&dir.join("spans"), config.span_limits(), Arc::clone(&counters), recovery)?;
+    let samples_through = samples.wal_through();
+    let (mut points, mut lines, mut n_spans) = (0, 0, 0);
+    let mut visit = |segment: u64, frame: Frame| match frame {
+        Frame::Samples(batch) if segment > samples_through => points += samples.apply(&batch).stored,
+        Frame::Samples(_) => {}
+        Frame::Logs { first_id, received, records } => lines += logs.apply(first_id, received, &records),
+        Frame::Spans { first_id, received, spans: steps } => n_spans += spans.apply(first_id, received, &steps),
+    };
+    let segments = wal::replay(&dir.join("wal"), recovery, &mut visit)?;
+    (recovery.points, recovery.lines, recovery.spans) = (points, lines, n_spans);
+    count(&counters.bytes_cut, recovery.cut_bytes());
+    let segments = Arc::new(Segments::new(segments));
+    let mut wal = Wal::new(&dir.join("wal"), config.segment_megabytes << 20, Arc::clone(&segments));
+    wal.reserve(samples_through);
+    let shared = Shared {
+        config,
+        samples,
+        logs,
+        spans,
+        segments,
+        counters,
+        queued_items: AtomicUsize::new(0),
+        active_segment: AtomicU64::new(wal.active_number()),
+        samples_through: AtomicU64::new(samples_through),
+        merging: Mutex::default(),
+        is_closing: AtomicBool::new(false),
+    };
+    Ok((shared, wal))
 }

@@ -1,8 +1,8 @@
 //! How does the rest of Sentinel reach what is stored? One object that opens everything and implements the ports.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{SyncSender, TrySendError, channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{TrySendError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -19,16 +19,16 @@ use crate::counters::{Counters, FAILED, count};
 use crate::disk::{self, DirectoryLock};
 use crate::exemplars::Exemplars;
 use crate::logs::Logs;
-use crate::packs::{Packs, Sizes};
+use crate::merger;
+use crate::packs::Sizes;
 use crate::samples::Samples;
 use crate::snapshots::Snapshots;
 use crate::spans::Spans;
 use crate::state::{self, Row, State};
-use crate::threads;
-use crate::wal::frame::Frame;
-use crate::wal::{self, Segments, Through, Wal};
+use crate::threads::{self, Doors};
+use crate::wal::{Segments, Through};
 use crate::writer::{Appended, Done, Message, Request, Write};
-use crate::{Busy, Config, Error, Recovery};
+use crate::{Busy, Config, Error, Recovery, recovery};
 
 /// When the samples that could not be moved to disk reach this many times the limit, writes are refused.
 const HEAD_LIMIT_FACTOR: u64 = 4;
@@ -45,7 +45,7 @@ pub struct Store {
     snapshots: Snapshots,
     exemplars: Exemplars,
     /// None while dropping.
-    messages: Option<SyncSender<Message>>,
+    doors: Option<Doors>,
     threads: Vec<JoinHandle<()>>,
     /// When the head was last moved to a block, in milliseconds of the caller's time.
     last_flush: Mutex<Option<Timestamp>>,
@@ -67,6 +67,9 @@ pub struct Shared {
     pub active_segment: AtomicU64,
     /// Samples in segments up to this one are in blocks.
     pub samples_through: AtomicU64,
+    /// Held by whoever merges files.
+    pub merging: Mutex<()>,
+    pub is_closing: AtomicBool,
 }
 
 impl Shared {
@@ -103,16 +106,16 @@ impl Store {
         if snapshots.get(EXEMPLARS)?.is_some_and(|it| !exemplars.restore(&it)) {
             warn!("Some of the saved exemplars cannot be read.");
         }
-        let (shared, wal) = recover(dir, config, &mut recovery)?;
+        let (shared, wal) = recovery::recover(dir, config, &mut recovery)?;
         let shared = Arc::new(shared);
-        let (messages, threads) = threads::start(&shared, wal)?;
+        let (doors, threads) = threads::start(&shared, wal)?;
         recovery.took = start.elapsed();
         let store = Self {
             shared,
             state,
             snapshots,
             exemplars,
-            messages: Some(messages),
+            doors: Some(doors),
             threads,
             last_flush: Mutex::new(None),
             _lock: lock,
@@ -134,9 +137,9 @@ impl Store {
         let before = queued_items.fetch_add(items, Relaxed);
         // One write alone is taken whatever its size, or it would never be.
         let is_full = before > 0 && before + items > config.queue_items;
-        let sender = self.messages.as_ref().filter(|_| !is_packer_behind && !is_head_full && !is_full);
+        let doors = self.doors.as_ref().filter(|_| !is_packer_behind && !is_head_full && !is_full);
         let message = Message::Write(Request { write, now, items, done });
-        match sender.map(|it| it.try_send(message)) {
+        match doors.map(|it| it.messages.try_send(message)) {
             Some(Ok(())) => Ok(()),
             Some(Err(TrySendError::Disconnected(Message::Write(request)))) => {
                 queued_items.fetch_sub(items, Relaxed);
@@ -210,15 +213,27 @@ impl Store {
             }
             is_due
         };
-        if is_due && let Some(messages) = &self.messages {
-            // A full queue is no reason to wait: it is due again at the next call.
-            let _ = messages.try_send(Message::Flush(None));
+        // A full queue is no reason to wait: it is due again at the next call.
+        if is_due && let Some(doors) = &self.doors {
+            let _ = doors.messages.try_send(Message::Flush(None));
         }
         samples.expire(now.minus(config.samples.age()), config.samples.bytes())?;
         logs.expire(now)?;
         spans.expire(now)?;
         self.shared.remove_covered_segments();
+        if let Some(doors) = &self.doors {
+            let _ = doors.merges.try_send(());
+        }
         Ok(())
+    }
+
+    /// Merges all files that are ready for it, as `maintain` has it done in the background, and says how often. Waits for
+    /// a merge that is under way.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the disk refuses; nothing is lost then.
+    pub fn merge(&self) -> Result<usize, Error> {
+        merger::merge_all(&self.shared)
     }
 
     /// Moves everything to its final place (blocks, packs) and waits for it. False if the disk refused or it took more
@@ -227,7 +242,7 @@ impl Store {
         // Once for what was on its way already, once for what came since.
         let is_flushed = (0..2).all(|_| {
             let (tell, told) = channel();
-            let sent = self.messages.as_ref().map(|it| it.send(Message::Flush(Some(tell))));
+            let sent = self.doors.as_ref().map(|it| it.messages.send(Message::Flush(Some(tell))));
             matches!(sent, Some(Ok(()))) && told.recv() == Ok(true)
         });
         let is_packed = self.shared.logs.flush(FLUSH_TIMEOUT) && self.shared.spans.flush(FLUSH_TIMEOUT);
@@ -319,8 +334,9 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
+        self.shared.is_closing.store(true, Relaxed);
         // The writer ends when the queue is empty, and the flusher after it.
-        self.messages = None;
+        self.doors = None;
         self.shared.logs.close();
         self.shared.spans.close();
         for thread in self.threads.drain(..) {
@@ -455,38 +471,4 @@ impl Meter for Store {
         ]);
         metrics
     }
-}
-
-/// Opens samples and logs and replays the write-ahead log into them.
-fn recover(dir: &Path, config: Config, recovery: &mut Recovery) -> Result<(Shared, Wal), Error> {
-    let counters = Arc::new(Counters::default());
-    let samples = Samples::open(&dir.join("samples"), config.late_millis(), Arc::clone(&counters), recovery)?;
-    let logs: Logs = Packs::open(&dir.join("logs"), config.log_limits(), Arc::clone(&counters), recovery)?;
-    let spans: Spans = Packs::open(&dir.join("spans"), config.span_limits(), Arc::clone(&counters), recovery)?;
-    let samples_through = samples.wal_through();
-    let (mut points, mut lines, mut n_spans) = (0, 0, 0);
-    let mut visit = |segment: u64, frame: Frame| match frame {
-        Frame::Samples(batch) if segment > samples_through => points += samples.apply(&batch).stored,
-        Frame::Samples(_) => {}
-        Frame::Logs { first_id, received, records } => lines += logs.apply(first_id, received, &records),
-        Frame::Spans { first_id, received, spans: steps } => n_spans += spans.apply(first_id, received, &steps),
-    };
-    let segments = wal::replay(&dir.join("wal"), recovery, &mut visit)?;
-    (recovery.points, recovery.lines, recovery.spans) = (points, lines, n_spans);
-    count(&counters.bytes_cut, recovery.cut_bytes());
-    let segments = Arc::new(Segments::new(segments));
-    let mut wal = Wal::new(&dir.join("wal"), config.segment_megabytes << 20, Arc::clone(&segments));
-    wal.reserve(samples_through);
-    let shared = Shared {
-        config,
-        samples,
-        logs,
-        spans,
-        segments,
-        counters,
-        queued_items: AtomicUsize::new(0),
-        active_segment: AtomicU64::new(wal.active_number()),
-        samples_through: AtomicU64::new(samples_through),
-    };
-    Ok((shared, wal))
 }

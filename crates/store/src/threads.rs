@@ -11,6 +11,7 @@ use tracing::error;
 
 use crate::Error;
 use crate::counters::count;
+use crate::merger;
 use crate::store::Shared;
 use crate::wal::Wal;
 use crate::writer::{FlushJob, Message, Writer};
@@ -20,20 +21,31 @@ const RETRY: Duration = Duration::from_secs(5);
 
 type Threads = Vec<JoinHandle<()>>;
 
-/// Starts the writer, the flusher and the packers. They end when the sender is dropped, `logs` and `spans` are closed.
-pub fn start(shared: &Arc<Shared>, wal: Wal) -> Result<(SyncSender<Message>, Threads), Error> {
+/// How the threads are reached.
+#[derive(Debug)]
+pub struct Doors {
+    pub messages: SyncSender<Message>,
+    /// Asks for merges.
+    pub merges: SyncSender<()>,
+}
+
+/// Starts the writer, the flusher, the packers and the merger. They end when the doors are dropped, `logs` and `spans` are
+/// closed.
+pub fn start(shared: &Arc<Shared>, wal: Wal) -> Result<(Doors, Threads), Error> {
     let (messages, inbox) = sync_channel(shared.config.queue_writes);
+    let (merges, wake_ups) = sync_channel(1);
     let (flusher, jobs) = channel();
     let (next_log_id, next_span_id) = (shared.logs.newest_id() + 1, shared.spans.newest_id() + 1);
     let writer = Writer { shared: Arc::clone(shared), wal, next_log_id, next_span_id, flusher };
-    let [for_flusher, for_logs, for_spans] = [(); 3].map(|()| Arc::clone(shared));
+    let [for_flusher, for_logs, for_spans, for_merger] = [(); 4].map(|()| Arc::clone(shared));
     let threads = vec![
         spawn(shared, "store-writer", move || writer.run(&inbox))?,
         spawn(shared, "store-flusher", move || run_flusher(&for_flusher, &jobs))?,
         spawn(shared, "store-logs", move || for_logs.logs.run_packer(&|| for_logs.remove_covered_segments()))?,
         spawn(shared, "store-spans", move || for_spans.spans.run_packer(&|| for_spans.remove_covered_segments()))?,
+        spawn(shared, "store-merger", move || merger::run(&for_merger, &wake_ups))?,
     ];
-    Ok((messages, threads))
+    Ok((Doors { messages, merges }, threads))
 }
 
 /// A thread whose panic is counted, makes the store unhealthy and wakes those who wait for its work. It is not started

@@ -3,9 +3,11 @@
 //! ```text
 //! magic | run of series 1 | run of series 2 | ... | labels | index (40 bytes per series, by id) | footer (76 bytes)
 //! labels = their bytes unpacked (8) | zstd of all labels in order of id; in older files not packed
-//! run = varint chunk count, then per chunk varint length and bytes; each run has a crc32 in the index,
-//! labels and index together have one in the footer, and the footer has its own.
+//! run = varint chunk count, then per chunk varint length and bytes; in merged blocks also, before the bytes, its first
+//! time as a distance from the end of the chunk before, and the time that it spans
 //! ```
+//!
+//! Each run has a crc32 in the index, labels and index together have one in the footer, and the footer has its own.
 //!
 //! The index stays on disk: a lookup is a binary search of a few cached pages, so that a month of blocks costs no
 //! memory per series. A block is written under another name, synced and renamed: it is there whole or not at all.
@@ -15,23 +17,20 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use signal::{Labels, Point, SeriesId, TimeRange, Timestamp};
 
 use super::chunk;
+use super::footer::{ENTRY_BYTES, Entry, FOOTER_BYTES, Footer};
 use super::series::Chunk;
-use crate::bytes::{Reader, put_labels, put_varint};
+use crate::bytes::{Reader, put_labels, put_signed, put_varint};
 use crate::{Error, disk};
 
-const MAGIC: &[u8; 8] = b"SNTLBLK2";
-/// Of blocks whose labels are not compressed; they are still read.
-const MAGIC_PLAIN: &[u8; 8] = b"SNTLBLK1";
 /// Labels are written once a block, and series have most of theirs in common.
 const LABELS_ZSTD_LEVEL: i32 = 3;
 /// Labels above this size are damage.
 const MAX_LABELS_BYTES: usize = 1 << 36;
-const ENTRY_BYTES: u64 = 40;
-const FOOTER_BYTES: usize = 76;
 /// Entries of the index that are read together.
 const INDEX_ENTRIES: u64 = 512;
 
@@ -42,91 +41,10 @@ pub struct Block {
     pub sequence: u64,
     pub bytes: u64,
     pub footer: Footer,
-}
-
-/// What the last bytes of a block say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Footer {
-    labels_offset: u64,
-    index_offset: u64,
-    pub series: u64,
-    pub points: u64,
-    pub first: Timestamp,
-    pub last: Timestamp,
-    /// Samples in this segment of the write-ahead log and the ones before are in blocks.
-    pub wal_through: u64,
-    content_crc: u32,
-    has_plain_labels: bool,
-}
-
-/// Where the points of one series are.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry {
-    pub id: SeriesId,
-    offset: u64,
-    length: u32,
-    crc: u32,
-    pub first: Timestamp,
-    pub last: Timestamp,
-}
-
-impl Entry {
-    fn put(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.id.hash().to_le_bytes());
-        out.extend_from_slice(&self.offset.to_le_bytes());
-        out.extend_from_slice(&self.length.to_le_bytes());
-        out.extend_from_slice(&self.crc.to_le_bytes());
-        out.extend_from_slice(&self.first.millis().to_le_bytes());
-        out.extend_from_slice(&self.last.millis().to_le_bytes());
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        Some(Self {
-            id: SeriesId::from_hash(reader.u64()?),
-            offset: reader.u64()?,
-            length: reader.u32()?,
-            crc: reader.u32()?,
-            first: Timestamp::from_millis(reader.i64()?),
-            last: Timestamp::from_millis(reader.i64()?),
-        })
-    }
-}
-
-impl Footer {
-    fn to_bytes(self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(FOOTER_BYTES);
-        for number in [self.labels_offset, self.index_offset, self.series, self.points, self.wal_through] {
-            out.extend_from_slice(&number.to_le_bytes());
-        }
-        out.extend_from_slice(&self.first.millis().to_le_bytes());
-        out.extend_from_slice(&self.last.millis().to_le_bytes());
-        out.extend_from_slice(&self.content_crc.to_le_bytes());
-        let crc = crc32fast::hash(&out);
-        out.extend_from_slice(&crc.to_le_bytes());
-        // Room for what later versions add, so that the footer keeps its size.
-        out.resize(FOOTER_BYTES - MAGIC.len(), 0);
-        out.extend_from_slice(MAGIC);
-        out
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(bytes);
-        let footer = Self {
-            labels_offset: reader.u64()?,
-            index_offset: reader.u64()?,
-            series: reader.u64()?,
-            points: reader.u64()?,
-            wal_through: reader.u64()?,
-            first: Timestamp::from_millis(reader.i64()?),
-            last: Timestamp::from_millis(reader.i64()?),
-            content_crc: reader.u32()?,
-            has_plain_labels: bytes.ends_with(MAGIC_PLAIN),
-        };
-        let covered = bytes.len() - reader.rest().len();
-        let is_ours = footer.has_plain_labels || bytes.ends_with(MAGIC);
-        let is_whole = is_ours && reader.u32()? == crc32fast::hash(bytes.get(..covered)?);
-        is_whole.then_some(footer)
-    }
+    /// Open, so that whoever reads it can go on when it is removed or merged.
+    file: File,
+    /// A part of it cannot be read, so it must stay as it is.
+    is_kept_apart: AtomicBool,
 }
 
 /// Writes a block; `series` come in order of id. Returns None if there is no point at all.
@@ -136,37 +54,70 @@ pub fn write(
     wal_through: u64,
     series: &mut dyn Iterator<Item = (Labels, Vec<Chunk>)>,
 ) -> Result<Option<Block>, Error> {
-    let path = disk::numbered_path(dir, sequence, "block");
     let temporary = disk::numbered_path(dir, sequence, "tmp");
-    let written = write_to(&temporary, wal_through, series);
-    if !matches!(written, Ok(Some(_))) {
-        disk::remove(&temporary)?;
-    }
-    let Some((footer, bytes)) = written? else { return Ok(None) };
-    fs::rename(&temporary, &path).map_err(Error::io("rename", &temporary))?;
+    let heading = Footer { wal_through, ..Footer::default() };
+    let Some(written) = write_file(&temporary, heading, series)? else { return Ok(None) };
+    let block = written.renamed(dir, sequence)?;
     disk::sync_dir(dir)?;
-    Ok(Some(Block { path, sequence, bytes, footer }))
+    Ok(Some(block))
+}
+
+/// A block that does not have its name yet.
+pub struct Written {
+    path: PathBuf,
+    footer: Footer,
+    bytes: u64,
+    file: File,
+}
+
+impl Written {
+    /// Gives it its name, from where it is read; one that has the name already is replaced. Durable when the directory is
+    /// synced.
+    pub fn renamed(self, dir: &Path, sequence: u64) -> Result<Block, Error> {
+        let Self { path: from, footer, bytes, file } = self;
+        let path = disk::numbered_path(dir, sequence, "block");
+        fs::rename(&from, &path).map_err(Error::io("rename", &from))?;
+        Ok(Block { path, sequence, bytes, footer, file, is_kept_apart: AtomicBool::new(false) })
+    }
+
+    /// It is not wanted.
+    pub fn discard(self) -> Result<(), Error> {
+        disk::remove(&self.path)
+    }
+}
+
+/// Writes and syncs a file with what is known before in `heading`; None, and no file, if there is no point at all.
+pub fn write_file(
+    path: &Path,
+    heading: Footer,
+    series: &mut dyn Iterator<Item = (Labels, Vec<Chunk>)>,
+) -> Result<Option<Written>, Error> {
+    let written = write_to(path, heading, series);
+    if !matches!(written, Ok(Some(_))) {
+        disk::remove(path)?;
+    }
+    written
 }
 
 fn write_to(
     path: &Path,
-    wal_through: u64,
+    heading: Footer,
     series: &mut dyn Iterator<Item = (Labels, Vec<Chunk>)>,
-) -> Result<Option<(Footer, u64)>, Error> {
-    let file = File::create(path).map_err(Error::io("create", path))?;
+) -> Result<Option<Written>, Error> {
+    let file = File::options().create(true).truncate(true).read(true).write(true).open(path);
+    let file = file.map_err(Error::io("create", path))?;
     let mut out = BufWriter::with_capacity(1 << 18, file);
     let mut put = |bytes: &[u8]| out.write_all(bytes).map_err(Error::io("write", path));
-    let mut footer =
-        Footer { wal_through, first: Timestamp::MAX, last: Timestamp::from_millis(i64::MIN), ..Footer::default() };
+    let mut footer = Footer { first: Timestamp::MAX, last: Timestamp::from_millis(i64::MIN), ..heading };
     let (mut labels_bytes, mut index) = (vec![], vec![]);
-    put(MAGIC)?;
-    let mut offset = MAGIC.len() as u64;
+    put(footer.magic())?;
+    let mut offset = footer.magic().len() as u64;
     for (labels, chunks) in series {
         let (Some(first), Some(last)) = (chunks.first().map(|it| it.first), chunks.iter().map(|it| it.last).max())
         else {
             continue;
         };
-        let run = run_of(&chunks);
+        let run = run_of(&chunks, footer.covers > 0);
         put(&run)?;
         let (length, crc) = (run.len() as u32, crc32fast::hash(&run));
         Entry { id: labels.id(), offset, length, crc, first, last }.put(&mut index);
@@ -189,7 +140,8 @@ fn write_to(
     put(&footer.to_bytes())?;
     let file = out.into_inner().map_err(|it| Error::io("write", path)(it.into_error()))?;
     file.sync_all().map_err(Error::io("sync", path))?;
-    Ok(Some((footer, offset + labels_bytes.len() as u64 + FOOTER_BYTES as u64)))
+    let bytes = offset + labels_bytes.len() as u64 + FOOTER_BYTES as u64;
+    Ok(Some(Written { path: path.to_owned(), footer, bytes, file }))
 }
 
 fn packed(labels: &[u8]) -> Result<Vec<u8>, Error> {
@@ -204,11 +156,17 @@ fn unpacked(packed: &[u8]) -> Option<Vec<u8>> {
     zstd::bulk::decompress(reader.rest(), length).ok()
 }
 
-fn run_of(chunks: &[Chunk]) -> Vec<u8> {
+fn run_of(chunks: &[Chunk], has_times: bool) -> Vec<u8> {
     let mut run = vec![];
     put_varint(&mut run, chunks.len() as u64);
+    let mut end = 0;
     for chunk in chunks {
         put_varint(&mut run, chunk.bytes.len() as u64);
+        if has_times {
+            put_signed(&mut run, chunk.first.millis().wrapping_sub(end));
+            put_signed(&mut run, chunk.last.millis().wrapping_sub(chunk.first.millis()));
+            end = chunk.last.millis();
+        }
         run.extend_from_slice(&chunk.bytes);
     }
     run
@@ -237,7 +195,10 @@ impl Block {
         let mut reader = Reader::new(&plain);
         let labels: Option<Vec<Labels>> = (0..footer.series).map(|_| reader.labels()).collect();
         let labels = labels.ok_or_else(|| corrupt("the labels cannot be read"))?;
-        Ok((Self { path: path.to_owned(), sequence, bytes, footer }, labels))
+        Ok((
+            Self { path: path.to_owned(), sequence, bytes, footer, file, is_kept_apart: AtomicBool::new(false) },
+            labels,
+        ))
     }
 
     /// True if it may have points in the range.
@@ -247,18 +208,17 @@ impl Block {
 
     /// Where the points of a series are, if it has any here.
     pub fn entry(&self, id: SeriesId) -> Result<Option<Entry>, Error> {
-        find(&self.file()?, &self.path, &self.footer, id)
+        find(&self.file, &self.path, &self.footer, id)
     }
 
     /// The points of a series in the range, in order of time.
     pub fn points(&self, id: SeriesId, range: TimeRange) -> Result<Vec<Point>, Error> {
-        let file = self.file()?;
-        let Some(entry) = find(&file, &self.path, &self.footer, id)? else { return Ok(vec![]) };
+        let Some(entry) = find(&self.file, &self.path, &self.footer, id)? else { return Ok(vec![]) };
         if entry.first > range.to || range.from > entry.last {
             return Ok(vec![]);
         }
         let mut points = vec![];
-        self.decode(&self.run(&file, &entry)?, range, &mut points)?;
+        self.decode(&self.run(&entry)?, range, &mut points)?;
         Ok(points)
     }
 
@@ -271,9 +231,8 @@ impl Block {
     /// Calls `keep` with the encoded points of each of the series that has some near the range, and with its place among
     /// the ids, which must be in ascending order. A run that does not fit its checksum is the error, after the others.
     pub fn runs(&self, ids: &[SeriesId], range: TimeRange, keep: &mut dyn FnMut(usize, Vec<u8>)) -> Result<(), Error> {
-        let file = self.file()?;
         let mut result = Ok(());
-        self.walk(&file, ids, range, &mut |idx, entry| match self.run(&file, entry) {
+        self.walk(ids, range, &mut |idx, entry| match self.run(entry) {
             Ok(run) => keep(idx, run),
             Err(error) => result = Err(error),
         })?;
@@ -282,20 +241,14 @@ impl Block {
 
     /// Calls `mark` with the place of each of the series that has points near the range; the ids are in ascending order.
     pub fn entries(&self, ids: &[SeriesId], range: TimeRange, mark: &mut dyn FnMut(usize)) -> Result<(), Error> {
-        self.walk(&self.file()?, ids, range, &mut |idx, _| mark(idx))
+        self.walk(ids, range, &mut |idx, _| mark(idx))
     }
 
-    fn walk(
-        &self,
-        file: &File,
-        ids: &[SeriesId],
-        range: TimeRange,
-        visit: &mut dyn FnMut(usize, &Entry),
-    ) -> Result<(), Error> {
+    fn walk(&self, ids: &[SeriesId], range: TimeRange, visit: &mut dyn FnMut(usize, &Entry)) -> Result<(), Error> {
         let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return Ok(()) };
-        let from = lower_bound(file, &self.path, &self.footer, *first)?;
+        let from = lower_bound(&self.file, &self.path, &self.footer, *first)?;
         let mut wanted = ids.iter().enumerate().peekable();
-        let mut index = IndexReader { block: self, file, next: from, buffer: VecDeque::new() };
+        let mut index = IndexReader { block: self, next: from, buffer: VecDeque::new() };
         while let Some(entry) = index.next()?.filter(|it| it.id <= *last) {
             while wanted.next_if(|(_, id)| **id < entry.id).is_some() {}
             let Some((idx, _)) = wanted.next_if(|(_, id)| **id == entry.id) else { continue };
@@ -307,8 +260,8 @@ impl Block {
     }
 
     /// The encoded points of a series.
-    fn run(&self, file: &File, entry: &Entry) -> Result<Vec<u8>, Error> {
-        let run = read_at(file, &self.path, entry.offset, entry.length as usize)?;
+    fn run(&self, entry: &Entry) -> Result<Vec<u8>, Error> {
+        let run = read_at(&self.file, &self.path, entry.offset, entry.length as usize)?;
         if crc32fast::hash(&run) != entry.crc {
             let what = "the points of a series do not fit their checksum";
             return Err(Error::Corrupt { path: self.path.clone(), what });
@@ -319,26 +272,57 @@ impl Block {
     /// Adds the points of a run that lie in the range.
     pub fn decode(&self, run: &[u8], range: TimeRange, points: &mut Vec<Point>) -> Result<(), Error> {
         let what = "a chunk cannot be decoded";
-        add_points(run, range, points).ok_or_else(|| Error::Corrupt { path: self.path.clone(), what })
+        add_points(run, self.footer.covers > 0, range, points)
+            .ok_or_else(|| Error::Corrupt { path: self.path.clone(), what })
     }
 
     /// The ids of all its series.
     pub fn ids(&self) -> Result<Vec<SeriesId>, Error> {
         let length = self.footer.series.saturating_mul(ENTRY_BYTES) as usize;
-        let index = read_at(&self.file()?, &self.path, self.footer.index_offset, length)?;
+        let index = read_at(&self.file, &self.path, self.footer.index_offset, length)?;
         let mut reader = Reader::new(&index);
         Ok(std::iter::from_fn(|| Entry::read(&mut reader)).map(|it| it.id).collect())
     }
 
-    fn file(&self) -> Result<File, Error> {
-        File::open(&self.path).map_err(Error::io("open", &self.path))
+    /// It is not merged with others before the next start.
+    pub fn keep_apart(&self) {
+        self.is_kept_apart.store(true, Relaxed);
+    }
+
+    /// True if it must not be merged with others.
+    pub fn is_kept_apart(&self) -> bool {
+        self.is_kept_apart.load(Relaxed)
+    }
+
+    /// All its entries in order of id.
+    pub const fn entries_in_order(&self) -> IndexReader<'_> {
+        IndexReader { block: self, next: 0, buffer: VecDeque::new() }
+    }
+
+    /// All points of a series.
+    pub fn points_of(&self, entry: &Entry) -> Result<Vec<Point>, Error> {
+        let mut points = vec![];
+        self.decode(&self.run(entry)?, TimeRange::ALL, &mut points)?;
+        Ok(points)
     }
 }
 
-fn add_points(run: &[u8], range: TimeRange, points: &mut Vec<Point>) -> Option<()> {
+fn add_points(run: &[u8], has_times: bool, range: TimeRange, points: &mut Vec<Point>) -> Option<()> {
     let mut reader = Reader::new(run);
+    let mut end = 0_i64;
     for _ in 0..reader.count()? {
         let length = reader.count()?;
+        if has_times {
+            let first = end.wrapping_add(reader.signed()?);
+            end = first.wrapping_add(reader.signed()?);
+            if first > range.to.millis() {
+                break;
+            }
+            if end < range.from.millis() {
+                reader.take(length)?;
+                continue;
+            }
+        }
         let found = chunk::decode(reader.take(length)?)?;
         if found.first().is_some_and(|it| it.time > range.to) {
             break;
@@ -374,20 +358,20 @@ fn entry_at(file: &File, path: &Path, footer: &Footer, at: u64) -> Result<Option
 }
 
 /// The index from an entry on, many entries at a time.
-struct IndexReader<'a> {
+pub struct IndexReader<'a> {
     block: &'a Block,
-    file: &'a File,
     next: u64,
     buffer: VecDeque<Entry>,
 }
 
 impl IndexReader<'_> {
-    fn next(&mut self) -> Result<Option<Entry>, Error> {
+    /// The next entry; None at the end.
+    pub fn next(&mut self) -> Result<Option<Entry>, Error> {
         if self.buffer.is_empty() {
             let Footer { series, index_offset, .. } = self.block.footer;
             let count = series.saturating_sub(self.next).min(INDEX_ENTRIES);
             let offset = index_offset + self.next * ENTRY_BYTES;
-            let bytes = read_at(self.file, &self.block.path, offset, (count * ENTRY_BYTES) as usize)?;
+            let bytes = read_at(&self.block.file, &self.block.path, offset, (count * ENTRY_BYTES) as usize)?;
             let mut reader = Reader::new(&bytes);
             self.buffer.extend(std::iter::from_fn(|| Entry::read(&mut reader)));
             self.next += count;

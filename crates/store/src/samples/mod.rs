@@ -6,7 +6,9 @@
 mod block;
 pub mod chunk;
 mod decimals;
+mod footer;
 mod index;
+pub mod merge;
 mod scan;
 mod series;
 mod values;
@@ -79,8 +81,10 @@ impl Samples {
     /// Opens the blocks of a directory; the ones that cannot be read are set aside.
     pub fn open(dir: &Path, late_millis: i64, counters: Arc<Counters>, recovery: &mut Recovery) -> Result<Self, Error> {
         disk::make_dir(dir)?;
-        for (_, path) in disk::numbered(dir, "tmp")? {
-            disk::remove(&path)?;
+        for extension in ["tmp", merge::EXTENSION] {
+            for (_, path) in disk::numbered(dir, extension)? {
+                disk::remove(&path)?;
+            }
         }
         let mut state = State::default();
         for (sequence, path) in disk::numbered(dir, "block")? {
@@ -97,6 +101,7 @@ impl Samples {
                 Err(error) => return Err(error),
             }
         }
+        merge::remove_covered(&mut state.blocks)?;
         Ok(Self {
             dir: dir.to_owned(),
             state: RwLock::new(state),
@@ -349,11 +354,10 @@ impl Older<'_> {
     }
 }
 
-/// A block that cannot be read is skipped, counted and told: the others still answer. One that is gone has expired.
+/// A block that cannot be read is skipped, counted and told: the others still answer.
 fn readable<T>(result: Result<T, Error>, counters: &Counters) -> Option<T> {
     match result {
         Ok(it) => Some(it),
-        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => {
             warn!(%error, "Block skipped.");
             count(&counters.reads_failed, 1);

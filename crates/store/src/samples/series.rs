@@ -5,6 +5,7 @@ use std::sync::Arc;
 use signal::{Labels, Point, SeriesId, TimeRange, Timestamp};
 
 use super::chunk;
+use crate::rows::Effort;
 
 /// Raw points before they are merged into the growing chunk: 16 bytes each, so few; merging costs time, so not one.
 const TAIL_POINTS: usize = 16;
@@ -56,6 +57,12 @@ impl Chunk {
     pub fn new(points: &[Point]) -> Option<Self> {
         let (first, last) = (points.first()?.time, points.last()?.time);
         Some(Self { first, last, count: points.len(), bytes: chunk::encode(points).into() })
+    }
+
+    /// The same with as few bytes as can be found.
+    pub fn dense(points: &[Point]) -> Option<Self> {
+        let (first, last) = (points.first()?.time, points.last()?.time);
+        Some(Self { first, last, count: points.len(), bytes: chunk::encode_with(points, Effort::Dense).into() })
     }
 
     /// The points. What was encoded in memory can be decoded.

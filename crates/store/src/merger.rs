@@ -1,0 +1,52 @@
+//! When are small files on disk merged into few dense ones? About once a minute if there are enough of them, by a thread
+//! that gives way to writes.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::Duration;
+
+use tracing::{error, info};
+
+use crate::Error;
+use crate::counters::count;
+use crate::samples::merge::Limits;
+use crate::store::Shared;
+
+/// While writes wait, the merger rests this long between two series, which take it some milliseconds at most.
+const REST: Duration = Duration::from_millis(5);
+/// A merged block spans at most this part of what is kept: retention removes whole ones.
+const PARTS: u32 = 10;
+
+/// Merges whenever it is asked to, until the store closes.
+pub fn run(shared: &Shared, wake_ups: &Receiver<()>) {
+    while wake_ups.recv().is_ok() {
+        match merge_all(shared) {
+            Ok(0) | Err(Error::Closed) => {}
+            Ok(n_merges) => info!(n_merges, "Files were merged."),
+            Err(error) => {
+                error!(%error, cause = ?std::error::Error::source(&error), "Files not merged; trying again later.");
+                count(&shared.counters.merges_failed, 1);
+            }
+        }
+    }
+}
+
+/// Merges until nothing is ready any more; says how often.
+pub fn merge_all(shared: &Shared) -> Result<usize, Error> {
+    let _alone = shared.merging.lock().unwrap_or_else(PoisonError::into_inner);
+    let retention = &shared.config.samples;
+    let limits = Limits { span: retention.age() / PARTS, bytes: retention.bytes() / u64::from(PARTS) };
+    let go_on = || {
+        if shared.queued_items.load(Relaxed) > 0 {
+            thread::sleep(REST);
+        }
+        !shared.is_closing.load(Relaxed)
+    };
+    let mut n_merges = 0;
+    while shared.samples.merge_next(limits, &go_on)? {
+        n_merges += 1;
+    }
+    Ok(n_merges)
+}
