@@ -1,4 +1,4 @@
-//! Do merged blocks hold what their parts held? After a merge, a crash at any moment of it, and damage (S-570 to S-574).
+//! Do merged blocks hold what their parts held? After a merge, a crash at any moment of it, and damage (570 to 574).
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
 
@@ -81,7 +81,7 @@ fn metric(store: &Store, name: &str) -> f64 {
     store.metrics().iter().filter(|it| it.name == name).map(|it| it.value).sum()
 }
 
-/// Guarantees (S-570, S-571): every bit is there after merges of merges, in whole and in parts, also after the next
+/// Guarantees (570, 571): every bit is there after merges of merges, in whole and in parts, also after the next
 /// start; and it takes less.
 #[test]
 fn all_points_are_there_after_merges() {
@@ -117,7 +117,7 @@ fn all_points_are_there_after_merges() {
     assert!(metric(&store, "sentinel_store_blocks_count") == 5.0);
 }
 
-/// Guarantees (S-572): after a crash before the rename the parts are used, after a crash behind it the merged block is,
+/// Guarantees (572): after a crash before the rename the parts are used, after a crash behind it the merged block is,
 /// and what is left over is removed.
 #[test]
 fn a_crash_during_a_merge_changes_nothing() {
@@ -152,7 +152,7 @@ fn a_crash_during_a_merge_changes_nothing() {
     assert_eq!(fs::read(&merged[0]).unwrap(), merged_bytes);
 }
 
-/// Guarantees (S-573): whoever reads while blocks are merged finds every point at every moment.
+/// Guarantees (573): whoever reads while blocks are merged finds every point at every moment.
 #[test]
 fn readers_find_everything_while_blocks_are_merged() {
     let scratch = Scratch::new();
@@ -180,7 +180,7 @@ fn readers_find_everything_while_blocks_are_merged() {
     assert_eq!(metric(&store, "sentinel_store_reads_failed_total"), 0.0);
 }
 
-/// Guarantees (S-574): a block of which a part cannot be read is not merged, so what can be read of it stays.
+/// Guarantees (574): a block of which a part cannot be read is not merged, so what can be read of it stays.
 #[test]
 fn a_damaged_block_is_left_as_it_is() {
     let scratch = Scratch::new();

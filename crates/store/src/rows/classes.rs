@@ -46,7 +46,7 @@ pub fn plan(row: &[u64]) -> Option<Plan> {
             let border = |idx: usize| quantile(&together, n_classes * idx / n_contexts);
             let borders: Vec<u16> = (1..n_contexts).map(border).collect();
             let counts = counted(&classes, &borders);
-            let bits = plain as f64 + counts.iter().map(|it| cost(it)).sum::<f64>() + 64.0;
+            let bits = plain as f64 + counts.iter().map(cost).sum::<f64>() + 64.0;
             Plan { detail, borders, bits }
         })
     });
@@ -58,7 +58,7 @@ pub fn put(row: &[u64], plan: &Plan, out: &mut Vec<u8>) {
     out.push((plan.detail << 2) as u8 | plan.borders.len() as u8);
     plan.borders.iter().for_each(|it| out.extend_from_slice(&it.to_le_bytes()));
     let classes: Vec<u16> = row.iter().map(|it| class(*it, plan.detail).0).collect();
-    let tables: Vec<Vec<(u32, u32)>> = counted(&classes, &plan.borders).iter().map(|it| ranges(it)).collect();
+    let tables: Vec<Vec<(u32, u32)>> = counted(&classes, &plan.borders).iter().map(ranges).collect();
     let mut head = BitWriter::default();
     tables.iter().for_each(|it| put_table(it, &mut head));
     head.finish(out);
