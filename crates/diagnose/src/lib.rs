@@ -3,9 +3,11 @@
 //! Reading order: `facts` reads what moved around the incident's onset (`movement` compares two windows of one series);
 //! `rules` make typed hypotheses of it, each citing evidence from the `docket`; `rank` weighs them against each other;
 //! `reopen` reads each piece of evidence once more, and what cannot be read again is dropped.
+//! `case` ranks from plain data instead, without a store: a user's files, and published benchmarks.
 
 #![warn(missing_docs)]
 
+pub mod case;
 mod docket;
 mod error;
 mod facts;

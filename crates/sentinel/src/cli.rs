@@ -8,6 +8,7 @@ use signal::{IncidentId, PlanId};
 
 use crate::backtest::BacktestArgs;
 use crate::bench::ingest::Peer;
+use crate::offline::diagnose::DiagnoseArgs;
 use crate::offline::eval::EvalArgs;
 use crate::offline::forecast::ForecastArgs;
 use crate::offline::outliers::OutliersArgs;
@@ -49,6 +50,8 @@ pub enum Command {
     Templates(TemplatesArgs),
     /// Tells which rows of a table are unlike the others, and which columns are to blame.
     Outliers(OutliersArgs),
+    /// Ranks the causes of an incident by files of metrics, logs, traces and changes.
+    Diagnose(DiagnoseArgs),
     /// Computes the metric of a published benchmark, beside the published values.
     Eval(EvalArgs),
     /// Tells what would have alerted under which budget, sigma or threshold.

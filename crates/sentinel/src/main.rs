@@ -99,6 +99,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Score(args) => return offline::finish(offline::score::run(&args)),
         Command::Forecast(args) => return offline::finish(offline::forecast::run(&args)),
         Command::Templates(args) => return offline::finish(offline::templates::run(&args)),
+        Command::Diagnose(args) => return offline::finish(offline::diagnose::run(&args)),
         Command::Outliers(args) => return offline::finish(offline::outliers::run(&args)),
         Command::Eval(args) => return offline::finish(offline::eval::run(&args)),
         Command::Backtest(args) => return offline::finish(backtest::run(&args).await),

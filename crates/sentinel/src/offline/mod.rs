@@ -2,11 +2,12 @@
 //!
 //! A command reads its input whole (`table`), complains about the first problem (`bad_input`, exit code 2), and only then
 //! writes (`output`). `score` judges one series, `forecast` tells how it
-//! goes on, `outliers` judges rows of many numbers; `eval` computes the metrics of published benchmarks.
+//! goes on, `outliers` judges rows of many numbers, `diagnose` ranks the causes of an incident; `eval` computes the metrics of published benchmarks.
 
 pub mod bad_input;
 mod calendar;
 mod csv_file;
+pub mod diagnose;
 pub mod eval;
 mod feature_table;
 pub mod forecast;
@@ -16,6 +17,7 @@ pub mod outliers;
 pub mod output;
 mod parquet_file;
 pub mod progress;
+pub mod rca;
 pub mod score;
 mod scorer;
 pub mod series;

@@ -1,0 +1,274 @@
+//! Which series are off around the incident, since when and how far?
+//!
+//! Each series is compared with its own past on a robust scale with a floor: without one, a series that never moves is
+//! infinitely off as soon as it does, and the ranking is made by the rounding of idle services.
+
+use std::collections::BTreeMap;
+
+use super::episode::{self, Episode};
+use super::input::{Case, Metric};
+use super::kind::{Direction, Kind};
+use super::scale::{Scale, quantile};
+
+/// The detection time may be so much too late: what comes this long before it may belong to the fault.
+const GUARD_MS: i64 = 60_000;
+/// Points before the incident tell the level of the day only if they are older than this.
+const LOCAL_MS: i64 = 90_000;
+/// Without a time that is known to be good, the first part of what came before is taken for usual.
+const QUIET_SHARE: f64 = 0.6;
+/// Fewer usual values than this tell nothing.
+const MIN_USUAL: usize = 4;
+/// A change by less than this share of the level is none.
+const FLOOR_OF_LEVEL: f64 = 0.05;
+/// A change by less than this share of what others of its kind have is none.
+const FLOOR_OF_KIND: f64 = 0.02;
+/// A change of less than this share of all requests is none, and neither is one of less than a whole request.
+const FLOOR_OF_SHARE: f64 = 0.0025;
+/// How much a deviation to the good side counts: fewer failures are no fault, less processor time may be one.
+const GOOD_SIDE: f64 = 0.2;
+const FEWER_FAILURES: f64 = 0.02;
+/// How much a deviation counts that may be good or bad.
+const EITHER_SIDE: f64 = 0.5;
+/// An episode over this share of the incident counts whole.
+const WHOLE_SHARE: f64 = 0.25;
+
+/// A series that is off.
+#[derive(Clone, Debug)]
+pub(crate) struct Deviation {
+    /// Which of the case's metrics.
+    pub(crate) metric: usize,
+    pub(crate) kind: Kind,
+    /// How far to the bad side, in widths of the usual; at least 0.
+    pub(crate) strength: f64,
+    /// How far, with its sign.
+    pub(crate) level: f64,
+    /// When it began, milliseconds since 1970.
+    pub(crate) onset: i64,
+    /// The usual value and the value during the episode, as they were measured.
+    pub(crate) before: f64,
+    pub(crate) during: f64,
+}
+
+/// How numbers of a kind are compared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Measure {
+    /// By differences.
+    Plain,
+    /// By ratios; the number keeps values near 0 from being infinitely far from others.
+    Ratio(f64),
+    /// As shares of requests that fail; the number is the whole, 1 or 100.
+    Share { whole: f64, is_good: bool },
+}
+
+struct Prepared {
+    kind: Kind,
+    measure: Measure,
+    usual: Scale,
+    /// The level just before the incident, where it is known beside the usual one.
+    local: Option<f64>,
+    /// The first value that may belong to the incident, and the first after its detection.
+    first: usize,
+    detected: usize,
+}
+
+/// All series that are off, in the order of the case.
+pub(crate) fn deviations(case: &Case) -> Vec<Deviation> {
+    let mut buffer = vec![];
+    let prepared: Vec<Option<Prepared>> = case.metrics.iter().map(|it| prepare(it, case.at, &mut buffer)).collect();
+    let floors = floors_of_kinds(&prepared);
+    let volumes = volumes(case);
+    let judged = prepared.iter().zip(&case.metrics).enumerate();
+    let judged = judged.filter_map(|(idx, (it, metric))| {
+        let it = it.as_ref()?;
+        let floor = it.floor(&floors, volumes.get(metric.service.as_str()).copied());
+        judge(idx, metric, it, floor, &mut buffer)
+    });
+    judged.collect()
+}
+
+/// How much is asked of each service between two points, where a series tells.
+pub(crate) fn volumes(case: &Case) -> BTreeMap<&str, f64> {
+    let mut volumes: BTreeMap<&str, f64> = BTreeMap::new();
+    for it in case.metrics.iter().filter(|it| Kind::of(&it.indicator) == Kind::Workload) {
+        let mut values: Vec<f64> = it.values.iter().copied().filter(|it| it.is_finite()).collect();
+        if let Some(volume) = quantile(&mut values, 0.5) {
+            let known = volumes.entry(&it.service).or_default();
+            *known = known.max(volume);
+        }
+    }
+    volumes
+}
+
+fn prepare(metric: &Metric, at: i64, buffer: &mut Vec<f64>) -> Option<Prepared> {
+    let kind = Kind::of(&metric.indicator);
+    let detected = metric.times.partition_point(|it| *it < at);
+    let (usual_of, first) = if metric.normal.is_empty() {
+        let before = metric.times.partition_point(|it| *it < at - GUARD_MS);
+        let quiet = ((before as f64 * QUIET_SHARE) as usize).max(before.min(MIN_USUAL));
+        (metric.values.get(..quiet)?, quiet)
+    } else {
+        (metric.normal.as_slice(), metric.times.partition_point(|it| *it < at - GUARD_MS))
+    };
+    let measure = Measure::of(kind, &metric.indicator, usual_of, metric.values.get(first..)?, buffer);
+    fill(buffer, usual_of, measure);
+    if buffer.len() < MIN_USUAL {
+        return None;
+    }
+    let usual = Scale::of(buffer)?;
+    let local = if metric.normal.is_empty() { None } else { local_level(metric, at, measure, buffer) };
+    Some(Prepared { kind, measure, usual, local, first, detected })
+}
+
+fn local_level(metric: &Metric, at: i64, measure: Measure, buffer: &mut Vec<f64>) -> Option<f64> {
+    let end = metric.times.partition_point(|it| *it < at - LOCAL_MS);
+    fill(buffer, metric.values.get(..end)?, measure);
+    if buffer.len() < 2 {
+        return None;
+    }
+    quantile(buffer, 0.5)
+}
+
+fn fill(buffer: &mut Vec<f64>, values: &[f64], measure: Measure) {
+    buffer.clear();
+    buffer.extend(values.iter().filter(|it| it.is_finite()).map(|it| measure.of_value(*it)));
+}
+
+/// The floor of each kind: a share of the middle level of all its series, so that idle services do not shout.
+fn floors_of_kinds(prepared: &[Option<Prepared>]) -> BTreeMap<Kind, f64> {
+    let mut levels: BTreeMap<Kind, Vec<f64>> = BTreeMap::new();
+    for it in prepared.iter().flatten().filter(|it| it.measure == Measure::Plain) {
+        levels.entry(it.kind).or_default().push(it.usual.center.abs());
+    }
+    let floor = |levels: &mut Vec<f64>| quantile(levels, 0.5).unwrap_or(0.0) * FLOOR_OF_KIND;
+    levels.iter_mut().map(|(kind, levels)| (*kind, floor(levels))).collect()
+}
+
+fn judge(idx: usize, metric: &Metric, it: &Prepared, floor: f64, buffer: &mut Vec<f64>) -> Option<Deviation> {
+    let width = it.usual.width.max(floor);
+    if width <= 0.0 {
+        return None;
+    }
+    let points = metric.values.get(it.first..)?;
+    buffer.clear();
+    buffer.extend(points.iter().filter(|it| it.is_finite()).map(|value| it.deviation(*value, width)));
+    let episode = episode::find(buffer)?;
+    // Gaps were left out, so places are counted among the values that are there.
+    let place = |nth: usize| nth_finite(points, nth).map(|it| it + metric.values.len() - points.len());
+    let (first, last) = (place(episode.first)?, place(episode.last)?);
+    let share = share_of_incident(metric, it, first, last);
+    fill(buffer, metric.values.get(first..=last)?, Measure::Plain);
+    Some(Deviation {
+        metric: idx,
+        kind: it.kind,
+        strength: strength(it.kind, it.measure, episode) * (share / WHOLE_SHARE).min(1.0).sqrt(),
+        level: episode.level,
+        onset: metric.times.get(first).copied()?,
+        before: it.measure.back(it.local.unwrap_or(it.usual.center)),
+        during: quantile(buffer, 0.5)?,
+    })
+}
+
+fn nth_finite(values: &[f64], nth: usize) -> Option<usize> {
+    values.iter().enumerate().filter(|(_, it)| it.is_finite()).nth(nth).map(|(idx, _)| idx)
+}
+
+/// Which share of the points since detection the episode covers.
+fn share_of_incident(metric: &Metric, it: &Prepared, first: usize, last: usize) -> f64 {
+    let since = metric.values.len().saturating_sub(it.detected).max(1);
+    let covered = (last + 1).saturating_sub(first.max(it.detected));
+    covered as f64 / since as f64
+}
+
+fn strength(kind: Kind, measure: Measure, episode: Episode) -> f64 {
+    let is_up = episode.level > 0.0;
+    let weight = match (measure, kind.direction()) {
+        (_, _) if is_up && matches!(measure, Measure::Share { .. }) => 1.0,
+        (Measure::Share { .. }, _) => FEWER_FAILURES,
+        (_, Direction::Up) => {
+            if is_up {
+                1.0
+            } else {
+                GOOD_SIDE
+            }
+        }
+        (_, Direction::Down) => {
+            if is_up {
+                GOOD_SIDE
+            } else {
+                1.0
+            }
+        }
+        (_, Direction::Both) => EITHER_SIDE,
+    };
+    episode.level.abs() * weight
+}
+
+impl Prepared {
+    fn floor(&self, floors: &BTreeMap<Kind, f64>, volume: Option<f64>) -> f64 {
+        match self.measure {
+            Measure::Plain => {
+                let of_level = self.usual.center.abs() * FLOOR_OF_LEVEL;
+                of_level.max(floors.get(&self.kind).copied().unwrap_or(0.0))
+            }
+            Measure::Ratio(_) => FLOOR_OF_LEVEL,
+            Measure::Share { .. } => volume.map_or(FLOOR_OF_SHARE, |it| (1.0 / it.max(1.0)).max(FLOOR_OF_SHARE)),
+        }
+    }
+
+    /// How far a value is from the usual level and from the level of the day, whichever is nearer.
+    fn deviation(&self, value: f64, width: f64) -> f64 {
+        let value = self.measure.of_value(value);
+        let from_usual = (value - self.usual.center) / width;
+        let Some(local) = self.local else { return from_usual };
+        let from_local = (value - local) / width;
+        if from_usual * from_local <= 0.0 {
+            return 0.0;
+        }
+        if from_usual.abs() < from_local.abs() { from_usual } else { from_local }
+    }
+}
+
+impl Measure {
+    fn of(kind: Kind, indicator: &str, usual: &[f64], later: &[f64], buffer: &mut Vec<f64>) -> Self {
+        let finite = || usual.iter().chain(later).copied().filter(|it| it.is_finite());
+        let (least, most) = finite().fold((f64::MAX, f64::MIN), |(least, most), it| (least.min(it), most.max(it)));
+        let is_good = kind == Kind::Success;
+        match kind {
+            Kind::Success | Kind::Error if least >= 0.0 && most <= 1.0 + 1e-9 => Self::Share { whole: 1.0, is_good },
+            Kind::Success if least >= 0.0 && most <= 100.0 + 1e-6 => Self::Share { whole: 100.0, is_good },
+            Kind::Error if least >= 0.0 && most <= 100.0 && is_percent(indicator) => {
+                Self::Share { whole: 100.0, is_good }
+            }
+            Kind::Latency | Kind::Memory | Kind::Network | Kind::Disk if least >= 0.0 => {
+                buffer.clear();
+                buffer.extend(finite());
+                let middle = quantile(buffer, 0.5).unwrap_or(0.0);
+                if middle > 0.0 { Self::Ratio(middle * 0.01) } else { Self::Plain }
+            }
+            _ => Self::Plain,
+        }
+    }
+
+    fn of_value(self, value: f64) -> f64 {
+        match self {
+            Self::Plain => value,
+            Self::Ratio(offset) => (value.max(0.0) + offset).ln(),
+            Self::Share { whole, is_good: true } => 1.0 - value / whole,
+            Self::Share { whole, is_good: false } => value / whole,
+        }
+    }
+
+    fn back(self, value: f64) -> f64 {
+        match self {
+            Self::Plain => value,
+            Self::Ratio(offset) => value.exp() - offset,
+            Self::Share { whole, is_good: true } => (1.0 - value) * whole,
+            Self::Share { whole, is_good: false } => value * whole,
+        }
+    }
+}
+
+fn is_percent(indicator: &str) -> bool {
+    let name = indicator.to_ascii_lowercase();
+    name.contains('%') || name.contains("percent") || name.contains("pct")
+}

@@ -1,0 +1,153 @@
+//! Who is to blame, by all that was found together?
+
+use std::collections::BTreeMap;
+
+use super::blame::Blame;
+use super::calibration;
+use super::input::Case;
+use super::kind::{Fault, Kind};
+use super::metrics::{self, Deviation};
+use super::topology::Topology;
+
+/// At most so many causes are told.
+const MAX_CAUSES: usize = 10;
+/// At most so many findings are cited for a cause.
+const MAX_EVIDENCE: usize = 5;
+/// What is left of a finding about a service that the noticed one does not call.
+const ELSEWHERE: f64 = 0.3;
+
+/// One thing that was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Its name within the ranking: `m1`, `m2`, ...
+    pub id: String,
+    /// Which signal it is from: `metric`, `trace`, `log`, `change`.
+    pub signal: &'static str,
+    /// Whom it is about.
+    pub service: String,
+    /// What is off.
+    pub indicator: String,
+    /// What it speaks for.
+    pub fault: Fault,
+    /// How much it speaks for a cause here, in widths of what is usual.
+    pub strength: f64,
+    /// When it began, milliseconds since 1970.
+    pub onset: i64,
+    /// The finding in words.
+    pub text: String,
+}
+
+/// A possible cause.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RankedCause {
+    /// Whose fault it is.
+    pub service: String,
+    /// Where it shows most.
+    pub indicator: String,
+    /// What went wrong.
+    pub fault: Fault,
+    /// How likely it is, 0 to 1.
+    pub confidence: f64,
+    /// What the list is sorted by; equal scores are ties.
+    pub score: f64,
+    /// Calls from where it was noticed to the cause.
+    pub path: Vec<String>,
+    /// Findings that it rests on, the most telling first.
+    pub evidence: Vec<String>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ranking {
+    /// Possible causes, the best first.
+    pub causes: Vec<RankedCause>,
+    /// How likely it is that none of them is the cause.
+    pub no_cause: f64,
+    /// What was found, cited by the causes.
+    pub findings: Vec<Finding>,
+}
+
+impl Ranking {
+    /// The findings that a cause cites.
+    pub fn cited<'a>(&'a self, cause: &'a RankedCause) -> impl Iterator<Item = &'a Finding> {
+        cause.evidence.iter().filter_map(|id| self.findings.iter().find(|it| it.id == *id))
+    }
+}
+
+/// Ranks the services of a case.
+pub fn rank(case: &Case) -> Ranking {
+    let topology = Topology::of(&case.calls);
+    let deviations = metrics::deviations(case);
+    let blame = Blame::of(case, &deviations, &topology);
+    let mut findings = of_metrics(case, &deviations, &topology, &blame);
+    findings.sort_by(|a, b| b.strength.total_cmp(&a.strength).then_with(|| a.id.cmp(&b.id)));
+    let causes = of_findings(&findings, &blame, &topology);
+    let no_cause = causes.first().map_or(1.0, |it| 1.0 - it.confidence);
+    Ranking { causes, no_cause, findings }
+}
+
+fn of_metrics(case: &Case, deviations: &[Deviation], topology: &Topology<'_>, blame: &Blame<'_>) -> Vec<Finding> {
+    let mut weights: BTreeMap<(&str, Kind), f64> = BTreeMap::new();
+    let mut findings = vec![];
+    for it in deviations {
+        let Some(metric) = case.metrics.get(it.metric) else { continue };
+        let weight = weights
+            .entry((&metric.service, it.kind))
+            .or_insert_with(|| blame.weight(&metric.service, it.kind, topology));
+        findings.push(Finding {
+            id: format!("m{}", it.metric + 1),
+            signal: "metric",
+            service: metric.service.clone(),
+            indicator: metric.indicator.clone(),
+            fault: it.kind.fault(),
+            strength: it.strength * *weight,
+            onset: it.onset,
+            text: text(metric.service.as_str(), &metric.indicator, it),
+        });
+    }
+    findings
+}
+
+fn text(service: &str, indicator: &str, it: &Deviation) -> String {
+    let way = if it.level > 0.0 { "above" } else { "below" };
+    let far = it.level.abs();
+    format!("{indicator} of {service} is {:.4} instead of {:.4}, {far:.1} widths {way} usual", it.during, it.before)
+}
+
+fn of_findings(findings: &[Finding], blame: &Blame<'_>, topology: &Topology<'_>) -> Vec<RankedCause> {
+    let noticed = blame.noticed.filter(|_| !topology.is_empty());
+    let below = noticed.map(|it| topology.reach(it));
+    let is_elsewhere = |service: &str| {
+        below.as_ref().is_some_and(|it| !it.contains(service)) && noticed.is_some_and(|it| it != service)
+    };
+    let mut by_service: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for it in findings.iter().filter(|it| it.strength > 0.0) {
+        by_service.entry(&it.service).or_default().push(it);
+    }
+    let mut scored: Vec<(f64, &str, Vec<&Finding>)> = by_service
+        .into_iter()
+        .map(|(service, findings)| {
+            let best = findings.first().map_or(0.0, |it| it.strength);
+            (best * if is_elsewhere(service) { ELSEWHERE } else { 1.0 }, service, findings)
+        })
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    scored.truncate(MAX_CAUSES);
+    let runner_up = scored.get(1).map_or(0.0, |it| it.0);
+    let best = scored.first().map_or(0.0, |it| it.0);
+    let cause = |(score, service, findings): (f64, &str, Vec<&Finding>)| {
+        let first = findings.first()?;
+        let rival = if score == best { runner_up } else { best };
+        let margin = (score.ln_1p() - rival.ln_1p()).clamp(-3.0, 3.0);
+        Some(RankedCause {
+            service: service.to_owned(),
+            indicator: first.indicator.clone(),
+            fault: first.fault,
+            confidence: calibration::confidence(margin, score, blame.seen),
+            score,
+            path: noticed.and_then(|it| topology.path(it, service)).into_iter().flatten().map(str::to_owned).collect(),
+            evidence: findings.iter().take(MAX_EVIDENCE).map(|it| it.id.clone()).collect(),
+        })
+    };
+    scored.into_iter().filter_map(cause).collect()
+}

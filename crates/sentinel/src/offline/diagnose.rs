@@ -1,0 +1,134 @@
+//! `sentinel diagnose`: which service is to blame for an incident, by the user's own files?
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use diagnose::case::{Case, Finding, RankedCause, Ranking, Symptom, rank};
+use serde_json::{Value, json};
+
+use super::bad_input::BadInput;
+use super::instants;
+use super::output::Output;
+use super::rca::{graph_file, metrics_file};
+use super::table::{Table, number};
+
+/// Options of `diagnose`.
+#[derive(Debug, Args)]
+pub struct DiagnoseArgs {
+    /// CSV of metrics: a time and a column `<service>_<metric>` per series, or rows of time, service, metric and value; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Vec<PathBuf>,
+    /// CSV of the same metrics in a time without a fault; without it, what came before is taken for usual.
+    #[arg(long, value_name = "FILE")]
+    pub normal: Vec<PathBuf>,
+    /// CSV of who calls whom: a matrix, or columns `caller` and `callee`.
+    #[arg(long, value_name = "FILE")]
+    pub graph: Option<PathBuf>,
+    /// When it was noticed: ISO 8601, or a number since 1970.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub at: i64,
+    /// Where it was noticed, if that is known: a service, or service/metric.
+    #[arg(long, value_name = "SERVICE")]
+    pub symptom: Option<String>,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// An instant in milliseconds since 1970.
+fn time(text: &str) -> Result<i64, String> {
+    match number(text).filter(|it| it.is_finite()) {
+        Some(number) => Ok((number * instants::millis_per_unit(&[number])) as i64),
+        None => {
+            instants::parse(text).ok_or_else(|| "write it as 2024-05-01T00:30:00Z or as a number since 1970".to_owned())
+        }
+    }
+}
+
+/// `sentinel diagnose`.
+///
+/// # Errors
+/// `BadInput` for the first problem of a file; else if the result cannot be written.
+pub fn run(args: &DiagnoseArgs) -> anyhow::Result<()> {
+    let case = read(args)?;
+    let ranking = rank(&case);
+    let mut output = Output::create(None)?;
+    if args.json {
+        writeln!(output, "{}", to_json(&ranking))?;
+    } else {
+        write!(output, "{}", to_text(&ranking))?;
+    }
+    output.finish()
+}
+
+fn read(args: &DiagnoseArgs) -> Result<Case, BadInput> {
+    let mut metrics = vec![];
+    for file in &args.metrics {
+        metrics.extend(metrics_file::read(&Table::read(file)?)?);
+    }
+    let mut normal = vec![];
+    for file in &args.normal {
+        normal.extend(metrics_file::read(&Table::read(file)?)?);
+    }
+    metrics_file::with_normal(&mut metrics, normal);
+    let calls = match &args.graph {
+        Some(file) => graph_file::read(&Table::read(file)?)?,
+        None => vec![],
+    };
+    Ok(Case { at: args.at, metrics, calls, symptom: args.symptom.as_deref().map(symptom) })
+}
+
+fn symptom(text: &str) -> Symptom {
+    match text.rsplit_once('/') {
+        Some((service, indicator)) => Symptom { service: service.to_owned(), indicator: Some(indicator.to_owned()) },
+        None => Symptom { service: text.to_owned(), indicator: None },
+    }
+}
+
+/// `{"causes":[{"service","indicator","fault","confidence","evidence":[..]}],"no_cause_confidence"}`.
+pub fn to_json(ranking: &Ranking) -> Value {
+    let evidence = |it: &Finding| {
+        json!({ "id": it.id, "kind": it.signal, "service": it.service, "indicator": it.indicator, "text": it.text,
+            "strength": rounded(it.strength), "onset_ms": it.onset })
+    };
+    let cause = |it: &RankedCause| {
+        let cited: Vec<Value> = ranking.cited(it).map(evidence).collect();
+        json!({ "service": it.service, "indicator": it.indicator, "fault": it.fault.as_str(),
+            "confidence": rounded(it.confidence), "score": rounded(it.score), "path": it.path, "evidence": cited })
+    };
+    let causes: Vec<Value> = ranking.causes.iter().map(cause).collect();
+    json!({ "causes": causes, "no_cause_confidence": rounded(ranking.no_cause) })
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+fn to_text(ranking: &Ranking) -> String {
+    let mut text = String::new();
+    for (nth, it) in ranking.causes.iter().enumerate() {
+        let sure = it.confidence * 100.0;
+        text += &format!("{}. {} ({}, {}), {sure:.0} %\n", nth + 1, it.service, it.fault.as_str(), it.indicator);
+        if it.path.len() > 1 {
+            text += &format!("   {}\n", it.path.join(" -> "));
+        }
+        for finding in ranking.cited(it) {
+            text += &format!("   [{}] {}\n", finding.id, finding.text);
+        }
+    }
+    text += &format!("No cause among these: {:.0} %\n", ranking.no_cause * 100.0);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_iso_or_numbers() {
+        assert_eq!(time("1652823155"), Ok(1_652_823_155_000));
+        assert_eq!(time("2024-05-01T00:30:00Z"), Ok(1_714_523_400_000));
+        assert!(time("noon").is_err());
+    }
+}
