@@ -11,8 +11,11 @@ use crate::{codegen, docs, fuzz, licenses, services, tidy};
 /// The test that watches this very machine, with the file it is in: fuzzing beside it would be what it finds.
 const NEEDS_QUIET: (&str, &str) = ("host_hog", "a_busy_loop_is_one_incident_that_names_the_process");
 
-/// What released binaries have and a first build does without; see docs/adr/008-librdkafka.md.
-const RELEASED: &str = "--features=sentinel/kafka-tls";
+/// What released binaries have and a first build does without; see docs/adr/008-librdkafka.md and 014-onnx.md.
+const RELEASED: &str = "--features=sentinel/kafka-tls,sentinel/onnx";
+
+/// The crate that only such builds need; its runtime takes minutes to compile.
+const HEAVY: &str = "--exclude=onnx";
 
 /// Runs everything. The tests come last, so that the end of the output is the test runner's own summary.
 pub fn run(is_ci: bool) -> Result<()> {
@@ -60,7 +63,7 @@ pub fn run(is_ci: bool) -> Result<()> {
 /// or features and so builds would differ.
 fn workspace_wide(command: &str, is_ci: bool) -> Command {
     let mut cargo = cargo();
-    cargo.args([command, "--workspace"]).args(is_ci.then_some(RELEASED));
+    cargo.args([command, "--workspace", if is_ci { RELEASED } else { HEAVY }]);
     cargo
 }
 

@@ -6,12 +6,12 @@ use super::Finding;
 
 /// The stages, which `sentinel` and nobody else sees all of.
 const ALL: &[&str] = &[
-    "signal", "learn", "ingest", "store", "detect", "forecast", "predict", "drift", "diagnose", "act", "report",
-    "promql", "serve", "cluster", "testkit",
+    "signal", "learn", "ingest", "store", "detect", "forecast", "predict", "drift", "onnx", "diagnose", "act",
+    "report", "promql", "serve", "cluster", "testkit",
 ];
 
 /// Each crate with the crates of ours that it may import. A new crate or a new edge needs a decision record.
-const MAY_IMPORT: [(&str, &[&str]); 18] = [
+const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("signal", &[]),
     ("learn", &[]),
     ("ingest", &["signal"]),
@@ -20,6 +20,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("forecast", &["signal", "learn"]),
     ("predict", &["signal", "learn"]),
     ("drift", &["signal", "learn"]),
+    ("onnx", &[]),
     ("diagnose", &["signal", "learn"]),
     ("act", &["signal"]),
     ("report", &["signal"]),
