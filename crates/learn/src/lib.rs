@@ -23,3 +23,4 @@ pub mod probability;
 pub mod quantile;
 pub mod random;
 pub mod sketch;
+pub mod trees;

@@ -1,0 +1,9 @@
+//! What do decision trees say of a row? Ensembles that others have trained (XGBoost, LightGBM) and a forest of our own.
+//!
+//! `tree` walks one tree, `ensemble` adds up what trees say, `forest` trains, `saved` is the file of a model.
+
+pub mod ensemble;
+pub mod forest;
+mod grow;
+pub mod saved;
+pub mod tree;
