@@ -1,1 +1,28 @@
 //! What does a model answer, and what was it asked? Serving, the log of predictions and late labels.
+//!
+//! Reading order: `schema` checks what comes, `model` is what answers, `folder` reads models from files, `desk` chooses
+//! who answers, `log` keeps what was said, `http` has the protocols.
+
+#![warn(missing_docs)]
+
+mod config;
+mod counts;
+mod desk;
+mod error;
+mod folder;
+mod http;
+mod log;
+mod model;
+mod redact;
+mod schema;
+
+pub use config::{CanaryConfig, Config, CsvConfig, Keep, LogConfig, ModelConfig, VersionConfig, is_name};
+pub use desk::{Answered, Chosen, Desk, Place, Served, Version};
+pub use error::PredictError;
+pub use folder::{Loaded, MODEL_FILES, OnnxLoader, SCHEMA_FILE, load};
+pub use http::routes;
+pub use log::Log;
+pub use log::csv::CsvOutlet;
+pub use log::follower::Outlet;
+pub use model::{Answer, Model, Predictions, Rows, TreeModel};
+pub use schema::{Column, ColumnKind, FieldProblem, Fields, Row, Schema, Target, UnknownFields, VERSION};

@@ -85,6 +85,8 @@ pub struct System {
     pub forecasts: Arc<Forecasts>,
     /// Stored samples, and forecasts of times to come.
     pub overlay: Arc<Overlay>,
+    /// Models that are served, and the log of what they said.
+    pub predictions: Arc<predict::Desk>,
     /// What log lines lead to.
     pub news_desk: Arc<NewsDesk>,
     /// What reading from Kafka counts.
@@ -224,6 +226,7 @@ impl System {
         let forecasts =
             Forecasts::new(&config, data_dir, &store, history, Arc::clone(&alert_desk), Arc::clone(&clock))?;
         overlay.connect(Arc::clone(&forecasts));
+        let predictions = crate::predictions::open(&config.predict, data_dir, Arc::clone(&clock))?;
         let health = Arc::new(Health::new(Arc::clone(&store)));
         let kafka_counts = Arc::new(ingest::KafkaCounts::default());
         let config = Arc::new(config);
@@ -253,6 +256,7 @@ impl System {
             front,
             forecasts,
             overlay,
+            predictions,
             news_desk,
             kafka_counts,
             kafka_outbox,
@@ -302,7 +306,8 @@ impl System {
             version: env!("CARGO_PKG_VERSION"),
             health: Arc::clone(&self.health) as _,
         });
-        let signals = self.front.routes().merge(routes);
+        let models = predict::routes(Arc::clone(&self.predictions));
+        let signals = self.front.routes().merge(models).merge(routes);
         let router = serve::router(ports, self.live.clone(), &self.config.serve, signals);
         crate::access::guard(router, &self.config, address)
     }
@@ -341,6 +346,8 @@ impl System {
             Arc::clone(&self.news_desk) as _,
             Arc::clone(&self.alert_desk) as _,
             Arc::clone(&self.forecasts) as _,
+            Arc::clone(&self.predictions) as _,
+            Arc::clone(&self.predictions.log) as _,
             Arc::clone(&self.responder) as _,
             Arc::clone(&self.desk) as _,
             Arc::clone(&self.health) as _,

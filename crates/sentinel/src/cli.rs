@@ -14,6 +14,7 @@ use crate::offline::forecast::ForecastArgs;
 use crate::offline::outliers::OutliersArgs;
 use crate::offline::score::ScoreArgs;
 use crate::offline::templates::TemplatesArgs;
+use crate::offline::train::TrainArgs;
 
 /// Watches services and machine-learning models, finds what is wrong, explains it, and fixes it under guard.
 ///
@@ -52,6 +53,8 @@ pub enum Command {
     Outliers(OutliersArgs),
     /// Ranks the causes of an incident by files of metrics, logs, traces and changes.
     Diagnose(DiagnoseArgs),
+    /// Trains a model on the rows of a table, measures it, and writes what is needed to serve and watch it.
+    Train(Box<TrainArgs>),
     /// Computes the metric of a published benchmark, beside the published values.
     Eval(EvalArgs),
     /// Tells what would have alerted under which budget, sigma or threshold.

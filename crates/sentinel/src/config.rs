@@ -78,6 +78,8 @@ pub struct Config {
     pub models: Vec<forecast::OwnModelConfig>,
     /// Where forecasts come from and go to.
     pub forecast: forecast::Config,
+    /// Models that are served, and the log of what they say.
+    pub predict: predict::Config,
     /// What may be done about incidents.
     pub act: act::Config,
     /// The API and the UI.
@@ -118,6 +120,7 @@ impl Default for Config {
             watches: vec![],
             models: vec![],
             forecast: forecast::Config::default(),
+            predict: predict::Config::default(),
             act: act::Config::default(),
             serve: serve::Config::default(),
             query: serve::QueryConfig::default(),
@@ -198,6 +201,7 @@ impl Config {
         problems.extend(crate::forecasts::expression_problems(&self.watches));
         problems.extend(forecast::own_model_problems(&self.models));
         problems.extend(prefixed("forecast", self.forecast.validate()));
+        problems.extend(prefixed("predict", self.predict.validate()));
         problems.extend(prefixed("act", self.act.validate()));
         problems.extend(prefixed("serve", self.serve.validate()));
         problems.extend(prefixed("query", self.query.validate()));
@@ -276,6 +280,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take_each(&mut tree, "watches", &mut config.watches, problems);
     take_each(&mut tree, "models", &mut config.models, problems);
     take(&mut tree, "forecast", &mut config.forecast, problems);
+    take(&mut tree, "predict", &mut config.predict, problems);
     take(&mut tree, "act", &mut config.act, problems);
     take(&mut tree, "serve", &mut config.serve, problems);
     take(&mut tree, "query", &mut config.query, problems);
@@ -307,6 +312,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "watches",
         "models",
         "forecast",
+        "predict",
         "act",
         "serve",
         "query",

@@ -29,6 +29,7 @@ mod news_desk;
 mod offline;
 mod offsets;
 mod otlp;
+mod predictions;
 mod responder;
 mod roles;
 mod row_desk;
@@ -101,6 +102,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Templates(args) => return offline::finish(offline::templates::run(&args)),
         Command::Diagnose(args) => return offline::finish(offline::diagnose::run(&args)),
         Command::Outliers(args) => return offline::finish(offline::outliers::run(&args)),
+        Command::Train(args) => return offline::finish(offline::train::run(&args)),
         Command::Eval(args) => return offline::finish(offline::eval::run(&args)),
         Command::Backtest(args) => return offline::finish(backtest::run(&args).await),
         Command::Status(args) => client::status(&args).await?,

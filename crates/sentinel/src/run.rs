@@ -74,6 +74,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         tracing::warn!("Some tasks did not stop in time.");
     }
     tokio::task::spawn_blocking(move || {
+        system.predictions.log.close();
         system.metadata.save()?;
         warmup::save(&system.store, &system.shards, &system.budgets, &system.log_watch, &system.front.versions)
     })

@@ -23,6 +23,7 @@ mod scorer;
 pub mod series;
 pub mod table;
 pub mod templates;
+pub mod train;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,295 @@
+//! Who answers a prediction? The version that is chosen for it; the answer goes to the client and to the log.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use signal::{Clock, FeatureValue, Inference, Meter, Metric};
+
+use crate::config::{CanaryConfig, Config, ModelConfig};
+use crate::counts::Counts;
+use crate::error::PredictError;
+use crate::folder::{self, Loaded, OnnxLoader};
+use crate::log::Log;
+use crate::model::{Answer, Rows};
+use crate::schema::Row;
+
+/// All models of the server.
+pub struct Desk {
+    models: Vec<Served>,
+    default: usize,
+    /// Limits.
+    pub config: Config,
+    /// Where predictions are kept.
+    pub log: Arc<Log>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    in_flight: AtomicUsize,
+}
+
+/// A model with its versions.
+pub struct Served {
+    /// Its name.
+    pub name: Arc<str>,
+    /// At least one.
+    pub versions: Vec<Version>,
+    default: usize,
+    shadow: Option<usize>,
+    canary: Option<(usize, f64)>,
+}
+
+/// A version that is loaded.
+pub struct Version {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The model.
+    pub loaded: Loaded,
+    /// What it has done.
+    pub counts: Counts,
+}
+
+/// The model and the version that answer a request.
+#[derive(Clone, Copy)]
+pub struct Chosen<'a> {
+    /// The model.
+    pub model: &'a Served,
+    /// The version.
+    pub version: &'a Version,
+}
+
+/// Answers of a request, in the order of its rows.
+pub struct Answered {
+    /// Answers.
+    pub answers: Vec<Answer>,
+    /// Their identities.
+    pub ids: Vec<Arc<str>>,
+}
+
+/// Holds a place among the requests that are answered at the same time.
+pub struct Place<'a>(&'a Desk);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Desk {
+    /// Loads all models.
+    ///
+    /// # Errors
+    /// Every model that cannot be loaded, with its key.
+    pub fn open(
+        config: &Config,
+        log: Arc<Log>,
+        clock: Arc<dyn Clock>,
+        onnx: Option<&OnnxLoader>,
+    ) -> Result<Self, Vec<String>> {
+        let (mut models, mut problems) = (vec![], vec![]);
+        for (idx, model) in config.models.iter().enumerate() {
+            match Served::load(model, onnx) {
+                Ok(it) => models.push(it),
+                Err(more) => problems.extend(more.into_iter().map(|it| format!("predict.models[{idx}]: {it}"))),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let is_default = |it: &Served| config.default_model.as_deref() == Some(&*it.name);
+        let default = models.iter().position(is_default).unwrap_or(0);
+        Ok(Self { models, default, config: config.clone(), log, clock, in_flight: AtomicUsize::new(0) })
+    }
+
+    /// The models, in the order of the configuration.
+    pub fn models(&self) -> &[Served] {
+        &self.models
+    }
+
+    /// A place for a request.
+    ///
+    /// # Errors
+    /// If there are as many already as are allowed.
+    pub fn enter(&self) -> Result<Place<'_>, PredictError> {
+        let place = Place(self);
+        if self.in_flight.fetch_add(1, Ordering::AcqRel) < self.config.max_in_flight {
+            return Ok(place);
+        }
+        Err(PredictError::Busy(format!("{} predictions are being made already", self.config.max_in_flight)))
+    }
+
+    /// The model and version that a request is for; without names the default ones. `key` decides on the canary.
+    ///
+    /// # Errors
+    /// If there is no such model or version.
+    pub fn choose(&self, model: Option<&str>, version: Option<&str>, key: &str) -> Result<Chosen<'_>, PredictError> {
+        let known = || self.models.iter().map(|it| &*it.name).collect::<Vec<_>>().join(", ");
+        let found = match model {
+            Some(name) => self.models.iter().find(|it| &*it.name == name),
+            None => self.models.get(self.default),
+        };
+        let Some(served) = found else {
+            let what = model.map_or("no model is served; see `predict.models`".to_owned(), |it| {
+                format!(
+                    "there is no model {it:?}; there is {}",
+                    if self.models.is_empty() { "none".to_owned() } else { known() }
+                )
+            });
+            return Err(PredictError::NotFound(what));
+        };
+        let idx = match version {
+            Some(name) => served.versions.iter().position(|it| &*it.name == name).ok_or_else(|| {
+                let known: Vec<&str> = served.versions.iter().map(|it| &*it.name).collect();
+                PredictError::NotFound(format!(
+                    "model {:?} has no version {name:?}; it has {}",
+                    served.name,
+                    known.join(", ")
+                ))
+            })?,
+            None => served.usual(key),
+        };
+        let version =
+            served.versions.get(idx).ok_or_else(|| PredictError::NotFound("the version is gone".to_owned()))?;
+        Ok(Chosen { model: served, version })
+    }
+
+    /// Answers rows and hands them to the log. `ids` are as many as rows.
+    ///
+    /// # Errors
+    /// If the model fails.
+    pub fn answer(&self, chosen: Chosen<'_>, ids: Vec<Arc<str>>, rows: Vec<Row>) -> Result<Answered, PredictError> {
+        let started = Instant::now();
+        let time = self.clock.now();
+        let answers = ask(chosen.version, &rows);
+        let seconds = started.elapsed().as_secs_f64();
+        chosen.version.counts.note(&answers, &rows, seconds);
+        let answers = answers?;
+        let shadow = chosen.model.shadow.and_then(|it| chosen.model.versions.get(it));
+        let shadow = shadow.filter(|it| !Arc::ptr_eq(&it.name, &chosen.version.name));
+        let mut logged = Vec::with_capacity(rows.len() * if shadow.is_some() { 2 } else { 1 });
+        if let Some(shadow) = shadow {
+            logged.extend(self.ask_shadow(chosen, shadow, &ids, &rows));
+        }
+        let latency_ms = seconds * 1000.0;
+        for ((row, answer), id) in rows.into_iter().zip(&answers).zip(&ids) {
+            let names = &chosen.version.loaded.fields.names;
+            logged.push(Inference {
+                id: Arc::clone(id),
+                time,
+                model: Arc::clone(&chosen.model.name),
+                version: Arc::clone(&chosen.version.name),
+                features: names.iter().cloned().zip(row.given).collect(),
+                prediction: answer.prediction.clone(),
+                probability: answer.probability,
+                probabilities: answer.probabilities.clone(),
+                latency_ms,
+            });
+        }
+        self.log.offer(logged);
+        Ok(Answered { answers, ids })
+    }
+
+    /// The same rows for the shadow, as far as they fit its schema; its failures are counted and hurt nobody.
+    fn ask_shadow(&self, chosen: Chosen<'_>, shadow: &Version, ids: &[Arc<str>], rows: &[Row]) -> Vec<Inference> {
+        let (started, time) = (Instant::now(), self.clock.now());
+        let (fields, from) = (&shadow.loaded.fields, &chosen.version.loaded.fields);
+        let places: Vec<Option<usize>> = fields.names.iter().map(|it| from.position(it)).collect();
+        let translated: Vec<Row> = rows.iter().map(|row| translate(row, &places, fields)).collect();
+        let answers = ask(shadow, &translated);
+        let seconds = started.elapsed().as_secs_f64();
+        shadow.counts.note(&answers, &translated, seconds);
+        let Ok(answers) = answers else { return vec![] };
+        let one = |((row, answer), id): ((Row, Answer), &Arc<str>)| Inference {
+            id: Arc::clone(id),
+            time,
+            model: Arc::clone(&chosen.model.name),
+            version: Arc::clone(&shadow.name),
+            features: fields.names.iter().cloned().zip(row.given).collect(),
+            prediction: answer.prediction,
+            probability: answer.probability,
+            probabilities: answer.probabilities,
+            latency_ms: seconds * 1000.0,
+        };
+        translated.into_iter().zip(answers).zip(ids).map(one).collect()
+    }
+}
+
+/// A row in the order of another schema of the same model.
+fn translate(row: &Row, places: &[Option<usize>], fields: &crate::schema::Fields) -> Row {
+    let value = |it: &Option<usize>| it.and_then(|it| row.given.get(it)).cloned().unwrap_or_default();
+    let given: Vec<FeatureValue> = places.iter().map(value).collect();
+    let fill = |(given, column): (&FeatureValue, &crate::schema::Column)| match (given, &column.default) {
+        (FeatureValue::Missing, Some(default)) => default.clone(),
+        _ => given.clone(),
+    };
+    let filled = given.iter().zip(&fields.schema.columns).map(fill).collect();
+    Row { given, filled, defaulted: vec![], warnings: vec![] }
+}
+
+fn ask(version: &Version, rows: &[Row]) -> Result<Vec<Answer>, PredictError> {
+    let values = rows.iter().map(|it| it.filled.as_slice()).collect();
+    let answers = version.loaded.model.predict(&Rows { fields: &version.loaded.fields, values })?;
+    if answers.len() == rows.len() {
+        return Ok(answers);
+    }
+    Err(PredictError::Model(format!("it gave {} answers for {} rows", answers.len(), rows.len())))
+}
+
+impl Served {
+    fn load(config: &ModelConfig, onnx: Option<&OnnxLoader>) -> Result<Self, Vec<String>> {
+        let (mut versions, mut problems) = (vec![], vec![]);
+        for it in config.all_versions() {
+            match folder::load(&it, onnx) {
+                Ok(loaded) => {
+                    let name = Arc::from(it.version.as_str());
+                    versions.push(Version { name, loaded, counts: Counts::default() });
+                }
+                Err(problem) => problems.push(format!("version {}: {problem}", it.version)),
+            }
+        }
+        if versions.is_empty() || !problems.is_empty() {
+            return Err(problems);
+        }
+        let place = |name: &str| versions.iter().position(|it| &*it.name == name);
+        let default = config.default_version.as_deref().and_then(place).unwrap_or(versions.len() - 1);
+        let shadow = config.shadow.as_deref().and_then(place);
+        let share = |it: &CanaryConfig| Some((place(&it.version)?, it.percent / 100.0));
+        let canary = config.canary.as_ref().and_then(share);
+        Ok(Self { name: config.name.as_str().into(), versions, default, shadow, canary })
+    }
+
+    /// The version for a request that names none.
+    fn usual(&self, key: &str) -> usize {
+        let place = || xxhash_rust::xxh3::xxh3_64(key.as_bytes()) as f64 / u64::MAX as f64;
+        match self.canary {
+            Some((version, share)) if place() < share => version,
+            _ => self.default,
+        }
+    }
+
+    /// The version that answers if nothing else is said.
+    pub fn default_version(&self) -> Option<&Version> {
+        self.versions.get(self.default)
+    }
+
+    /// What the version at this place is for: `default`, `shadow`, `canary`, or nothing in particular.
+    pub fn role(&self, version: usize) -> Option<&'static str> {
+        if self.default == version {
+            Some("default")
+        } else if self.shadow == Some(version) {
+            Some("shadow")
+        } else {
+            self.canary.is_some_and(|it| it.0 == version).then_some("canary")
+        }
+    }
+}
+
+impl Meter for Desk {
+    fn metrics(&self) -> Vec<Metric> {
+        let versions = self.models.iter().flat_map(|model| model.versions.iter().map(move |it| (model, it)));
+        let mut metrics: Vec<Metric> =
+            versions.flat_map(|(model, version)| version.counts.metrics(&model.name, &version.name)).collect();
+        let in_flight = self.in_flight.load(Ordering::Relaxed) as f64;
+        metrics.push(Metric::gauge("sentinel_predict_requests_in_flight", "Predictions being made.", in_flight));
+        metrics
+    }
+}

@@ -1,0 +1,399 @@
+//! Which fields does a model take? Names, types, defaults and limits; what came is checked against them, field by field.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use signal::FeatureValue;
+
+/// The newest version of the file.
+pub const VERSION: u32 = 1;
+/// Bytes of a text value at most.
+const MAX_TEXT_BYTES: usize = 8192;
+
+/// The file `schema.json` of a model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schema {
+    /// Version of this file: 1.
+    pub version: u32,
+    /// The fields, in the order in which the model takes them.
+    pub columns: Vec<Column>,
+    /// What is told.
+    #[serde(default)]
+    pub target: Target,
+    /// What is done with fields that the model does not know: `refuse` or `ignore`. Default: refuse.
+    #[serde(default)]
+    pub unknown_fields: UnknownFields,
+}
+
+/// What is done with fields that the model does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownFields {
+    /// The request is answered with 422.
+    #[default]
+    Refuse,
+    /// They are passed over.
+    Ignore,
+}
+
+/// One field.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// Its name. `hours-per-week`, `hours_per_week` and `Hours per week` are the same.
+    pub name: String,
+    /// What it holds.
+    #[serde(rename = "type")]
+    pub kind: ColumnKind,
+    /// Other names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// Taken if nothing is given. Without it the model is told that the value is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<FeatureValue>,
+    /// True if a request without it is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub required: bool,
+    /// Lowest and highest value in training; what lies outside is answered and named under `warnings`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<[f64; 2]>,
+    /// What is below is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    /// What is above is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+    /// Categories in training, in the order in which the model numbers them; others are answered and named under
+    /// `warnings`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<Arc<str>>,
+    /// True if other categories are refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnKind {
+    /// A number.
+    #[default]
+    Number,
+    /// A whole number.
+    Integer,
+    /// One of some categories, or text.
+    Text,
+    /// True or false.
+    Flag,
+}
+
+/// What a model tells.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Name of the column that it was trained on.
+    #[serde(default)]
+    pub name: String,
+    /// Names of the classes by number; none for numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<Arc<str>>,
+}
+
+/// What is wrong with a field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldProblem {
+    /// Number of the row in the request, from 0; only in batches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<usize>,
+    /// The field.
+    pub field: String,
+    /// What is wrong, and what is right.
+    pub problem: String,
+}
+
+/// A row that can be answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// As it came, in the order of the schema; what did not come is missing.
+    pub given: Vec<FeatureValue>,
+    /// The same with defaults.
+    pub filled: Vec<FeatureValue>,
+    /// Positions of the fields that have their default.
+    pub defaulted: Vec<usize>,
+    /// What is unusual about it.
+    pub warnings: Vec<FieldProblem>,
+}
+
+/// A schema made ready for requests.
+#[derive(Debug)]
+pub struct Fields {
+    /// The file.
+    pub schema: Schema,
+    /// Names in the order of the schema, shared by all rows of the log.
+    pub names: Arc<[Arc<str>]>,
+    positions: HashMap<String, usize>,
+    categories: Vec<HashMap<Arc<str>, u32>>,
+}
+
+impl Fields {
+    /// Makes a schema ready.
+    ///
+    /// # Errors
+    /// Every mistake of the schema.
+    pub fn new(schema: Schema) -> Result<Self, Vec<String>> {
+        let mut problems = vec![];
+        if schema.version != VERSION {
+            problems.push(format!("version: {} is not known; this program reads {VERSION}", schema.version));
+        }
+        if schema.columns.is_empty() {
+            problems.push("columns: must not be empty".to_owned());
+        }
+        let mut positions = HashMap::new();
+        for (idx, column) in schema.columns.iter().enumerate() {
+            problems.extend(column.problems().into_iter().map(|it| format!("columns[{idx}]: {it}")));
+            let mut name = |it: &str| {
+                if let Some(other) = positions.insert(it.to_owned(), idx).filter(|it| *it != idx) {
+                    problems.push(format!("columns[{idx}]: the name {it:?} is that of columns[{other}], too"));
+                }
+            };
+            name(&column.name);
+            column.aliases.iter().for_each(|it| name(it));
+        }
+        // Spellings are for convenience: where two fields could be meant, only exact names are taken.
+        let mut spellings: HashMap<String, Option<usize>> = HashMap::new();
+        for (name, idx) in &positions {
+            let entry = spellings.entry(spelling(name)).or_insert(Some(*idx));
+            *entry = entry.filter(|it| it == idx);
+        }
+        for (spelled, idx) in spellings.into_iter().filter_map(|(spelled, idx)| Some((spelled, idx?))) {
+            positions.entry(spelled).or_insert(idx);
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let number = |column: &Column| column.categories.iter().cloned().zip(0..).collect();
+        let names = schema.columns.iter().map(|it| Arc::from(it.name.as_str())).collect();
+        Ok(Self { categories: schema.columns.iter().map(number).collect(), names, positions, schema })
+    }
+
+    /// The position of a field by any of its names.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.positions.get(name).or_else(|| self.positions.get(&spelling(name))).copied()
+    }
+
+    /// The number of a category; none if it was not in training.
+    pub fn category(&self, column: usize, text: &str) -> Option<u32> {
+        self.categories.get(column)?.get(text).copied()
+    }
+
+    /// Checks named values.
+    ///
+    /// # Errors
+    /// Every field at fault.
+    pub fn row(&self, object: &Map<String, Value>) -> Result<Row, Vec<FieldProblem>> {
+        let mut values: Vec<Option<&Value>> = vec![None; self.schema.columns.len()];
+        let mut problems = vec![];
+        for (name, value) in object {
+            match self.position(name).and_then(|it| values.get_mut(it)) {
+                Some(Some(_)) => problems.push(at(name, "is given twice, under two names".to_owned())),
+                Some(place) => *place = Some(value),
+                None if self.schema.unknown_fields == UnknownFields::Refuse => {
+                    problems.push(at(name, self.unknown(name)));
+                }
+                None => {}
+            }
+        }
+        self.check(&values, problems)
+    }
+
+    /// Checks values in the order of the schema.
+    ///
+    /// # Errors
+    /// Every field at fault.
+    pub fn ordered(&self, values: &[Value]) -> Result<Row, Vec<FieldProblem>> {
+        let (n, n_given) = (self.schema.columns.len(), values.len());
+        if n_given != n {
+            return Err(vec![at("", format!("the row has {n_given} values where the model takes {n}"))]);
+        }
+        self.check(&values.iter().map(Some).collect::<Vec<_>>(), vec![])
+    }
+
+    fn check(&self, values: &[Option<&Value>], mut problems: Vec<FieldProblem>) -> Result<Row, Vec<FieldProblem>> {
+        let n = values.len();
+        let mut row =
+            Row { given: Vec::with_capacity(n), filled: Vec::with_capacity(n), defaulted: vec![], warnings: vec![] };
+        for (idx, (column, value)) in self.schema.columns.iter().zip(values).enumerate() {
+            let read = match value.unwrap_or(&Value::Null) {
+                Value::Null if column.required => Err("is missing and has no default".to_owned()),
+                Value::Null => Ok(FeatureValue::Missing),
+                value => self.value(idx, column, value),
+            };
+            let given = read.unwrap_or_else(|problem| {
+                problems.push(at(&column.name, problem));
+                FeatureValue::Missing
+            });
+            row.warnings.extend(self.warning(idx, column, &given).map(|it| at(&column.name, it)));
+            match (&given, &column.default) {
+                (FeatureValue::Missing, Some(default)) => {
+                    row.defaulted.push(idx);
+                    row.filled.push(default.clone());
+                }
+                _ => row.filled.push(given.clone()),
+            }
+            row.given.push(given);
+        }
+        if problems.is_empty() { Ok(row) } else { Err(problems) }
+    }
+
+    fn value(&self, idx: usize, column: &Column, value: &Value) -> Result<FeatureValue, String> {
+        match (column.kind, value) {
+            (ColumnKind::Number | ColumnKind::Integer, Value::Number(number)) => {
+                let number = number.as_f64().filter(|it| it.is_finite()).ok_or("is not a finite number")?;
+                if column.kind == ColumnKind::Integer && number.fract() != 0.0 {
+                    return Err(format!("must be a whole number, not {number}"));
+                }
+                column.limit(number)?;
+                Ok(FeatureValue::Number(number))
+            }
+            (ColumnKind::Number | ColumnKind::Integer, Value::Bool(it)) => Ok(f64::from(u8::from(*it)).into()),
+            (ColumnKind::Text, Value::String(text)) => self.text(idx, column, text),
+            // Codes such as post codes are text to the model, though senders may write them as numbers.
+            (ColumnKind::Text, Value::Number(it)) => self.text(idx, column, &it.to_string()),
+            (ColumnKind::Text, Value::Bool(it)) => self.text(idx, column, &it.to_string()),
+            (ColumnKind::Flag, Value::Bool(it)) => Ok(FeatureValue::Flag(*it)),
+            (ColumnKind::Flag, Value::Number(it)) if it.as_f64() == Some(0.0) => Ok(FeatureValue::Flag(false)),
+            (ColumnKind::Flag, Value::Number(it)) if it.as_f64() == Some(1.0) => Ok(FeatureValue::Flag(true)),
+            (kind, value) => Err(format!("must be {}, not {}", kind.words(), words(value))),
+        }
+    }
+
+    fn text(&self, idx: usize, column: &Column, text: &str) -> Result<FeatureValue, String> {
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(format!("has {} bytes of at most {MAX_TEXT_BYTES}", text.len()));
+        }
+        // A known category shares its memory with all rows that have it.
+        let known = self.categories.get(idx).and_then(|it| it.get_key_value(text)).map(|it| Arc::clone(it.0));
+        if known.is_none() && column.closed {
+            return Err(format!("is {text:?}, which is none of {}", listed(&column.categories)));
+        }
+        Ok(FeatureValue::Text(known.unwrap_or_else(|| text.into())))
+    }
+
+    fn warning(&self, idx: usize, column: &Column, given: &FeatureValue) -> Option<String> {
+        match (given, column.seen) {
+            (FeatureValue::Number(it), Some([low, high])) if *it < low || *it > high => {
+                Some(format!("{it} lies outside of {low} to {high}, which training has seen"))
+            }
+            (FeatureValue::Text(it), _) if !column.categories.is_empty() && self.category(idx, it).is_none() => {
+                Some(format!("training has not seen {it:?}"))
+            }
+            _ => None,
+        }
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let near = self.names.iter().map(|it| (distance(&spelling(name), &spelling(it)), it)).min();
+        match near {
+            Some((distance, it)) if distance * 3 <= name.chars().count() => {
+                format!("is not a field of the model; did you mean {it:?}?")
+            }
+            _ => "is not a field of the model".to_owned(),
+        }
+    }
+}
+
+impl Column {
+    fn limit(&self, number: f64) -> Result<(), String> {
+        match (self.min, self.max) {
+            (Some(min), _) if number < min => Err(format!("is {number}, which is below the least value {min}")),
+            (_, Some(max)) if number > max => Err(format!("is {number}, which is above the highest value {max}")),
+            _ => Ok(()),
+        }
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = vec![];
+        if self.name.is_empty() {
+            problems.push("name: must not be empty".to_owned());
+        }
+        let is_number = matches!(self.kind, ColumnKind::Number | ColumnKind::Integer);
+        if !is_number && (self.min.is_some() || self.max.is_some()) {
+            problems.push("min, max: are for numbers only".to_owned());
+        }
+        if self.min.zip(self.max).is_some_and(|(min, max)| min > max) {
+            problems.push("min: must not be above max".to_owned());
+        }
+        if self.closed && self.categories.is_empty() {
+            problems.push("closed: needs categories".to_owned());
+        }
+        let fits = match (&self.default, self.kind) {
+            (None | Some(FeatureValue::Missing), _) => true,
+            (Some(FeatureValue::Number(it)), ColumnKind::Number | ColumnKind::Integer) => self.limit(*it).is_ok(),
+            (Some(FeatureValue::Text(_)), ColumnKind::Text) | (Some(FeatureValue::Flag(_)), ColumnKind::Flag) => true,
+            _ => false,
+        };
+        if !fits {
+            problems.push(format!("default: must be {} within the limits", self.kind.words()));
+        }
+        problems
+    }
+}
+
+impl ColumnKind {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Number => "a number",
+            Self::Integer => "a whole number",
+            Self::Text => "text",
+            Self::Flag => "true or false",
+        }
+    }
+}
+
+fn at(field: &str, problem: String) -> FieldProblem {
+    FieldProblem { row: None, field: field.chars().take(100).collect(), problem }
+}
+
+fn words(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(it) => it.to_string(),
+        Value::Number(it) => it.to_string(),
+        Value::String(it) => format!("the text {:?}", it.chars().take(40).collect::<String>()),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+fn listed(categories: &[Arc<str>]) -> String {
+    let shown: Vec<&str> = categories.iter().take(20).map(AsRef::as_ref).collect();
+    let rest = categories.len().saturating_sub(20);
+    if rest == 0 { shown.join(", ") } else { format!("{} and {rest} more", shown.join(", ")) }
+}
+
+/// Names that differ in case and separators only are the same.
+fn spelling(name: &str) -> String {
+    let plain = |it: char| if it.is_alphanumeric() { it.to_ascii_lowercase() } else { '_' };
+    name.trim().chars().take(200).map(plain).collect()
+}
+
+/// Letters to insert, remove or change.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (idx, letter) in a.chars().enumerate() {
+        let mut last = idx + 1;
+        let mut diagonal = idx;
+        for (other, cell) in b.iter().zip(row.iter_mut().skip(1)) {
+            let here = (diagonal + usize::from(*other != letter)).min(*cell + 1).min(last + 1);
+            (diagonal, *cell, last) = (*cell, here, here);
+        }
+        if let Some(first) = row.first_mut() {
+            *first = idx + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
