@@ -38,8 +38,8 @@ impl IntoResponse for PredictError {
         let title = status.canonical_reason().unwrap_or("Error");
         let mut body =
             json!({"type": "about:blank", "title": title, "status": status.as_u16(), "detail": self.to_string()});
-        if let Self::Fields(problems) = &self {
-            body["errors"] = json!(problems);
+        if let (Self::Fields(problems), Some(object)) = (&self, body.as_object_mut()) {
+            object.insert("errors".to_owned(), json!(problems));
         }
         let headers = [(header::CONTENT_TYPE, "application/problem+json")];
         with_retry(&self, (status, headers, body.to_string()).into_response())
