@@ -9,6 +9,7 @@ use signal::{IncidentId, PlanId};
 use crate::backtest::BacktestArgs;
 use crate::bench::ingest::Peer;
 use crate::offline::diagnose::DiagnoseArgs;
+use crate::offline::drift::DriftArgs;
 use crate::offline::eval::EvalArgs;
 use crate::offline::forecast::ForecastArgs;
 use crate::offline::outliers::OutliersArgs;
@@ -55,6 +56,8 @@ pub enum Command {
     Diagnose(DiagnoseArgs),
     /// Trains a model on the rows of a table, measures it, and writes what is needed to serve and watch it.
     Train(Box<TrainArgs>),
+    /// Tells whether data is still like a reference: drift, schema, quality, as a page and JSON; exit code 1 if not.
+    Drift(Box<DriftArgs>),
     /// Computes the metric of a published benchmark, beside the published values.
     Eval(EvalArgs),
     /// Tells what would have alerted under which budget, sigma or threshold.

@@ -5,6 +5,8 @@
 //! hashes as in Heule, Nunkesser, Hall: "HyperLogLog in Practice", EDBT 2013, so that no correction for collisions of
 //! hashes is needed).
 
+use serde::{Deserialize, Serialize};
+
 /// So many different ones are counted exactly.
 const EXACT: usize = 256;
 /// Bits of the hash that choose a register: 4096 registers, a standard error of 1.6 %.
@@ -22,10 +24,10 @@ const ALPHA: f64 = 0.7213 / (1.0 + 1.079 / REGISTERS as f64);
 /// ["ann", "bob", "ann"].iter().for_each(|it| users.learn_one(hash_text(it)));
 /// assert_eq!(users.estimate(), 2.0);
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Distinct(Form);
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Form {
     /// Sorted.
     Few(Vec<u64>),

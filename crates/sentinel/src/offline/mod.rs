@@ -2,12 +2,14 @@
 //!
 //! A command reads its input whole (`table`), complains about the first problem (`bad_input`, exit code 2), and only then
 //! writes (`output`). `score` judges one series, `forecast` tells how it
-//! goes on, `outliers` judges rows of many numbers, `diagnose` ranks the causes of an incident; `eval` computes the metrics of published benchmarks.
+//! goes on, `outliers` judges rows of many numbers, `drift` compares two tables,
+//! `diagnose` ranks the causes of an incident; `eval` computes the metrics of published benchmarks.
 
 pub mod bad_input;
 mod calendar;
 mod csv_file;
 pub mod diagnose;
+pub mod drift;
 pub mod eval;
 mod feature_table;
 pub mod forecast;

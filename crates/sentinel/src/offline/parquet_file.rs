@@ -54,8 +54,10 @@ pub fn parse(file: &str, bytes: Vec<u8>) -> Result<Table, BadInput> {
 }
 
 /// What the stored values of a column stand for.
-enum Meaning {
+pub enum Meaning {
+    /// A number.
     Number,
+    /// A number that has no sign.
     Unsigned,
     /// The number times 10 to minus this.
     Decimal(i32),
@@ -63,13 +65,16 @@ enum Meaning {
     Date,
     /// So many units a second since 1970, in UTC or on a clock that is not told.
     Instant {
+        /// Units of a second.
         units_per_second: i64,
+        /// Whether it is UTC.
         is_utc: bool,
     },
 }
 
 impl Meaning {
-    fn of(column: &ColumnDescriptor) -> Self {
+    /// What a column says of itself.
+    pub fn of(column: &ColumnDescriptor) -> Self {
         match column.logical_type_ref() {
             Some(LogicalType::Timestamp(it)) => {
                 Self::Instant { units_per_second: units_per_second(&it.unit), is_utc: it.is_adjusted_to_u_t_c }
@@ -221,7 +226,7 @@ fn texts(all: &[Option<Vec<u8>>], meaning: &Meaning) -> Values {
 }
 
 /// A number in two's complement of any length.
-fn big_endian(bytes: &[u8]) -> f64 {
+pub fn big_endian(bytes: &[u8]) -> f64 {
     let is_negative = bytes.first().is_some_and(|it| *it >= 0x80);
     let sum = bytes.iter().fold(0.0, |sum, byte| sum * 256.0 + f64::from(*byte));
     if is_negative { sum - 256f64.powi(bytes.len() as i32) } else { sum }

@@ -1,0 +1,236 @@
+//! Did a column drift? Asks `learn::drift` with what the profiles hold, and tells the answer in the report's words.
+
+use std::collections::{BTreeMap, HashSet};
+
+use learn::drift::evidently::{self, Test};
+use learn::drift::{self as tests, Method, Options, Sample};
+
+use crate::categories::Categories;
+use crate::column::{ColumnProfile, Data};
+use crate::config::{Config, Mode};
+use crate::kind::Kind;
+use crate::numbers::{NumberForm, Numbers};
+use crate::report::{ColumnReport, Finding};
+
+/// The category of words that were not kept.
+const OTHERS: &str = "(all others)";
+/// Different values up to which Evidently takes integers for categories.
+const INTEGER_CODES: f64 = 10.0;
+/// Distances without a p-value are drift from here on, unless the user says otherwise.
+const DISTANCE: f64 = 0.1;
+
+/// Compares two columns of the same kind; the reason if that is not possible.
+pub fn judge(reference: &ColumnProfile, current: &ColumnProfile, config: &Config) -> Result<Finding, String> {
+    if config.mode == Mode::Evidently {
+        return as_evidently(reference, current, config);
+    }
+    let method = method(reference, config)?;
+    let options = options(config);
+    let finding = match (&reference.data, &current.data) {
+        (Data::Numbers(a), Data::Numbers(b)) => {
+            let (a, b) = (Values::of(a), Values::of(b));
+            ask(method, &a.sample(), &b.sample(), &options)?
+        }
+        (Data::Words(a), Data::Words(b)) => {
+            let (a, b) = words(a, b);
+            ask(method, &Sample::Categories(&a), &Sample::Categories(&b), &options)?
+        }
+        _ => return Err(not_comparable(reference, current)),
+    };
+    Ok(told(finding, threshold(reference, config), &options))
+}
+
+/// Adjusts the p-values of all columns together and judges each anew.
+pub fn adjust(columns: &mut [ColumnReport], config: &Config) {
+    let options = options(config);
+    let mut findings: Vec<&mut Finding> = columns.iter_mut().filter_map(|it| it.finding.as_mut()).collect();
+    findings.retain(|it| it.p_value.is_some());
+    let p_values: Vec<f64> = findings.iter().filter_map(|it| it.p_value).collect();
+    for (finding, adjusted) in findings.into_iter().zip(tests::benjamini_hochberg(&p_values)) {
+        finding.adjusted_p = Some(adjusted);
+        let alpha = finding.threshold.unwrap_or(options.alpha);
+        finding.drifted = adjusted <= alpha && finding.effect >= options.min_effect;
+    }
+}
+
+fn ask(
+    method: Option<Method>,
+    reference: &Sample<'_>,
+    current: &Sample<'_>,
+    options: &Options,
+) -> Result<tests::Finding, String> {
+    let outcome = match method {
+        Some(method) => tests::compare(method, reference, current, options),
+        None => tests::verdict(reference, current, options),
+    };
+    outcome.map_err(|error| error.to_string())
+}
+
+fn told(finding: tests::Finding, threshold: Option<f64>, options: &Options) -> Finding {
+    let is_distance = finding.p_value.is_none();
+    let threshold = if is_distance { Some(threshold.unwrap_or(DISTANCE)) } else { threshold };
+    let drifted = match (finding.p_value, threshold) {
+        (None, Some(threshold)) => finding.statistic >= threshold,
+        (Some(p_value), Some(threshold)) => p_value <= threshold && finding.effect >= options.min_effect,
+        (_, None) => finding.drifted,
+    };
+    Finding {
+        method: finding.method.name().to_owned(),
+        score: finding.statistic,
+        threshold,
+        p_value: finding.p_value,
+        adjusted_p: finding.adjusted_p_value,
+        effect: finding.effect,
+        effect_threshold: (!is_distance).then_some(options.min_effect),
+        drifted,
+    }
+}
+
+fn not_comparable(reference: &ColumnProfile, current: &ColumnProfile) -> String {
+    match (&reference.data, &current.data) {
+        (Data::Empty, _) => "the reference has no values".to_owned(),
+        (_, Data::Empty) => "the current data has no values".to_owned(),
+        _ => format!("it was {} and is {}", reference.kind.as_str(), current.kind.as_str()),
+    }
+}
+
+/// Evidently's test, limit and verdict. The effect is ours, so that columns are in the same order in both modes.
+fn as_evidently(reference: &ColumnProfile, current: &ColumnProfile, config: &Config) -> Result<Finding, String> {
+    let is_of_codes = is_of_codes(reference);
+    let test = method_name(reference, is_of_codes, config);
+    let test = test.map(|it| it.parse::<Test>().map_err(|error| error.to_string())).transpose()?;
+    let limit = threshold(reference, config);
+    let (answer, effect) = match (&reference.data, &current.data) {
+        (Data::Numbers(a), Data::Numbers(b)) if is_of_codes => {
+            let (a, b) = (code_words(a), code_words(b));
+            let (a, b) = (of_codes(&a), of_codes(&b));
+            ask_evidently(test, limit, &Sample::Categories(&a), &Sample::Categories(&b))?
+        }
+        (Data::Numbers(a), Data::Numbers(b)) => {
+            let (a, b) = (Values::of(a), Values::of(b));
+            ask_evidently(test, limit, &a.sample(), &b.sample())?
+        }
+        (Data::Words(a), Data::Words(b)) => {
+            let (a, b) = words(a, b);
+            ask_evidently(test, limit, &Sample::Categories(&a), &Sample::Categories(&b))?
+        }
+        _ => return Err(not_comparable(reference, current)),
+    };
+    Ok(Finding {
+        method: answer.test.name().to_owned(),
+        score: answer.score,
+        threshold: Some(answer.threshold),
+        p_value: is_p_value(answer.test).then_some(answer.score).filter(|it| it.is_finite()),
+        adjusted_p: None,
+        effect,
+        effect_threshold: None,
+        drifted: answer.drifted,
+    })
+}
+
+fn ask_evidently(
+    test: Option<Test>,
+    limit: Option<f64>,
+    reference: &Sample<'_>,
+    current: &Sample<'_>,
+) -> Result<(evidently::Answer, f64), String> {
+    let test = test.unwrap_or_else(|| evidently::default_test(reference, current));
+    let answer = evidently::run(test, reference, current, limit).map_err(|error| error.to_string())?;
+    let ours = if reference.is_of_numbers() { Method::Wasserstein } else { Method::ChiSquare };
+    let effect = tests::compare(ours, reference, current, &Options::default()).map_or(0.0, |it| it.effect);
+    Ok((answer, effect))
+}
+
+/// Evidently takes columns of integers with at most ten different values for categories.
+pub fn is_of_codes(column: &ColumnProfile) -> bool {
+    column.is_integer && column.kind == Kind::Number && column.distinct().0 <= INTEGER_CODES
+}
+
+fn code_words(numbers: &Numbers) -> Vec<(String, u64)> {
+    let mut all: Vec<(String, u64)> = numbers.counts().iter().map(|it| (it.0.to_string(), it.1)).collect();
+    all.sort_unstable();
+    all
+}
+
+fn of_codes(words: &[(String, u64)]) -> Words<'_> {
+    words.iter().map(|it| (it.0.as_str(), it.1)).collect()
+}
+
+const fn is_p_value(test: Test) -> bool {
+    !matches!(test, Test::JensenShannon | Test::Wasserstein | Test::Psi | Test::KlDiv | Test::Hellinger | Test::Energy)
+}
+
+fn options(config: &Config) -> Options {
+    let defaults = Options::default();
+    Options { alpha: config.alpha, min_effect: config.min_effect.unwrap_or(defaults.min_effect), ..defaults }
+}
+
+fn method_name<'a>(column: &ColumnProfile, is_of_codes: bool, config: &'a Config) -> Option<&'a String> {
+    let of_kind = match column.kind {
+        Kind::Number if !is_of_codes => &config.num_method,
+        Kind::Number | Kind::Category => &config.cat_method,
+        Kind::Text | Kind::Time | Kind::Empty => &config.text_method,
+    };
+    config.per_column_method.get(&column.name).or(of_kind.as_ref()).or(config.method.as_ref())
+}
+
+fn method(column: &ColumnProfile, config: &Config) -> Result<Option<Method>, String> {
+    let name = method_name(column, false, config);
+    name.map(|it| it.parse().map_err(|error: tests::UnknownMethod| error.to_string())).transpose()
+}
+
+fn threshold(column: &ColumnProfile, config: &Config) -> Option<f64> {
+    let of_kind = match column.kind {
+        Kind::Number => config.num_threshold,
+        Kind::Category => config.cat_threshold,
+        Kind::Text | Kind::Time | Kind::Empty => config.text_threshold,
+    };
+    config.per_column_threshold.get(&column.name).copied().or(of_kind).or(config.threshold)
+}
+
+/// Numbers as tests take them.
+enum Values<'a> {
+    Sorted(&'a [f64]),
+    Counted(Vec<f64>, Vec<u64>),
+}
+
+impl<'a> Values<'a> {
+    fn of(numbers: &'a Numbers) -> Self {
+        match &numbers.form {
+            NumberForm::Sorted(it) => Self::Sorted(it),
+            NumberForm::Counted(_) | NumberForm::Sketched(_) => {
+                let (values, counts) = numbers.counts().into_iter().unzip();
+                Self::Counted(values, counts)
+            }
+        }
+    }
+
+    fn sample(&self) -> Sample<'_> {
+        match self {
+            Self::Sorted(it) => Sample::Numbers(it),
+            Self::Counted(values, counts) => Sample::Counted { values, counts },
+        }
+    }
+}
+
+type Words<'a> = Vec<(&'a str, u64)>;
+
+/// Words of both sides in the order of names. Where one side has not kept rare words, only those that both have are told
+/// apart: the rest of each side is one category.
+fn words<'a>(reference: &'a Categories, current: &'a Categories) -> (Words<'a>, Words<'a>) {
+    let kept = |of: &'a Categories| of.counts.iter().map(|it| it.0.as_str()).collect::<HashSet<&str>>();
+    let is_exact = reference.others == 0 && current.others == 0;
+    let (ours, theirs) = if is_exact { Default::default() } else { (kept(reference), kept(current)) };
+    let side = |of: &'a Categories| {
+        let mut all: BTreeMap<&str, u64> = BTreeMap::new();
+        for (word, count) in &of.counts {
+            let is_told = is_exact || (ours.contains(word.as_str()) && theirs.contains(word.as_str()));
+            *all.entry(if is_told { word } else { OTHERS }).or_default() += count;
+        }
+        if of.others > 0 {
+            *all.entry(OTHERS).or_default() += of.others;
+        }
+        all.into_iter().collect()
+    };
+    (side(reference), side(current))
+}

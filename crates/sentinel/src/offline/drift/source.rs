@@ -1,0 +1,138 @@
+//! Where does one side of the comparison come from? CSV, Parquet or a stored profile; columns are asked for by name.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use drift::{Budget, ColumnProfile, Profile};
+
+use super::csv_source::{self, CsvProfiles};
+use super::fed::FedProfile;
+use super::parquet_source::ParquetSource;
+use crate::offline::bad_input::BadInput;
+use crate::offline::input::Input;
+use crate::offline::parquet_file::MAGIC;
+
+/// Columns of these names hold times.
+const TIMES: [&str; 7] = ["timestamp", "time", "datetime", "date", "ts", "ds", "event_time"];
+
+/// What is wanted of a side.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub budget: Budget,
+    /// Columns; all if empty.
+    pub columns: Vec<String>,
+    pub ignored: Vec<String>,
+    pub segment: Option<String>,
+    /// Length of a span in milliseconds, and the column with the time.
+    pub window: Option<(i64, Option<String>)>,
+}
+
+impl Wanted {
+    pub fn has(&self, column: &str) -> bool {
+        let is_listed = self.columns.is_empty() || self.columns.iter().any(|it| it == column);
+        is_listed && !self.ignored.iter().any(|it| it == column)
+    }
+
+    /// The column with the time, by its name.
+    pub fn time_column(&self, file: &str, names: &[String]) -> Result<String, BadInput> {
+        let is_usual = |it: &&String| TIMES.iter().any(|usual| it.eq_ignore_ascii_case(usual));
+        let found = names.iter().find(is_usual).cloned();
+        found.ok_or_else(|| BadInput::of_file(file, "no column has a usual name of a time", "name it with --timestamp"))
+    }
+}
+
+/// One side.
+pub struct Source {
+    pub name: String,
+    pub rows: u64,
+    pub names: Vec<String>,
+    pub duplicates: Option<u64>,
+    pub segments: Vec<String>,
+    /// Ids of spans in the order of time, with their begins.
+    pub spans: Vec<(usize, String)>,
+    pub is_profile: bool,
+    pub notes: Vec<String>,
+    data: Data,
+}
+
+enum Data {
+    Profiles(Vec<FedProfile>),
+    Parquet(ParquetSource),
+}
+
+impl Source {
+    /// Opens a file: CSV is read whole here, the columns of Parquet when they are asked for.
+    pub fn open(path: &Path, wanted: &Wanted) -> Result<Self, BadInput> {
+        let mut input = Input::open(path)?;
+        let start = input.bytes.fill_buf().map_err(|error| crate::offline::input::unreadable(&input.name, &error))?;
+        if start.starts_with(drift::PROFILE_MAGIC) {
+            return Self::of_profile(input);
+        }
+        if start.starts_with(MAGIC) {
+            return Self::of_parquet(path, input, wanted);
+        }
+        let name = input.name.clone();
+        Ok(Self::of_csv(name, csv_source::read(input, wanted)?))
+    }
+
+    fn of_profile(input: Input) -> Result<Self, BadInput> {
+        let (name, bytes) = input.read_all()?;
+        let profile = Profile::from_bytes(&bytes)
+            .map_err(|error| BadInput::of_file(&name, error.to_string(), "make it again with --save-profile"))?;
+        let whole = |whole: ColumnProfile| FedProfile { whole, ..FedProfile::default() };
+        Ok(Self {
+            name: if profile.name.is_empty() { name } else { profile.name },
+            rows: profile.rows,
+            names: profile.columns.iter().map(|it| it.name.clone()).collect(),
+            duplicates: profile.duplicates,
+            segments: Vec::new(),
+            spans: Vec::new(),
+            is_profile: true,
+            notes: Vec::new(),
+            data: Data::Profiles(profile.columns.into_iter().map(whole).collect()),
+        })
+    }
+
+    fn of_parquet(path: &Path, input: Input, wanted: &Wanted) -> Result<Self, BadInput> {
+        let name = input.name.clone();
+        let is_file = path.as_os_str() != "-";
+        // A file is read where it lies, column by column; what comes through a pipe has to be held.
+        let bytes = if is_file { None } else { Some(Bytes::from(input.read_all()?.1)) };
+        let mut parquet = ParquetSource::open(name.clone(), PathBuf::from(path), bytes, wanted)?;
+        Ok(Self {
+            name,
+            rows: parquet.rows,
+            names: parquet.names(),
+            duplicates: None,
+            segments: std::mem::take(&mut parquet.segments.names),
+            spans: parquet.spans.as_ref().map(super::groups::Spans::in_order).unwrap_or_default(),
+            is_profile: false,
+            notes: std::mem::take(&mut parquet.notes),
+            data: Data::Parquet(parquet),
+        })
+    }
+
+    fn of_csv(name: String, csv: CsvProfiles) -> Self {
+        let left_out = csv.spans.as_ref().map_or(0, |it| it.left_out);
+        let note = (left_out > 0).then(|| format!("{name}: {left_out} rows without a time are in no span"));
+        Self {
+            name,
+            rows: csv.rows,
+            names: csv.names,
+            duplicates: csv.duplicates,
+            segments: csv.segments.names,
+            spans: csv.spans.as_ref().map(super::groups::Spans::in_order).unwrap_or_default(),
+            is_profile: false,
+            notes: note.into_iter().collect(),
+            data: Data::Profiles(csv.columns),
+        }
+    }
+
+    /// The profile of a column. It can be asked for once where it is not read from a file.
+    pub fn column(&self, name: &str) -> Result<Option<FedProfile>, BadInput> {
+        match &self.data {
+            Data::Profiles(all) => Ok(all.iter().find(|it| it.whole.name == name).cloned()),
+            Data::Parquet(it) => it.column(name),
+        }
+    }
+}
