@@ -62,6 +62,8 @@ pub fn compare_column(reference: &ColumnProfile, current: &ColumnProfile, config
         not_compared,
         reference: Summary::of(reference),
         current: Summary::of(current),
+        out_of_range_share: quality::out_of_range_share(reference, current),
+        new_category_share: quality::new_category_share(reference, current),
         shape: Shape::of(reference, current),
         issues: quality::issues(reference, current),
         segments: Vec::new(),

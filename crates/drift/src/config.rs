@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use learn::drift::Method;
+use learn::drift::evidently::Test;
 use serde::{Deserialize, Serialize};
+
+use crate::expectations::Expectation;
 
 /// Bounds on what a profile keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +76,8 @@ pub struct Config {
     pub text_threshold: Option<f64>,
     /// The same for single columns.
     pub per_column_threshold: BTreeMap<String, f64>,
+    /// Tests of your own; one that fails ends the command with exit code 1.
+    pub expectations: Vec<Expectation>,
 }
 
 impl Default for Config {
@@ -95,6 +101,7 @@ impl Default for Config {
             num_threshold: None,
             text_threshold: None,
             per_column_threshold: BTreeMap::new(),
+            expectations: Vec::new(),
         }
     }
 }
@@ -110,6 +117,14 @@ impl Config {
         };
         share("alpha", Some(self.alpha));
         share("drift_share", self.drift_share);
+        let named = [&self.method, &self.cat_method, &self.num_method, &self.text_method];
+        for name in named.into_iter().flatten().chain(self.per_column_method.values()) {
+            let problem = match self.mode {
+                Mode::Calibrated => name.parse::<Method>().err(),
+                Mode::Evidently => name.parse::<Test>().err(),
+            };
+            problems.extend(problem.map(|it| it.to_string()));
+        }
         problems
     }
 

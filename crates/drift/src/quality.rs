@@ -1,5 +1,7 @@
 //! What is wrong with the current data, drifted or not? Gaps, unseen words, numbers out of range, constants, mixtures.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::column::{ColumnProfile, Data};
@@ -9,6 +11,8 @@ use crate::kind::Kind;
 const MORE_MISSING: f64 = 0.01;
 /// And only if chance does not explain them: so many standard errors.
 const STANDARD_ERRORS: f64 = 4.0;
+/// New extremes are told if chance brings so many less often than this.
+const UNUSUAL: f64 = 1e-4;
 /// Words that are named.
 const NAMED: usize = 5;
 
@@ -52,13 +56,7 @@ pub enum Check {
 /// Everything that is wrong with a column.
 pub fn issues(reference: &ColumnProfile, current: &ColumnProfile) -> Vec<Issue> {
     let mut found = vec![missing(reference, current), constant(reference, current)];
-    found.push(match (&reference.data, &current.data) {
-        // Times move on, and nearly every text is new.
-        _ if matches!(reference.kind, Kind::Time | Kind::Text) => None,
-        (Data::Words(_), Data::Words(_)) => new_words(reference, current),
-        (Data::Numbers(_), Data::Numbers(_)) => out_of_range(reference, current),
-        _ => None,
-    });
+    found.extend([new_categories(reference, current), out_of_range(reference, current)]);
     let share = |it: &ColumnProfile, count: u64| count as f64 / it.rows.max(1) as f64;
     let mut counted = |check, of: fn(&ColumnProfile) -> u64, what: &str| {
         let (before, now) = (of(reference), of(current));
@@ -109,33 +107,54 @@ fn constant(reference: &ColumnProfile, current: &ColumnProfile) -> Option<Issue>
     is_new.then(|| issue(current, Check::Constant, before, now, text))
 }
 
-fn new_words(reference: &ColumnProfile, current: &ColumnProfile) -> Option<Issue> {
+/// Cells with words that the reference does not have, and these words; none where rare words were not kept.
+fn new_words<'a>(reference: &ColumnProfile, current: &'a ColumnProfile) -> Option<(u64, Vec<&'a (String, u64)>)> {
     let (Data::Words(before), Data::Words(now)) = (&reference.data, &current.data) else { return None };
-    if !before.is_exact() {
-        // A rare word may have been there and not been kept.
+    if !before.is_exact() || reference.kind == Kind::Text {
         return None;
     }
-    let known: std::collections::HashSet<&str> = before.counts.iter().map(|it| it.0.as_str()).collect();
+    let known: HashSet<&str> = before.counts.iter().map(|it| it.0.as_str()).collect();
     let new: Vec<&(String, u64)> = now.counts.iter().filter(|it| !known.contains(it.0.as_str())).collect();
-    let cells: u64 = new.iter().map(|it| it.1).sum();
+    Some((new.iter().map(|it| it.1).sum(), new))
+}
+
+/// Share of cells with words that the reference does not have; none where that is not known.
+pub fn new_category_share(reference: &ColumnProfile, current: &ColumnProfile) -> Option<f64> {
+    new_words(reference, current).map(|it| it.0 as f64 / current.count().max(1) as f64)
+}
+
+fn new_categories(reference: &ColumnProfile, current: &ColumnProfile) -> Option<Issue> {
+    let (cells, new) = new_words(reference, current).filter(|it| it.0 > 0)?;
     let named: Vec<String> = new.iter().take(NAMED).map(|it| format!("\"{}\"", it.0)).collect();
     let more = if new.len() > NAMED { ", .." } else { "" };
+    let noun = if new.len() == 1 { "word" } else { "words" };
     let text =
-        format!("{} words that the reference does not have, in {cells} cells: {}{more}", new.len(), named.join(", "));
-    let share = cells as f64 / now.count.max(1) as f64;
-    (cells > 0).then(|| issue(current, Check::NewCategories, 0.0, share, text))
+        format!("{} {noun} that the reference does not have, in {cells} cells: {}{more}", new.len(), named.join(", "));
+    let share = cells as f64 / current.count().max(1) as f64;
+    Some(issue(current, Check::NewCategories, 0.0, share, text))
+}
+
+/// How many numbers are below and above the reference's range.
+fn outside(reference: &ColumnProfile, current: &ColumnProfile) -> Option<(u64, u64)> {
+    let (Data::Numbers(before), Data::Numbers(now)) = (&reference.data, &current.data) else { return None };
+    (before.count > 0 && reference.kind == Kind::Number).then(|| now.outside(before.lowest, before.highest))
+}
+
+/// Share of numbers outside of the reference's range.
+pub fn out_of_range_share(reference: &ColumnProfile, current: &ColumnProfile) -> Option<f64> {
+    outside(reference, current).map(|it| (it.0 + it.1) as f64 / current.count().max(1) as f64)
 }
 
 fn out_of_range(reference: &ColumnProfile, current: &ColumnProfile) -> Option<Issue> {
+    let (below, above) = outside(reference, current)?;
     let (Data::Numbers(before), Data::Numbers(now)) = (&reference.data, &current.data) else { return None };
-    if before.count == 0 {
-        return None;
-    }
-    let (below, above) = now.outside(before.lowest, before.highest);
+    // Without drift the largest of all values is a current one with this chance, and so on: a few new extremes are usual.
+    let chance = now.count as f64 / (now.count + before.count).max(1) as f64;
+    let is_unusual = |count: u64| count > 0 && count as f64 * chance.ln() <= UNUSUAL.ln();
     let text = format!(
         "{below} numbers are below {} and {above} above {}, the reference's range (now {} to {})",
         before.lowest, before.highest, now.lowest, now.highest
     );
     let share = (below + above) as f64 / now.count.max(1) as f64;
-    (below + above > 0).then(|| issue(current, Check::OutOfRange, 0.0, share, text))
+    (is_unusual(below) || is_unusual(above)).then(|| issue(current, Check::OutOfRange, 0.0, share, text))
 }

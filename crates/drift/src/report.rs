@@ -120,6 +120,10 @@ pub struct ColumnReport {
     pub reference: Summary,
     /// Numbers of the current data.
     pub current: Summary,
+    /// Share of current numbers outside of the reference's range.
+    pub out_of_range_share: Option<f64>,
+    /// Share of current cells with words that the reference does not have.
+    pub new_category_share: Option<f64>,
     /// Both distributions over the same bins.
     pub shape: Option<Shape>,
     /// What is wrong with its current data.

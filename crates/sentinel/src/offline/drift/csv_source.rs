@@ -273,6 +273,6 @@ fn kind(rows: &[ByteRecord], idx: usize) -> Kind {
         }
     }
     // What was tried stands for all.
-    let times = if tried > 0 { times * filled / tried } else { 0 };
+    let times = (times * filled).checked_div(tried).unwrap_or(0);
     Kind::of_cells(filled, numbers, times)
 }

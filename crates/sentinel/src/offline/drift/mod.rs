@@ -36,6 +36,9 @@ pub struct DriftArgs {
     /// Writes the report as JSON; `-` is standard output, in place of the table.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// The shape of the JSON.
+    #[arg(long, value_enum, value_name = "SHAPE", default_value_t)]
+    pub json_shape: Shape,
     /// Methods, limits and expectations as YAML.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -79,6 +82,18 @@ pub struct DriftArgs {
 pub enum Compat {
     /// Evidently 0.7.
     Evidently,
+}
+
+/// Shapes of the JSON form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Shape {
+    /// Everything, by the published schema.
+    #[default]
+    Sentinel,
+    /// As Evidently 0.7 writes it.
+    Evidently,
+    /// As Evidently up to 0.6 wrote it.
+    EvidentlyLegacy,
 }
 
 /// Milliseconds of a span.

@@ -12,7 +12,7 @@ use drift::{Budget, ColumnReport, Config, Facts, Mode, Part, Profile, Report, Si
 use super::fed::FedProfile;
 use super::parquet_source::now;
 use super::source::{Source, Wanted};
-use super::{Compat, DriftArgs, terminal};
+use super::{Compat, DriftArgs, Shape, terminal};
 use crate::offline::bad_input::BadInput;
 use crate::offline::output::Output;
 use crate::offline::progress::Progress;
@@ -86,7 +86,7 @@ fn open_both(args: &DriftArgs, wanted: &Wanted) -> anyhow::Result<(Source, Optio
 }
 
 fn compare(reference: &Source, current: &Source, config: &Config, is_sliding: bool) -> anyhow::Result<Report> {
-    for name in config.columns.iter().filter(|it| !reference.names.contains(it)) {
+    if let Some(name) = config.columns.iter().find(|it| !reference.names.contains(it)) {
         let found = format!("it has no column {name}, which the configuration names");
         let advice = format!("its columns are {}", reference.names.join(", "));
         return Err(BadInput::of_file(&reference.name, found, advice).into());
@@ -110,16 +110,13 @@ fn compare(reference: &Source, current: &Source, config: &Config, is_sliding: bo
     let sketched = |of: fn(&(bool, bool)) -> bool| {
         columns.iter().filter(|it| of(&it.1)).map(|it| it.0.name.clone()).collect::<Vec<String>>()
     };
-    let (before, now) = (side(reference, sketched(|it| it.0)), side(current, sketched(|it| it.1)));
-    let mut report = finish(&before, &now, columns.into_iter().map(|it| it.0).collect(), config);
+    let (ours, theirs) = (side(reference, sketched(|it| it.0)), side(current, sketched(|it| it.1)));
+    let mut report = finish(&ours, &theirs, columns.into_iter().map(|it| it.0).collect(), config);
+    report.expect(&config.expectations, config);
     report.version = env!("CARGO_PKG_VERSION").to_owned();
-    report.generated_at = now_text();
+    report.generated_at = now();
     report.notes.extend(reference.notes.iter().chain(&current.notes).cloned());
     Ok(report)
-}
-
-fn now_text() -> String {
-    now()
 }
 
 fn side(source: &Source, sketched: Vec<String>) -> Side {
@@ -210,7 +207,11 @@ fn save(source: &Source, path: &Path) -> anyhow::Result<()> {
 
 /// Everything is rendered before the first file appears.
 fn write(args: &DriftArgs, report: &Report) -> anyhow::Result<()> {
-    let json = serde_json::to_string(report).context("cannot write the report as JSON")?;
+    let json = match args.json_shape {
+        Shape::Sentinel => serde_json::to_string(report).context("cannot write the report as JSON")?,
+        Shape::Evidently => drift::evidently::metrics_of_07(report).to_string(),
+        Shape::EvidentlyLegacy => drift::evidently::legacy(report).to_string(),
+    };
     let is_stdout = args.json.as_deref().is_some_and(|it| it.as_os_str() == "-");
     let mut files = Vec::new();
     if let Some(path) = args.json.as_deref().filter(|_| !is_stdout) {

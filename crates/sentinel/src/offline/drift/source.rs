@@ -57,7 +57,7 @@ pub struct Source {
 
 enum Data {
     Profiles(Vec<FedProfile>),
-    Parquet(ParquetSource),
+    Parquet(Box<ParquetSource>),
 }
 
 impl Source {
@@ -108,7 +108,7 @@ impl Source {
             spans: parquet.spans.as_ref().map(super::groups::Spans::in_order).unwrap_or_default(),
             is_profile: false,
             notes: std::mem::take(&mut parquet.notes),
-            data: Data::Parquet(parquet),
+            data: Data::Parquet(Box::new(parquet)),
         })
     }
 
