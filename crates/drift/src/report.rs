@@ -140,6 +140,7 @@ pub struct Finding {
     /// Name of the test.
     pub method: String,
     /// Its score: a statistic, a distance or a p-value.
+    #[serde(deserialize_with = "number_or_null")]
     pub score: f64,
     /// From where on the score is drift, where it decides alone.
     pub threshold: Option<f64>,
@@ -153,6 +154,11 @@ pub struct Finding {
     pub effect_threshold: Option<f64>,
     /// Whether it drifted.
     pub drifted: bool,
+}
+
+/// JSON has no NaN: it is written as null.
+fn number_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 /// A group of rows, or a span of time.

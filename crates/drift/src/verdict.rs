@@ -14,6 +14,8 @@ use crate::report::{ColumnReport, Finding};
 
 /// The category of words that were not kept.
 const OTHERS: &str = "(all others)";
+/// Larger effects are told as this.
+const LARGEST_EFFECT: f64 = 1e6;
 /// Different values up to which Evidently takes integers for categories.
 const INTEGER_CODES: f64 = 10.0;
 /// Distances without a p-value are drift from here on, unless the user says otherwise.
@@ -80,7 +82,7 @@ fn told(finding: tests::Finding, threshold: Option<f64>, options: &Options) -> F
         threshold,
         p_value: finding.p_value,
         adjusted_p: finding.adjusted_p_value,
-        effect: finding.effect,
+        effect: bounded(finding.effect),
         effect_threshold: (!is_distance).then_some(options.min_effect),
         drifted,
     }
@@ -122,7 +124,7 @@ fn as_evidently(reference: &ColumnProfile, current: &ColumnProfile, config: &Con
         threshold: Some(answer.threshold),
         p_value: is_p_value(answer.test).then_some(answer.score).filter(|it| it.is_finite()),
         adjusted_p: None,
-        effect,
+        effect: bounded(effect),
         effect_threshold: None,
         drifted: answer.drifted,
     })
@@ -158,6 +160,11 @@ fn of_codes(words: &[(String, u64)]) -> Words<'_> {
 
 const fn is_p_value(test: Test) -> bool {
     !matches!(test, Test::JensenShannon | Test::Wasserstein | Test::Psi | Test::KlDiv | Test::Hellinger | Test::Energy)
+}
+
+/// A reference without spread makes any difference infinite, which JSON cannot say.
+const fn bounded(effect: f64) -> f64 {
+    effect.clamp(0.0, LARGEST_EFFECT)
 }
 
 fn options(config: &Config) -> Options {
