@@ -209,6 +209,8 @@ pub enum BenchCommand {
     Kafka(KafkaArgs),
     /// Measures how long typical queries of dashboards take, and how long they take Prometheus on the same samples.
     Query(QueryBenchArgs),
+    /// Makes two tables and measures what `sentinel drift` takes to compare them: time, processor time and memory.
+    Drift(DriftBenchArgs),
 }
 
 /// Options of `bench query`.
@@ -229,6 +231,26 @@ pub struct QueryBenchArgs {
     /// The Prometheus to compare with; by default the one on the path.
     #[arg(long)]
     pub prometheus: Option<PathBuf>,
+}
+
+/// Options of `bench drift`.
+#[derive(Clone, Debug, Args)]
+pub struct DriftBenchArgs {
+    /// Rows of each of the two tables.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub rows: usize,
+    /// Columns; three quarters of them are numbers.
+    #[arg(long, default_value_t = 20)]
+    pub columns: usize,
+    /// The same seed gives the same tables.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// How often each is measured; the median counts.
+    #[arg(long, default_value_t = 3)]
+    pub rounds: usize,
+    /// A Python with Evidently and pyarrow, which gets the same files.
+    #[arg(long, value_name = "PROGRAM")]
+    pub evidently: Option<PathBuf>,
 }
 
 /// Options of `bench ingest`.

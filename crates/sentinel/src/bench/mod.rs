@@ -1,6 +1,8 @@
 //! What can this machine take? Measured on the spot: in this process for the detector, from outside for the server.
 
 mod backfill;
+mod drift;
+mod drift_data;
 mod folder;
 pub mod ingest;
 mod kafka;
@@ -55,6 +57,7 @@ pub async fn bench(args: &BenchArgs) -> anyhow::Result<()> {
         Some(BenchCommand::Backfill(it)) => backfill::backfill(it, args.json).await,
         Some(BenchCommand::Ingest(it)) => ingest::ingest(it, args.json).await,
         Some(BenchCommand::Kafka(it)) => kafka::kafka(it, args.json).await,
+        Some(BenchCommand::Drift(it)) => drift::drift(it, args.json),
         Some(BenchCommand::Query(it)) => query::query(it, args.json).await,
     }
 }

@@ -1,0 +1,120 @@
+//! How long does `sentinel drift` take, and how much of the machine? As cold processes on two tables that are made by seed.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use serde::Serialize;
+
+use super::drift_data;
+use super::folder::Folder;
+use crate::cli::DriftBenchArgs;
+
+/// Between two looks at the memory of the process.
+const LOOK: Duration = Duration::from_millis(2);
+/// Numbers of a column beyond which the sketches are measured.
+const SKETCHED: &str = "10000";
+/// Evidently on the same files: what its users write.
+const EVIDENTLY: &str = "
+import sys, pandas as pd
+from evidently import Report
+from evidently.presets import DataDriftPreset
+reference, current, html, json = sys.argv[1:]
+result = Report([DataDriftPreset()]).run(pd.read_parquet(current), pd.read_parquet(reference))
+result.save_html(html)
+open(json, 'w').write(result.json())
+";
+
+/// What one run took.
+#[derive(Clone, Debug, Serialize)]
+struct Took {
+    what: String,
+    wall_seconds: f64,
+    cpu_seconds: f64,
+    peak_mb: f64,
+    html_kb: f64,
+}
+
+/// `sentinel bench drift`.
+pub(super) fn drift(args: &DriftBenchArgs, is_json: bool) -> anyhow::Result<()> {
+    ensure!(args.rows > 0 && args.columns > 0 && args.rounds > 0, "--rows, --columns and --rounds must be above 0");
+    let folder = Folder::new()?;
+    let path = |name: &str| folder.path().join(name);
+    let (reference, current, profile) = (path("reference.parquet"), path("current.parquet"), path("reference.profile"));
+    eprintln!("making two tables of {} rows and {} columns ...", args.rows, args.columns);
+    drift_data::write(&reference, args.rows, args.columns, args.seed, false)?;
+    drift_data::write(&current, args.rows, args.columns, args.seed + 1, true)?;
+    let program = std::env::current_exe()?;
+    let (html, json) = (path("report.html"), path("report.json"));
+    let compare = |reference: &Path, more: &[&str]| {
+        let mut command = Command::new(&program);
+        command.arg("drift").arg("--reference").arg(reference).arg("--current").arg(&current);
+        command.arg("--html").arg(&html).arg("--json").arg(&json).args(more);
+        command
+    };
+    let mut all = vec![
+        median("exact", args.rounds, &html, || compare(&reference, &[]))?,
+        median("sketches", args.rounds, &html, || compare(&reference, &["--exact-rows", SKETCHED]))?,
+        median("make a profile", args.rounds, &html, || {
+            let mut command = Command::new(&program);
+            command.arg("drift").arg("--reference").arg(&reference).arg("--save-profile").arg(&profile);
+            command
+        })?,
+        median("against the profile", args.rounds, &html, || compare(&profile, &[]))?,
+    ];
+    let profile_kb = std::fs::metadata(&profile)?.len() as f64 / 1e3;
+    if let Some(python) = &args.evidently {
+        all.push(median("Evidently", 1, &html, || {
+            let mut command = Command::new(python);
+            command.args(["-c", EVIDENTLY]).args([&reference, &current, &html, &json]);
+            command
+        })?);
+    }
+    print(&all, profile_kb, is_json)
+}
+
+fn print(all: &[Took], profile_kb: f64, is_json: bool) -> anyhow::Result<()> {
+    if is_json {
+        println!("{}", serde_json::json!({"runs": all, "profile_kb": profile_kb}));
+        return Ok(());
+    }
+    println!("{:22}{:>10}{:>10}{:>10}{:>10}", "", "wall s", "CPU s", "peak MB", "HTML kB");
+    for it in all {
+        println!(
+            "{:22}{:>10.2}{:>10.2}{:>10.0}{:>10.0}",
+            it.what, it.wall_seconds, it.cpu_seconds, it.peak_mb, it.html_kb
+        );
+    }
+    println!("profile: {profile_kb:.0} kB");
+    Ok(())
+}
+
+/// The run with the median of the wall time.
+fn median(what: &str, rounds: usize, html: &PathBuf, command: impl Fn() -> Command) -> anyhow::Result<Took> {
+    let mut all = (0..rounds).map(|_| run(what, html, command())).collect::<anyhow::Result<Vec<Took>>>()?;
+    all.sort_by(|a, b| a.wall_seconds.total_cmp(&b.wall_seconds));
+    let middle = all.len() / 2;
+    all.into_iter().nth(middle).context("no run")
+}
+
+fn run(what: &str, html: &PathBuf, mut command: Command) -> anyhow::Result<Took> {
+    let started = Instant::now();
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().context("cannot start it")?;
+    let pid = Pid::from_child(&child);
+    let name = child.id().to_string();
+    let mut peak = 0.0_f64;
+    // Not reaped here: the times of a process that has ended are read before.
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    while waitid(WaitId::Pid(pid), options)?.is_none() {
+        peak = peak.max(crate::health::peak_resident_bytes_of(&name).unwrap_or(0.0));
+        std::thread::sleep(LOOK);
+    }
+    let wall_seconds = started.elapsed().as_secs_f64();
+    let cpu_seconds = crate::health::cpu_seconds_of(&name).context("cannot read its processor time")?;
+    let code = child.wait()?.code();
+    ensure!(matches!(code, Some(0 | 1)), "{what} ended with {code:?}");
+    let html_kb = std::fs::metadata(html).map_or(0.0, |it| it.len() as f64 / 1e3);
+    Ok(Took { what: what.to_owned(), wall_seconds, cpu_seconds, peak_mb: peak / 1e6, html_kb })
+}
