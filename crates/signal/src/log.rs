@@ -32,7 +32,7 @@ impl LogRecord {
     /// The severity, from a `level`, `severity` or `detected_level` label, else from the first words of the line.
     pub fn level(&self) -> LogLevel {
         let label = ["level", "severity", "detected_level"].iter().find_map(|it| self.labels.get(it));
-        label.and_then(LogLevel::parse).unwrap_or_else(|| LogLevel::of_line(&self.line))
+        label.and_then(LogLevel::parse).unwrap_or_else(|| LogLevel::of_text(&self.line))
     }
 }
 
@@ -65,7 +65,8 @@ impl LogLevel {
         })
     }
 
-    fn of_line(line: &str) -> Self {
+    /// The worst level that the first words of a line name; `Info` if they name none.
+    pub fn of_text(line: &str) -> Self {
         let words = line.split(|it: char| !it.is_ascii_alphabetic()).filter(|it| it.len() > 2).take(8);
         words.filter_map(Self::parse).max().unwrap_or(Self::Info)
     }

@@ -1,5 +1,7 @@
 //! What is known of one incident, as plain data without a store behind it?
 
+use signal::LogLevel;
+
 /// Everything there is to judge one incident by. Each part may be empty.
 #[derive(Clone, Debug, Default)]
 pub struct Case {
@@ -7,6 +9,10 @@ pub struct Case {
     pub at: i64,
     /// Series around that time.
     pub metrics: Vec<Metric>,
+    /// Steps of requests.
+    pub spans: Vec<Span>,
+    /// Lines of logs.
+    pub logs: Vec<Line>,
     /// Who calls whom, if it is known beforehand.
     pub calls: Vec<Call>,
     /// Where it was noticed, if that is known.
@@ -44,4 +50,48 @@ pub struct Symptom {
     pub service: String,
     /// In which of its indicators.
     pub indicator: Option<String>,
+}
+
+/// One step of a request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Span {
+    /// Which request; empty if it is not known.
+    pub trace: String,
+    /// Which step of it.
+    pub id: String,
+    /// The step that caused it; empty for the first one.
+    pub parent: String,
+    /// Who did it.
+    pub service: String,
+    /// What was done.
+    pub operation: String,
+    /// When it began, milliseconds since 1970.
+    pub start: i64,
+    /// How long it took, in milliseconds.
+    pub millis: f64,
+    /// Whether it failed.
+    pub is_error: bool,
+    /// What it says about the failure, or an empty text.
+    pub message: String,
+    /// From a time without a fault, whatever its time says.
+    pub is_normal: bool,
+}
+
+/// One line of a log.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Line {
+    /// When it was written, milliseconds since 1970.
+    pub time: i64,
+    /// Who wrote it.
+    pub service: String,
+    /// What it says.
+    pub text: String,
+    /// How bad it is, if it says so.
+    pub level: Option<LogLevel>,
+    /// The request and the step that it was written for; empty if not known.
+    pub trace: String,
+    /// See `trace`.
+    pub span: String,
+    /// From a time without a fault, whatever its time says.
+    pub is_normal: bool,
 }

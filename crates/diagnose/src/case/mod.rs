@@ -1,24 +1,27 @@
 //! Which service is to blame, told from plain data: metrics, spans, log lines, changes and who calls whom?
 //!
 //! Reading order: `input` is what a case holds; `column` and `kind` say what a number is about; `scale` and `episode`
-//! how far and since when it is off; `topology` who calls whom; `metrics`, `traces`, `logs` and `changes` make findings
-//! of each signal; `blame` says how much of the trouble a service can be the source of; `rank` joins them to one list, and `calibration` turns a score into a probability.
+//! how far and since when it is off; `topology` who calls whom; `metrics` makes findings of series, `habits` of
+//! spans and log lines (`requests` joins these, `window` says which are from before); `blame` says how much of the trouble a service can be the source of; `rank` joins them to one list, and `calibration` turns a score into a probability.
 //! `peers` has the published rankers that ours is compared with.
 
 mod blame;
 mod calibration;
 mod column;
 mod episode;
+mod habits;
 mod input;
 mod kind;
 mod metrics;
 mod peers;
 mod rank;
+mod requests;
 mod scale;
 mod topology;
+mod window;
 
 pub use column::{Column, column};
-pub use input::{Call, Case, Metric, Symptom};
+pub use input::{Call, Case, Line, Metric, Span, Symptom};
 pub use kind::{Direction, Fault, Kind};
 pub use peers::{baro, n_sigma, published};
 pub use rank::{Finding, RankedCause, Ranking, rank};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::blame::Blame;
 use super::calibration;
+use super::habits;
 use super::input::Case;
 use super::kind::{Fault, Kind};
 use super::metrics::{self, Deviation};
@@ -13,6 +14,12 @@ use super::topology::Topology;
 const MAX_CAUSES: usize = 10;
 /// At most so many findings are cited for a cause.
 const MAX_EVIDENCE: usize = 5;
+/// What a factor of e more widths of the usual is worth beside findings of spans and log lines.
+const SURPRISE: f64 = 2.5;
+/// From so many widths on a resource is surely short.
+const CONVINCING: f64 = 15.0;
+/// How much a second signal adds to the strongest one.
+const SECOND: f64 = 0.5;
 /// What is left of a finding about a service that the noticed one does not call.
 const ELSEWHERE: f64 = 0.3;
 
@@ -29,7 +36,7 @@ pub struct Finding {
     pub indicator: String,
     /// What it speaks for.
     pub fault: Fault,
-    /// How much it speaks for a cause here, in widths of what is usual.
+    /// How much it speaks for a cause here; 0 is not at all, and a few is surely something.
     pub strength: f64,
     /// When it began, milliseconds since 1970.
     pub onset: i64,
@@ -80,6 +87,7 @@ pub fn rank(case: &Case) -> Ranking {
     let deviations = metrics::deviations(case);
     let blame = Blame::of(case, &deviations, &topology);
     let mut findings = of_metrics(case, &deviations, &topology, &blame);
+    findings.extend(habits::findings(case));
     findings.sort_by(|a, b| b.strength.total_cmp(&a.strength).then_with(|| a.id.cmp(&b.id)));
     let causes = of_findings(&findings, &blame, &topology);
     let no_cause = causes.first().map_or(1.0, |it| 1.0 - it.confidence);
@@ -94,13 +102,14 @@ fn of_metrics(case: &Case, deviations: &[Deviation], topology: &Topology<'_>, bl
         let weight = weights
             .entry((&metric.service, it.kind))
             .or_insert_with(|| blame.weight(&metric.service, it.kind, topology));
+        let beside = if case.spans.is_empty() { 1.0 } else { beside_spans(it, &metric.indicator) };
         findings.push(Finding {
             id: format!("m{}", it.metric + 1),
             signal: "metric",
             service: metric.service.clone(),
             indicator: metric.indicator.clone(),
             fault: it.kind.fault(),
-            strength: it.strength * *weight,
+            strength: SURPRISE * (it.strength * *weight).ln_1p() * beside,
             onset: it.onset,
             text: text(metric.service.as_str(), &metric.indicator, it),
         });
@@ -108,10 +117,33 @@ fn of_metrics(case: &Case, deviations: &[Deviation], topology: &Topology<'_>, bl
     findings
 }
 
+/// What is left of a deviation where spans tell better how requests fare: what is used up counts if it is convincing.
+fn beside_spans(it: &Deviation, indicator: &str) -> f64 {
+    let of_machine = if indicator.to_ascii_lowercase().starts_with("node") { 0.3 } else { 1.0 };
+    let of_kind = match it.kind {
+        Kind::Cpu | Kind::Memory | Kind::Disk | Kind::Loss | Kind::Restart if it.strength >= CONVINCING => 1.0,
+        Kind::Cpu | Kind::Memory | Kind::Disk | Kind::Loss | Kind::Restart | Kind::Saturation => 0.3,
+        Kind::Latency | Kind::Error | Kind::Success | Kind::Limit | Kind::Hit => 0.2,
+        Kind::Network | Kind::Workload | Kind::Other => 0.1,
+    };
+    of_machine * of_kind
+}
+
 fn text(service: &str, indicator: &str, it: &Deviation) -> String {
     let way = if it.level > 0.0 { "above" } else { "below" };
     let far = it.level.abs();
     format!("{indicator} of {service} is {:.4} instead of {:.4}, {far:.1} widths {way} usual", it.during, it.before)
+}
+
+/// The strongest finding, and something for the strongest one of each other signal.
+fn together(findings: &[&Finding]) -> f64 {
+    let mut best: BTreeMap<&str, f64> = BTreeMap::new();
+    for it in findings {
+        let strength = best.entry(it.signal).or_default();
+        *strength = strength.max(it.strength);
+    }
+    let most = best.values().copied().fold(0.0, f64::max);
+    most + (best.values().sum::<f64>() - most) * SECOND
 }
 
 fn of_findings(findings: &[Finding], blame: &Blame<'_>, topology: &Topology<'_>) -> Vec<RankedCause> {
@@ -127,7 +159,7 @@ fn of_findings(findings: &[Finding], blame: &Blame<'_>, topology: &Topology<'_>)
     let mut scored: Vec<(f64, &str, Vec<&Finding>)> = by_service
         .into_iter()
         .map(|(service, findings)| {
-            let best = findings.first().map_or(0.0, |it| it.strength);
+            let best = together(&findings);
             (best * if is_elsewhere(service) { ELSEWHERE } else { 1.0 }, service, findings)
         })
         .collect();
@@ -138,12 +170,12 @@ fn of_findings(findings: &[Finding], blame: &Blame<'_>, topology: &Topology<'_>)
     let cause = |(score, service, findings): (f64, &str, Vec<&Finding>)| {
         let first = findings.first()?;
         let rival = if score == best { runner_up } else { best };
-        let margin = (score.ln_1p() - rival.ln_1p()).clamp(-3.0, 3.0);
+        let margin = ((score - rival) / SURPRISE).clamp(-3.0, 3.0);
         Some(RankedCause {
             service: service.to_owned(),
             indicator: first.indicator.clone(),
             fault: first.fault,
-            confidence: calibration::confidence(margin, score, blame.seen),
+            confidence: calibration::confidence(margin, score / SURPRISE, blame.seen),
             score,
             path: noticed.and_then(|it| topology.path(it, service)).into_iter().flatten().map(str::to_owned).collect(),
             evidence: findings.iter().take(MAX_EVIDENCE).map(|it| it.id.clone()).collect(),

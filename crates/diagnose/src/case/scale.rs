@@ -7,6 +7,7 @@ pub(crate) struct Scale {
     pub(crate) center: f64,
     /// The larger of interquartile range and median absolute deviation, both as a standard deviation would be, and half
     /// of the standard deviation: robust widths are 0 for a series that seldom moves, and then anything is far off.
+    /// Series that jump every now and then are as wide as their jumps ask for.
     pub(crate) width: f64,
     /// How many values it was told from.
     pub(crate) n_values: usize,
@@ -15,6 +16,8 @@ pub(crate) struct Scale {
 /// Robust widths in standard deviations of a normal distribution.
 const IQR_PER_SD: f64 = 1.349;
 const SD_PER_MAD: f64 = 1.4826;
+/// What one value in twenty exceeds is at most so many widths away.
+const TAIL_WIDTHS: f64 = 3.0;
 
 impl Scale {
     /// The scale of finite `values`, which are reordered; `None` without any.
@@ -26,7 +29,8 @@ impl Scale {
         let variance = values.iter().map(|it| (it - mean).powi(2)).sum::<f64>() / n_values as f64;
         values.iter_mut().for_each(|it| *it = (*it - center).abs());
         let mad = quantile(values, 0.5)? * SD_PER_MAD;
-        Some(Self { center, width: iqr.max(mad).max(variance.sqrt() / 2.0), n_values })
+        let tail = quantile(values, 0.95)? / TAIL_WIDTHS;
+        Some(Self { center, width: iqr.max(mad).max(variance.sqrt() / 2.0).max(tail), n_values })
     }
 }
 

@@ -1,5 +1,9 @@
 //! How do files that people have of an incident become a case? One file per kind of file.
 
 pub mod graph_file;
+mod json_lines;
+pub mod logs_file;
 pub mod metrics_file;
-mod names;
+pub mod names;
+mod rows;
+pub mod spans_file;

@@ -1,0 +1,46 @@
+//! Which events are from before the incident, and which belong to it?
+
+/// Two stretches of time; what lies between them or is not known to belong to either is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// Events before this instant are usual.
+    quiet_until: i64,
+    /// Events from this instant on belong to the incident.
+    from: i64,
+}
+
+/// The detection time may be so much too late.
+const GUARD_MS: i64 = 60_000;
+/// A shorter past than this has no room for a guard of its own length.
+const GUARD_SHARE: i64 = 10;
+/// Of a past longer than this only the first part is taken for usual: slow faults are noticed late.
+const LONG_MS: i64 = 900_000;
+const QUIET_SHARE: f64 = 0.6;
+
+/// Which of the two an event belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Before,
+    During,
+}
+
+impl Window {
+    /// From the detection time and the times of all events, leaving out those that are usual by themselves.
+    pub(crate) fn of(at: i64, times: impl Iterator<Item = i64>) -> Self {
+        let first = times.min().unwrap_or(at).min(at);
+        let past = at - first;
+        let guard = GUARD_MS.min(past / GUARD_SHARE);
+        let quiet_until = if past > LONG_MS { first + (past as f64 * QUIET_SHARE) as i64 } else { at - guard };
+        Self { quiet_until, from: at }
+    }
+
+    pub(crate) const fn side(&self, time: i64, is_normal: bool) -> Option<Side> {
+        if is_normal || time < self.quiet_until {
+            Some(Side::Before)
+        } else if time >= self.from {
+            Some(Side::During)
+        } else {
+            None
+        }
+    }
+}
