@@ -333,7 +333,7 @@ fn finding(
     text: String,
 ) -> Finding {
     let (service, indicator) = (service.to_owned(), indicator.to_owned());
-    Finding { id: String::new(), signal, service, indicator, fault, strength, onset, text }
+    Finding { id: String::new(), signal, service, indicator, fault, strength, leads: false, onset, text }
 }
 
 impl Count {

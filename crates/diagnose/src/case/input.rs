@@ -13,6 +13,8 @@ pub struct Case {
     pub spans: Vec<Span>,
     /// Lines of logs.
     pub logs: Vec<Line>,
+    /// Deploys, commits, flags, settings and what providers tell.
+    pub changes: Vec<Change>,
     /// Who calls whom, if it is known beforehand.
     pub calls: Vec<Call>,
     /// Where it was noticed, if that is known.
@@ -94,4 +96,52 @@ pub struct Line {
     pub span: String,
     /// From a time without a fault, whatever its time says.
     pub is_normal: bool,
+}
+
+/// Something that people or machines changed, or that a provider tells.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Change {
+    /// What it is known by: a commit, a flag, an event.
+    pub id: String,
+    /// What was done.
+    pub kind: ChangeKind,
+    /// When it came into effect, milliseconds since 1970.
+    pub time: i64,
+    /// Where; empty if it is not known.
+    pub service: String,
+    /// Its title.
+    pub title: String,
+    /// Files that it touches.
+    pub files: Vec<String>,
+    /// What it does to them, as a unified diff; empty if not known.
+    pub diff: String,
+}
+
+/// What a change is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChangeKind {
+    /// A version was put in place.
+    #[default]
+    Deploy,
+    /// Something was committed, and it is not known to run anywhere.
+    Commit,
+    /// A flag was switched.
+    Flag,
+    /// A setting was changed.
+    Config,
+    /// A provider tells of trouble of its own.
+    Outage,
+}
+
+impl ChangeKind {
+    /// Name in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Commit => "commit",
+            Self::Flag => "flag",
+            Self::Config => "config",
+            Self::Outage => "outage",
+        }
+    }
 }

@@ -16,6 +16,11 @@ const GUARD_MS: i64 = 60_000;
 const LOCAL_MS: i64 = 90_000;
 /// Without a time that is known to be good, the first part of what came before is taken for usual.
 const QUIET_SHARE: f64 = 0.6;
+const EARLY_SHARE: f64 = 0.15;
+/// An incident is looked at for so long after its detection, or for so many points if these are far apart: a file may
+/// hold the rest of the day, with other incidents.
+const LASTS_MS: i64 = 900_000;
+const LASTS_POINTS: usize = 5;
 /// Fewer usual values than this tell nothing.
 const MIN_USUAL: usize = 4;
 /// A change by less than this share of the level is none.
@@ -69,12 +74,24 @@ struct Prepared {
     /// The first value that may belong to the incident, and the first after its detection.
     first: usize,
     detected: usize,
+    /// The first value that is too late to belong to it.
+    end: usize,
 }
 
 /// All series that are off, in the order of the case.
 pub(crate) fn deviations(case: &Case) -> Vec<Deviation> {
+    judged(case, QUIET_SHARE)
+}
+
+/// The same, when only the very beginning is taken for usual: tells how slow faults began, and is fooled by a day.
+pub(crate) fn early_deviations(case: &Case) -> Vec<Deviation> {
+    judged(case, EARLY_SHARE)
+}
+
+fn judged(case: &Case, quiet_share: f64) -> Vec<Deviation> {
     let mut buffer = vec![];
-    let prepared: Vec<Option<Prepared>> = case.metrics.iter().map(|it| prepare(it, case.at, &mut buffer)).collect();
+    let prepared: Vec<Option<Prepared>> =
+        case.metrics.iter().map(|it| prepare(it, case.at, quiet_share, &mut buffer)).collect();
     let floors = floors_of_kinds(&prepared);
     let volumes = volumes(case);
     let judged = prepared.iter().zip(&case.metrics).enumerate();
@@ -84,6 +101,17 @@ pub(crate) fn deviations(case: &Case) -> Vec<Deviation> {
         judge(idx, metric, it, floor, &mut buffer)
     });
     judged.collect()
+}
+
+/// The middle level of all series of memory, as they were measured; 0 without any.
+pub(crate) fn usual_memory(case: &Case) -> f64 {
+    let mut levels = vec![];
+    for it in case.metrics.iter().filter(|it| Kind::of(&it.indicator) == Kind::Memory) {
+        let usual = if it.normal.is_empty() { &it.values } else { &it.normal };
+        let mut values: Vec<f64> = usual.iter().copied().filter(|it| it.is_finite()).collect();
+        levels.extend(quantile(&mut values, 0.5));
+    }
+    quantile(&mut levels, 0.5).unwrap_or(0.0)
 }
 
 /// How much is asked of each service between two points, where a series tells.
@@ -99,24 +127,26 @@ pub(crate) fn volumes(case: &Case) -> BTreeMap<&str, f64> {
     volumes
 }
 
-fn prepare(metric: &Metric, at: i64, buffer: &mut Vec<f64>) -> Option<Prepared> {
+fn prepare(metric: &Metric, at: i64, quiet_share: f64, buffer: &mut Vec<f64>) -> Option<Prepared> {
     let kind = Kind::of(&metric.indicator);
     let detected = metric.times.partition_point(|it| *it < at);
+    let end = metric.times.partition_point(|it| *it < at + LASTS_MS).max(detected + LASTS_POINTS);
+    let end = end.min(metric.values.len());
     let (usual_of, first) = if metric.normal.is_empty() {
         let before = metric.times.partition_point(|it| *it < at - GUARD_MS);
-        let quiet = ((before as f64 * QUIET_SHARE) as usize).max(before.min(MIN_USUAL));
+        let quiet = ((before as f64 * quiet_share) as usize).max(before.min(2 * MIN_USUAL));
         (metric.values.get(..quiet)?, quiet)
     } else {
         (metric.normal.as_slice(), metric.times.partition_point(|it| *it < at - GUARD_MS))
     };
-    let measure = Measure::of(kind, &metric.indicator, usual_of, metric.values.get(first..)?, buffer);
+    let measure = Measure::of(kind, &metric.indicator, usual_of, metric.values.get(first..end)?, buffer);
     fill(buffer, usual_of, measure);
     if buffer.len() < MIN_USUAL {
         return None;
     }
     let usual = Scale::of(buffer)?;
     let local = if metric.normal.is_empty() { None } else { local_level(metric, at, measure, buffer) };
-    Some(Prepared { kind, measure, usual, local, first, detected })
+    Some(Prepared { kind, measure, usual, local, first, detected, end })
 }
 
 fn local_level(metric: &Metric, at: i64, measure: Measure, buffer: &mut Vec<f64>) -> Option<f64> {
@@ -148,14 +178,14 @@ fn judge(idx: usize, metric: &Metric, it: &Prepared, floor: f64, buffer: &mut Ve
     if width <= 0.0 {
         return None;
     }
-    let points = metric.values.get(it.first..)?;
+    let points = metric.values.get(it.first..it.end)?;
     buffer.clear();
     buffer.extend(points.iter().filter(|it| it.is_finite()).map(|value| it.deviation(*value, width)));
     let episode = episode::find(buffer)?;
     // Gaps were left out, so places are counted among the values that are there.
-    let place = |nth: usize| nth_finite(points, nth).map(|it| it + metric.values.len() - points.len());
+    let place = |nth: usize| nth_finite(points, nth).map(|nth| nth + it.first);
     let (first, last) = (place(episode.first)?, place(episode.last)?);
-    let share = share_of_incident(metric, it, first, last);
+    let share = share_of_incident(it, first, last);
     fill(buffer, metric.values.get(first..=last)?, Measure::Plain);
     Some(Deviation {
         metric: idx,
@@ -173,8 +203,8 @@ fn nth_finite(values: &[f64], nth: usize) -> Option<usize> {
 }
 
 /// Which share of the points since detection the episode covers.
-fn share_of_incident(metric: &Metric, it: &Prepared, first: usize, last: usize) -> f64 {
-    let since = metric.values.len().saturating_sub(it.detected).max(1);
+fn share_of_incident(it: &Prepared, first: usize, last: usize) -> f64 {
+    let since = it.end.saturating_sub(it.detected).max(1);
     let covered = (last + 1).saturating_sub(first.max(it.detected));
     covered as f64 / since as f64
 }

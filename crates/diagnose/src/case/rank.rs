@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::blame::Blame;
-use super::calibration;
+use super::calibration::Features;
+use super::changes::{self, Verdict};
 use super::habits;
 use super::input::Case;
 use super::kind::{Fault, Kind};
@@ -18,6 +19,14 @@ const MAX_EVIDENCE: usize = 5;
 const SURPRISE: f64 = 2.5;
 /// From so many widths on a resource is surely short.
 const CONVINCING: f64 = 15.0;
+/// What a change that is surely to blame speaks for its service, and the least share that is worth telling.
+const CHANGE: f64 = 12.0;
+const MIN_SHARE: f64 = 0.02;
+/// Memory that grew by so many widths, and by this share of what services usually have, explains the rest.
+const MEMORY_SURE: f64 = 6.0;
+const MEMORY_SHARE: f64 = 0.15;
+/// What the place where it was noticed gains if nobody knows who calls whom.
+const NOTICED: f64 = 1.5;
 /// How much a second signal adds to the strongest one.
 const SECOND: f64 = 0.5;
 /// What is left of a finding about a service that the noticed one does not call.
@@ -28,7 +37,7 @@ const ELSEWHERE: f64 = 0.3;
 pub struct Finding {
     /// Its name within the ranking: `m1`, `m2`, ...
     pub id: String,
-    /// Which signal it is from: `metric`, `trace`, `log`, `change`.
+    /// Which signal it is from: `metric`, `trace`, `log`, `change`, or `outside` for what no change explains.
     pub signal: &'static str,
     /// Whom it is about.
     pub service: String,
@@ -38,6 +47,8 @@ pub struct Finding {
     pub fault: Fault,
     /// How much it speaks for a cause here; 0 is not at all, and a few is surely something.
     pub strength: f64,
+    /// Whether it explains the other findings about its service: what fills memory also takes processor time.
+    pub leads: bool,
     /// When it began, milliseconds since 1970.
     pub onset: i64,
     /// The finding in words.
@@ -57,8 +68,12 @@ pub struct RankedCause {
     pub confidence: f64,
     /// What the list is sorted by; equal scores are ties.
     pub score: f64,
+    /// What the confidence was told from.
+    pub features: Features,
     /// Calls from where it was noticed to the cause.
     pub path: Vec<String>,
+    /// The change that brought it, by its id, if one did.
+    pub change: Option<String>,
     /// Findings that it rests on, the most telling first.
     pub evidence: Vec<String>,
 }
@@ -70,8 +85,21 @@ pub struct Ranking {
     pub causes: Vec<RankedCause>,
     /// How likely it is that none of them is the cause.
     pub no_cause: f64,
+    /// The change to blame; `None` if nobody changed anything that could have brought it.
+    pub change: Option<Blamed>,
     /// What was found, cited by the causes.
     pub findings: Vec<Finding>,
+}
+
+/// A change that is to blame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Blamed {
+    /// Its id, for example a commit.
+    pub id: String,
+    /// Where it was made.
+    pub service: String,
+    /// How likely it is among all changes and "none of them".
+    pub share: f64,
 }
 
 impl Ranking {
@@ -88,14 +116,75 @@ pub fn rank(case: &Case) -> Ranking {
     let blame = Blame::of(case, &deviations, &topology);
     let mut findings = of_metrics(case, &deviations, &topology, &blame);
     findings.extend(habits::findings(case));
+    let verdict = changes::judge(case, &findings);
+    findings.extend(verdict.iter().flat_map(|it| of_changes(case, it)));
     findings.sort_by(|a, b| b.strength.total_cmp(&a.strength).then_with(|| a.id.cmp(&b.id)));
-    let causes = of_findings(&findings, &blame, &topology);
+    let mut causes = of_findings(&findings, &blame, &topology);
+    let change = verdict.as_ref().and_then(|it| blamed(case, it));
+    if let Some(verdict) = &verdict {
+        name_changes(case, verdict, &change, &mut causes);
+    }
     let no_cause = causes.first().map_or(1.0, |it| 1.0 - it.confidence);
-    Ranking { causes, no_cause, findings }
+    Ranking { causes, no_cause, change, findings }
+}
+
+/// The likeliest change, if it is likelier than none.
+fn blamed(case: &Case, verdict: &Verdict) -> Option<Blamed> {
+    let first = verdict.suspects.first().filter(|it| it.share > verdict.none)?;
+    let change = case.changes.get(first.change)?;
+    Some(Blamed { id: change.id.clone(), service: change.service.clone(), share: first.share })
+}
+
+/// Changes that may have brought it, and what else explains it.
+fn of_changes(case: &Case, verdict: &Verdict) -> Vec<Finding> {
+    let mut findings = vec![];
+    for (nth, it) in verdict.suspects.iter().enumerate().filter(|(_, it)| it.share >= MIN_SHARE) {
+        let Some(change) = case.changes.get(it.change) else { continue };
+        findings.push(Finding {
+            id: format!("c{}", nth + 1),
+            signal: "change",
+            service: change.service.clone(),
+            indicator: change.id.clone(),
+            fault: it.fault,
+            strength: CHANGE * it.share,
+            leads: false,
+            onset: change.time,
+            text: it.text.clone(),
+        });
+    }
+    let noticed = case.symptom.as_ref().map(|it| it.service.clone());
+    if let (Some((fault, text)), Some(service)) = (&verdict.outside, noticed) {
+        findings.push(Finding {
+            id: "o1".to_owned(),
+            signal: "outside",
+            service,
+            indicator: fault.as_str().to_owned(),
+            fault: *fault,
+            strength: CHANGE * verdict.none,
+            leads: false,
+            onset: case.at,
+            text: text.clone(),
+        });
+    }
+    findings
+}
+
+/// Causes on a service that a change was made on are blamed on the change, and the fault is what that did.
+fn name_changes(case: &Case, verdict: &Verdict, change: &Option<Blamed>, causes: &mut [RankedCause]) {
+    let first = verdict.suspects.first().and_then(|it| Some((it, case.changes.get(it.change)?)));
+    if let (Some(blamed), Some((suspect, _))) = (change, first) {
+        for cause in causes.iter_mut().filter(|it| it.service == blamed.service) {
+            cause.change = Some(blamed.id.clone());
+            cause.fault = suspect.fault;
+        }
+    } else if let (Some((fault, _)), Some(cause)) = (&verdict.outside, causes.first_mut()) {
+        cause.fault = *fault;
+    }
 }
 
 fn of_metrics(case: &Case, deviations: &[Deviation], topology: &Topology<'_>, blame: &Blame<'_>) -> Vec<Finding> {
     let mut weights: BTreeMap<(&str, Kind), f64> = BTreeMap::new();
+    let memory = metrics::usual_memory(case);
     let mut findings = vec![];
     for it in deviations {
         let Some(metric) = case.metrics.get(it.metric) else { continue };
@@ -110,6 +199,9 @@ fn of_metrics(case: &Case, deviations: &[Deviation], topology: &Topology<'_>, bl
             indicator: metric.indicator.clone(),
             fault: it.kind.fault(),
             strength: SURPRISE * (it.strength * *weight).ln_1p() * beside,
+            leads: it.kind == Kind::Memory
+                && it.strength >= MEMORY_SURE
+                && it.during - it.before >= memory * MEMORY_SHARE,
             onset: it.onset,
             text: text(metric.service.as_str(), &metric.indicator, it),
         });
@@ -148,6 +240,7 @@ fn together(findings: &[&Finding]) -> f64 {
 
 fn of_findings(findings: &[Finding], blame: &Blame<'_>, topology: &Topology<'_>) -> Vec<RankedCause> {
     let noticed = blame.noticed.filter(|_| !topology.is_empty());
+    let alone = blame.noticed.filter(|_| topology.is_empty());
     let below = noticed.map(|it| topology.reach(it));
     let is_elsewhere = |service: &str| {
         below.as_ref().is_some_and(|it| !it.contains(service)) && noticed.is_some_and(|it| it != service)
@@ -159,7 +252,7 @@ fn of_findings(findings: &[Finding], blame: &Blame<'_>, topology: &Topology<'_>)
     let mut scored: Vec<(f64, &str, Vec<&Finding>)> = by_service
         .into_iter()
         .map(|(service, findings)| {
-            let best = together(&findings);
+            let best = together(&findings) * if alone == Some(service) { NOTICED } else { 1.0 };
             (best * if is_elsewhere(service) { ELSEWHERE } else { 1.0 }, service, findings)
         })
         .collect();
@@ -168,15 +261,17 @@ fn of_findings(findings: &[Finding], blame: &Blame<'_>, topology: &Topology<'_>)
     let runner_up = scored.get(1).map_or(0.0, |it| it.0);
     let best = scored.first().map_or(0.0, |it| it.0);
     let cause = |(score, service, findings): (f64, &str, Vec<&Finding>)| {
-        let first = findings.first()?;
+        let first = findings.iter().find(|it| it.leads).or(findings.first())?;
         let rival = if score == best { runner_up } else { best };
-        let margin = ((score - rival) / SURPRISE).clamp(-3.0, 3.0);
+        let features = Features::of((score - rival) / SURPRISE, score / SURPRISE, blame.seen);
         Some(RankedCause {
             service: service.to_owned(),
             indicator: first.indicator.clone(),
             fault: first.fault,
-            confidence: calibration::confidence(margin, score / SURPRISE, blame.seen),
+            confidence: features.fitted(),
+            features,
             score,
+            change: None,
             path: noticed.and_then(|it| topology.path(it, service)).into_iter().flatten().map(str::to_owned).collect(),
             evidence: findings.iter().take(MAX_EVIDENCE).map(|it| it.id.clone()).collect(),
         })

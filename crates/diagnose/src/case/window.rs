@@ -5,8 +5,9 @@
 pub(crate) struct Window {
     /// Events before this instant are usual.
     quiet_until: i64,
-    /// Events from this instant on belong to the incident.
+    /// Events from this instant on, and before the other one, belong to the incident.
     from: i64,
+    to: i64,
 }
 
 /// The detection time may be so much too late.
@@ -16,6 +17,8 @@ const GUARD_SHARE: i64 = 10;
 /// Of a past longer than this only the first part is taken for usual: slow faults are noticed late.
 const LONG_MS: i64 = 900_000;
 const QUIET_SHARE: f64 = 0.6;
+/// An incident is looked at for so long after its detection.
+const LASTS_MS: i64 = 900_000;
 
 /// Which of the two an event belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,16 +34,37 @@ impl Window {
         let past = at - first;
         let guard = GUARD_MS.min(past / GUARD_SHARE);
         let quiet_until = if past > LONG_MS { first + (past as f64 * QUIET_SHARE) as i64 } else { at - guard };
-        Self { quiet_until, from: at }
+        Self { quiet_until, from: at, to: at + LASTS_MS }
     }
 
     pub(crate) const fn side(&self, time: i64, is_normal: bool) -> Option<Side> {
         if is_normal || time < self.quiet_until {
             Some(Side::Before)
-        } else if time >= self.from {
+        } else if time >= self.from && time < self.to {
             Some(Side::During)
         } else {
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+
+    #[test]
+    fn a_short_past_is_usual_nearly_to_its_end_and_a_long_one_for_its_first_part() {
+        let at = 1_000 * MINUTE;
+        let short = Window::of(at, (0..10).map(|it| at - it * MINUTE));
+        assert_eq!(short.side(at - MINUTE, false), Some(Side::Before));
+        assert_eq!(short.side(at - 1, false), None);
+        assert_eq!(short.side(at, false), Some(Side::During));
+        assert_eq!(short.side(at, true), Some(Side::Before));
+        assert_eq!(short.side(at + 60 * MINUTE, false), None);
+        let long = Window::of(at, (0..100).map(|it| at - it * MINUTE));
+        assert_eq!(long.side(at - 30 * MINUTE, false), None);
+        assert_eq!(long.side(at - 50 * MINUTE, false), Some(Side::Before));
     }
 }

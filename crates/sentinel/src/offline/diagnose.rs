@@ -4,13 +4,14 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use diagnose::case::{Case, Finding, RankedCause, Ranking, Symptom, rank};
+use diagnose::case::{Case, Finding, Line, RankedCause, Ranking, Span, Symptom, rank};
 use serde_json::{Value, json};
 
 use super::bad_input::BadInput;
+use super::input::Input;
 use super::instants;
 use super::output::Output;
-use super::rca::{graph_file, metrics_file};
+use super::rca::{changes_file, graph_file, logs_file, metrics_file, spans_file};
 use super::table::{Table, number};
 
 /// Options of `diagnose`.
@@ -22,6 +23,21 @@ pub struct DiagnoseArgs {
     /// CSV of the same metrics in a time without a fault; without it, what came before is taken for usual.
     #[arg(long, value_name = "FILE")]
     pub normal: Vec<PathBuf>,
+    /// Log lines: JSON per line with `timestamp`, `service` and `msg`, OTLP in JSON, or CSV; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub logs: Vec<PathBuf>,
+    /// Log lines of a time without a fault.
+    #[arg(long, value_name = "FILE")]
+    pub normal_logs: Vec<PathBuf>,
+    /// Spans: JSON per line with `trace_id`, `span_id`, `parent_id`, `service`, `name`, `start` and `duration_ms`, OTLP in JSON, or CSV; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub traces: Vec<PathBuf>,
+    /// Spans of a time without a fault.
+    #[arg(long, value_name = "FILE")]
+    pub normal_traces: Vec<PathBuf>,
+    /// Deploys, commits, flags and outages in JSON, or a folder of such files; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub changes: Vec<PathBuf>,
     /// CSV of who calls whom: a matrix, or columns `caller` and `callee`.
     #[arg(long, value_name = "FILE")]
     pub graph: Option<PathBuf>,
@@ -76,7 +92,27 @@ fn read(args: &DiagnoseArgs) -> Result<Case, BadInput> {
         Some(file) => graph_file::read(&Table::read(file)?)?,
         None => vec![],
     };
-    Ok(Case { at: args.at, metrics, calls, symptom: args.symptom.as_deref().map(symptom) })
+    let mut logs = read_all(&args.logs, logs_file::read)?;
+    logs.extend(read_all(&args.normal_logs, logs_file::read)?.into_iter().map(|it| Line { is_normal: true, ..it }));
+    let mut spans = read_all(&args.traces, spans_file::read)?;
+    spans.extend(read_all(&args.normal_traces, spans_file::read)?.into_iter().map(|it| Span { is_normal: true, ..it }));
+    let mut changes = vec![];
+    for file in &args.changes {
+        changes.extend(changes_file::read(file)?);
+    }
+    changes_file::join_commits(&mut changes);
+    let symptom = args.symptom.as_deref().map(symptom);
+    Ok(Case { at: args.at, metrics, spans, logs, changes, calls, symptom })
+}
+
+/// What all files hold together.
+fn read_all<T>(files: &[PathBuf], read: fn(&str, &[u8]) -> Result<Vec<T>, BadInput>) -> Result<Vec<T>, BadInput> {
+    let mut all = vec![];
+    for file in files {
+        let (name, bytes) = Input::open(file)?.read_all()?;
+        all.extend(read(&name, &bytes)?);
+    }
+    Ok(all)
 }
 
 fn symptom(text: &str) -> Symptom {
@@ -95,10 +131,13 @@ pub fn to_json(ranking: &Ranking) -> Value {
     let cause = |it: &RankedCause| {
         let cited: Vec<Value> = ranking.cited(it).map(evidence).collect();
         json!({ "service": it.service, "indicator": it.indicator, "fault": it.fault.as_str(),
-            "confidence": rounded(it.confidence), "score": rounded(it.score), "path": it.path, "evidence": cited })
+            "confidence": rounded(it.confidence), "score": rounded(it.score), "path": it.path, "change": it.change,
+            "evidence": cited })
     };
     let causes: Vec<Value> = ranking.causes.iter().map(cause).collect();
-    json!({ "causes": causes, "no_cause_confidence": rounded(ranking.no_cause) })
+    let change = ranking.change.as_ref();
+    let change = change.map(|it| json!({ "id": it.id, "service": it.service, "confidence": rounded(it.share) }));
+    json!({ "causes": causes, "no_cause_confidence": rounded(ranking.no_cause), "change": change })
 }
 
 fn rounded(value: f64) -> f64 {
@@ -116,6 +155,9 @@ fn to_text(ranking: &Ranking) -> String {
         for finding in ranking.cited(it) {
             text += &format!("   [{}] {}\n", finding.id, finding.text);
         }
+    }
+    if let Some(it) = &ranking.change {
+        text += &format!("Change to blame: {} on {}, {:.0} %\n", it.id, it.service, it.share * 100.0);
     }
     text += &format!("No cause among these: {:.0} %\n", ranking.no_cause * 100.0);
     text

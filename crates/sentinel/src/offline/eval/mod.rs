@@ -9,6 +9,7 @@ mod nab_files;
 pub mod outliers;
 mod plain;
 pub mod promql;
+pub mod rca;
 pub mod report;
 pub mod series;
 mod servers;
@@ -45,6 +46,8 @@ pub enum EvalCommand {
     Forecast(DataArgs),
     /// The scripts that Prometheus tests PromQL with: does each query have the expected outcome?
     Promql(DataArgs),
+    /// Published incidents with a known cause: is the service to blame the first of the list?
+    Rca(rca::RcaArgs),
 }
 
 /// What every benchmark is given.
@@ -81,6 +84,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
         EvalCommand::Outliers(args) => (outliers::evaluate(args)?, args.json),
         EvalCommand::Forecast(args) => (forecast::evaluate(args)?, args.json),
         EvalCommand::Promql(args) => (promql::evaluate(args)?, args.json),
+        EvalCommand::Rca(args) => (rca::evaluate(args)?, args.data.json),
     };
     // Not `println!`, which panics when the reader has gone (`| head`).
     let mut output = Output::create(None)?;

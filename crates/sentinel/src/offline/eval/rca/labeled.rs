@@ -65,6 +65,11 @@ pub fn name_of(path: &Path) -> String {
 pub fn json(path: &Path) -> Result<serde_json::Value, BadInput> {
     let (name, bytes) = Input::open(path)?.read_all()?;
     serde_json::from_slice(&bytes).map_err(|error| {
-        BadInput::of_line(&name, error.line() as u64, format!("it is not JSON: {error}"), "check that the file is whole")
+        BadInput::of_line(
+            &name,
+            error.line() as u64,
+            format!("it is not JSON: {error}"),
+            "check that the file is whole",
+        )
     })
 }

@@ -1,0 +1,76 @@
+//! `sentinel eval rca`: how often is the ranker right on published incidents with a known cause?
+//!
+//! One file per published set; `labeled` is a case with its answer, `verdicts` ranks all cases and judges the answers,
+//! `tables` tells the result. BARO and N-sigma run on the same cases: with the preparation that their authors publish,
+//! they have to reach the published values, which checks the harness.
+
+mod labeled;
+mod nezha;
+mod petshop;
+mod rcaeval;
+mod rcd;
+mod rootcausebench;
+mod tables;
+mod verdicts;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{DataArgs, Report};
+use crate::offline::bad_input::BadInput;
+use crate::offline::progress::Progress;
+use labeled::{Labeled, entries};
+
+/// Options of `eval rca`.
+#[derive(Clone, Debug, Args)]
+pub struct RcaArgs {
+    /// Where the files are.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Fits the weights of the confidence to these cases and prints them, with what they reach on systems left out.
+    #[arg(long)]
+    pub fit: bool,
+    /// Adds a table with one row per case.
+    #[arg(long)]
+    pub cases: bool,
+}
+
+/// Folders deeper than this below the given one are not looked at.
+const MAX_DEPTH: usize = 6;
+
+type Read = fn(&Path) -> Result<Option<Vec<Labeled>>, BadInput>;
+/// How the files of each set are read.
+const SETS: &[Read] = &[petshop::read, nezha::read, rootcausebench::read, rcd::read, rcaeval::read];
+
+/// `sentinel eval rca`.
+///
+/// # Errors
+/// `BadInput` if there is no case below the folder, or a file of one cannot be read.
+pub fn evaluate(args: &RcaArgs) -> Result<Report, BadInput> {
+    let mut cases = vec![];
+    find(&args.data.folder, 0, &mut cases)?;
+    if cases.is_empty() {
+        let name = args.data.folder.display().to_string();
+        let advice = "give a folder with RCD, PetShop, Nezha, RCAEval or RootCauseBench below it";
+        return Err(BadInput::of_file(&name, "no case of a known set lies below it", advice));
+    }
+    let progress = Progress::new(cases.len(), "ranking");
+    let verdicts = verdicts::of(&cases, || progress.advance(1));
+    Ok(tables::report(&cases, &verdicts, args))
+}
+
+/// The cases of the first set that knows the folder, else of the folders in it.
+fn find(folder: &Path, depth: usize, cases: &mut Vec<Labeled>) -> Result<(), BadInput> {
+    for read in SETS {
+        if let Some(found) = read(folder)? {
+            cases.extend(found);
+            return Ok(());
+        }
+    }
+    if depth < MAX_DEPTH {
+        let folders: Vec<PathBuf> = entries(folder)?.into_iter().filter(|it| it.is_dir()).collect();
+        folders.iter().try_for_each(|it| find(it, depth + 1, cases))?;
+    }
+    Ok(())
+}
