@@ -4,9 +4,12 @@
 
 use std::collections::HashMap;
 
+use crate::bytes::{Reader, put_varint};
 use crate::hashed::SeriesMap;
 use crate::logs::Lines;
 use crate::packs::kind::{Kind, Layout};
+use crate::packs::sections::{SectionReader, Sections};
+use crate::rows::Effort;
 use crate::spans::Steps;
 use crate::wal::frame::{self, Frame};
 
@@ -33,10 +36,22 @@ pub fn rewritten_spans(columns: &[u8], count: usize) -> Option<Vec<u8>> {
     rewritten::<Steps>(columns, count)
 }
 
-fn rewritten<K: Kind>(columns: &[u8], count: usize) -> Option<Vec<u8>> {
-    let layouts = [Layout::Shapes, Layout::Texts];
-    let records = layouts.into_iter().find_map(|it| K::decode(columns, count, it))?;
+/// A length, so much text of columns, and rows.
+fn rewritten<K: Kind>(bytes: &[u8], count: usize) -> Option<Vec<u8>> {
+    let sections = || {
+        let mut reader = Reader::new(bytes);
+        let length = reader.count()?;
+        let text = reader.take(length)?;
+        K::decode(&mut SectionReader::new(text, reader.rest())?, count, Layout::Templates)
+    };
+    let older = |layout| K::decode(&mut SectionReader::of_words(bytes), count, layout);
+    let records = sections().or_else(|| [Layout::Shapes, Layout::Texts].into_iter().find_map(older))?;
+    let mut columns = Sections::default();
+    K::encode(&records.iter().collect::<Vec<_>>(), Effort::Dense, &mut columns);
+    let text = columns.text();
     let mut out = vec![];
-    K::encode(&records.iter().collect::<Vec<_>>(), &mut out);
+    put_varint(&mut out, text.len() as u64);
+    out.extend_from_slice(&text);
+    out.append(&mut columns.rows);
     Some(out)
 }

@@ -7,6 +7,7 @@ use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
+use signal::Timestamp;
 use tracing::{error, info};
 
 use crate::Error;
@@ -14,15 +15,15 @@ use crate::counters::count;
 use crate::samples::merge::Limits;
 use crate::store::Shared;
 
-/// While writes wait, the merger rests this long between two series, which take it some milliseconds at most.
+/// While writes wait, the merger rests this long between two series or packs, which take it some milliseconds.
 const REST: Duration = Duration::from_millis(5);
 /// A merged block spans at most this part of what is kept: retention removes whole ones.
 const PARTS: u32 = 10;
 
-/// Merges whenever it is asked to, until the store closes.
-pub fn run(shared: &Shared, wake_ups: &Receiver<()>) {
-    while wake_ups.recv().is_ok() {
-        match merge_all(shared) {
+/// Merges whenever it is asked to, until the store closes; it is told the time.
+pub fn run(shared: &Shared, wake_ups: &Receiver<Timestamp>) {
+    while let Ok(now) = wake_ups.recv() {
+        match merge_all(shared, now) {
             Ok(0) | Err(Error::Closed) => {}
             Ok(n_merges) => info!(n_merges, "Files were merged."),
             Err(error) => {
@@ -34,7 +35,7 @@ pub fn run(shared: &Shared, wake_ups: &Receiver<()>) {
 }
 
 /// Merges until nothing is ready any more; says how often.
-pub fn merge_all(shared: &Shared) -> Result<usize, Error> {
+pub fn merge_all(shared: &Shared, now: Timestamp) -> Result<usize, Error> {
     let _alone = shared.merging.lock().unwrap_or_else(PoisonError::into_inner);
     let retention = &shared.config.samples;
     let limits = Limits { span: retention.age() / PARTS, bytes: retention.bytes() / u64::from(PARTS) };
@@ -46,6 +47,12 @@ pub fn merge_all(shared: &Shared) -> Result<usize, Error> {
     };
     let mut n_merges = 0;
     while shared.samples.merge_next(limits, &go_on)? {
+        n_merges += 1;
+    }
+    while shared.logs.merge_next(now, &go_on)? {
+        n_merges += 1;
+    }
+    while shared.spans.merge_next(now, &go_on)? {
         n_merges += 1;
     }
     Ok(n_merges)

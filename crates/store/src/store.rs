@@ -222,7 +222,7 @@ impl Store {
         spans.expire(now)?;
         self.shared.remove_covered_segments();
         if let Some(doors) = &self.doors {
-            let _ = doors.merges.try_send(());
+            let _ = doors.merges.try_send(now);
         }
         Ok(())
     }
@@ -232,8 +232,8 @@ impl Store {
     ///
     /// # Errors
     /// A file cannot be read, or the disk refuses; nothing is lost then.
-    pub fn merge(&self) -> Result<usize, Error> {
-        merger::merge_all(&self.shared)
+    pub fn merge(&self, now: Timestamp) -> Result<usize, Error> {
+        merger::merge_all(&self.shared, now)
     }
 
     /// Moves everything to its final place (blocks, packs) and waits for it. False if the disk refused or it took more

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_chan
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use signal::Timestamp;
 use tracing::error;
 
 use crate::Error;
@@ -25,8 +26,8 @@ type Threads = Vec<JoinHandle<()>>;
 #[derive(Debug)]
 pub struct Doors {
     pub messages: SyncSender<Message>,
-    /// Asks for merges.
-    pub merges: SyncSender<()>,
+    /// Asks for merges, at this time.
+    pub merges: SyncSender<Timestamp>,
 }
 
 /// Starts the writer, the flusher, the packers and the merger. They end when the doors are dropped, `logs` and `spans` are

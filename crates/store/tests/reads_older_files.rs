@@ -1,5 +1,5 @@
-//! Are files of earlier versions still read? The two in `older/` were written by the version before packs had shapes and
-//! blocks had compressed labels.
+//! Are files of earlier versions still read? Those in `older/` were written by the versions before packs had shapes,
+//! before they had templates, and before blocks had compressed labels.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
 
@@ -17,13 +17,23 @@ fn query(text: &str) -> LogQuery {
     LogQuery { text: text.to_owned(), matchers: vec![], min_level: None, range: TimeRange::ALL, limit: 1000 }
 }
 
-/// Guarantees: lines and their metadata are found in a pack of the older layout, and newer packs go into the same store.
+/// Guarantees: lines and their metadata are found in a pack of the oldest layout, and newer packs go into the same store.
 #[test]
 fn lines_in_packs_of_texts_are_found() {
+    lines_are_found(include_bytes!("older/texts.pack"));
+}
+
+/// Guarantees: the same for packs of shapes.
+#[test]
+fn lines_in_packs_of_shapes_are_found() {
+    lines_are_found(include_bytes!("older/shapes.pack"));
+}
+
+fn lines_are_found(pack: &[u8]) {
     let scratch = Scratch::new();
     let folder = scratch.path.join("logs");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("00000000000000000001.pack"), include_bytes!("older/texts.pack")).unwrap();
+    std::fs::write(folder.join("00000000000000000001.pack"), pack).unwrap();
     let (store, recovery) = Store::open(&scratch.path, Config::default()).unwrap();
     assert!(recovery.set_aside.is_empty(), "{recovery:?}");
     let mut hits = store.search(&query("GET carts")).unwrap();
@@ -48,6 +58,13 @@ fn lines_in_packs_of_texts_are_found() {
     store.append_and_wait(&Write::Logs(vec![record]), Timestamp::from_millis(LINES_MILLIS)).unwrap();
     assert!(store.flush());
     assert_eq!(store.search(&query("GET carts")).unwrap().len(), hits.len() + 1);
+    // Merged, they say the same in the newest layout.
+    let mut before = store.search(&query("")).unwrap();
+    assert_eq!(store.merge(Timestamp::from_millis(i64::MAX)).unwrap(), folder.read_dir().unwrap().count());
+    let mut after = store.search(&query("")).unwrap();
+    before.sort_by_key(|it| it.id);
+    after.sort_by_key(|it| it.id);
+    assert!(after == before);
 }
 
 /// Guarantees: points and labels are found in a block of the older layout.

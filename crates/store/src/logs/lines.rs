@@ -1,13 +1,16 @@
-//! How are log lines packed? Streams once, then times, metadata and the text by its shapes.
+//! How are log lines packed? Streams once, then times, metadata and the text by its templates.
 
 use signal::{Labels, LogRecord, Timestamp};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::shapes;
-use crate::bytes::{Reader, put_signed};
-use crate::packs::columns::{attributes, label_sets, put_attributes, put_label_sets};
-use crate::packs::filter::hashes;
+use super::{shapes, templates};
+use crate::bytes::Reader;
+use crate::packs::columns::{attributes, label_sets};
+use crate::packs::filter::{Word, add_words};
 use crate::packs::kind::{Kind, Layout};
+use crate::packs::labels::{label_columns, put_label_columns, put_label_sets, read_label_sets};
+use crate::packs::sections::{SectionReader, Sections};
+use crate::rows::{self, Effort};
 
 /// Log lines.
 #[derive(Debug)]
@@ -43,47 +46,57 @@ impl Kind for Lines {
         record.labels.id().hash()
     }
 
-    fn words(record: &LogRecord, out: &mut Vec<u64>) {
-        hashes(&record.line, out);
+    fn words(record: &LogRecord, out: &mut Vec<Word>) {
+        add_words(&record.line, out);
         for (name, value) in record.metadata.iter() {
-            hashes(name, out);
-            hashes(value, out);
+            add_words(name, out);
+            add_words(value, out);
         }
     }
 
-    fn encode(records: &[&LogRecord], out: &mut Vec<u8>) {
-        put_label_sets(records.iter().map(|it| &it.labels), out);
-        let mut before = 0;
-        for record in records {
-            put_signed(out, record.time.millis().wrapping_sub(before));
-            before = record.time.millis();
-        }
-        put_attributes(records.iter().map(|it| &it.metadata), out);
-        shapes::put(records.iter().map(|it| &*it.line), out);
+    fn encode(records: &[&LogRecord], effort: Effort, out: &mut Sections) {
+        put_label_sets(records.iter().map(|it| &it.labels), out, effort);
+        let times: Vec<i64> = records.iter().map(|it| it.time.millis()).collect();
+        rows::encode(&times, effort, &mut out.rows);
+        put_label_columns(records.iter().map(|it| &it.metadata), out, effort);
+        templates::put(&records.iter().map(|it| &*it.line).collect::<Vec<_>>(), effort, out);
     }
 
-    fn decode(bytes: &[u8], count: usize, layout: Layout) -> Option<Vec<LogRecord>> {
-        let mut reader = Reader::new(bytes);
-        let labels = label_sets(&mut reader, count)?;
-        let mut times = Vec::with_capacity(count);
-        let mut millis = 0_i64;
-        for _ in 0..count {
-            millis = millis.wrapping_add(reader.signed()?);
-            times.push(Timestamp::from_millis(millis));
+    fn decode(reader: &mut SectionReader<'_>, count: usize, layout: Layout) -> Option<Vec<LogRecord>> {
+        if layout != Layout::Templates {
+            return decode_older(&mut reader.words, count, layout);
         }
-        let metadata = attributes(&mut reader, count)?;
-        let lines: Vec<String> = match layout {
-            Layout::Texts => (0..count).map(|_| reader.text().map(str::to_owned)).collect::<Option<_>>()?,
-            Layout::Shapes => shapes::read(&mut reader, count)?,
-        };
-        let record = |(((labels, time), metadata), line): (((Labels, Timestamp), Labels), String)| LogRecord {
-            time,
-            labels,
-            line,
-            metadata,
-        };
-        Some(labels.into_iter().zip(times).zip(metadata).zip(lines).map(record).collect())
+        let labels = read_label_sets(reader, count)?;
+        let times = rows::decode(&mut reader.rows, count)?.into_iter().map(Timestamp::from_millis).collect();
+        let metadata = label_columns(reader, count)?;
+        Some(joined(labels, times, metadata, templates::read(reader, count)?))
     }
+}
+
+fn decode_older(reader: &mut Reader<'_>, count: usize, layout: Layout) -> Option<Vec<LogRecord>> {
+    let labels = label_sets(reader, count)?;
+    let mut times = vec![];
+    let mut millis = 0_i64;
+    for _ in 0..count {
+        millis = millis.wrapping_add(reader.signed()?);
+        times.push(Timestamp::from_millis(millis));
+    }
+    let metadata = attributes(reader, count)?;
+    let lines: Vec<String> = match layout {
+        Layout::Texts => (0..count).map(|_| reader.text().map(str::to_owned)).collect::<Option<_>>()?,
+        _ => shapes::read(reader, count)?,
+    };
+    Some(joined(labels, times, metadata, lines))
+}
+
+fn joined(labels: Vec<Labels>, times: Vec<Timestamp>, metadata: Vec<Labels>, lines: Vec<String>) -> Vec<LogRecord> {
+    let record = |(((labels, time), metadata), line): (((Labels, Timestamp), Labels), String)| LogRecord {
+        time,
+        labels,
+        line,
+        metadata,
+    };
+    labels.into_iter().zip(times).zip(metadata).zip(lines).map(record).collect()
 }
 
 #[cfg(test)]
@@ -104,16 +117,22 @@ mod tests {
                     metadata: Labels::new([("trace_id", trace)]),
                 })
                 .collect();
-            let mut bytes = vec![];
-            Lines::encode(&records.iter().collect::<Vec<_>>(), &mut bytes);
-            prop_assert_eq!(Lines::decode(&bytes, records.len(), Layout::Shapes), Some(records));
+            for effort in [Effort::Quick, Effort::Dense] {
+                let mut out = Sections::default();
+                Lines::encode(&records.iter().collect::<Vec<_>>(), effort, &mut out);
+                let text = out.text();
+                let mut reader = SectionReader::new(&text, &out.rows).unwrap();
+                let found = Lines::decode(&mut reader, records.len(), Layout::Templates);
+                prop_assert_eq!(found.as_ref(), Some(&records));
+            }
         }
 
         #[test]
         fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..200), count in 0..50_usize) {
             for layout in [Layout::Texts, Layout::Shapes] {
-                let _ = Lines::decode(&bytes, count, layout);
+                let _ = Lines::decode(&mut SectionReader::of_words(&bytes), count, layout);
             }
+            let _ = SectionReader::new(&bytes, &bytes).map(|mut it| Lines::decode(&mut it, count, Layout::Templates));
         }
     }
 }

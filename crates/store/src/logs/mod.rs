@@ -2,6 +2,7 @@
 
 mod lines;
 mod shapes;
+mod templates;
 mod words;
 
 use std::cmp::Reverse;
@@ -30,7 +31,7 @@ impl Logs {
         let hits = std::cell::RefCell::new(HashMap::new());
         let mut is_enough = |newest: Timestamp| is_enough(&hits.borrow(), newest, query, &words);
         let mut visit = |lines: &[(u64, LogRecord)]| hits.borrow_mut().extend(hits_among(lines, query, &words));
-        self.scan(query.range, &words.hashes(), &mut is_enough, &mut visit);
+        self.scan(query.range, &words.all(), &mut is_enough, &mut visit);
         best(hits.into_inner().into_values().collect(), query.limit)
     }
 

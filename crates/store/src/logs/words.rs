@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::packs::filter;
+use crate::packs::filter::Word;
 
 /// Phrases that must all occur; a single word is a phrase of one.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -40,9 +40,9 @@ impl Words {
         self.phrases.is_empty() && !self.is_blank
     }
 
-    /// Hashes of all words, to pass over packs that lack one.
-    pub fn hashes(&self) -> Vec<u64> {
-        self.phrases.iter().flatten().map(|it| filter::hash(it)).collect()
+    /// All words, to pass over packs that lack one.
+    pub fn all(&self) -> Vec<Word> {
+        self.phrases.iter().flatten().map(|it| Word::new(it)).collect()
     }
 
     /// The words of a text; none if it certainly lacks the first one, which is quicker to see.

@@ -1,11 +1,12 @@
 //! What does a file of packs look like? Packs one after the other, each with a checksum, added and synced whole.
 //!
 //! ```text
-//! file = "SNTLPAK1" | day of arrival (8 bytes) | pack | pack | ...
-//! pack = "PAK2" | crc32 of the head (4) | head (60) | filter | body
+//! file = "SNTLPAK1", merged "SNTLPAK2" | day of arrival (8 bytes) | pack | pack | ...
+//! pack = "PAK3" | crc32 of the head (4) | head (60) | filter | body
 //! head = first id (8) | last id (8) | first time (8) | last time (8) | records (8) | raw bytes (8)
 //!        | filter bytes (4) | body bytes (4) | crc32 of filter and body (4)
-//! body = bytes of the columns (4) | zstd of: ids as differences | columns of the kind
+//! body = bytes of heads and words (4) | bytes of them in zstd (4) | zstd of them | rows; see [`super::sections`]
+//!        of: ids as differences | columns of the kind. In older packs, body = bytes (4) | zstd of the columns
 //! ```
 //!
 //! A file holds what arrived in one day, or less if there is much, so that retention removes whole files. Its name is
@@ -19,25 +20,36 @@ use std::sync::Arc;
 
 use signal::{TimeRange, Timestamp};
 
-use super::filter;
+use super::filter::{self, Word};
 use super::kind::{Entry, Kind, Layout};
-use crate::bytes::{Reader, put_signed};
+use super::sections::{SectionReader, Sections};
+use crate::bytes::Reader;
+use crate::rows::{self, Effort};
 use crate::{Error, disk};
 
 /// Ending of the files' names.
 pub const EXTENSION: &str = "pack";
+/// Of a merged file before it has its name.
+pub const MERGING_EXTENSION: &str = "merging";
 
 const MAGIC: &[u8; 8] = b"SNTLPAK1";
+/// Of a file that was written anew from another one: nothing is added, and it is as dense as it can be.
+const MAGIC_MERGED: &[u8; 8] = b"SNTLPAK2";
 const FILE_HEADER_BYTES: usize = 16;
 /// The marker of each layout, the newest first; what is written has the first.
-const MARKERS: [(&[u8; 4], Layout); 2] = [(b"PAK2", Layout::Shapes), (b"PAK1", Layout::Texts)];
+const MARKERS: [(&[u8; 4], Layout); 3] =
+    [(b"PAK3", Layout::Templates), (b"PAK2", Layout::Shapes), (b"PAK1", Layout::Texts)];
 const MARKER_BYTES: usize = 4;
 const HEAD_BYTES: usize = 60;
 const PACK_HEADER_BYTES: usize = 8 + HEAD_BYTES;
 /// Columns above this size are damage.
 const MAX_COLUMNS_BYTES: usize = 1 << 30;
+/// Records of a pack above this number are damage.
+const MOST_RECORDS: u64 = 1 << 22;
 /// Keeps up with what can be taken in; higher levels save little more.
-const ZSTD_LEVEL: i32 = 7;
+const QUICK_ZSTD_LEVEL: i32 = 7;
+/// When nobody waits.
+const DENSE_ZSTD_LEVEL: i32 = 19;
 
 /// Where a pack is and what is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +77,8 @@ pub struct PackFile {
     pub packs: Arc<Vec<Pack>>,
     /// Bytes up to the end of the last whole pack.
     pub bytes: u64,
+    /// It was written anew from another one.
+    pub is_merged: bool,
     file: Arc<File>,
 }
 
@@ -122,16 +136,63 @@ impl Pack {
 impl PackFile {
     /// Makes a new file, or an empty one in place of one that holds nothing whole.
     pub fn create(dir: &Path, first_id: u64, day: i64) -> Result<Self, Error> {
-        let path = disk::numbered_path(dir, first_id, EXTENSION);
+        let file = Self::create_as(disk::numbered_path(dir, first_id, EXTENSION), first_id, day, MAGIC)?;
+        disk::sync_dir(dir)?;
+        Ok(file)
+    }
+
+    fn create_as(path: PathBuf, first_id: u64, day: i64, magic: &[u8; 8]) -> Result<Self, Error> {
         let open = || -> std::io::Result<File> {
             let mut file = File::options().create(true).truncate(true).read(true).write(true).open(&path)?;
-            file.write_all(&[MAGIC.as_slice(), &day.to_le_bytes()].concat())?;
+            file.write_all(&[magic.as_slice(), &day.to_le_bytes()].concat())?;
             file.sync_all()?;
             Ok(file)
         };
         let file = Arc::new(open().map_err(Error::io("make", &path))?);
+        let is_merged = magic == MAGIC_MERGED;
+        Ok(Self { path, first_id, day, packs: Arc::default(), bytes: FILE_HEADER_BYTES as u64, is_merged, file })
+    }
+
+    /// Writes its packs anew, as densely as can be found and few small ones as one large one, to a file with another
+    /// ending. `go_on` is asked before each pack. A pack that cannot be read is the error.
+    pub fn merged<K: Kind>(&self, limits: (usize, u64), go_on: &dyn Fn() -> bool) -> Result<Self, Error> {
+        let path = self.path.with_extension(MERGING_EXTENSION);
+        let mut merged = Self::create_as(path, self.first_id, self.day, MAGIC_MERGED)?;
+        match merged.add_all::<K>(self, limits, go_on) {
+            Ok(()) => Ok(merged),
+            Err(error) => {
+                disk::remove(&merged.path)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn add_all<K: Kind>(&mut self, old: &Self, limits: (usize, u64), go_on: &dyn Fn() -> bool) -> Result<(), Error> {
+        let mut waiting: Vec<(u64, K::Record)> = vec![];
+        let mut bytes = 0;
+        for pack in old.packs.iter() {
+            if !go_on() {
+                return Err(Error::Closed);
+            }
+            let is_enough = waiting.len() + pack.records as usize > limits.0 || bytes + pack.raw_bytes > limits.1;
+            // Packs are not cut: their records are in another order than their ids.
+            if is_enough && !waiting.is_empty() {
+                self.add::<K>(waiting.iter().map(|(id, it)| (*id, it)).collect(), Effort::Dense)?;
+                waiting.clear();
+                bytes = 0;
+            }
+            waiting.extend(old.records::<K>(pack)?);
+            bytes += pack.raw_bytes;
+        }
+        self.add::<K>(waiting.iter().map(|(id, it)| (*id, it)).collect(), Effort::Dense)
+    }
+
+    /// Puts it, merged, in the place of the file it was made from.
+    pub fn renamed(self, dir: &Path) -> Result<Self, Error> {
+        let path = disk::numbered_path(dir, self.first_id, EXTENSION);
+        std::fs::rename(&self.path, &path).map_err(Error::io("rename", &self.path))?;
         disk::sync_dir(dir)?;
-        Ok(Self { path, first_id, day, packs: Arc::default(), bytes: FILE_HEADER_BYTES as u64, file })
+        Ok(Self { path, ..self })
     }
 
     /// Opens a file: what is torn at its end was not acknowledged and is passed over, and so is what is damaged.
@@ -142,7 +203,8 @@ impl PackFile {
         let is_read = file.read_exact_at(&mut header, 0).is_ok();
         let mut reader = Reader::new(&header);
         let (magic, day) = (reader.take(MAGIC.len()), reader.i64());
-        let Some(day) = day.filter(|_| is_read && magic == Some(MAGIC)) else {
+        let is_merged = magic == Some(MAGIC_MERGED);
+        let Some(day) = day.filter(|_| is_read && (is_merged || magic == Some(MAGIC))) else {
             return Err(Error::Corrupt { path: path.to_owned(), what: "it is no file of packs" });
         };
         let mut opened = Self {
@@ -151,6 +213,7 @@ impl PackFile {
             day,
             packs: Arc::default(),
             bytes: FILE_HEADER_BYTES as u64,
+            is_merged,
             file: Arc::new(file),
         };
         let packs = opened.whole_packs(length);
@@ -164,7 +227,11 @@ impl PackFile {
 
     /// Packs records and adds them; durable when it returns.
     pub fn append<K: Kind>(&mut self, entries: &[Arc<Entry<K::Record>>]) -> Result<(), Error> {
-        let Some((pack, filter, body)) = packed::<K>(self.bytes, entries)? else { return Ok(()) };
+        self.add::<K>(entries.iter().map(|it| (it.id, &it.record)).collect(), Effort::Quick)
+    }
+
+    fn add<K: Kind>(&mut self, records: Vec<(u64, &K::Record)>, effort: Effort) -> Result<(), Error> {
+        let Some((pack, filter, body)) = packed::<K>(self.bytes, records, effort)? else { return Ok(()) };
         let head = pack.head();
         let crc = crc32fast::hash(&head).to_le_bytes();
         let bytes = [MARKERS[0].0.as_slice(), &crc, &head, &filter, &body].concat();
@@ -176,12 +243,12 @@ impl PackFile {
     }
 
     /// False if the pack certainly does not hold one of the words.
-    pub fn may_hold_all(&self, pack: &Pack, words: &[u64]) -> Result<bool, Error> {
+    pub fn may_hold_all(&self, pack: &Pack, words: &[Word]) -> Result<bool, Error> {
         if words.is_empty() {
             return Ok(true);
         }
         let filter = self.read(pack.offset + PACK_HEADER_BYTES as u64, pack.filter_bytes as usize)?;
-        Ok(filter::may_hold_all(&filter, words))
+        Ok(filter::may_hold_all(&filter, words, pack.layout))
     }
 
     /// All records of a pack with their ids.
@@ -192,8 +259,8 @@ impl PackFile {
         if crc32fast::hash(&bytes) != pack.crc {
             return Err(corrupt());
         }
-        let body = decompressed(bytes.get(filter_bytes..).unwrap_or_default());
-        body.and_then(|it| unpacked::<K>(&it, pack)).ok_or_else(corrupt)
+        let body = bytes.get(filter_bytes..).unwrap_or_default();
+        unpacked::<K>(body, pack).ok_or_else(corrupt)
     }
 
     /// Removes it; those who read it go on.
@@ -273,33 +340,33 @@ fn layout_of(marker: &[u8]) -> Option<Layout> {
 type Packed = (Pack, Vec<u8>, Vec<u8>);
 
 /// Header, filter and body; None if there is nothing to pack.
-fn packed<K: Kind>(offset: u64, entries: &[Arc<Entry<K::Record>>]) -> Result<Option<Packed>, Error> {
-    let mut sorted: Vec<&Arc<Entry<K::Record>>> = entries.iter().collect();
-    sorted.sort_by_cached_key(|it| (K::sort_key(&it.record), it.id));
-    let records: Vec<&K::Record> = sorted.iter().map(|it| &it.record).collect();
+fn packed<K: Kind>(offset: u64, mut all: Vec<(u64, &K::Record)>, effort: Effort) -> Result<Option<Packed>, Error> {
+    all.sort_by_cached_key(|(id, record)| (K::sort_key(record), *id));
+    let (ids, records): (Vec<u64>, Vec<&K::Record>) = all.into_iter().unzip();
     let Some((from, to)) = times::<K>(&records) else { return Ok(None) };
     let mut words = vec![];
     records.iter().for_each(|it| K::words(it, &mut words));
     let filter = filter::build(words);
-    let mut columns = vec![];
-    let mut before = 0;
-    for entry in &sorted {
-        put_signed(&mut columns, entry.id.wrapping_sub(before) as i64);
-        before = entry.id;
-    }
-    K::encode(&records, &mut columns);
-    let mut body = (columns.len() as u32).to_le_bytes().to_vec();
-    body.extend(zstd::bulk::compress(&columns, ZSTD_LEVEL).map_err(Error::Compress)?);
+    let mut sections = Sections::default();
+    rows::encode(&ids.iter().map(|it| *it as i64).collect::<Vec<_>>(), effort, &mut sections.rows);
+    K::encode(&records, effort, &mut sections);
+    let level = if effort == Effort::Quick { QUICK_ZSTD_LEVEL } else { DENSE_ZSTD_LEVEL };
+    let text = sections.text();
+    let compressed = zstd::bulk::compress(&text, level).map_err(Error::Compress)?;
+    let mut body = (text.len() as u32).to_le_bytes().to_vec();
+    body.extend_from_slice(&(compressed.len() as u32).to_le_bytes());
+    body.extend_from_slice(&compressed);
+    body.extend_from_slice(&sections.rows);
     let mut crc = crc32fast::Hasher::new();
     crc.update(&filter);
     crc.update(&body);
     let pack = Pack {
         offset,
-        first_id: entries.iter().map(|it| it.id).min().unwrap_or(0),
-        last_id: entries.iter().map(|it| it.id).max().unwrap_or(0),
+        first_id: ids.iter().copied().min().unwrap_or(0),
+        last_id: ids.iter().copied().max().unwrap_or(0),
         from,
         to,
-        records: entries.len() as u64,
+        records: records.len() as u64,
         raw_bytes: records.iter().map(|it| K::weight(it) as u64).sum(),
         filter_bytes: filter.len() as u32,
         body_bytes: body.len() as u32,
@@ -314,21 +381,25 @@ fn times<K: Kind>(records: &[&K::Record]) -> Option<(Timestamp, Timestamp)> {
     times.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
-fn decompressed(body: &[u8]) -> Option<Vec<u8>> {
-    let mut reader = Reader::new(body);
-    let length = usize::try_from(reader.u32()?).ok().filter(|it| *it <= MAX_COLUMNS_BYTES)?;
-    zstd::bulk::decompress(reader.rest(), length).ok()
-}
-
 fn unpacked<K: Kind>(body: &[u8], pack: &Pack) -> Option<Vec<(u64, K::Record)>> {
-    let mut reader = Reader::new(body);
-    let count = usize::try_from(pack.records).ok().filter(|it| *it <= body.len())?;
+    let count = usize::try_from(pack.records).ok().filter(|it| *it as u64 <= MOST_RECORDS)?;
+    let mut body = Reader::new(body);
+    let length = usize::try_from(body.u32()?).ok().filter(|it| *it <= MAX_COLUMNS_BYTES)?;
+    if pack.layout == Layout::Templates {
+        let packed_length = usize::try_from(body.u32()?).ok()?;
+        let text = zstd::bulk::decompress(body.take(packed_length)?, length).ok()?;
+        let mut reader = SectionReader::new(&text, body.rest())?;
+        let ids = rows::decode(&mut reader.rows, count)?;
+        let records = K::decode(&mut reader, count, pack.layout)?;
+        return Some(ids.into_iter().map(|it| it as u64).zip(records).collect());
+    }
+    let text = zstd::bulk::decompress(body.rest(), length).ok()?;
+    let mut reader = SectionReader::of_words(&text);
     let mut id = 0_u64;
-    let mut ids = Vec::with_capacity(count);
+    let mut ids = Vec::new();
     for _ in 0..count {
-        id = id.wrapping_add(reader.signed()? as u64);
+        id = id.wrapping_add(reader.words.signed()? as u64);
         ids.push(id);
     }
-    let records = K::decode(reader.rest(), count, pack.layout)?;
-    Some(ids.into_iter().zip(records).collect())
+    Some(ids.into_iter().zip(K::decode(&mut reader, count, pack.layout)?).collect())
 }

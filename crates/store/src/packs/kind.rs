@@ -4,6 +4,10 @@ use std::fmt::Debug;
 
 use signal::Timestamp;
 
+use super::filter::Word;
+use super::sections::{SectionReader, Sections};
+use crate::rows::Effort;
+
 /// How the columns of a pack lie; older packs are still read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
@@ -11,6 +15,8 @@ pub enum Layout {
     Texts,
     /// Log lines by their shapes. Spans are as before.
     Shapes,
+    /// Log lines by their templates, and numbers in rows of their own. Spans are as before.
+    Templates,
 }
 
 /// A sort of records that is kept in packs.
@@ -33,14 +39,14 @@ pub trait Kind: Debug + 'static {
     /// Records that are alike have keys that are alike: they lie beside each other, which saves room.
     fn sort_key(record: &Self::Record) -> u64;
 
-    /// Hashes of the words by which it can be found; see [`super::filter::hash`].
-    fn words(record: &Self::Record, out: &mut Vec<u64>);
+    /// The words by which it can be found.
+    fn words(record: &Self::Record, out: &mut Vec<Word>);
 
     /// Adds the records, column by column.
-    fn encode(records: &[&Self::Record], out: &mut Vec<u8>);
+    fn encode(records: &[&Self::Record], effort: Effort, out: &mut Sections);
 
     /// Reads `count` records back; None if the bytes cannot be what was written.
-    fn decode(bytes: &[u8], count: usize, layout: Layout) -> Option<Vec<Self::Record>>;
+    fn decode(reader: &mut SectionReader<'_>, count: usize, layout: Layout) -> Option<Vec<Self::Record>>;
 }
 
 /// A record that is durable in the write-ahead log.

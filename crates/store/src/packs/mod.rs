@@ -8,8 +8,12 @@ pub mod columns;
 pub mod file;
 pub mod filter;
 pub mod kind;
+pub mod labels;
+mod merge;
 mod pending;
 pub mod recent;
+pub mod sections;
+pub mod words;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -20,8 +24,10 @@ use std::time::Duration;
 use signal::{TimeRange, Timestamp};
 use tracing::{error, warn};
 
-use self::file::{EXTENSION, Pack, PackFile};
+use self::file::{EXTENSION, MERGING_EXTENSION, Pack, PackFile};
+use self::filter::Word;
 use self::kind::{Entry, Kind};
+use self::merge::Merging;
 use self::pending::Pending;
 use self::recent::told_apart;
 use crate::config::Retention;
@@ -57,6 +63,10 @@ pub struct Packs<K: Kind> {
     packed: AtomicU64,
     limits: Limits,
     counters: Arc<Counters>,
+    /// Held while a file is written to, and while one is put in the place of another.
+    writing: Mutex<()>,
+    /// Files that are merged.
+    merging: Mutex<Merging>,
     /// Nothing can be packed.
     pub is_failing: AtomicBool,
 }
@@ -64,6 +74,8 @@ pub struct Packs<K: Kind> {
 #[derive(Debug)]
 struct Unpacked<K: Kind> {
     path: PathBuf,
+    /// A merged file has the name of the one before.
+    is_merged: bool,
     offset: u64,
     records: Records<K>,
 }
@@ -87,6 +99,9 @@ impl<K: Kind> Packs<K> {
     /// Opens the files of a directory; the ones that cannot be read are set aside.
     pub fn open(dir: &Path, limits: Limits, counters: Arc<Counters>, recovery: &mut Recovery) -> Result<Self, Error> {
         disk::make_dir(dir)?;
+        for (_, path) in disk::numbered(dir, MERGING_EXTENSION)? {
+            disk::remove(&path)?;
+        }
         let (mut files, mut newest_id) = (vec![], 0);
         for (first_id, path) in disk::numbered(dir, EXTENSION)? {
             match PackFile::open(&path, first_id) {
@@ -114,6 +129,8 @@ impl<K: Kind> Packs<K> {
             packed: AtomicU64::new(newest_id),
             limits,
             counters,
+            writing: Mutex::default(),
+            merging: Mutex::default(),
             is_failing: AtomicBool::new(false),
         };
         packs.remember_newest();
@@ -174,7 +191,7 @@ impl<K: Kind> Packs<K> {
     pub fn scan(
         &self,
         range: TimeRange,
-        words: &[u64],
+        words: &[Word],
         is_enough: &mut dyn FnMut(Timestamp) -> bool,
         visit: &mut Visit<'_, K>,
     ) {
@@ -324,6 +341,7 @@ impl<K: Kind> Packs<K> {
     }
 
     fn pack(&self, batch: &[Arc<Entry<K::Record>>]) -> Result<(), Error> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         for entries in batch.chunk_by(|a, b| day_of(a) == day_of(b)) {
             let Some(first) = entries.first() else { continue };
             let mut file = self.file_for(first)?;
@@ -341,7 +359,11 @@ impl<K: Kind> Packs<K> {
     /// stands behind a failed sync is unknown.
     fn file_for(&self, first: &Entry<K::Record>) -> Result<PackFile, Error> {
         let day = day_of(first);
-        let newest = self.files().pop().filter(|it| it.day == day && it.bytes < self.limits.file_bytes);
+        let newest = self.files().pop();
+        let newest = newest.filter(|it| it.day == day && it.bytes < self.limits.file_bytes && !it.is_merged);
+        let merging = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = newest.filter(|it| merging.under_way.as_ref() != Some(&it.path));
+        drop(merging);
         match newest.filter(|_| !self.is_failing.load(Relaxed)) {
             Some(newest) => Ok(newest),
             None => PackFile::create(&self.dir, first.id, day),
@@ -350,7 +372,8 @@ impl<K: Kind> Packs<K> {
 
     fn records(&self, file: &PackFile, pack: &Pack) -> Result<Records<K>, Error> {
         let mut unpacked = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |it: &Unpacked<K>| it.path == file.path && it.offset == pack.offset;
+        let is_it =
+            |it: &Unpacked<K>| it.path == file.path && it.is_merged == file.is_merged && it.offset == pack.offset;
         if let Some(known) = unpacked.iter().find(|it| is_it(it)) {
             return Ok(Arc::clone(&known.records));
         }
@@ -359,7 +382,8 @@ impl<K: Kind> Packs<K> {
             unpacked.pop_front();
         }
         let (path, offset) = (file.path.clone(), pack.offset);
-        unpacked.push_back(Unpacked { path, offset, records: Arc::clone(&records) });
+        let is_merged = file.is_merged;
+        unpacked.push_back(Unpacked { path, is_merged, offset, records: Arc::clone(&records) });
         Ok(records)
     }
 

@@ -11,9 +11,9 @@ use super::recent::Recent;
 /// The longest time that a record waits in memory; it is safe in the write-ahead log.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// Enough for a pack: more would save little room, but cost a search more to unpack.
-const PACK_RECORDS: usize = 16_384;
+pub const PACK_RECORDS: usize = 16_384;
 /// The same in bytes.
-const PACK_BYTES: usize = 2 << 20;
+pub const PACK_BYTES: usize = 2 << 20;
 
 /// What waits.
 #[derive(Debug)]

@@ -45,6 +45,11 @@ impl<'a> BitReader<'a> {
         Self { bytes, position: 0 }
     }
 
+    /// From a bit on.
+    pub const fn from_bit(bytes: &'a [u8], position: usize) -> Self {
+        Self { bytes, position }
+    }
+
     /// The next number of `bits` (at most 64).
     pub fn get(&mut self, bits: u32) -> Option<u64> {
         if bits > 32 {

@@ -5,8 +5,10 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::bytes::{Reader, put_labels, put_text, put_varint};
 use crate::packs::columns::{attributes, label_sets, put_attributes, put_label_sets, put_repeated, repeated};
-use crate::packs::filter::hash;
+use crate::packs::filter::{Word, hash};
 use crate::packs::kind::{Kind, Layout};
+use crate::packs::sections::{SectionReader, Sections};
+use crate::rows::Effort;
 
 /// Spans of traces.
 #[derive(Debug)]
@@ -41,93 +43,100 @@ impl Kind for Steps {
         span.resource.id().hash() ^ hash(&span.name)
     }
 
-    fn words(span: &Span, out: &mut Vec<u64>) {
+    fn words(span: &Span, out: &mut Vec<Word>) {
         out.extend([trace_word(span.trace), service_word(span.service())]);
     }
 
-    fn encode(spans: &[&Span], out: &mut Vec<u8>) {
-        put_label_sets(spans.iter().map(|it| &it.resource), out);
-        put_repeated(spans.iter().map(|it| it.name.as_str()), out, |it, out| put_text(out, it));
-        put_repeated(spans.iter().map(|it| it.message.as_str()), out, |it, out| put_text(out, it));
-        for span in spans {
-            out.push(span.kind as u8 | (span.status as u8) << 3 | u8::from(span.parent.is_some()) << 6);
-        }
-        let mut before = 0;
-        for span in spans {
-            // Differences wrap around: any two instants can follow each other.
-            crate::bytes::put_signed(out, span.start_nanos.wrapping_sub(before) as i64);
-            before = span.start_nanos;
-        }
-        spans.iter().for_each(|it| put_varint(out, it.duration_nanos));
-        spans.iter().for_each(|it| out.extend_from_slice(&it.trace.0));
-        spans.iter().for_each(|it| out.extend_from_slice(&it.id.0));
-        spans.iter().filter_map(|it| it.parent).for_each(|it| out.extend_from_slice(&it.0));
-        put_attributes(spans.iter().map(|it| &it.attributes), out);
-        spans.iter().for_each(|it| put_rest(it, out));
+    fn encode(spans: &[&Span], _effort: Effort, out: &mut Sections) {
+        put(spans, &mut out.words);
     }
 
-    fn decode(bytes: &[u8], count: usize, _layout: Layout) -> Option<Vec<Span>> {
-        let mut reader = Reader::new(bytes);
-        let text = |reader: &mut Reader<'_>| reader.text().map(str::to_owned);
-        let resources = label_sets(&mut reader, count)?;
-        let names = repeated(&mut reader, count, text)?;
-        let messages = repeated(&mut reader, count, text)?;
-        let flags = reader.take(count)?;
-        let mut start_nanos = 0_u64;
-        let mut starts = Vec::with_capacity(count);
-        for _ in 0..count {
-            start_nanos = start_nanos.wrapping_add(reader.signed()? as u64);
-            starts.push(start_nanos);
-        }
-        let durations: Vec<u64> = (0..count).map(|_| reader.varint()).collect::<Option<_>>()?;
-        let traces: Vec<TraceId> = (0..count).map(|_| array(&mut reader).map(TraceId)).collect::<Option<_>>()?;
-        let ids: Vec<SpanId> = (0..count).map(|_| array(&mut reader).map(SpanId)).collect::<Option<_>>()?;
-        let mut parents = Vec::with_capacity(count);
-        for flags in flags {
-            parents.push(if flags & 0x40 == 0 { None } else { Some(SpanId(array(&mut reader)?)) });
-        }
-        let attributes = attributes(&mut reader, count)?;
-        let mut spans = Vec::with_capacity(count);
-        let columns = resources.into_iter().zip(names).zip(messages).zip(flags).zip(starts).zip(durations);
-        let columns = columns.zip(traces).zip(ids).zip(parents).zip(attributes);
-        for (
-            ((((((((resource, name), message), flags), start_nanos), duration_nanos), trace), id), parent),
-            attributes,
-        ) in columns
-        {
-            let kind = SpanKind::ALL.get(usize::from(flags & 7)).copied()?;
-            let status = STATUSES.get(usize::from(flags >> 3 & 7)).copied()?;
-            let (events, links) = rest(&mut reader)?;
-            spans.push(Span {
-                trace,
-                id,
-                parent,
-                name,
-                kind,
-                start_nanos,
-                duration_nanos,
-                status,
-                message,
-                resource,
-                attributes,
-                events,
-                links,
-            });
-        }
-        Some(spans)
+    fn decode(reader: &mut SectionReader<'_>, count: usize, _layout: Layout) -> Option<Vec<Span>> {
+        read(&mut reader.words, count)
     }
+}
+
+/// Adds spans, column by column.
+pub fn put(spans: &[&Span], out: &mut Vec<u8>) {
+    put_label_sets(spans.iter().map(|it| &it.resource), out);
+    put_repeated(spans.iter().map(|it| it.name.as_str()), out, |it, out| put_text(out, it));
+    put_repeated(spans.iter().map(|it| it.message.as_str()), out, |it, out| put_text(out, it));
+    for span in spans {
+        out.push(span.kind as u8 | (span.status as u8) << 3 | u8::from(span.parent.is_some()) << 6);
+    }
+    let mut before = 0;
+    for span in spans {
+        // Differences wrap around: any two instants can follow each other.
+        crate::bytes::put_signed(out, span.start_nanos.wrapping_sub(before) as i64);
+        before = span.start_nanos;
+    }
+    spans.iter().for_each(|it| put_varint(out, it.duration_nanos));
+    spans.iter().for_each(|it| out.extend_from_slice(&it.trace.0));
+    spans.iter().for_each(|it| out.extend_from_slice(&it.id.0));
+    spans.iter().filter_map(|it| it.parent).for_each(|it| out.extend_from_slice(&it.0));
+    put_attributes(spans.iter().map(|it| &it.attributes), out);
+    spans.iter().for_each(|it| put_rest(it, out));
+}
+
+/// Reads `count` spans back.
+pub fn read(reader: &mut Reader<'_>, count: usize) -> Option<Vec<Span>> {
+    let text = |reader: &mut Reader<'_>| reader.text().map(str::to_owned);
+    let resources = label_sets(reader, count)?;
+    let names = repeated(reader, count, text)?;
+    let messages = repeated(reader, count, text)?;
+    let flags = reader.take(count)?;
+    let mut start_nanos = 0_u64;
+    let mut starts = Vec::with_capacity(count);
+    for _ in 0..count {
+        start_nanos = start_nanos.wrapping_add(reader.signed()? as u64);
+        starts.push(start_nanos);
+    }
+    let durations: Vec<u64> = (0..count).map(|_| reader.varint()).collect::<Option<_>>()?;
+    let traces: Vec<TraceId> = (0..count).map(|_| array(reader).map(TraceId)).collect::<Option<_>>()?;
+    let ids: Vec<SpanId> = (0..count).map(|_| array(reader).map(SpanId)).collect::<Option<_>>()?;
+    let mut parents = Vec::with_capacity(count);
+    for flags in flags {
+        parents.push(if flags & 0x40 == 0 { None } else { Some(SpanId(array(reader)?)) });
+    }
+    let attributes = attributes(reader, count)?;
+    let mut spans = Vec::with_capacity(count);
+    let columns = resources.into_iter().zip(names).zip(messages).zip(flags).zip(starts).zip(durations);
+    let columns = columns.zip(traces).zip(ids).zip(parents).zip(attributes);
+    for (((((((((resource, name), message), flags), start_nanos), duration_nanos), trace), id), parent), attributes) in
+        columns
+    {
+        let kind = SpanKind::ALL.get(usize::from(flags & 7)).copied()?;
+        let status = STATUSES.get(usize::from(flags >> 3 & 7)).copied()?;
+        let (events, links) = rest(reader)?;
+        spans.push(Span {
+            trace,
+            id,
+            parent,
+            name,
+            kind,
+            start_nanos,
+            duration_nanos,
+            status,
+            message,
+            resource,
+            attributes,
+            events,
+            links,
+        });
+    }
+    Some(spans)
 }
 
 const STATUSES: [SpanStatus; 3] = [SpanStatus::Unset, SpanStatus::Ok, SpanStatus::Error];
 
 /// By which a trace is found.
-pub fn trace_word(trace: TraceId) -> u64 {
-    hash(&trace.to_string())
+pub fn trace_word(trace: TraceId) -> Word {
+    Word::of_hash(hash(&trace.to_string()))
 }
 
 /// By which the spans of a service are found. The sign keeps it apart from words.
-pub fn service_word(service: &str) -> u64 {
-    hash(&format!("service={service}"))
+pub fn service_word(service: &str) -> Word {
+    Word::of_hash(hash(&format!("service={service}")))
 }
 
 /// What few spans have.
@@ -204,13 +213,13 @@ mod tests {
         #[test]
         fn spans_come_back(spans in prop::collection::vec(span(), 0..20)) {
             let mut bytes = vec![];
-            Steps::encode(&spans.iter().collect::<Vec<_>>(), &mut bytes);
-            prop_assert_eq!(Steps::decode(&bytes, spans.len(), Layout::Shapes), Some(spans));
+            put(&spans.iter().collect::<Vec<_>>(), &mut bytes);
+            prop_assert_eq!(read(&mut Reader::new(&bytes), spans.len()), Some(spans));
         }
 
         #[test]
         fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..300), count in 0..20_usize) {
-            let _ = Steps::decode(&bytes, count, Layout::Shapes);
+            let _ = read(&mut Reader::new(&bytes), count);
         }
     }
 }

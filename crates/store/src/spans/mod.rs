@@ -1,6 +1,6 @@
 //! Which spans does a search find, and which belong to a trace?
 
-mod codec;
+pub mod codec;
 mod select;
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,6 +12,7 @@ pub use self::codec::Steps;
 use self::codec::{service_word, trace_word};
 use self::select::{matches, summed_up};
 use crate::packs::Packs;
+use crate::packs::filter::Word;
 
 /// All spans.
 pub type Spans = Packs<Steps>;
@@ -51,7 +52,7 @@ impl Spans {
 
     /// The newest spans that match, one per trace.
     fn newest_matches(&self, query: &SpanQuery) -> Vec<(TraceId, Timestamp)> {
-        let words: Vec<u64> = query.service.iter().map(|it| service_word(it)).collect();
+        let words: Vec<Word> = query.service.iter().map(|it| service_word(it)).collect();
         let found: std::cell::RefCell<HashMap<TraceId, Timestamp>> = std::cell::RefCell::default();
         let mut is_enough = |newest: Timestamp| {
             let found = found.borrow();

@@ -6,8 +6,7 @@ use signal::{Labels, LogRecord, Point, SeriesId, SeriesPoints, Span, Timestamp};
 
 use crate::bytes::{Reader, put_labels, put_signed, put_text, put_varint};
 use crate::hashed::SeriesMap;
-use crate::packs::kind::{Kind as _, Layout};
-use crate::spans::Steps;
+use crate::spans::codec;
 
 const SAMPLES: u8 = 1;
 /// Lines without metadata, of earlier versions.
@@ -67,7 +66,7 @@ pub fn put_spans(first_id: u64, received: Timestamp, spans: &[Span], out: &mut V
     put_varint(out, first_id);
     put_signed(out, received.millis());
     put_varint(out, spans.len() as u64);
-    Steps::encode(&spans.iter().collect::<Vec<_>>(), out);
+    codec::put(&spans.iter().collect::<Vec<_>>(), out);
 }
 
 /// Reads a payload; None if it is none of the above or names labels that are not known.
@@ -92,7 +91,7 @@ pub fn read(payload: &[u8], known: &mut HashMap<SeriesId, Labels>) -> Option<Fra
         SPANS => {
             let (first_id, received) = (reader.varint()?, Timestamp::from_millis(reader.signed()?));
             let count = reader.count()?;
-            Some(Frame::Spans { first_id, received, spans: Steps::decode(reader.rest(), count, Layout::Shapes)? })
+            Some(Frame::Spans { first_id, received, spans: codec::read(&mut reader, count)? })
         }
         _ => None,
     }
