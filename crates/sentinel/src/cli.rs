@@ -275,7 +275,7 @@ pub struct IngestArgs {
     #[arg(long, default_value_t = 200_000)]
     pub lines: u64,
     /// Hours of samples that are stored for the same.
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 24)]
     pub hours: u32,
     /// Brokers of a running Kafka, as host:port; without them Kafka is not measured. Topics are made there and removed
     /// again.

@@ -82,9 +82,16 @@ fn ingestion_is_measured_from_all_sides() {
         assert!(0.0 < p50 && p50 <= p99 && p99 <= max, "{it:#}");
     }
     let samples = rows("samples");
-    assert_eq!(names(&samples, "name"), ["made counters", "made gauges", "simulated shop", "real series"]);
-    assert_eq!(number(&samples[3], "samples"), 500.0);
+    assert_eq!(
+        names(&samples, "name"),
+        ["made counters", "made gauges", "made floats", "simulated shop", "real series"]
+    );
+    assert_eq!(number(&samples[4], "samples"), 500.0);
     assert!(samples.iter().all(|it| (0.1..16.0).contains(&number(it, "bytes_per_sample"))), "{samples:#?}");
+    assert!(
+        samples.iter().all(|it| number(it, "noise_bytes_per_sample") < number(it, "bytes_per_sample")),
+        "{samples:#?}"
+    );
     let logs = rows("logs");
     assert_eq!(names(&logs, "name")[..2], ["made lines", "simulated shop"]);
     assert_eq!(names(&logs, "name")[2..], ["server.log", "real logs together"]);

@@ -61,6 +61,12 @@ impl LoadSeries {
 
     /// The value at a time, which is later than the one before.
     pub fn value(&mut self, time: Timestamp, random: &mut fastrand::Rng) -> f64 {
+        let exact = self.exact(time, random);
+        if self.is_counter { exact } else { (exact * self.steps).round() / self.steps }
+    }
+
+    /// The same before it is measured: a gauge with all the digits of a float.
+    pub fn exact(&mut self, time: Timestamp, random: &mut fastrand::Rng) -> f64 {
         let day = (TAU * time.secs_f64() / 86_400.0).sin();
         let noise = random.f64() + random.f64() + random.f64() - 1.5;
         let level = (self.level * (1.0 + self.daily * day + self.noise * 2.0 * noise)).max(0.0);
@@ -69,7 +75,7 @@ impl LoadSeries {
             self.counted += poisson(level * secs, random);
             return self.counted;
         }
-        (level * self.steps).round() / self.steps
+        level
     }
 }
 

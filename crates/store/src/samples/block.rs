@@ -17,6 +17,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use signal::{Labels, Point, SeriesId, TimeRange, Timestamp};
@@ -41,8 +42,9 @@ pub struct Block {
     pub sequence: u64,
     pub bytes: u64,
     pub footer: Footer,
-    /// Open, so that whoever reads it can go on when it is removed or merged.
-    file: File,
+    /// Open from the first read on, so that whoever reads it can go on when it is removed; a merge reads all its parts
+    /// before one takes their place.
+    file: OnceLock<File>,
     /// A part of it cannot be read, so it must stay as it is.
     is_kept_apart: AtomicBool,
 }
@@ -77,7 +79,7 @@ impl Written {
         let Self { path: from, footer, bytes, file } = self;
         let path = disk::numbered_path(dir, sequence, "block");
         fs::rename(&from, &path).map_err(Error::io("rename", &from))?;
-        Ok(Block { path, sequence, bytes, footer, file, is_kept_apart: AtomicBool::new(false) })
+        Ok(Block { path, sequence, bytes, footer, file: file.into(), is_kept_apart: AtomicBool::new(false) })
     }
 
     /// It is not wanted.
@@ -196,7 +198,14 @@ impl Block {
         let labels: Option<Vec<Labels>> = (0..footer.series).map(|_| reader.labels()).collect();
         let labels = labels.ok_or_else(|| corrupt("the labels cannot be read"))?;
         Ok((
-            Self { path: path.to_owned(), sequence, bytes, footer, file, is_kept_apart: AtomicBool::new(false) },
+            Self {
+                path: path.to_owned(),
+                sequence,
+                bytes,
+                footer,
+                file: OnceLock::new(),
+                is_kept_apart: AtomicBool::new(false),
+            },
             labels,
         ))
     }
@@ -208,12 +217,12 @@ impl Block {
 
     /// Where the points of a series are, if it has any here.
     pub fn entry(&self, id: SeriesId) -> Result<Option<Entry>, Error> {
-        find(&self.file, &self.path, &self.footer, id)
+        find(self.file()?, &self.path, &self.footer, id)
     }
 
     /// The points of a series in the range, in order of time.
     pub fn points(&self, id: SeriesId, range: TimeRange) -> Result<Vec<Point>, Error> {
-        let Some(entry) = find(&self.file, &self.path, &self.footer, id)? else { return Ok(vec![]) };
+        let Some(entry) = find(self.file()?, &self.path, &self.footer, id)? else { return Ok(vec![]) };
         if entry.first > range.to || range.from > entry.last {
             return Ok(vec![]);
         }
@@ -246,7 +255,7 @@ impl Block {
 
     fn walk(&self, ids: &[SeriesId], range: TimeRange, visit: &mut dyn FnMut(usize, &Entry)) -> Result<(), Error> {
         let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return Ok(()) };
-        let from = lower_bound(&self.file, &self.path, &self.footer, *first)?;
+        let from = lower_bound(self.file()?, &self.path, &self.footer, *first)?;
         let mut wanted = ids.iter().enumerate().peekable();
         let mut index = IndexReader { block: self, next: from, buffer: VecDeque::new() };
         while let Some(entry) = index.next()?.filter(|it| it.id <= *last) {
@@ -261,7 +270,7 @@ impl Block {
 
     /// The encoded points of a series.
     fn run(&self, entry: &Entry) -> Result<Vec<u8>, Error> {
-        let run = read_at(&self.file, &self.path, entry.offset, entry.length as usize)?;
+        let run = read_at(self.file()?, &self.path, entry.offset, entry.length as usize)?;
         if crc32fast::hash(&run) != entry.crc {
             let what = "the points of a series do not fit their checksum";
             return Err(Error::Corrupt { path: self.path.clone(), what });
@@ -279,9 +288,19 @@ impl Block {
     /// The ids of all its series.
     pub fn ids(&self) -> Result<Vec<SeriesId>, Error> {
         let length = self.footer.series.saturating_mul(ENTRY_BYTES) as usize;
-        let index = read_at(&self.file, &self.path, self.footer.index_offset, length)?;
+        let index = read_at(self.file()?, &self.path, self.footer.index_offset, length)?;
         let mut reader = Reader::new(&index);
         Ok(std::iter::from_fn(|| Entry::read(&mut reader)).map(|it| it.id).collect())
+    }
+
+    fn file(&self) -> Result<&File, Error> {
+        match self.file.get() {
+            Some(file) => Ok(file),
+            None => {
+                let file = File::open(&self.path).map_err(Error::io("open", &self.path))?;
+                Ok(self.file.get_or_init(|| file))
+            }
+        }
     }
 
     /// It is not merged with others before the next start.
@@ -371,7 +390,7 @@ impl IndexReader<'_> {
             let Footer { series, index_offset, .. } = self.block.footer;
             let count = series.saturating_sub(self.next).min(INDEX_ENTRIES);
             let offset = index_offset + self.next * ENTRY_BYTES;
-            let bytes = read_at(&self.block.file, &self.block.path, offset, (count * ENTRY_BYTES) as usize)?;
+            let bytes = read_at(self.block.file()?, &self.block.path, offset, (count * ENTRY_BYTES) as usize)?;
             let mut reader = Reader::new(&bytes);
             self.buffer.extend(std::iter::from_fn(|| Entry::read(&mut reader)));
             self.next += count;

@@ -354,10 +354,11 @@ impl Older<'_> {
     }
 }
 
-/// A block that cannot be read is skipped, counted and told: the others still answer.
+/// A block that cannot be read is skipped, counted and told: the others still answer. One that is gone has expired.
 fn readable<T>(result: Result<T, Error>, counters: &Counters) -> Option<T> {
     match result {
         Ok(it) => Some(it),
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => {
             warn!(%error, "Block skipped.");
             count(&counters.reads_failed, 1);

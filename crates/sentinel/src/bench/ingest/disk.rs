@@ -1,5 +1,6 @@
 //! How many bytes on disk does a sample take, and what part of its size a log line? A store in this process is filled as
-//! a server fills its own, with blocks of an hour, and its files are measured when all of it is written.
+//! a server fills its own, with blocks of an hour, and its files are measured when all of it is written and merged as a
+//! server has it merged.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,14 +12,31 @@ use signal::{Clock as _, Labels, LogRecord, Meter as _, Point, SeriesPoints, Sys
 use store::{Store, Write};
 use testkit::shop::Shop;
 
+use super::bounds::{Ids, SampleNoise};
 use super::real::{RealLog, RealSeries};
 use crate::bench::folder::Folder;
 use crate::bench::load::{LoadSeries, load};
 
+/// When every file of lines is finished.
+const LATER: Duration = Duration::from_secs(2 * 86_400);
 /// A server moves samples to a block this often.
 const BLOCK: Duration = Duration::from_secs(3600);
+/// Published series are of years, and their own time is not the server's: their blocks are as those after a first merge.
+const LARGE_BLOCK_MILLIS: i64 = 8 * 3_600_000;
+/// So many of them are written before they are merged.
+const UNMERGED: usize = 64;
+/// What a fleet of services tells, for the figure that counts: a quarter of its samples are of counters, seven tenths of
+/// gauges that are measured to four digits and never at rest, one in twenty has all the digits of a float.
+pub(super) const MIX: [(&str, f64); 3] = [(COUNTERS, 0.25), (GAUGES, 0.70), (FLOATS, 0.05)];
+const COUNTERS: &str = "made counters";
+const GAUGES: &str = "made gauges";
+const FLOATS: &str = "made floats";
+/// The lines that count: those of services with identities, amounts and durations.
+pub(super) const LINES: &str = "simulated shop";
 /// Between two points of a series of the fleet.
 const STEP: Duration = Duration::from_secs(10);
+/// Series with all digits: few are enough, because each of their samples takes most of its eight bytes.
+const FLOAT_SERIES: usize = 100;
 /// Lines that are written at once.
 const BATCH_LINES: usize = 10_000;
 
@@ -29,6 +47,8 @@ pub(super) struct Samples {
     pub samples: u64,
     pub bytes: f64,
     pub bytes_per_sample: f64,
+    /// Of them, what is noise: see [`super::bounds`].
+    pub noise_bytes_per_sample: f64,
 }
 
 /// Log lines on disk.
@@ -40,6 +60,8 @@ pub(super) struct Lines {
     pub raw_bytes: u64,
     pub bytes: f64,
     pub raw_bytes_per_byte: f64,
+    /// The same if nothing but random identities took room: see [`super::bounds`].
+    pub most_raw_bytes_per_byte: f64,
 }
 
 /// How much is written.
@@ -55,14 +77,19 @@ pub(super) struct Amount {
 pub(super) fn made_samples(amount: Amount) -> anyhow::Result<Vec<Samples>> {
     let fleet = load(amount.fleet_series);
     let (counters, gauges): (Vec<_>, Vec<_>) = fleet.into_iter().partition(|it| it.is_counter);
+    let floats = load(amount.fleet_series).into_iter().filter(|it| !it.is_counter).take(FLOAT_SERIES).collect();
     Ok(vec![
-        fleet_samples("made counters", counters, amount.hours)?,
-        fleet_samples("made gauges", gauges, amount.hours)?,
+        fleet_samples(COUNTERS, counters, amount.hours, LoadSeries::value)?,
+        fleet_samples(GAUGES, gauges, amount.hours, LoadSeries::value)?,
+        fleet_samples(FLOATS, floats, amount.hours, LoadSeries::exact)?,
         shop_samples(amount.shop_secs)?,
     ])
 }
 
-fn fleet_samples(name: &str, mut series: Vec<LoadSeries>, hours: u32) -> anyhow::Result<Samples> {
+/// What a series says at a time.
+type Say = fn(&mut LoadSeries, Timestamp, &mut fastrand::Rng) -> f64;
+
+fn fleet_samples(name: &str, mut series: Vec<LoadSeries>, hours: u32, say: Say) -> anyhow::Result<Samples> {
     let mut disk = Disk::new()?;
     let mut random = fastrand::Rng::with_seed(1);
     let start = SystemClock.now().minus(BLOCK * hours);
@@ -70,7 +97,7 @@ fn fleet_samples(name: &str, mut series: Vec<LoadSeries>, hours: u32) -> anyhow:
         let from = start.plus(BLOCK * hour);
         let one = |series: &mut LoadSeries| {
             let times = (0..(BLOCK.as_secs() / STEP.as_secs()) as u32).map(|it| from.plus(STEP * it));
-            let points = times.map(|time| Point { time, value: series.value(time, &mut random) }).collect();
+            let points = times.map(|time| Point { time, value: say(series, time, &mut random) }).collect();
             SeriesPoints { points, labels: series.labels.clone() }
         };
         disk.put(series.iter_mut().map(one).collect(), from.plus(BLOCK))?;
@@ -98,22 +125,25 @@ fn shop_samples(secs: u32) -> anyhow::Result<Samples> {
     disk.samples("simulated shop")
 }
 
-/// Published series, each with blocks of a day of its own time.
+/// Published series, each with blocks of its own time.
 pub(super) fn real_samples(series: Vec<RealSeries>) -> anyhow::Result<Samples> {
-    let day_of = |it: &Point| it.time.millis().div_euclid(86_400_000);
+    let block_of = |it: &Point| it.time.millis().div_euclid(LARGE_BLOCK_MILLIS);
     let mut disk = Disk::new()?;
     let mut parts: Vec<(i64, SeriesPoints)> = vec![];
     for RealSeries { name, points } in series {
         let labels = Labels::metric("value", &[("series", &name)]);
-        for day in points.chunk_by(|a, b| day_of(a) == day_of(b)) {
-            let Some(first) = day.first() else { continue };
-            parts.push((day_of(first), SeriesPoints { labels: labels.clone(), points: day.to_vec() }));
+        for part in points.chunk_by(|a, b| block_of(a) == block_of(b)) {
+            let Some(first) = part.first() else { continue };
+            parts.push((block_of(first), SeriesPoints { labels: labels.clone(), points: part.to_vec() }));
         }
     }
     parts.sort_by_key(|it| it.0);
-    for day in parts.chunk_by(|a, b| a.0 == b.0) {
-        disk.put(day.iter().map(|it| it.1.clone()).collect(), SystemClock.now())?;
+    for (number, part) in parts.chunk_by(|a, b| a.0 == b.0).enumerate() {
+        disk.put(part.iter().map(|it| it.1.clone()).collect(), SystemClock.now())?;
         disk.flush()?;
+        if number % UNMERGED == UNMERGED - 1 {
+            disk.merge()?;
+        }
     }
     disk.samples("real series")
 }
@@ -127,7 +157,7 @@ pub(super) fn made_lines(amount: Amount) -> anyhow::Result<Vec<Lines>> {
     let start = SystemClock.now();
     let ticks = (0..amount.shop_secs).map(|it| start.plus(Duration::from_secs(it.into())));
     let rows = ticks.flat_map(|time| shop.step(time).logs).map(|it| (it.labels.owner().to_owned(), it.line));
-    Ok(vec![made, Disk::new()?.lines("simulated shop", rows.take(amount.lines as usize))?])
+    Ok(vec![made, Disk::new()?.lines(LINES, rows.take(amount.lines as usize))?])
 }
 
 /// Published logs, each alone and all together.
@@ -155,6 +185,8 @@ pub(super) fn bytes_of_samples(folder: &Path) -> anyhow::Result<f64> {
 struct Disk {
     store: Arc<Store>,
     samples: u64,
+    /// What was put, series by series.
+    noise: SampleNoise,
     _folder: Folder,
 }
 
@@ -162,10 +194,11 @@ impl Disk {
     fn new() -> anyhow::Result<Self> {
         let folder = Folder::new()?;
         let (store, _) = Store::open(folder.path(), store::Config::default()).context("cannot make the store")?;
-        Ok(Self { store, samples: 0, _folder: folder })
+        Ok(Self { store, samples: 0, noise: SampleNoise::default(), _folder: folder })
     }
 
     fn put(&mut self, batch: Vec<SeriesPoints>, now: Timestamp) -> anyhow::Result<()> {
+        self.noise.add(&batch);
         self.samples += self.store.append_and_wait(&Write::samples(batch), now)?.stored;
         Ok(())
     }
@@ -175,16 +208,26 @@ impl Disk {
         Ok(())
     }
 
+    /// Merges as a server does, for whose clock all days are over.
+    fn merge(&self) -> anyhow::Result<()> {
+        self.store.merge(SystemClock.now().plus(LATER)).context("the store could not merge its files")?;
+        Ok(())
+    }
+
     fn samples(self, name: &str) -> anyhow::Result<Samples> {
+        self.merge()?;
         let bytes = disk_bytes(&self.store, "samples");
-        let bytes_per_sample = bytes / self.samples as f64;
-        Ok(Samples { name: name.to_owned(), samples: self.samples, bytes, bytes_per_sample })
+        let samples = self.samples;
+        let per_sample = |bytes: f64| bytes / samples as f64;
+        let (bytes_per_sample, noise_bytes_per_sample) = (per_sample(bytes), per_sample(self.noise.bytes()));
+        Ok(Samples { name: name.to_owned(), samples, bytes, bytes_per_sample, noise_bytes_per_sample })
     }
 
     /// Stores rows of service and line.
     fn lines(self, name: &str, rows: impl Iterator<Item = (String, String)>) -> anyhow::Result<Lines> {
         let start = SystemClock.now();
         let (mut lines, mut raw_bytes) = (0_u64, 0_u64);
+        let mut ids = Ids::default();
         let mut rows = rows.peekable();
         while rows.peek().is_some() {
             let records: Vec<LogRecord> = rows
@@ -193,6 +236,7 @@ impl Disk {
                 .map(|(service, line)| {
                     raw_bytes += line.len() as u64 + 1;
                     lines += 1;
+                    ids.add(&line);
                     let time = start.plus(Duration::from_millis(lines));
                     LogRecord::new(time, Labels::new([("service", service)]), line)
                 })
@@ -201,9 +245,11 @@ impl Disk {
             self.store.append_and_wait(&Write::Logs(records), now)?;
         }
         self.flush()?;
+        self.merge()?;
         let bytes = disk_bytes(&self.store, "logs");
         let raw_bytes_per_byte = raw_bytes as f64 / bytes;
-        Ok(Lines { name: name.to_owned(), lines, raw_bytes, bytes, raw_bytes_per_byte })
+        let most_raw_bytes_per_byte = raw_bytes as f64 / ids.bytes();
+        Ok(Lines { name: name.to_owned(), lines, raw_bytes, bytes, raw_bytes_per_byte, most_raw_bytes_per_byte })
     }
 }
 

@@ -1,6 +1,7 @@
 //! How many events come in, how long do they wait for their verdict, and what do they take on disk? Over each protocol,
 //! with detection on, from outside; and how other programs fare with the very same requests.
 
+mod bounds;
 mod disk;
 mod flood;
 mod peers;
@@ -40,10 +41,10 @@ struct Figures {
     seconds: f64,
     full_speed: Vec<Speed>,
     steady: Vec<Wait>,
-    /// Of all samples that were made.
+    /// Of the mix of a fleet: see [`disk::MIX`].
     bytes_per_sample: f64,
     samples: Vec<Samples>,
-    /// Of the lines that were made.
+    /// Of the lines of the simulated shop.
     log_raw_bytes_per_byte: f64,
     logs: Vec<Lines>,
     /// This build first.
@@ -116,8 +117,9 @@ async fn measure(args: &IngestArgs, say: &dyn Fn(&str)) -> anyhow::Result<Figure
     let args_of_disk = args.clone();
     let (samples, logs) = tokio::task::spawn_blocking(move || on_disk(&args_of_disk)).await??;
     let peers = peers(args, say).await?;
-    let made = || samples.iter().filter(|it| it.name != "real series");
-    let bytes_per_sample = made().map(|it| it.bytes).sum::<f64>() / made().map(|it| it.samples as f64).sum::<f64>();
+    let of = |name: &str| samples.iter().find(|it| it.name == name).map_or(f64::NAN, |it| it.bytes_per_sample);
+    let bytes_per_sample = disk::MIX.iter().map(|(name, share)| share * of(name)).sum();
+    let of_lines = logs.iter().find(|it| it.name == disk::LINES);
     Ok(Figures {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         seconds: started.elapsed().as_secs_f64(),
@@ -125,7 +127,7 @@ async fn measure(args: &IngestArgs, say: &dyn Fn(&str)) -> anyhow::Result<Figure
         steady,
         bytes_per_sample,
         samples,
-        log_raw_bytes_per_byte: logs.first().map_or(f64::NAN, |it| it.raw_bytes_per_byte),
+        log_raw_bytes_per_byte: of_lines.map_or(f64::NAN, |it| it.raw_bytes_per_byte),
         logs,
         ratios: ratios(&peers),
         peers,
@@ -175,7 +177,7 @@ fn on_disk(args: &IngestArgs) -> anyhow::Result<(Vec<Samples>, Vec<Lines>)> {
     let amount = Amount {
         fleet_series: args.series.min(1_000),
         hours: args.hours,
-        shop_secs: args.hours.min(2) * 3600,
+        shop_secs: args.hours.min(8) * 3600,
         lines: args.lines,
     };
     let mut samples = disk::made_samples(amount)?;

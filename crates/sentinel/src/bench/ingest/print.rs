@@ -1,6 +1,6 @@
 //! How are the figures of ingestion shown to people? As tables, each beside what is wanted.
 
-use super::Figures;
+use super::{Figures, disk};
 
 /// Prints all of them.
 pub(super) fn print(figures: &Figures) {
@@ -25,17 +25,28 @@ pub(super) fn print(figures: &Figures) {
         row
     });
     table(["PROTOCOL", "P50 MS", "P99 MS (must 50, aim 5)", "MAX MS", "CORES", "REFUSED"], rows);
-    println!("\non disk");
+    println!("\non disk, merged; noise is what no code can save (see docs/book/src/figures.md)");
     let rows = figures.samples.iter().map(|it| {
-        vec![it.name.clone(), it.samples.to_string(), format!("{:.0}", it.bytes), format!("{:.2}", it.bytes_per_sample)]
+        let numbers = [it.bytes_per_sample, it.noise_bytes_per_sample].map(|it| format!("{it:.2}"));
+        let mut row = vec![it.name.clone(), it.samples.to_string(), format!("{:.0}", it.bytes)];
+        row.extend(numbers);
+        row
     });
-    table(["SERIES", "SAMPLES", "BYTES", "BYTES/SAMPLE (must 1.5, aim 0.6)"], rows);
+    let mix: Vec<String> = disk::MIX.iter().map(|(name, share)| format!("{:.0} % {name}", share * 100.0)).collect();
+    let all =
+        vec![mix.join(", "), String::new(), String::new(), format!("{:.2}", figures.bytes_per_sample), String::new()];
+    table(["SERIES", "SAMPLES", "BYTES", "BYTES/SAMPLE (must 1.5, aim 0.6)", "NOISE"], rows.chain([all]));
     println!();
     let rows = figures.logs.iter().map(|it| {
-        let ratio = format!("1/{:.1}", it.raw_bytes_per_byte);
-        vec![it.name.clone(), it.lines.to_string(), it.raw_bytes.to_string(), format!("{:.0}", it.bytes), ratio]
+        let ratios = [it.raw_bytes_per_byte, it.most_raw_bytes_per_byte].map(|it| match it.is_finite() {
+            true => format!("1/{it:.1}"),
+            false => "-".to_owned(),
+        });
+        let mut row = vec![it.name.clone(), it.lines.to_string(), it.raw_bytes.to_string(), format!("{:.0}", it.bytes)];
+        row.extend(ratios);
+        row
     });
-    table(["LOGS", "LINES", "RAW BYTES", "BYTES", "ON DISK (must 1/8)"], rows);
+    table(["LOGS", "LINES", "RAW BYTES", "BYTES", "ON DISK (must 1/8)", "IDS ALONE"], rows);
     if !figures.peers.is_empty() {
         peers(figures);
     }
