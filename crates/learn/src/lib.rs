@@ -9,6 +9,7 @@
 
 #![warn(missing_docs)]
 
+pub mod boosting;
 pub mod catalog;
 pub mod detect;
 pub mod drift;

@@ -66,6 +66,12 @@ pub(super) fn sturges(pair: &Pair<'_>, size: f64) -> Vec<f64> {
     equal_width(low, high, (high - low) / (size.log2() + 1.0))
 }
 
+/// Edges of bins at least this wide over the values of both sides.
+pub(super) fn of_width(pair: &Pair<'_>, width: f64) -> Vec<f64> {
+    let (low, high) = range(&[pair.reference, pair.current]);
+    equal_width(low, high, width)
+}
+
 /// Doane's rule as numpy has it: more bins the more skewed the values are.
 pub(super) fn doane(runs: &Runs<'_>, n: f64) -> Vec<f64> {
     let (low, high) = range(&[*runs]);

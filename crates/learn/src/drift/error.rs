@@ -39,6 +39,8 @@ pub enum DriftError {
     },
     /// The values of a sample do not ascend, or one is NaN or infinite: the caller has to sort and to clean.
     NotAscending(Side),
+    /// The counts of a sample sum to more than 2^53.
+    TooMany(Side),
     /// A list of counts is not as long as its list of values.
     OtherLength(Side),
     /// One sample has numbers, the other categories: the column's type changed.
@@ -71,6 +73,7 @@ impl fmt::Display for DriftError {
                 write!(f, "the {side} sample has {found} values, the method needs {needed}")
             }
             Self::NotAscending(side) => write!(f, "the values of the {side} sample must be finite and ascend"),
+            Self::TooMany(side) => write!(f, "the {side} sample has more than 2^53 values"),
             Self::OtherLength(side) => write!(f, "the {side} sample must have one count for each value"),
             Self::OtherKind => f.write_str("one sample has numbers, the other has categories"),
             Self::NotFor { method, takes } => write!(f, "{method} takes {takes}"),

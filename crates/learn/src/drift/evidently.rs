@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::probability::{chi_square_upper, normal_cdf};
+use crate::probability::{chi_square_upper, ln_choose, normal_cdf};
 
 use super::binning::{self, Binning};
 use super::error::DriftError;
@@ -27,6 +27,8 @@ use super::{
 const LARGE: u64 = 1000;
 /// Numbers with at most so many different values are treated as categories.
 const FEW_VALUES: usize = 5;
+/// Fewer divisions than this are added in half precision, which is not followed.
+const MAX_HALF_PRECISION: f64 = 65_504.0;
 /// Expected and observed counts have to sum to the same, relative (SciPy's tolerance).
 const SAME_SUM: f64 = 1.490_116_119_384_765_6e-8;
 /// The share of drifted columns from which on the data set has drifted.
@@ -177,8 +179,34 @@ pub fn run(
     current: &Sample<'_>,
     threshold: Option<f64>,
 ) -> Result<Answer, DriftError> {
+    let mut values = Pair::new(reference, current).into_iter().flat_map(|it| it.cells());
+    let are_whole = values.all(|it| it.value.fract() == 0.0);
+    let numbers = if are_whole { Numbers::Integers } else { Numbers::Reals };
+    run_typed(test, reference, current, threshold, numbers)
+}
+
+/// How a table holds the numbers of a column; numpy makes no bins narrower than 1 for integers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// As integers, in both tables, with none missing.
+    Integers,
+    /// As real numbers.
+    Reals,
+}
+
+/// As [`run`], which takes whole numbers for integers, where the type of the column is known.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_typed(
+    test: Test,
+    reference: &Sample<'_>,
+    current: &Sample<'_>,
+    threshold: Option<f64>,
+    numbers: Numbers,
+) -> Result<Answer, DriftError> {
     check(reference, current)?;
-    let score = score(test, reference, current)?;
+    let score = score(test, reference, current, numbers)?;
     let threshold = threshold.unwrap_or(test.default_threshold());
     let drifted = match test.rule() {
         Rule::Below => score < threshold,
@@ -189,7 +217,7 @@ pub fn run(
     Ok(Answer { test, score, threshold, drifted })
 }
 
-fn score(test: Test, reference: &Sample<'_>, current: &Sample<'_>) -> Result<f64, DriftError> {
+fn score(test: Test, reference: &Sample<'_>, current: &Sample<'_>, numbers: Numbers) -> Result<f64, DriftError> {
     let values = || value_cells(reference, current);
     let bins = || binning::cells(reference, current, Binning::Sturges);
     let options = Options { permutations: 1000, ..Options::default() };
@@ -205,7 +233,7 @@ fn score(test: Test, reference: &Sample<'_>, current: &Sample<'_>) -> Result<f64
         Test::JensenShannon => jensen_shannon::distance(&bins()?),
         Test::Psi => population_stability::index(&bins()?),
         Test::KlDiv => kullback_leibler::divergence(&bins()?),
-        Test::Hellinger => hellinger(reference, current)?,
+        Test::Hellinger => hellinger(reference, current, numbers)?,
         _ => {
             let takes_numbers = DriftError::OtherKind;
             of_numbers(test, &Pair::new(reference, current).ok_or(takes_numbers)?, &options)?
@@ -225,7 +253,7 @@ fn of_numbers(test: Test, pair: &Pair<'_>, options: &Options) -> Result<f64, Dri
             p_value.ok_or(DriftError::NoSpread)?;
             anderson_darling::table_p_value(standardized)
         }
-        Test::CramerVonMises => cramer_von_mises::test(cells, n, m).1,
+        Test::CramerVonMises => cramer_von_mises(pair),
         Test::EppsSingleton => epps_singleton::test(pair)?.1,
         Test::Mmd => mean_discrepancy::test(pair, options).1.unwrap_or(1.0),
         _ => kolmogorov_smirnov::test(cells, n, m).1,
@@ -280,10 +308,24 @@ fn fisher(cells: &[Cell]) -> Result<f64, DriftError> {
 }
 
 /// Numbers: bins over the different values of both sides, each counted once for the number of bins.
-fn hellinger(reference: &Sample<'_>, current: &Sample<'_>) -> Result<f64, DriftError> {
+fn hellinger(reference: &Sample<'_>, current: &Sample<'_>, numbers: Numbers) -> Result<f64, DriftError> {
     let Some(pair) = Pair::new(reference, current) else {
         return Ok(hellinger::distance(&value_cells(reference, current)?));
     };
     let different = pair.cells().filter(|it| it.total() > 0).count();
-    Ok(hellinger::distance(&binning::by_edges(&pair, &binning::sturges(&pair, different as f64))))
+    let edges = binning::sturges(&pair, different as f64);
+    let is_narrow = matches!(edges.as_slice(), [first, second, ..] if second - first < 1.0);
+    let edges = if numbers == Numbers::Integers && is_narrow { binning::of_width(&pair, 1.0) } else { edges };
+    Ok(hellinger::distance(&binning::by_edges(&pair, &edges)))
+}
+
+/// Exact p-values are added in single precision, as numpy chooses for the number of divisions there.
+fn cramer_von_mises(pair: &Pair<'_>) -> f64 {
+    let (n, m) = (pair.n, pair.m);
+    let divisions = ln_choose(n + m, n).exp();
+    if n.max(m) <= 20.0 && divisions > MAX_HALF_PRECISION {
+        cramer_von_mises::exact_in_single(pair.cells(), n, m)
+    } else {
+        cramer_von_mises::test(pair.cells(), n, m).1
+    }
 }

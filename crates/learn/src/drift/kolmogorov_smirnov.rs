@@ -1,13 +1,28 @@
 //! How far are the distribution functions apart at most? The test of Kolmogorov and Smirnov, two-sided.
 //!
-//! The p-value is exact (lattice paths) up to 10,000 values a side, and Kolmogorov's limit beyond, as in SciPy.
+//! The p-value is exact (lattice paths) up to 10,000 values a side, and that of a sample of n m / (n + m) values against
+//! a known distribution beyond, as in SciPy.
 //! Sources: Hodges: The significance probability of the Smirnov two-sample test, Arkiv foer Matematik 3 (1958);
 //! Viehmann: Numerically more stable computation of the p-values for the two-sample Kolmogorov-Smirnov test,
-//! arXiv:2102.08037.
+//! arXiv:2102.08037; Pelz, Good: Approximating the lower tail-areas of the Kolmogorov-Smirnov one-sample statistic, J.
+//! Royal Statistical Society B 38 (1976).
+
+use crate::probability::ln_choose;
 
 use super::pair::Cell;
 
 const MAX_EXACT: f64 = 10_000.0;
+/// From n d^2 of this on the tails are one-sided; beyond the other one the p-value is 0.
+const TAIL_FROM: f64 = 2.2;
+const MAX_SQUARE: f64 = 370.0;
+/// Steps of a walk along the larger sample.
+const MAX_WALK: f64 = 100_000.0;
+/// From here on the one-sided distribution is at its limit.
+const LARGE: f64 = 1_000_000.0;
+/// Logarithms below this are of nothing.
+const MIN_LN: f64 = -708.0;
+/// With fewer values than this for both samples the expansion is not exact enough, and paths are still counted.
+const MIN_EFFECTIVE: f64 = 140.0;
 
 /// Statistic and p-value.
 pub(super) fn test(cells: impl Iterator<Item = Cell>, n: f64, m: f64) -> (f64, f64) {
@@ -29,16 +44,22 @@ pub(super) fn statistic(cells: impl Iterator<Item = Cell>, n: f64, m: f64) -> f6
 
 /// The chance of a distance of at least `statistic` between samples of `n` and `m` values.
 pub(super) fn p_value(statistic: f64, n: f64, m: f64) -> f64 {
-    if n.max(m) <= MAX_EXACT {
+    let effective = (n * m / (n + m)).round();
+    if n.max(m) <= MAX_EXACT || effective <= MIN_EFFECTIVE {
         // The statistic is a whole number of steps of 1 / lcm(n, m).
         let common = n / gcd(n as u64, m as u64) as f64 * m;
         let steps = (statistic * common).round();
         if steps == 0.0 {
             return 1.0;
         }
-        if n == m { outside_square(n, steps) } else { outside(n.min(m), n.max(m), steps / common) }
+        if n == m {
+            outside_square(n, steps)
+        } else {
+            // Against so many values a few cannot tell whether there are even more.
+            outside(n.min(m), n.max(m).min(MAX_WALK), steps / common)
+        }
     } else {
-        limit(statistic, (n * m / (n + m)).round())
+        limit(statistic, effective)
     }
 }
 
@@ -64,53 +85,103 @@ fn outside_square(n: f64, h: f64) -> f64 {
 
 /// The share of paths through a rectangle that reach a distance of `d`: of those through each point, how many already did?
 ///
-/// Only additions of shares, so that small ones keep their digits.
+/// Only additions of shares, so that small ones keep their digits; points beyond `d` have a share of 1 and are not
+/// walked through.
 fn outside(few: f64, many: f64, d: f64) -> f64 {
     // A little below, so that a path that reaches `d` exactly is outside in spite of rounding.
     let bound = d - 0.5 / (few * many);
-    let columns = few as usize;
-    let is_outside = |i: f64, j: f64| (i / few - j / many).abs() >= bound;
-    let mut shares: Vec<f64> = (0..=columns).map(|i| f64::from(is_outside(i as f64, 0.0))).collect();
-    // Once outside always outside: along the edge the first step out decides.
-    let mut is_out = 0.0_f64;
-    for share in &mut shares {
-        is_out = is_out.max(*share);
-        *share = is_out;
+    let mut shares = vec![1.0; few as usize + 1];
+    if let Some(first) = shares.first_mut() {
+        *first = 0.0;
     }
-    for j in 1..=many as u64 {
+    let mut low = 0;
+    for j in 0..=many as u64 {
         let j = j as f64;
-        let mut before = 0.0;
-        for (i, share) in shares.iter_mut().enumerate() {
-            let i = i as f64;
-            *share = if is_outside(i, j) {
-                1.0
-            } else if i == 0.0 {
-                *share
-            } else {
-                (i * before + j * *share) / (i + j)
-            };
+        let from = ((j / many - bound) * few).floor().max(-1.0) as i64 + 1;
+        let to = ((j / many + bound) * few).ceil().min(few + 1.0) as usize;
+        let from = usize::try_from(from).unwrap_or(0);
+        // What lies below the band now is outside.
+        shares.iter_mut().take(from).skip(low).for_each(|it| *it = 1.0);
+        low = from;
+        let mut before = if from == 0 { 0.0 } else { 1.0 };
+        let start = from as f64;
+        let band = shares.get_mut(from..to).unwrap_or_default();
+        for (step, share) in band.iter_mut().enumerate() {
+            let i = start + step as f64;
+            if i + j > 0.0 {
+                *share = (i * before + j * *share) / (i + j);
+            }
             before = *share;
         }
     }
     shares.last().copied().unwrap_or(1.0).clamp(0.0, 1.0)
 }
 
-/// Kolmogorov's limit, with the correction of Pelz and Good to the first orders left out of reach of any verdict.
+/// The distribution of the greatest distance of `n` values from a known distribution, which two large samples approach.
 fn limit(d: f64, n: f64) -> f64 {
-    let x = d * n.sqrt();
-    if x < 0.2 {
-        return 1.0;
+    let square = n * d * d;
+    if d >= 1.0 || square >= MAX_SQUARE {
+        0.0
+    } else if square >= TAIL_FROM {
+        // Both one-sided tails; that both distances are that large at once has no weight here.
+        (2.0 * one_sided(d, n)).min(1.0)
+    } else {
+        (1.0 - body(d * n.sqrt(), n)).clamp(0.0, 1.0)
     }
-    let mut sum = 0.0;
-    for k in 1..=100_u32 {
-        let k = f64::from(k);
-        let term = (-2.0 * k * k * x * x).exp();
-        sum += if k % 2.0 == 1.0 { term } else { -term };
-        if term < 1e-17 {
-            break;
-        }
+}
+
+/// Birnbaum and Tingey's exact one-sided distribution.
+fn one_sided(d: f64, n: f64) -> f64 {
+    if n > LARGE {
+        return (-(6.0 * n * d + 1.0).powi(2) / (18.0 * n)).exp();
     }
-    (2.0 * sum).clamp(0.0, 1.0)
+    let last = (n * (1.0 - d)).floor() as u64;
+    let ln_term = |j: f64| {
+        let (up, down) = (d + j / n, 1.0 - d - j / n);
+        let below = if down > 0.0 { (n - j) * down.ln() } else { f64::NEG_INFINITY };
+        ln_choose(n, j) + below + (j - 1.0) * up.ln()
+    };
+    d * (0..=last).map(|j| ln_term(j as f64).exp()).sum::<f64>()
+}
+
+/// Pelz and Good's expansion of the share below z / sqrt(n), by theta functions that converge fast for small z.
+fn body(z: f64, n: f64) -> f64 {
+    const PI: f64 = std::f64::consts::PI;
+    let (z2, p2) = (z * z, PI * PI);
+    let (z4, z6, p4, p6) = (z2 * z2, z2 * z2 * z2, p2 * p2, p2 * p2 * p2);
+    if -p2 / 8.0 / z2 < MIN_LN {
+        return 0.0;
+    }
+    let last = (16.0 * z / PI).ceil().max(1.0) as u32;
+    let mut sums = [0.0; 4];
+    for k in 1..=last {
+        let m = f64::from(2 * k - 1);
+        let (m2, m4) = (m * m, m.powi(4));
+        let q = (-p2 / 8.0 / z2 * m2).exp();
+        let terms = [
+            1.0,
+            -z2 + p2 / 4.0 * m2,
+            6.0 * z6 + 2.0 * z4 + (2.0 * z4 - 5.0 * z2) * p2 / 4.0 * m2 + p4 * (1.0 - 2.0 * z2) / 16.0 * m4,
+            -30.0 * z6 - 90.0 * z4 * z4
+                + p2 * (135.0 * z4 - 96.0 * z6) / 4.0 * m2
+                + p4 * (-60.0 * z2 + 212.0 * z4) / 16.0 * m4
+                + p6 * (5.0 - 30.0 * z2) / 64.0 * m4 * m2,
+        ];
+        sums.iter_mut().zip(terms).for_each(|(sum, it)| *sum += it * q);
+    }
+    let scale = std::f64::consts::TAU.sqrt();
+    let [mut first, mut second, mut third, mut fourth] = sums.map(|it| it * scale);
+    first /= z;
+    second /= 6.0 * z4;
+    third /= 72.0 * z6 * z;
+    fourth /= 6480.0 * z6 * z4;
+    for k in 1..=last {
+        let k2 = f64::from(k).powi(2);
+        let q = (-p2 / 2.0 / z2 * k2).exp();
+        third -= k2 * q * p2 * scale / (36.0 * z2 * z);
+        fourth += (3.0 * z2 - p2 * k2) * k2 * q * p2 * scale / (216.0 * z6);
+    }
+    first + second / n.sqrt() + third / n + fourth / n.powf(1.5)
 }
 
 #[cfg(test)]

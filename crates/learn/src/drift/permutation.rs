@@ -11,7 +11,7 @@ use crate::probability::{ln_gamma, upper_gamma};
 use crate::random::Random;
 
 use super::finding::Options;
-use super::pair::{Cell, totals};
+use super::pair::Cell;
 
 /// Draws end when so many were at least as large.
 const ENOUGH: u32 = 50;
@@ -54,8 +54,8 @@ fn gamma_tail(observed: f64, mean: f64, mean_square: f64) -> f64 {
 
 /// One random division of the totals of `cells`.
 pub(super) fn divide(cells: &[Cell], drawn: &mut [Cell], random: &mut Random) {
-    let (n, m) = totals(cells);
-    let (mut wanted, mut left) = (n as u64, (n + m) as u64);
+    let mut wanted: u64 = cells.iter().map(|it| it.reference).sum();
+    let mut left: u64 = cells.iter().map(Cell::total).sum();
     for (cell, drawn) in cells.iter().zip(drawn) {
         let total = cell.total();
         left -= total;
@@ -130,6 +130,7 @@ fn ln_factorial(n: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drift::pair::totals;
 
     /// Guarantees: mean and variance of the hypergeometric distribution on every path of the generator.
     #[test]

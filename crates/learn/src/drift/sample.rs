@@ -5,6 +5,9 @@ use super::error::{DriftError, Side};
 /// The category under which callers may count missing values, if these shall be compared too.
 pub const MISSING_CATEGORY: &str = "(missing)";
 
+/// Counts beyond this are not exact in floating point.
+const MAX_VALUES: u64 = 1 << 53;
+
 /// One side of a comparison, without its missing values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Sample<'a> {
@@ -56,6 +59,8 @@ impl Sample<'_> {
             Err(DriftError::NotAscending(side))
         } else if self.is_empty() {
             Err(DriftError::Empty(side))
+        } else if self.len() > MAX_VALUES {
+            Err(DriftError::TooMany(side))
         } else {
             Ok(())
         }

@@ -1,30 +1,31 @@
-//! Along which directions does a small symmetric matrix stretch, and by how much? Jacobi's method.
+//! Along which directions does a symmetric matrix stretch, and by how much? Jacobi's method, for up to some hundred rows.
 
-#![allow(clippy::indexing_slicing, reason = "indices of a matrix of a size that the type states")]
-
-/// A square matrix.
-pub(super) type Matrix<const N: usize> = [[f64; N]; N];
+#![allow(clippy::indexing_slicing, reason = "indices below the number of rows of a square matrix")]
 
 const MAX_SWEEPS: usize = 60;
+/// Off the diagonal, less than this share of the whole is nothing.
+const NOTHING: f64 = 1e-30;
 
-/// Eigenvalues and the eigenvector of each (as rows).
-pub(super) fn eigen<const N: usize>(mut matrix: Matrix<N>) -> ([f64; N], Matrix<N>) {
-    let mut vectors: Matrix<N> = std::array::from_fn(|i| std::array::from_fn(|j| f64::from(i == j)));
+/// Eigenvalues and the eigenvector of each (as rows), of a square symmetric matrix.
+pub(super) fn eigen(mut matrix: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
+    let n = matrix.len();
+    let mut vectors: Vec<Vec<f64>> = (0..n).map(|i| (0..n).map(|j| f64::from(i == j)).collect()).collect();
+    let whole: f64 = matrix.iter().flatten().map(|it| it * it).sum();
     for _ in 0..MAX_SWEEPS {
-        let off: f64 = (0..N).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| matrix[i][j].powi(2)).sum();
-        if off == 0.0 {
+        let off: f64 = (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| matrix[i][j].powi(2)).sum();
+        if off <= NOTHING * whole {
             break;
         }
-        for p in 0..N {
-            for q in p + 1..N {
+        for p in 0..n {
+            for q in p + 1..n {
                 rotate(&mut matrix, &mut vectors, p, q);
             }
         }
     }
-    (std::array::from_fn(|i| matrix[i][i]), vectors)
+    ((0..n).map(|i| matrix[i][i]).collect(), vectors)
 }
 
-fn rotate<const N: usize>(matrix: &mut Matrix<N>, vectors: &mut Matrix<N>, p: usize, q: usize) {
+fn rotate(matrix: &mut [Vec<f64>], vectors: &mut [Vec<f64>], p: usize, q: usize) {
     if matrix[p][q] == 0.0 {
         return;
     }
@@ -35,7 +36,7 @@ fn rotate<const N: usize>(matrix: &mut Matrix<N>, vectors: &mut Matrix<N>, p: us
     for row in matrix.iter_mut() {
         (row[p], row[q]) = (cosine * row[p] - sine * row[q], sine * row[p] + cosine * row[q]);
     }
-    for k in 0..N {
+    for k in 0..matrix.len() {
         let (a, b) = (matrix[p][k], matrix[q][k]);
         (matrix[p][k], matrix[q][k]) = (cosine * a - sine * b, sine * a + cosine * b);
         let (a, b) = (vectors[p][k], vectors[q][k]);

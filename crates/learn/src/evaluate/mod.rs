@@ -1,5 +1,7 @@
 //! How good is a detector? The published metrics, computed as their authors define them.
 
+pub mod drift;
+pub mod drift_calibration;
 pub mod forecast;
 pub mod grouping;
 pub mod nab;
