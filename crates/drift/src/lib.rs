@@ -25,6 +25,7 @@ mod report;
 mod saved;
 mod shape;
 mod verdict;
+pub mod watch;
 
 pub use categories::{Categories, CategoryBuilder};
 pub use column::{ColumnBuilder, ColumnProfile, Data};
@@ -42,3 +43,4 @@ pub use report::{
     Summary, Verdict,
 };
 pub use saved::{MAGIC as PROFILE_MAGIC, ProfileError};
+pub use watch::WatchConfig;

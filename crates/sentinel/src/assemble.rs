@@ -25,6 +25,7 @@ use crate::health::Health;
 use crate::intake::Intake;
 use crate::kafka_out::KafkaOutbox;
 use crate::metadata_book::MetadataBook;
+use crate::model_watch::ModelWatches;
 use crate::news_desk::NewsDesk;
 use crate::responder::Responder;
 use crate::roles::{Asker, Elsewhere};
@@ -83,6 +84,8 @@ pub struct System {
     pub front: Front,
     /// Watches and their models.
     pub forecasts: Arc<Forecasts>,
+    /// Models whose predictions are compared with a reference.
+    pub model_watches: Arc<ModelWatches>,
     /// Stored samples, and forecasts of times to come.
     pub overlay: Arc<Overlay>,
     /// Models that are served, and the log of what they said.
@@ -227,6 +230,14 @@ impl System {
             Forecasts::new(&config, data_dir, &store, history, Arc::clone(&alert_desk), Arc::clone(&clock))?;
         overlay.connect(Arc::clone(&forecasts));
         let predictions = crate::predictions::open(&config.predict, data_dir, Arc::clone(&clock))?;
+        let model_watches = ModelWatches::open(
+            &config.model_watches,
+            data_dir,
+            &(Arc::clone(&predictions.log) as _),
+            &store,
+            &responder,
+            Arc::clone(&clock),
+        )?;
         let health = Arc::new(Health::new(Arc::clone(&store)));
         let kafka_counts = Arc::new(ingest::KafkaCounts::default());
         let config = Arc::new(config);
@@ -257,6 +268,7 @@ impl System {
             forecasts,
             overlay,
             predictions,
+            model_watches,
             news_desk,
             kafka_counts,
             kafka_outbox,
@@ -301,6 +313,7 @@ impl System {
             rows: Arc::clone(&self.row_desk) as _,
             reports: Arc::clone(&self.book) as _,
             forecasts: Arc::clone(&self.forecasts) as _,
+            drift: Arc::clone(&self.model_watches) as _,
             meters: self.meters().into_iter().chain(meters.iter().cloned()).collect(),
             clock: Arc::clone(&self.clock),
             version: env!("CARGO_PKG_VERSION"),
@@ -325,6 +338,7 @@ impl System {
         self.budgets.tick(now);
         self.groups.tick(&self.responder);
         self.alert_desk.tick(now);
+        self.model_watches.tick(now);
         self.responder.tick(now);
         self.bands.tick(now);
     }
@@ -346,6 +360,7 @@ impl System {
             Arc::clone(&self.news_desk) as _,
             Arc::clone(&self.alert_desk) as _,
             Arc::clone(&self.forecasts) as _,
+            Arc::clone(&self.model_watches) as _,
             Arc::clone(&self.predictions) as _,
             Arc::clone(&self.predictions.log) as _,
             Arc::clone(&self.responder) as _,

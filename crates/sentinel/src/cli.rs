@@ -401,6 +401,9 @@ pub struct ModelsArgs {
     /// Lists every version that is kept.
     #[arg(long)]
     pub versions: bool,
+    /// Lists models whose predictions are compared with a reference instead.
+    #[arg(long, conflicts_with = "versions")]
+    pub watched: bool,
     /// The server.
     #[command(flatten)]
     pub remote: RemoteArgs,

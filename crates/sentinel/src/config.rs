@@ -80,6 +80,8 @@ pub struct Config {
     pub forecast: forecast::Config,
     /// Models that are served, and the log of what they say.
     pub predict: predict::Config,
+    /// Models whose predictions are compared with a reference.
+    pub model_watches: Vec<drift::WatchConfig>,
     /// What may be done about incidents.
     pub act: act::Config,
     /// The API and the UI.
@@ -121,6 +123,7 @@ impl Default for Config {
             models: vec![],
             forecast: forecast::Config::default(),
             predict: predict::Config::default(),
+            model_watches: vec![],
             act: act::Config::default(),
             serve: serve::Config::default(),
             query: serve::QueryConfig::default(),
@@ -202,6 +205,7 @@ impl Config {
         problems.extend(forecast::own_model_problems(&self.models));
         problems.extend(prefixed("forecast", self.forecast.validate()));
         problems.extend(prefixed("predict", self.predict.validate()));
+        problems.extend(crate::model_watch::problems(&self.model_watches));
         problems.extend(prefixed("act", self.act.validate()));
         problems.extend(prefixed("serve", self.serve.validate()));
         problems.extend(prefixed("query", self.query.validate()));
@@ -281,6 +285,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take_each(&mut tree, "models", &mut config.models, problems);
     take(&mut tree, "forecast", &mut config.forecast, problems);
     take(&mut tree, "predict", &mut config.predict, problems);
+    take_each(&mut tree, "model_watches", &mut config.model_watches, problems);
     take(&mut tree, "act", &mut config.act, problems);
     take(&mut tree, "serve", &mut config.serve, problems);
     take(&mut tree, "query", &mut config.query, problems);
@@ -313,6 +318,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "models",
         "forecast",
         "predict",
+        "model_watches",
         "act",
         "serve",
         "query",

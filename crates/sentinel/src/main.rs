@@ -24,6 +24,7 @@ mod kafka_out;
 mod key;
 mod metadata_book;
 mod model_client;
+mod model_watch;
 mod nearest;
 mod news_desk;
 mod offline;

@@ -9,6 +9,9 @@ use crate::client::{actor, call, field, get, items, print, table};
 
 /// `sentinel models`.
 pub async fn models(args: &ModelsArgs) -> anyhow::Result<()> {
+    if args.watched {
+        return watched(args).await;
+    }
     let path = format!("/sentinel/v1/models?limit=1000&match={}", escaped(&args.words.join(" ")));
     let answer = get(&args.remote, &path).await?;
     print(&args.remote, &answer, |it| {
@@ -23,6 +26,26 @@ pub async fn models(args: &ModelsArgs) -> anyhow::Result<()> {
                 ["metric_key", "state", "active_version", "model_class", "drift_mae", "coverage", "error", "id"];
             table(items(it), &columns);
         }
+    })
+}
+
+/// Models whose predictions are compared with a reference, each in a line.
+async fn watched(args: &ModelsArgs) -> anyhow::Result<()> {
+    let answer = get(&args.remote, "/sentinel/v1/drift?limit=1000").await?;
+    let is_meant = |it: &&Value| args.words.iter().all(|word| field(it, "model").contains(word.as_str()));
+    print(&args.remote, &answer, |it| {
+        let rows: Vec<Value> = items(it).iter().filter(is_meant).map(line).collect();
+        table(&rows, &["model", "state", "data_drift_score", "verdict", "compared", "reference"]);
+    })
+}
+
+fn line(it: &Value) -> Value {
+    let newest = it.get("newest").filter(|it| it.is_object());
+    let of = |path: &str| newest.and_then(|it| it.pointer(path)).cloned().unwrap_or(Value::Null);
+    let verdict = if newest.is_some() { of("/summary") } else { it.get("trouble").cloned().unwrap_or_default() };
+    json!({
+        "model": it.get("model"), "state": it.get("state"), "reference": it.get("reference"), "verdict": verdict,
+        "data_drift_score": of("/measures/data_drift_score"), "compared": of("/time"),
     })
 }
 

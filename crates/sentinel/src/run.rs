@@ -58,6 +58,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     collectors(&system.config, &inlet, &remembered, syslog, &stopped, &mut tasks);
     system.front.watch(&system.config, &stopped, &mut tasks);
     system.forecasts.run(&stopped, &mut tasks);
+    system.model_watches.run(&stopped, &mut tasks);
     system.rules.run(&stopped, &mut tasks);
     let router = system.router_with(address, Router::new(), &[clock as _])?;
     serve_router(router, listener, &stopped, &mut tasks);

@@ -14,6 +14,7 @@ mod exposition;
 mod forecasts;
 mod guard;
 mod live;
+mod model_drift;
 mod operations;
 mod parameters;
 mod ports;
@@ -33,6 +34,7 @@ pub use forecasts::{
     CrossStatus, ForecastChart, ForecastPoint, Forecasts, ModelStatus, Switched, Triggered, WatchStatus,
 };
 pub use live::Live;
+pub use model_drift::{DriftFeature, DriftRun, ModelDrift, SchemaColumn, WatchedModel};
 pub use operations::{Operations, operations};
 pub use ports::{
     Health, Intake, IntakeStatus, MetricBook, MetricMetadata, NamedCount, Ports, Row, RowJudge, RowVerdict, RuleBook,

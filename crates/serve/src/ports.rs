@@ -11,6 +11,7 @@ use signal::{
 };
 
 use crate::forecasts::Forecasts;
+use crate::model_drift::ModelDrift;
 use crate::{Queries, RuleGroup, ScrapedTarget};
 
 /// Everything `serve` reads from and the few words it passes on. All calls may touch the disk.
@@ -59,6 +60,8 @@ pub struct Ports {
     pub rows: Arc<dyn RowJudge>,
     /// Watches and their models.
     pub forecasts: Arc<dyn Forecasts>,
+    /// Models whose predictions are compared with a reference.
+    pub drift: Arc<dyn ModelDrift>,
     /// Incident reports.
     pub reports: Arc<dyn Reports>,
     /// The stages that count what they do; printed on /metrics.

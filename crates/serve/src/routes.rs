@@ -87,6 +87,10 @@ fn programs() -> Vec<Route> {
         ("post", "/manage/retrain/{model}", post(api::forecasts::retrain)),
         ("post", "/manage/rollback/{model}", post(api::forecasts::rollback)),
         ("post", "/manage/promote/{model}", post(api::forecasts::promote)),
+        ("get", "/sentinel/v1/drift", get(api::drift::list)),
+        ("get", "/sentinel/v1/drift/{model}", get(api::drift::one)),
+        ("post", "/sentinel/v1/drift/{model}/run", post(api::drift::run_now)),
+        ("get", "/sentinel/v1/drift/{model}/{run}", get(api::drift::run)),
         ("get", "/sentinel/v1/events", get(live::events)),
     ]);
     routes
@@ -126,6 +130,9 @@ fn pages() -> Vec<Route> {
         ("get", "/groups", get(ui::groups::page)),
         ("get", "/forecasts", get(ui::forecasts::page)),
         ("get", "/forecasts/{id}", get(ui::forecasts::one)),
+        ("get", "/model-watch", get(ui::models::page)),
+        ("get", "/model-watch/{model}", get(ui::models::one)),
+        ("get", "/model-watch/{model}/compare", get(ui::models::compare)),
         ("get", "/backtest", get(ui::backtest::page)),
         ("get", "/logs", get(ui::logs::page)),
         ("get", "/traces", get(ui::traces::page)),

@@ -471,6 +471,9 @@ async fn every_page_escapes_and_protects() {
         "/forecasts",
         "/forecasts/00000000000000aa",
         "/forecasts/00000000000000bb",
+        "/model-watch",
+        "/model-watch/income",
+        "/model-watch/income/compare?before=A&after=B",
         "/traces",
         &series,
         &evil,
@@ -497,6 +500,35 @@ async fn every_page_escapes_and_protects() {
     for path in ["/logs?level=loud", "/series?match=%7Bx"] {
         assert!(page(path).await.text.contains(r#"role="alert""#), "{path}");
     }
+}
+
+/// Guarantees: MUST 548 of docs/specs/model-watch.md, and the addresses of watched models.
+#[tokio::test]
+async fn watched_models_are_listed_drawn_and_compared() {
+    let list = get("/sentinel/v1/drift").await.json();
+    assert_eq!((&list["items"][0]["model"], &list["items"][0]["state"]), (&"income".into(), &"drift".into()));
+    let one = get("/sentinel/v1/drift/income?limit=1").await.json();
+    assert_eq!((&one["runs"]["items"][0]["id"], one["runs"]["items"].as_array().unwrap().len()), (&"B".into(), 1));
+    assert_eq!(get("/sentinel/v1/drift/income/latest").await.json()["schema"], "sentinel.drift_report/1");
+    let report = get("/sentinel/v1/drift/income/B?format=html").await;
+    assert!(report.text.contains("<html>"), "{}", report.text);
+    let both = get("/sentinel/v1/drift/income/B?against=A").await.json();
+    assert_eq!((&both["before"]["id"], &both["features"][0][2]["drifted"]), (&"A".into(), &true.into()));
+    get("/sentinel/v1/drift/income/B?format=pdf").await.assert_problem(422, "none of json, html");
+    get("/sentinel/v1/drift/nobody").await.assert_problem(404, "nobody");
+    get("/sentinel/v1/drift/income/C").await.assert_problem(404, "C");
+    let app = app();
+    assert_eq!(post(&app, "/sentinel/v1/drift/income/run", "{}").await.json()["id"], "B");
+
+    assert!(page("/model-watch").await.text.contains(r#"data-testid="model-row""#));
+    let card = page("/model-watch/income").await.text;
+    for part in
+        [r#"data-testid="heatmap""#, r#"data-testid="performance""#, r#"data-testid="report""#, "heat-cell marked"]
+    {
+        assert!(card.contains(part), "{part}");
+    }
+    assert!(!card.contains("age<script>") && card.contains("age&lt;script&gt;"));
+    assert!(page("/model-watch/income/compare?before=A&after=B").await.text.contains("mean 38.5"));
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ pub mod train;
 use std::process::ExitCode;
 
 pub use bad_input::BadInput;
+pub use drift::reference_profile;
 
 /// The exit code of an offline command; a problem of the input is told here.
 ///

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod backtest;
 pub mod budgets;
 pub mod detect;
+pub mod drift;
 pub mod exemplars;
 pub mod forecasts;
 pub mod groups;

@@ -20,6 +20,8 @@ pub enum Section {
     Groups,
     /// `/forecasts`
     Forecasts,
+    /// `/model-watch`
+    Models,
     /// `/backtest`
     BackTest,
     /// `/logs`
@@ -34,13 +36,14 @@ pub enum Section {
     None,
 }
 
-const LINKS: [(Section, &str, &str); 11] = [
+const LINKS: [(Section, &str, &str); 12] = [
     (Section::Overview, "/", "Overview"),
     (Section::Incidents, "/incidents", "Incidents"),
     (Section::Series, "/series", "Series"),
     (Section::Explore, "/explore", "Explore"),
     (Section::Groups, "/groups", "Groups"),
     (Section::Forecasts, "/forecasts", "Forecasts"),
+    (Section::Models, "/model-watch", "Models"),
     (Section::BackTest, "/backtest", "Back-test"),
     (Section::Logs, "/logs", "Logs"),
     (Section::Traces, "/traces", "Traces"),

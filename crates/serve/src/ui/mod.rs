@@ -11,12 +11,14 @@ pub mod explore;
 mod fan;
 pub mod forecasts;
 pub mod groups;
+mod heat;
 pub mod incident;
 pub mod incidents;
 pub mod intake;
 mod layout;
 mod log_kinds;
 pub mod logs;
+pub mod models;
 mod overview;
 mod plan;
 pub mod series;
@@ -39,6 +41,11 @@ use crate::error::Error;
 use crate::parameters::prefers_html;
 use crate::rescue::Problem;
 use layout::Section;
+
+/// A name as a part of an address.
+pub fn encoded(text: &str) -> String {
+    text::encode(text)
+}
 
 /// `GET /`: the overview for browsers, the status for programs.
 pub async fn root(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {

@@ -1,5 +1,6 @@
 //! What would a real installation answer? A made-up shop in memory, with foreign text that tries to break out.
 
+mod drift;
 mod forecasts;
 mod shop;
 mod traces;
@@ -103,6 +104,7 @@ impl World {
             exemplars: self.clone(),
             scores: self.clone(),
             forecasts: Arc::new(forecasts::FakeForecasts),
+            drift: Arc::new(drift::FakeDrift),
             reports: self.clone(),
             budgets: self.clone(),
             groups: self.clone(),

@@ -9,6 +9,9 @@ mod groups;
 mod parquet_source;
 mod run;
 mod source;
+
+pub use source::profile_of as reference_profile;
+
 mod terminal;
 
 use std::path::PathBuf;

@@ -136,3 +136,17 @@ impl Source {
         }
     }
 }
+
+/// The profile of a file as a reference: all columns but those of `ignored`.
+///
+/// # Errors
+/// Of a file that cannot be read, with the place in it.
+pub fn profile_of(path: &Path, ignored: &[String]) -> Result<Profile, BadInput> {
+    let wanted = Wanted { ignored: ignored.to_vec(), ..Wanted::default() };
+    let source = Source::open(path, &wanted)?;
+    let mut profile = Profile { name: source.name.clone(), rows: source.rows, ..Profile::default() };
+    for name in source.names.iter().filter(|it| wanted.has(it)) {
+        profile.columns.extend(source.column(name)?.map(|it| it.whole));
+    }
+    Ok(profile)
+}

@@ -1,0 +1,226 @@
+//! How right were the answers, once the labels have come? The measures of a window, by what the model does.
+
+use learn::performance::realized::binary::{self, Confusion};
+use learn::performance::realized::calibration;
+use learn::performance::realized::classes::Classes;
+use learn::performance::realized::regression::Errors;
+use serde::{Deserialize, Serialize};
+use signal::FeatureValue;
+
+use crate::watch::concept::Wrongness;
+use crate::watch::config::{PerformanceConfig, Task};
+use crate::watch::measures::Measures;
+
+/// Bins of the calibration.
+const N_BINS: usize = 10;
+/// Classes that a table of confusion is kept of; more are numbers or identities.
+const MOST_CLASSES: usize = 50;
+
+/// An answer whose truth is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answered {
+    /// What the model said.
+    pub prediction: FeatureValue,
+    /// Probability of class 1, if the model told one.
+    pub probability: Option<f64>,
+    /// The truth.
+    pub label: FeatureValue,
+}
+
+/// How right the answers of a window were.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Performance {
+    /// Labels.
+    pub n: u64,
+    /// The measures by what the model does.
+    pub quality: Quality,
+    /// Losses, for the comparison with another window.
+    pub wrongness: Wrongness,
+}
+
+/// The measures by what a model does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quality {
+    /// Yes or no.
+    Binary {
+        /// The two-by-two table.
+        confusion: Confusion,
+        /// Reliability of probabilities; empty without any.
+        calibration: Vec<calibration::Bin>,
+    },
+    /// One of many classes.
+    Classes {
+        /// The square table.
+        table: Classes<String>,
+    },
+    /// A number.
+    Regression {
+        /// The errors.
+        errors: Errors,
+    },
+}
+
+impl Performance {
+    /// Measures answers; none with fewer labels than asked for. Also sets the measures that rules name.
+    pub fn measure(answers: &[Answered], config: &PerformanceConfig, measures: &mut Measures) -> Option<Self> {
+        let known: Vec<&Answered> =
+            answers.iter().filter(|it| !it.prediction.is_missing() && !it.label.is_missing()).collect();
+        measures.set("labels", known.len() as f64);
+        if known.is_empty() || (known.len() as u64) < config.min_labels {
+            return None;
+        }
+        Some(match task(&known, config) {
+            Found::Regression => regression(&known, measures),
+            Found::Binary(positive) => binary(&known, &positive, measures),
+            Found::Classes => classes(&known, measures),
+        })
+    }
+
+    /// True if a loss is 0 or 1.
+    pub const fn is_share(&self) -> bool {
+        !matches!(self.quality, Quality::Regression { .. })
+    }
+}
+
+enum Found {
+    Regression,
+    Binary(String),
+    Classes,
+}
+
+fn task(known: &[&Answered], config: &PerformanceConfig) -> Found {
+    let mut words: Vec<String> = known.iter().flat_map(|it| [word(&it.prediction), word(&it.label)]).collect();
+    words.sort();
+    words.dedup();
+    let is_of_numbers = known.iter().all(|it| it.label.as_number().is_some() && it.prediction.as_number().is_some());
+    let is_whole = words.iter().all(|it| it.parse::<f64>().is_ok_and(|it| it.fract() == 0.0));
+    let is_regression = match config.task {
+        Task::Regression => true,
+        Task::Classification => false,
+        Task::Auto => is_of_numbers && !(is_whole && words.len() <= 10),
+    };
+    if is_regression && is_of_numbers {
+        return Found::Regression;
+    }
+    let positive = config.positive.clone().or_else(|| words.iter().find(|it| *it == "1").cloned());
+    match positive {
+        Some(it) if words.len() <= 2 => Found::Binary(it),
+        _ => Found::Classes,
+    }
+}
+
+/// Flags are 0 and 1, so that `true` and `1` are the same.
+fn word(value: &FeatureValue) -> String {
+    value.as_number().map_or_else(|| value.to_string(), |it| it.to_string())
+}
+
+fn binary(known: &[&Answered], positive: &str, measures: &mut Measures) -> Performance {
+    let is_yes = |it: &FeatureValue| word(it) == positive;
+    let (mut confusion, mut wrongness) = (Confusion::default(), Wrongness::default());
+    let (mut probabilities, mut actual) = (vec![], vec![]);
+    for it in known {
+        let (said, came) = (is_yes(&it.prediction), is_yes(&it.label));
+        confusion.add(said, came);
+        wrongness.add(f64::from(u8::from(said != came)));
+        if let Some(probability) = it.probability.filter(|it| (0.0..=1.0).contains(it)) {
+            probabilities.push(probability);
+            actual.push(came);
+        }
+    }
+    measures.set("accuracy", confusion.accuracy());
+    measures.set("precision", confusion.precision());
+    measures.set("recall", confusion.recall());
+    measures.set("specificity", confusion.specificity());
+    measures.set("f1", confusion.f1());
+    let mut calibration = vec![];
+    if !probabilities.is_empty() {
+        calibration = calibration::reliability(&probabilities, &actual, N_BINS);
+        measures.set("roc_auc", binary::roc_auc(&probabilities, &actual));
+        measures.set("average_precision", binary::average_precision(&probabilities, &actual));
+        measures.set("log_loss", binary::log_loss(&probabilities, &actual));
+        measures.set("brier", binary::brier(&probabilities, &actual));
+        measures.set("calibration_error", calibration::expected_error(&calibration));
+        // JSON has no NaN: what nobody said is not told.
+        calibration.retain(|it| it.n > 0);
+    }
+    Performance { n: known.len() as u64, quality: Quality::Binary { confusion, calibration }, wrongness }
+}
+
+fn classes(known: &[&Answered], measures: &mut Measures) -> Performance {
+    let (mut table, mut wrongness) = (Classes::default(), Wrongness::default());
+    for it in known {
+        let (said, came) = (word(&it.prediction), word(&it.label));
+        wrongness.add(f64::from(u8::from(said != came)));
+        table.add(said, came);
+    }
+    let mean = table.macro_average();
+    measures.set("accuracy", table.accuracy());
+    measures.set("precision", mean.precision);
+    measures.set("recall", mean.recall);
+    measures.set("f1", mean.f1);
+    if table.classes().len() > MOST_CLASSES {
+        table = Classes::default();
+    }
+    Performance { n: known.len() as u64, quality: Quality::Classes { table }, wrongness }
+}
+
+fn regression(known: &[&Answered], measures: &mut Measures) -> Performance {
+    let pair = |it: &&Answered| Some((it.prediction.as_number()?, it.label.as_number()?));
+    let pairs: Vec<(f64, f64)> = known.iter().filter_map(pair).collect();
+    let mut wrongness = Wrongness::default();
+    pairs.iter().for_each(|(predicted, actual)| wrongness.add((predicted - actual).abs()));
+    let errors = Errors::of(&pairs);
+    measures.set("mae", errors.mae);
+    measures.set("rmse", errors.rmse);
+    measures.set("mape", errors.mape);
+    measures.set("smape", errors.smape);
+    measures.set("r2", errors.r2);
+    measures.set("bias", errors.bias);
+    Performance { n: errors.n, quality: Quality::Regression { errors }, wrongness }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(prediction: FeatureValue, probability: Option<f64>, label: FeatureValue) -> Answered {
+        Answered { prediction, probability, label }
+    }
+
+    fn measured(answers: &[Answered], config: &PerformanceConfig) -> (Option<Performance>, Measures) {
+        let mut measures = Measures::default();
+        (Performance::measure(answers, config, &mut measures), measures)
+    }
+
+    #[test]
+    fn the_task_is_seen_from_the_answers() {
+        let yes_no: Vec<_> = (0..100)
+            .map(|it| {
+                let said = f64::from(u8::from(it % 2 == 0));
+                answered(said.into(), Some(0.1 + 0.8 * said), FeatureValue::Flag(it % 4 == 0))
+            })
+            .collect();
+        let (found, measures) = measured(&yes_no, &PerformanceConfig::default());
+        assert!(matches!(found.unwrap().quality, Quality::Binary { .. }));
+        assert_eq!((measures.get("accuracy"), measures.get("recall")), (Some(0.75), Some(1.0)));
+        assert!(measures.get("roc_auc").is_some() && measures.get("mae").is_none());
+        let numbers: Vec<_> =
+            (0..100).map(|it| answered((f64::from(it) + 0.5).into(), None, f64::from(it).into())).collect();
+        let (found, measures) = measured(&numbers, &PerformanceConfig::default());
+        assert!(!found.unwrap().is_share());
+        assert_eq!(measures.get("bias"), Some(0.5));
+        let words: Vec<_> = (0..90).map(|it| answered(["a", "b", "c"][it % 3].into(), None, "a".into())).collect();
+        let (found, measures) = measured(&words, &PerformanceConfig::default());
+        assert!(matches!(found.unwrap().quality, Quality::Classes { .. }));
+        assert_eq!(measures.get("accuracy"), Some(1.0 / 3.0));
+    }
+
+    #[test]
+    fn too_few_labels_are_counted_and_not_measured() {
+        let few = [answered(1.0.into(), None, 1.0.into()), answered(1.0.into(), None, FeatureValue::Missing)];
+        let config = PerformanceConfig { min_labels: 2, ..PerformanceConfig::default() };
+        let (found, measures) = measured(&few, &config);
+        assert_eq!((found, measures.get("labels"), measures.get("accuracy")), (None, Some(1.0), None));
+    }
+}

@@ -1,0 +1,151 @@
+//! Are the models that answer still right to be asked? Each watched model is compared with its reference, on schedule or
+//! after so many predictions; what drifts is told like any other anomaly.
+//!
+//! `watched` follows the log of one model and says when a comparison is due, `window` reads what is compared, `basis` is
+//! what it is compared with, `comparison` makes a run of both, `runs` keeps them on disk, `telling` makes anomalies of
+//! alarms, `gauges` numbers, `desk` answers people.
+
+mod basis;
+mod comparison;
+mod desk;
+mod gauges;
+mod run;
+mod runs;
+mod saved;
+mod telling;
+#[cfg(test)]
+mod tests;
+mod watched;
+mod window;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use drift::watch::WatchConfig;
+use signal::{Clock, InferenceLog, Ledger, Timestamp};
+use store::Store;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::responder::Responder;
+use crate::run::until;
+use watched::Watched;
+
+/// How often the log is asked for new predictions.
+const STEP: Duration = Duration::from_secs(1);
+/// How often what goes on is told again, and written into the store as series.
+const TELL_AGAIN: Duration = Duration::from_secs(15);
+
+/// All watched models.
+pub struct ModelWatches {
+    watches: Vec<Arc<Watched>>,
+    store: Arc<Store>,
+    responder: Arc<Responder>,
+    clock: Arc<dyn Clock>,
+    told: Mutex<Option<Timestamp>>,
+}
+
+/// All problems of `model_watches`, each with its key.
+pub fn problems(watches: &[WatchConfig]) -> Vec<String> {
+    let mut problems = vec![];
+    for (idx, it) in watches.iter().enumerate() {
+        let key = format!("model_watches[{idx}]");
+        problems.extend(it.problems().into_iter().map(|problem| format!("{key}.{problem}")));
+        if !it.schedule.is_empty() {
+            problems.extend(forecast::Cron::parse(&it.schedule).err().map(|error| format!("{key}.schedule: {error}")));
+        }
+        if watches.iter().take(idx).any(|other| other.model == it.model && other.version == it.version) {
+            problems.push(format!("{key}.model: {:?} is watched twice; give each a version", it.model));
+        }
+    }
+    problems
+}
+
+impl ModelWatches {
+    /// As configured, where an earlier process left them; nothing runs yet.
+    pub fn open(
+        watches: &[WatchConfig],
+        data_dir: &Path,
+        log: &Arc<dyn InferenceLog>,
+        store: &Arc<Store>,
+        responder: &Arc<Responder>,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Arc<Self>> {
+        let open = |it: &WatchConfig| {
+            let watched = Watched::open(it.clone(), data_dir, Arc::clone(log), Arc::clone(store))
+                .with_context(|| format!("cannot watch the model {}", it.model))?;
+            Ok(Arc::new(watched))
+        };
+        Ok(Arc::new(Self {
+            watches: watches.iter().map(open).collect::<anyhow::Result<_>>()?,
+            store: Arc::clone(store),
+            responder: Arc::clone(responder),
+            clock,
+            told: Mutex::default(),
+        }))
+    }
+
+    /// Follows every model until stopped; each in its own task, on a thread that may block.
+    pub fn run(self: &Arc<Self>, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
+        for watched in &self.watches {
+            tasks.spawn(Arc::clone(self).follow(Arc::clone(watched), stopped.clone()));
+        }
+    }
+
+    async fn follow(self: Arc<Self>, watched: Arc<Watched>, mut stopped: watch::Receiver<bool>) {
+        loop {
+            let (this, it) = (Arc::clone(&self), Arc::clone(&watched));
+            let step = tokio::task::spawn_blocking(move || this.step(&it)).await;
+            if let Err(error) = step {
+                tracing::error!(model = watched.config.model, %error, "A comparison panicked.");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(STEP) => {}
+                () = until(&mut stopped) => return,
+            }
+        }
+    }
+
+    /// Reads what is new, compares if it is due, tells what has changed. Blocks.
+    fn step(&self, watched: &Watched) {
+        let anomalies = watched.step(self.clock.now());
+        if !anomalies.is_empty() {
+            self.record(watched);
+            self.responder.anomalies(anomalies);
+        }
+    }
+
+    /// Lets time pass: what goes on is told again, so that its incident knows.
+    pub fn tick(&self, now: Timestamp) {
+        {
+            let mut told = lock(&self.told);
+            if told.is_some_and(|it| now.since(it) < TELL_AGAIN) {
+                return;
+            }
+            *told = Some(now);
+        }
+        for it in &self.watches {
+            self.record(it);
+            let anomalies = it.firing(now);
+            if !anomalies.is_empty() {
+                self.responder.anomalies(anomalies);
+            }
+        }
+    }
+
+    fn by_name(&self, model: &str) -> Result<&Arc<Watched>, signal::PortError> {
+        let found = self.watches.iter().find(|it| it.config.model == model);
+        found.ok_or_else(|| signal::PortError::NotFound(format!("the watched model {model:?}")))
+    }
+
+    fn ledger(&self) -> &dyn Ledger {
+        &*self.store
+    }
+}
+
+/// A panic elsewhere leaves the state as it was after the last complete step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,107 @@
+//! What is told of a comparison? An alarm makes an anomaly of the model's series, and one per drifted feature, all of one
+//! service, so that they are one incident.
+
+use drift::watch::{Rule, WatchConfig, is_of_performance};
+use signal::{Anomaly, AnomalyKind, Direction, Labels, Score, Severity, Timestamp};
+
+use crate::model_watch::run::Run;
+use crate::model_watch::saved::Told;
+
+/// The strongest score that is told: what is far beyond the limit is not infinitely urgent.
+const MOST: f64 = 10.0;
+/// The score of something that has no size, such as a verdict.
+const PLAIN: f64 = 1.5;
+/// So many features are told one by one.
+const MOST_FEATURES: usize = 50;
+
+/// A series of the model as a whole.
+pub fn series(config: &WatchConfig, name: &str) -> Labels {
+    Labels::metric(name, &[("service", config.service()), ("model", &config.model)])
+}
+
+/// The series of one feature.
+pub fn series_of(config: &WatchConfig, feature: &str, test: &str) -> Labels {
+    series(config, "sentinel_data_drift_score").with("feature", feature).with("test", test)
+}
+
+/// What the alarm of a rule tells after a run in which it fires.
+pub fn told(config: &WatchConfig, rule: &Rule, run: &Run, since: Timestamp) -> Vec<Told> {
+    let value = rule.value(&run.measures).unwrap_or(f64::NAN);
+    let whole = |name: &str, value: f64, explanation: String| Told {
+        rule: rule.to_string(),
+        labels: series(config, name),
+        onset: since,
+        value,
+        limit: rule.limit,
+        is_above: rule.is_above(),
+        explanation,
+    };
+    match rule.measure {
+        "data_drift_score" | "drifted_columns" | "dataset_drift" => {
+            let score = run.measures.get("data_drift_score").unwrap_or(value);
+            let limit = if rule.measure == "data_drift_score" { rule.limit } else { 0.0 };
+            let mut all = vec![Told { limit, ..whole("data_drift_score", score, run.summary.clone()) }];
+            all.extend(run.features.iter().filter(|it| it.drifted).take(MOST_FEATURES).map(|it| Told {
+                rule: rule.to_string(),
+                labels: series_of(config, &it.name, &it.method),
+                onset: it.since.unwrap_or(since),
+                value: it.effect,
+                limit: it.limit,
+                is_above: true,
+                explanation: it.sentence(),
+            }));
+            all
+        }
+        "prediction_drift" => {
+            let found = run.prediction.as_ref();
+            let score = found.map_or(value, |it| it.effect);
+            let said = found.map_or_else(String::new, |it| format!("answers drifted: {}", it.sentence()));
+            let limit = found.map_or(rule.limit, |it| it.limit);
+            vec![Told { limit, ..whole("sentinel_prediction_drift_score", score, said) }]
+        }
+        "concept_drift" => {
+            let found = run.concept.as_ref();
+            let (before, now) = found.map_or((0.0, value), |it| (it.before, it.now));
+            let said =
+                format!("mean loss {before:.3} -> {now:.3} on {} labels", run.measures.get("labels").unwrap_or(0.0));
+            vec![Told { limit: before, ..whole("sentinel_concept_drift_score", now, said) }]
+        }
+        "schema_drift" => {
+            vec![whole("sentinel_schema_drift_columns", value, run.schema_changes.join(", "))]
+        }
+        measure => {
+            let name = if is_of_performance(measure) { "sentinel_model_performance" } else { "sentinel_model_window" };
+            let told = whole(name, value, format!("{measure} is {value:.4}, where {} is told", rule));
+            vec![Told { labels: told.labels.with("metric", measure), ..told }]
+        }
+    }
+}
+
+impl Told {
+    /// As incidents take it.
+    pub fn anomaly(&self, time: Timestamp, severity: Severity, is_over: bool) -> Anomaly {
+        let ratio = if self.is_above { self.value / self.limit } else { self.limit / self.value };
+        let value = if ratio.is_finite() && self.limit > 0.0 { ratio.clamp(1.01, MOST) } else { PLAIN };
+        let (yhat_lower, yhat_upper) =
+            if self.is_above { (0.0_f64.min(self.limit), self.limit) } else { (self.limit, self.limit.max(1.0)) };
+        Anomaly {
+            labels: self.labels.clone(),
+            kind: AnomalyKind::Drift,
+            direction: if self.is_above { Direction::Above } else { Direction::Below },
+            onset: self.onset.min(time),
+            time,
+            score: Score {
+                value,
+                is_ready: true,
+                is_provisional: false,
+                y: self.value,
+                yhat: if self.is_above { yhat_lower } else { yhat_upper },
+                yhat_lower,
+                yhat_upper,
+            },
+            severity,
+            is_over,
+            explanation: self.explanation.clone(),
+        }
+    }
+}

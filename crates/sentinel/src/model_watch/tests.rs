@@ -1,0 +1,196 @@
+//! One model over a log in memory: what is compared, what is told, and what a sudden end changes.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use drift::watch::WatchConfig;
+use signal::{
+    Anomaly, FeatureValue, Inference, InferenceLog, InferenceQuery, Label, LoggedInference, PortError, Timestamp,
+};
+use store::Store;
+
+use super::watched::{NoRun, Watched};
+
+/// Predictions in memory.
+#[derive(Default)]
+struct Memory(Mutex<Vec<LoggedInference>>);
+
+impl InferenceLog for Memory {
+    fn read(&self, query: &InferenceQuery, visit: &mut dyn FnMut(LoggedInference) -> bool) -> Result<(), PortError> {
+        for it in self.0.lock().unwrap().iter() {
+            let fits = it.sequence > query.after && query.range.contains(it.inference.time);
+            if fits && !visit(it.clone()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn logged_models(&self) -> Vec<(String, Vec<String>)> {
+        vec![]
+    }
+
+    fn add_labels(&self, _labels: &[Label]) -> Result<(), PortError> {
+        Ok(())
+    }
+}
+
+/// A watched model with a log and a store of its own.
+struct World {
+    folder: PathBuf,
+    config: WatchConfig,
+    log: Arc<Memory>,
+    store: Arc<Store>,
+    watched: Watched,
+    random: fastrand::Rng,
+    secs: i64,
+}
+
+impl World {
+    fn new(name: &str, config: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("sentinel-model-watch-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let config: WatchConfig = serde_json::from_str(config).unwrap();
+        let log = Arc::new(Memory::default());
+        let (store, _) = Store::open(&folder, store::Config::default()).unwrap();
+        let watched = Watched::open(config.clone(), &folder, Arc::clone(&log) as _, Arc::clone(&store)).unwrap();
+        let random = fastrand::Rng::with_seed(9);
+        Self { folder, config, log, store, watched, random, secs: 1_700_000_000 }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_secs(self.secs)
+    }
+
+    /// So many predictions, one a second, with this mean of `age` and this share of labels that are wrong.
+    fn ask(&mut self, n: usize, age: f64, wrong: f64) {
+        let mut log = self.log.0.lock().unwrap();
+        for _ in 0..n {
+            self.secs += 1;
+            let bell: f64 = (0..12).map(|_| self.random.f64()).sum::<f64>() - 6.0;
+            let sex = if self.random.bool() { "Male" } else { "Female" };
+            let sequence = log.len() as u64 + 1;
+            let time = Timestamp::from_secs(self.secs);
+            let is_wrong = self.random.f64() < wrong;
+            let truth = if is_wrong { 1.0 } else { 0.0 };
+            let inference = Inference {
+                id: sequence.to_string().into(),
+                time,
+                model: "income".into(),
+                version: "1".into(),
+                features: vec![("age".into(), (age + 10.0 * bell).into()), ("sex".into(), sex.into())],
+                prediction: 0.0.into(),
+                probability: Some(self.random.f64() * 0.5),
+                probabilities: vec![],
+                latency_ms: 1.0,
+            };
+            let label = Label { id: inference.id.clone(), label: FeatureValue::Number(truth), time };
+            log.push(LoggedInference { sequence, inference, label: Some(label) });
+        }
+    }
+
+    fn compare(&mut self) -> (super::run::Run, Vec<Anomaly>) {
+        let now = self.now();
+        self.watched.compare("request", now).unwrap()
+    }
+
+    /// The process ends and another one begins.
+    fn restart(&mut self) {
+        let (log, store) = (Arc::clone(&self.log) as _, Arc::clone(&self.store));
+        self.watched = Watched::open(self.config.clone(), &self.folder, log, store).unwrap();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // What is left in the temporary folder harms nobody.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+const FIRST: &str = r#"{"model":"income","reference":{"first":500},"window":{"count":300,"min_count":100},
+    "schedule":"","recover_after_runs":1,"alert":["data_drift_score > 0.1","concept_drift > 0"]}"#;
+
+/// Guarantees 532 and 534.
+#[test]
+fn the_reference_is_not_compared_with_itself() {
+    let mut world = World::new("first", FIRST);
+    assert!(matches!(world.watched.compare("request", world.now()), Err(NoRun::TooFew(0, 100))));
+    world.ask(400, 40.0, 0.1);
+    let error = world.watched.compare("request", world.now()).unwrap_err().to_string();
+    assert!(error.starts_with("400 of the 500 predictions"), "{error}");
+    world.ask(150, 40.0, 0.1);
+    assert!(matches!(world.watched.compare("request", world.now()), Err(NoRun::TooFew(50, 100))));
+    world.ask(100, 40.0, 0.1);
+    let (run, anomalies) = world.compare();
+    assert_eq!((run.rows, run.features.len(), anomalies.len()), (150, 2, 0), "{run:?}");
+    assert_eq!(run.measures.get("data_drift_score"), Some(0.0));
+}
+
+/// Guarantees 535, 536, 543, 544 and 545: a drift is told with its begin, goes on after a sudden end, and ends.
+#[test]
+fn a_drift_begins_goes_on_over_a_restart_and_ends() {
+    let mut world = World::new("drift", FIRST);
+    world.ask(800, 40.0, 0.1);
+    assert_eq!(world.compare().1, vec![]);
+    let began = world.now();
+    world.ask(200, 55.0, 0.1);
+    let (run, anomalies) = world.compare();
+    assert_eq!(run.measures.get("data_drift_score"), Some(0.5));
+    let names: Vec<&str> = anomalies.iter().map(|it| it.labels.name()).collect();
+    assert_eq!(names, ["data_drift_score", "sentinel_data_drift_score"]);
+    assert!(anomalies.iter().all(|it| !it.is_over && it.labels.service() == Some("income")));
+    let late = anomalies[1].onset.secs_since(began);
+    assert!((-15.0..=15.0).contains(&late), "the begin is {late} s off");
+    assert!(anomalies[1].explanation.contains("age: mean 4"), "{}", anomalies[1].explanation);
+
+    world.restart();
+    let now = world.now();
+    let firing = world.watched.firing(now);
+    assert_eq!(
+        firing.iter().map(|it| &it.labels).collect::<Vec<_>>(),
+        anomalies.iter().map(|it| &it.labels).collect::<Vec<_>>()
+    );
+    assert_eq!(firing[1].onset, anomalies[1].onset);
+
+    world.ask(300, 40.0, 0.1);
+    let (run, anomalies) = world.compare();
+    assert_eq!(run.measures.get("data_drift_score"), Some(0.0));
+    assert!(anomalies.len() == 2 && anomalies.iter().all(|it| it.is_over), "{anomalies:?}");
+    assert!(world.watched.firing(now).is_empty());
+}
+
+/// Guarantees 540: the same inputs with other truths are concept drift, and inputs are told to be the same.
+#[test]
+fn other_truths_are_concept_drift() {
+    let mut world = World::new("concept", FIRST);
+    world.ask(800, 40.0, 0.1);
+    assert_eq!(world.compare().1, vec![]);
+    world.ask(300, 40.0, 0.4);
+    let (run, anomalies) = world.compare();
+    assert_eq!(run.measures.get("data_drift_score"), Some(0.0));
+    assert_eq!(anomalies.len(), 1, "{anomalies:?}");
+    assert_eq!(anomalies[0].labels.name(), "sentinel_concept_drift_score");
+    let accuracy = run.measures.get("accuracy").unwrap();
+    assert!((0.5..0.7).contains(&accuracy), "{accuracy}");
+}
+
+/// Guarantees 532: the schedule compares by itself, once, and again only when something has come.
+#[test]
+fn the_schedule_compares_what_is_new() {
+    let mut world = World::new("schedule", &FIRST.replace(r#""schedule":"""#, r#""schedule":"* * * * *""#));
+    world.ask(800, 40.0, 0.1);
+    let runs = |it: &Watched| it.look(|it| it.runs.all().len());
+    world.watched.step(world.now());
+    assert_eq!(runs(&world.watched), 0, "it is not yet time");
+    world.secs += 60;
+    world.watched.step(world.now());
+    assert_eq!(runs(&world.watched), 1);
+    world.secs += 120;
+    world.watched.step(world.now());
+    assert_eq!(runs(&world.watched), 1, "nothing has come");
+    world.ask(5, 40.0, 0.1);
+    world.secs += 60;
+    world.watched.step(world.now());
+    assert_eq!(runs(&world.watched), 2);
+}
