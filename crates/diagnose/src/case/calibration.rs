@@ -18,7 +18,7 @@ pub struct Features {
 pub type Weights = [f64; 4];
 
 /// Nothing is ever certain.
-const MOST: f64 = 0.97;
+pub(crate) const MOST: f64 = 0.97;
 const MARGIN_MOST: f64 = 3.0;
 const STRENGTH_MOST: f64 = 6.0;
 /// What was noticed is surely off from so many widths on.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use learn::logs::{TemplateId, TemplateMiner, TemplateMinerConfig, mask};
 use signal::LogLevel;
 
-use super::input::Case;
+use super::input::{Call, Case, Span};
 use super::kind::Fault;
 use super::rank::Finding;
 use super::requests::{self, Request, Trait};
@@ -141,6 +141,31 @@ fn explain(found: &mut [Finding], requests: &[Request<'_>]) {
             it.strength *= EXPLAINED;
         }
     }
+}
+
+/// Who calls whom, as spans show it.
+pub(crate) fn calls(spans: &[Span]) -> Vec<Call> {
+    let owners: HashMap<(&str, &str), &str> =
+        spans.iter().map(|it| ((it.trace.as_str(), it.id.as_str()), it.service.as_str())).collect();
+    let mut calls: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for it in spans.iter().filter(|it| !it.parent.is_empty()) {
+        if let Some(caller) =
+            owners.get(&(it.trace.as_str(), it.parent.as_str())).filter(|caller| **caller != it.service)
+        {
+            calls.insert((caller, &it.service));
+        }
+    }
+    let call = |(caller, callee): (&str, &str)| Call { caller: caller.to_owned(), callee: callee.to_owned() };
+    calls.into_iter().map(call).collect()
+}
+
+/// The service in which most requests begin.
+pub(crate) fn entry(spans: &[Span]) -> Option<&str> {
+    let mut firsts: BTreeMap<&str, usize> = BTreeMap::new();
+    for it in spans.iter().filter(|it| it.parent.is_empty()) {
+        *firsts.entry(&it.service).or_default() += 1;
+    }
+    firsts.into_iter().max_by_key(|it| it.1).map(|it| it.0)
 }
 
 impl Templates {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::blame::Blame;
-use super::calibration::Features;
+use super::calibration::{Features, MOST};
 use super::changes::{self, Verdict};
+use super::graph::CausalGraph;
 use super::habits;
 use super::input::Case;
 use super::kind::{Fault, Kind};
@@ -89,6 +90,8 @@ pub struct Ranking {
     pub change: Option<Blamed>,
     /// What was found, cited by the causes.
     pub findings: Vec<Finding>,
+    /// The way that the trouble took.
+    pub graph: CausalGraph,
 }
 
 /// A change that is to blame.
@@ -125,7 +128,31 @@ pub fn rank(case: &Case) -> Ranking {
         name_changes(case, verdict, &change, &mut causes);
     }
     let no_cause = causes.first().map_or(1.0, |it| 1.0 - it.confidence);
-    Ranking { causes, no_cause, change, findings }
+    share_out(&mut causes);
+    let seen = if case.calls.is_empty() { habits::calls(&case.spans) } else { vec![] };
+    if !seen.is_empty() {
+        let noticed = case.symptom.as_ref().map(|it| it.service.as_str()).or_else(|| habits::entry(&case.spans));
+        add_paths(noticed, &Topology::of(&seen), &mut causes);
+    }
+    let mut ranking = Ranking { causes, no_cause, change, findings, graph: CausalGraph::default() };
+    ranking.graph = CausalGraph::of(&ranking, if seen.is_empty() { &case.calls } else { &seen });
+    ranking
+}
+
+/// Causes cannot be likelier together than one of them can be alone: of two that are equally strong, each is half.
+fn share_out(causes: &mut [RankedCause]) {
+    let all: f64 = causes.iter().map(|it| it.confidence).sum();
+    if all > MOST {
+        causes.iter_mut().for_each(|it| it.confidence *= MOST / all);
+    }
+}
+
+fn add_paths(noticed: Option<&str>, topology: &Topology<'_>, causes: &mut [RankedCause]) {
+    let Some(noticed) = noticed else { return };
+    for cause in causes {
+        let path = topology.path(noticed, &cause.service);
+        cause.path = path.into_iter().flatten().map(str::to_owned).collect();
+    }
 }
 
 /// The likeliest change, if it is likelier than none.

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use diagnose::case::{Case, Finding, Line, RankedCause, Ranking, Span, Symptom, rank};
+use diagnose::case::{Case, Finding, Line, Node, RankedCause, Ranking, Span, Symptom, rank};
 use serde_json::{Value, json};
 
 use super::bad_input::BadInput;
@@ -47,6 +47,9 @@ pub struct DiagnoseArgs {
     /// Where it was noticed, if that is known: a service, or service/metric.
     #[arg(long, value_name = "SERVICE")]
     pub symptom: Option<String>,
+    /// Where to write the way that the trouble took, in the language of Graphviz.
+    #[arg(long, value_name = "FILE")]
+    pub dot: Option<PathBuf>,
     /// Prints the result as JSON.
     #[arg(long)]
     pub json: bool,
@@ -69,6 +72,11 @@ fn time(text: &str) -> Result<i64, String> {
 pub fn run(args: &DiagnoseArgs) -> anyhow::Result<()> {
     let case = read(args)?;
     let ranking = rank(&case);
+    if let Some(file) = &args.dot {
+        let mut dot = Output::create(Some(file))?;
+        write!(dot, "{}", ranking.graph.to_dot())?;
+        dot.finish()?;
+    }
     let mut output = Output::create(None)?;
     if args.json {
         writeln!(output, "{}", to_json(&ranking))?;
@@ -137,7 +145,11 @@ pub fn to_json(ranking: &Ranking) -> Value {
     let causes: Vec<Value> = ranking.causes.iter().map(cause).collect();
     let change = ranking.change.as_ref();
     let change = change.map(|it| json!({ "id": it.id, "service": it.service, "confidence": rounded(it.share) }));
-    json!({ "causes": causes, "no_cause_confidence": rounded(ranking.no_cause), "change": change })
+    let node =
+        |it: &Node| json!({ "service": it.service, "indicator": it.indicator, "confidence": rounded(it.confidence) });
+    let nodes: Vec<Value> = ranking.graph.nodes.iter().map(node).collect();
+    let graph = json!({ "nodes": nodes, "edges": ranking.graph.edges });
+    json!({ "causes": causes, "no_cause_confidence": rounded(ranking.no_cause), "change": change, "graph": graph })
 }
 
 fn rounded(value: f64) -> f64 {

@@ -28,6 +28,9 @@ pub struct RcaArgs {
     /// Where the files are.
     #[command(flatten)]
     pub data: DataArgs,
+    /// How many seconds too late the incidents are noticed; below 0 for too early.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, allow_hyphen_values = true)]
+    pub late: i64,
     /// Fits the weights of the confidence to these cases and prints them, with what they reach on systems left out.
     #[arg(long)]
     pub fit: bool,
@@ -55,6 +58,7 @@ pub fn evaluate(args: &RcaArgs) -> Result<Report, BadInput> {
         let advice = "give a folder with RCD, PetShop, Nezha, RCAEval or RootCauseBench below it";
         return Err(BadInput::of_file(&name, "no case of a known set lies below it", advice));
     }
+    cases.iter_mut().for_each(|it| it.case.at += args.late * 1000);
     let progress = Progress::new(cases.len(), "ranking");
     let verdicts = verdicts::of(&cases, || progress.advance(1));
     Ok(tables::report(&cases, &verdicts, args))
