@@ -294,16 +294,23 @@ fn slower(before: &mut [f64], during: &mut [f64], weight: f64) -> Option<(f64, f
     Some((weight * change * n / (n + FEW_REQUESTS), usual.center.exp() - SHORT_MILLIS, now.exp() - SHORT_MILLIS))
 }
 
+/// Logarithms of the time on the way of requests.
+#[derive(Default)]
+struct Gaps {
+    before: Vec<f64>,
+    during: Vec<f64>,
+}
+
 /// Time on the way between a caller and a callee: longer for the caller than for the callee.
 fn of_edges(case: &Case, requests: &[Request<'_>]) -> Vec<Finding> {
-    let mut edges: BTreeMap<(&str, &str), (Vec<f64>, Vec<f64>)> = BTreeMap::new();
+    let mut edges: BTreeMap<(&str, &str), Gaps> = BTreeMap::new();
     for it in requests {
         let Some((caller, gap)) = it.caller else { continue };
-        let (before, during) = edges.entry((caller, it.service)).or_default();
-        if it.side == Side::Before { before } else { during }.push((gap + SHORT_MILLIS).ln());
+        let gaps = edges.entry((caller, it.service)).or_default();
+        if it.side == Side::Before { &mut gaps.before } else { &mut gaps.during }.push((gap + SHORT_MILLIS).ln());
     }
-    let edge = |((caller, callee), (mut before, mut during)): ((&str, &str), (Vec<f64>, Vec<f64>))| {
-        let (strength, was, is) = slower(&mut before, &mut during, WEIGHT_EDGE)?;
+    let edge = |((caller, callee), mut gaps): ((&str, &str), Gaps)| {
+        let (strength, was, is) = slower(&mut gaps.before, &mut gaps.during, WEIGHT_EDGE)?;
         let text =
             format!("requests of {caller} are {is:.1} ms on the way to and from {callee} instead of {was:.1} ms");
         Some(finding("trace", callee, "edge gap", Fault::Network, strength, case.at, text))
