@@ -3,6 +3,7 @@
 //! One file per benchmark, one line of `EvalCommand` and one of `run` each; `report` is what they all return.
 
 mod competition;
+pub mod drift;
 pub mod forecast;
 pub mod nab;
 mod nab_files;
@@ -44,6 +45,8 @@ pub enum EvalCommand {
     Outliers(DataArgs),
     /// Series of the M4 competition: how far off are forecasts, how often do intervals hold the truth, how long does it take?
     Forecast(DataArgs),
+    /// Results of Evidently, NannyML and River: are they reproduced, and how well are our own verdicts calibrated?
+    Drift(drift::DriftEvalArgs),
     /// The scripts that Prometheus tests PromQL with: does each query have the expected outcome?
     Promql(DataArgs),
     /// Published incidents with a known cause: is the service to blame the first of the list?
@@ -83,6 +86,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
         EvalCommand::Templates(args) => (templates::evaluate(args)?, args.data.json),
         EvalCommand::Outliers(args) => (outliers::evaluate(args)?, args.json),
         EvalCommand::Forecast(args) => (forecast::evaluate(args)?, args.json),
+        EvalCommand::Drift(args) => (drift::evaluate(args)?, args.json),
         EvalCommand::Promql(args) => (promql::evaluate(args)?, args.json),
         EvalCommand::Rca(args) => (rca::evaluate(args)?, args.data.json),
     };
