@@ -3,7 +3,7 @@
 
 use cluster::{Batch, Finding, Shelf};
 use ingest::fuzzing::unpacked;
-use store::{chunk, fuzzing};
+use store::{Effort, chunk, fuzzing};
 use testkit::scn;
 
 use crate::holds;
@@ -39,9 +39,12 @@ pub fn store_pack(bytes: &[u8]) {
 /// A chunk of points.
 pub fn store_chunk(bytes: &[u8]) {
     let Some(points) = chunk::decode(bytes) else { return };
-    let again = chunk::decode(&chunk::encode(&points)).unwrap_or_else(|| panic!("what was written cannot be read"));
     let bits = |it: &signal::Point| (it.time, it.value.to_bits());
-    assert!(points.iter().map(bits).eq(again.iter().map(bits)));
+    for effort in [Effort::Quick, Effort::Dense] {
+        let written = chunk::encode_with(&points, effort);
+        let again = chunk::decode(&written).unwrap_or_else(|| panic!("what was written cannot be read"));
+        assert!(points.iter().map(bits).eq(again.iter().map(bits)));
+    }
 }
 
 /// Records that processes of a cluster tell each other, and the note beside an offset.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use signal::{Labels, LogQuery, LogRecord, LogSearch, Point, SeriesPoints, TimeRange, Timestamp};
-use store::{Config, Store, Write, chunk};
+use store::{Config, Effort, Store, Write, chunk};
 
 const START: i64 = 1_700_000_000_000;
 
@@ -167,20 +167,28 @@ fn bytes_per_sample(criterion: &mut Criterion) {
             .map(|(value, idx)| Point { time: Timestamp::from_millis(START + idx * 1000), value: *value })
             .collect();
         let bytes: usize = points.chunks(240).map(|it| chunk::encode(it).len()).sum();
-        println!("bytes per sample: {:5.2}  {name}", bytes as f64 / points.len() as f64);
+        let dense: usize = points.chunks(4096).map(|it| chunk::encode_with(it, Effort::Dense).len()).sum();
+        let of = |bytes: usize| bytes as f64 / points.len() as f64;
+        println!("bytes per sample: {:5.2}, merged {:5.2}  {name}", of(bytes), of(dense));
     }
     let Some((_, values)) = kinds.get(3) else { return };
     let points: Vec<Point> = values
         .iter()
-        .take(240)
+        .take(4096)
         .zip(0..)
         .map(|(value, idx)| Point { time: Timestamp::from_millis(START + idx * 1000), value: *value })
         .collect();
-    let bytes = chunk::encode(&points);
     let mut group = criterion.benchmark_group("chunk");
-    group.throughput(Throughput::Elements(240));
-    group.bench_function("encode", |bencher| bencher.iter(|| black_box(chunk::encode(black_box(&points)))));
-    group.bench_function("decode", |bencher| bencher.iter(|| black_box(chunk::decode(black_box(&bytes)))));
+    for (name, effort, length) in [("", Effort::Quick, 240), (" merged", Effort::Dense, 4096)] {
+        let Some(points) = points.get(..length) else { continue };
+        let bytes = chunk::encode_with(points, effort);
+        group.throughput(Throughput::Elements(length as u64));
+        let encode = || black_box(chunk::encode_with(black_box(points), effort));
+        group.bench_function(format!("encode{name}"), |bencher| bencher.iter(encode));
+        group.bench_function(format!("decode{name}"), |bencher| {
+            bencher.iter(|| black_box(chunk::decode(black_box(&bytes))))
+        });
+    }
     group.finish();
 }
 

@@ -1,4 +1,4 @@
-//! How small are packed log lines, and how long does a search take in a million of them?
+//! How small are packed log lines, as they come and merged, and how long does a search take in a million of them?
 //!
 //! Sizes are printed once: of lines made here, and of published logs (loghub) if `SENTINEL_TEST_DATA` names their
 //! folder. Raw is the text of the lines as their files have it.
@@ -56,13 +56,28 @@ fn append(store: &Store, lines: impl Iterator<Item = (u64, String, String)>) -> 
     raw
 }
 
-/// Packs everything and prints how small it is.
+/// Packs everything, merges it as if its day were over, and prints how small it is.
 fn report(name: &str, store: &Store, raw_bytes: usize) {
     assert!(store.flush());
+    let packed = disk(store);
+    merge(store);
+    let merged = disk(store);
+    let part = |bytes: f64| raw_bytes as f64 / bytes;
+    println!(
+        "{name}: {raw_bytes} bytes raw, {packed} packed: 1/{:.1}, {merged} merged: 1/{:.1}",
+        part(packed),
+        part(merged)
+    );
+}
+
+fn merge(store: &Store) {
+    store.merge(Timestamp::from_millis(START + 2 * 86_400_000)).expect("the disk has room");
+}
+
+fn disk(store: &Store) -> f64 {
     let is_logs = |it: &signal::Metric| it.labels.contains(&("kind".into(), "logs".to_owned()));
     let disk = store.metrics().into_iter().find(|it| it.name == "sentinel_store_disk_bytes" && is_logs(it));
-    let disk = disk.map_or(f64::NAN, |it| it.value);
-    println!("{name}: {raw_bytes} bytes raw, {disk} packed: 1/{:.1}", raw_bytes as f64 / disk);
+    disk.map_or(f64::NAN, |it| it.value)
 }
 
 /// Lines of the published logs in a folder, file by file.
@@ -106,10 +121,18 @@ fn searches(criterion: &mut Criterion) {
     for first in (0..LINES).step_by(100_000) {
         raw += append(&store, (first..first + 100_000).map(|it| (it, format!("s{}", it % 8), made(it))));
     }
+    assert!(store.flush());
+    search(criterion, "search a million lines", &store);
     report("a million made lines", &store, raw);
-    let mut group = criterion.benchmark_group("search a million lines");
+    search(criterion, "search a million merged lines", &store);
+}
+
+fn search(criterion: &mut Criterion, name: &str, store: &Store) {
+    let mut group = criterion.benchmark_group(name);
     group.sample_size(10);
-    for text in ["payment 500002", "pool exhausted", "shard", ""] {
+    // The last but one is in no line, so only errors of filters cost; a random identity is in one.
+    let identity = format!("{:08x}", 500_003_u64 * 2_654_435_761);
+    for text in ["payment 500002", "pool exhausted", "shard", &identity, "0123456789abcdef", ""] {
         let query =
             LogQuery { text: text.to_owned(), matchers: vec![], min_level: None, range: TimeRange::ALL, limit: 20 };
         let name = if text.is_empty() { "newest" } else { text };
