@@ -38,10 +38,8 @@ pub(super) fn print(figures: &Figures) {
     table(["SERIES", "SAMPLES", "BYTES", "BYTES/SAMPLE (must 1.5, aim 0.6)", "NOISE"], rows.chain([all]));
     println!();
     let rows = figures.logs.iter().map(|it| {
-        let ratios = [it.raw_bytes_per_byte, it.most_raw_bytes_per_byte].map(|it| match it.is_finite() {
-            true => format!("1/{it:.1}"),
-            false => "-".to_owned(),
-        });
+        let ratios = [it.raw_bytes_per_byte, it.most_raw_bytes_per_byte]
+            .map(|it| if it.is_finite() { format!("1/{it:.1}") } else { "-".to_owned() });
         let mut row = vec![it.name.clone(), it.lines.to_string(), it.raw_bytes.to_string(), format!("{:.0}", it.bytes)];
         row.extend(ratios);
         row
