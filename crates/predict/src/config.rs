@@ -19,6 +19,8 @@ pub struct Config {
     pub max_rows: usize,
     /// Requests that are answered at the same time; more get 503 with `Retry-After`. Default: 512.
     pub max_in_flight: usize,
+    /// Model servers that requests pass through to, and whose answers are logged. Default: none.
+    pub proxies: Vec<ProxyConfig>,
     /// The log of predictions.
     pub log: LogConfig,
 }
@@ -31,9 +33,25 @@ impl Default for Config {
             max_body_bytes: 16 << 20,
             max_rows: 10_000,
             max_in_flight: 512,
+            proxies: vec![],
             log: LogConfig::default(),
         }
     }
+}
+
+/// A model server that is there already: `/proxy/NAME/REST` passes to `UPSTREAM/REST`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProxyConfig {
+    /// Its name in the path: letters, digits, `-`, `_` and `.`.
+    pub name: String,
+    /// Where it answers, for example `http://127.0.0.1:5001`.
+    pub upstream: String,
+    /// The model that its predictions are logged under. Default: the one that the path names
+    /// (`v2/models/NAME/infer`, `v1/models/NAME:predict`), else `name`.
+    pub model: Option<String>,
+    /// The version that they are logged under. Default: the one that the path names, else none.
+    pub version: Option<String>,
 }
 
 /// A model with one version, or with several.
@@ -102,6 +120,8 @@ pub struct LogConfig {
     pub sample: BTreeMap<String, f64>,
     /// CSV files that predictions are written to. Default: none.
     pub csv: Vec<CsvConfig>,
+    /// Folders or buckets that predictions are written to as Parquet. Default: none.
+    pub parquet: Vec<ParquetConfig>,
 }
 
 impl Default for LogConfig {
@@ -117,6 +137,7 @@ impl Default for LogConfig {
             hash_key: String::new(),
             sample: BTreeMap::new(),
             csv: vec![],
+            parquet: vec![],
         }
     }
 }
@@ -152,6 +173,26 @@ pub struct CsvConfig {
 impl Default for CsvConfig {
     fn default() -> Self {
         Self { path: PathBuf::new(), model: None, max_bytes: 256 << 20, keep_files: 10 }
+    }
+}
+
+/// Parquet files below `model=NAME/day=YYYY-MM-DD/`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ParquetConfig {
+    /// A folder, or `s3://bucket/prefix` (its address and keys are those of `forecast.object_store`).
+    pub path: String,
+    /// Only predictions of this model. Default: all.
+    pub model: Option<String>,
+    /// Rows after which a file is written. Default: 20000.
+    pub rows_per_file: usize,
+    /// Seconds after which a file is written, however few its rows are. Default: 300.
+    pub flush_secs: u64,
+}
+
+impl Default for ParquetConfig {
+    fn default() -> Self {
+        Self { path: String::new(), model: None, rows_per_file: 20_000, flush_secs: 300 }
     }
 }
 
@@ -222,6 +263,20 @@ impl Config {
                 problems.push(format!("predict.models[{idx}].name: {:?} is there twice", model.name));
             }
         }
+        let mut proxies = BTreeSet::new();
+        for (idx, proxy) in self.proxies.iter().enumerate() {
+            if !is_name(&proxy.name) {
+                problems.push(format!("predict.proxies[{idx}].name: must be letters, digits, `-`, `_` or `.`"));
+            }
+            if !proxies.insert(proxy.name.as_str()) {
+                problems.push(format!("predict.proxies[{idx}].name: {:?} is there twice", proxy.name));
+            }
+            let rest = proxy.upstream.strip_prefix("http://").or_else(|| proxy.upstream.strip_prefix("https://"));
+            if rest.is_none_or(|it| it.is_empty() || it.starts_with('/')) {
+                problems
+                    .push(format!("predict.proxies[{idx}].upstream: must be an address such as http://127.0.0.1:5001"));
+            }
+        }
         if let Some(name) = self.default_model.as_deref().filter(|it| !names.contains(it)) {
             problems.push(format!("predict.default_model: {name:?} is none of predict.models"));
         }
@@ -258,6 +313,14 @@ impl LogConfig {
         let has_hash = self.columns.values().any(|it| *it == Keep::Hash);
         if has_hash && self.hash_key.len() < 16 {
             problems.push("hash_key: at least 16 characters are needed, because a column is kept as `hash`".to_owned());
+        }
+        for (idx, it) in self.parquet.iter().enumerate() {
+            if it.path.is_empty() || (it.path.starts_with("s3://") && it.path.len() < 6) {
+                problems.push(format!("parquet[{idx}].path: must be a folder or s3://bucket/prefix"));
+            }
+            if !(1..=200_000).contains(&it.rows_per_file) || !(1..=86_400).contains(&it.flush_secs) {
+                problems.push(format!("parquet[{idx}]: rows_per_file must be 1 to 200000 and flush_secs 1 to 86400"));
+            }
         }
         for (idx, csv) in self.csv.iter().enumerate() {
             if csv.path.as_os_str().is_empty() {

@@ -11,6 +11,42 @@ use crate::schema::Row;
 /// Upper ends of the histogram, in seconds.
 const BUCKETS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
 
+/// What passed through to other servers.
+#[derive(Default)]
+pub struct Proxied {
+    logged: AtomicU64,
+    skipped: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Proxied {
+    /// Rows went to the log.
+    pub fn log(&self, rows: usize) {
+        self.logged.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    /// A call could not be logged: no JSON, no known shape, or too long.
+    pub fn skip(&self) {
+        self.skipped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The other server did not answer.
+    pub fn fail(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// All numbers.
+    pub fn metrics(&self) -> Vec<Metric> {
+        let get = |it: &AtomicU64| it.load(Ordering::Relaxed);
+        let skipped = "Proxied calls whose bodies could not be logged.";
+        vec![
+            Metric::counter("sentinel_predict_proxied_rows_total", "Rows of proxied calls logged.", get(&self.logged)),
+            Metric::counter("sentinel_predict_proxied_skipped_total", skipped, get(&self.skipped)),
+            Metric::counter("sentinel_predict_proxied_failed_total", "Proxied calls not answered.", get(&self.failed)),
+        ]
+    }
+}
+
 /// Counters of a version.
 #[derive(Default)]
 pub struct Counts {

@@ -1,18 +1,22 @@
 //! Who answers a prediction? The version that is chosen for it; the answer goes to the client and to the log.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use signal::{Clock, FeatureValue, Inference, Meter, Metric};
 
 use crate::config::{CanaryConfig, Config, ModelConfig};
-use crate::counts::Counts;
+use crate::counts::{Counts, Proxied};
 use crate::error::PredictError;
 use crate::folder::{self, Loaded, OnnxLoader};
 use crate::log::Log;
 use crate::model::{Answer, Rows};
+use crate::pairs::Pairs;
 use crate::schema::Row;
+
+/// How long another server may take to be reached.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// All models of the server.
 pub struct Desk {
@@ -24,6 +28,11 @@ pub struct Desk {
     pub log: Arc<Log>,
     /// Now.
     pub clock: Arc<dyn Clock>,
+    /// Events that wait for their other half.
+    pub pairs: Pairs,
+    /// What passed through to other servers.
+    pub proxied: Proxied,
+    client: OnceLock<reqwest::Client>,
     in_flight: AtomicUsize,
 }
 
@@ -97,7 +106,32 @@ impl Desk {
         }
         let is_default = |it: &Served| config.default_model.as_deref() == Some(&*it.name);
         let default = models.iter().position(is_default).unwrap_or(0);
-        Ok(Self { models, default, config: config.clone(), log, clock, in_flight: AtomicUsize::new(0) })
+        Ok(Self {
+            models,
+            default,
+            config: config.clone(),
+            log,
+            clock,
+            pairs: Pairs::default(),
+            proxied: Proxied::default(),
+            client: OnceLock::new(),
+            in_flight: AtomicUsize::new(0),
+        })
+    }
+
+    /// The client of proxies, made when the first request passes.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn client(&self) -> Result<&reqwest::Client, PredictError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        // A redirect is for the client to follow.
+        let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        let client = builder.connect_timeout(CONNECT).build();
+        let client = client.map_err(|error| PredictError::Upstream(format!("cannot make a client: {error}")))?;
+        Ok(self.client.get_or_init(|| client))
     }
 
     /// The models, in the order of the configuration.
@@ -289,6 +323,8 @@ impl Meter for Desk {
         let mut metrics: Vec<Metric> =
             versions.flat_map(|(model, version)| version.counts.metrics(&model.name, &version.name)).collect();
         let in_flight = self.in_flight.load(Ordering::Relaxed) as f64;
+        metrics.extend(self.pairs.metrics());
+        metrics.extend(self.proxied.metrics());
         metrics.push(Metric::gauge("sentinel_predict_requests_in_flight", "Predictions being made.", in_flight));
         metrics
     }

@@ -3,15 +3,17 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use learn::trees::saved;
+use learn::trees::foreign::Foreign;
+use learn::trees::{lightgbm, saved, xgboost};
 
 use crate::config::VersionConfig;
 use crate::model::{Model, TreeModel};
-use crate::schema::{Column, Fields, Schema, VERSION};
+use crate::schema::{Column, ColumnKind, Fields, Schema, VERSION};
 
 /// Names of model files in a folder, the first that is there.
-pub const MODEL_FILES: [&str; 5] = ["model.trees", "model.onnx", "model.json", "model.ubj", "model.txt"];
+pub const MODEL_FILES: [&str; 4] = ["model.trees", "model.onnx", "model.json", "model.txt"];
 /// The schema in a folder.
 pub const SCHEMA_FILE: &str = "schema.json";
 /// A model file at most.
@@ -46,21 +48,31 @@ pub fn load(config: &VersionConfig, onnx: Option<&OnnxLoader>) -> Result<Loaded,
         let (model, fields) = loader(&bytes, schema).map_err(told)?;
         return Ok(Loaded { model, fields, file });
     }
-    let (ensemble, platform, names) = parse(&bytes).map_err(told)?;
-    let schema = schema.map_or_else(|| numbers(&names, ensemble.n_features as usize), |it| ordered(it, &names));
-    let schema = schema.map_err(told)?;
+    let (Foreign { ensemble, names, categories }, platform) = parse(&bytes).map_err(told)?;
+    let schema = schema.map_or_else(|| Ok(numbers(&names, ensemble.n_features as usize)), |it| ordered(it, &names));
+    let schema = with_categories(schema.map_err(told)?, categories);
     let fields = Fields::new(schema).map_err(|it| told(it.join("; ")))?;
     let model = TreeModel::new(ensemble, platform, &fields).map_err(told)?;
     Ok(Loaded { model: Box::new(model), fields, file })
 }
 
-type Parsed = (learn::trees::ensemble::Ensemble, &'static str, Vec<String>);
-
 /// Tells the kinds apart by what they begin with.
-fn parse(bytes: &[u8]) -> Result<Parsed, String> {
+fn parse(bytes: &[u8]) -> Result<(Foreign, &'static str), String> {
     if bytes.starts_with(b"SNTLTREE") {
         let ensemble = saved::from_bytes(bytes).map_err(|error| error.to_string())?;
-        return Ok((ensemble, "sentinel_forest", vec![]));
+        return Ok((Foreign { ensemble, names: vec![], categories: vec![] }, "sentinel_forest"));
+    }
+    let told = |error: learn::trees::foreign::ForeignError| error.to_string();
+    let start = bytes.trim_ascii_start();
+    if start.starts_with(b"{") {
+        // Both are JSON; the keys at the top tell which it is.
+        let is_xgboost = find(bytes, b"\"learner\"") && !find(bytes, b"\"tree_info\":[{");
+        let model = if is_xgboost { xgboost::parse(bytes) } else { lightgbm::parse_json(bytes) };
+        return Ok((model.map_err(told)?, if is_xgboost { "xgboost_json" } else { "lightgbm_json" }));
+    }
+    if start.starts_with(b"tree") {
+        let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+        return Ok((lightgbm::parse_text(text).map_err(told)?, "lightgbm_text"));
     }
     Err("it is no model that this program reads: give a forest of `sentinel train`, an XGBoost model (JSON), a LightGBM model (text or JSON) or an ONNX model".to_owned())
 }
@@ -96,11 +108,22 @@ fn read_schema(file: &Path) -> Result<Schema, String> {
     serde_path_to_error::deserialize(&mut reader).map_err(|it| told(&it.path().to_string(), it.inner().to_string()))
 }
 
+fn find(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|it| it == wanted)
+}
+
+/// Columns of text without categories get those that the model's file has, in order.
+fn with_categories(mut schema: Schema, categories: Vec<Vec<Arc<str>>>) -> Schema {
+    let is_open = |it: &&mut Column| it.kind == ColumnKind::Text && it.categories.is_empty();
+    schema.columns.iter_mut().filter(is_open).zip(categories).for_each(|(column, it)| column.categories = it);
+    schema
+}
+
 /// A schema of numbers only.
-fn numbers(names: &[String], n_features: usize) -> Result<Schema, String> {
+fn numbers(names: &[String], n_features: usize) -> Schema {
     let name = |idx: usize| names.get(idx).cloned().unwrap_or_else(|| format!("f{idx}"));
     let column = |idx| Column { name: name(idx), ..Column::default() };
-    Ok(Schema { version: VERSION, columns: (0..n_features).map(column).collect(), ..Schema::default() })
+    Schema { version: VERSION, columns: (0..n_features).map(column).collect(), ..Schema::default() }
 }
 
 /// The schema in the order of the model's own names, where it has names.

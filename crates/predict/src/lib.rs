@@ -13,10 +13,14 @@ mod folder;
 mod http;
 mod log;
 mod model;
+mod pairs;
+mod payload;
 mod redact;
 mod schema;
 
-pub use config::{CanaryConfig, Config, CsvConfig, Keep, LogConfig, ModelConfig, VersionConfig, is_name};
+pub use config::{
+    CanaryConfig, Config, CsvConfig, Keep, LogConfig, ModelConfig, ParquetConfig, ProxyConfig, VersionConfig, is_name,
+};
 pub use desk::{Answered, Chosen, Desk, Place, Served, Version};
 pub use error::PredictError;
 pub use folder::{Loaded, MODEL_FILES, OnnxLoader, SCHEMA_FILE, load};
@@ -24,5 +28,6 @@ pub use http::routes;
 pub use log::Log;
 pub use log::csv::CsvOutlet;
 pub use log::follower::Outlet;
+pub use log::parquet::{Files, ParquetOutlet};
 pub use model::{Answer, Model, Predictions, Rows, TreeModel};
 pub use schema::{Column, ColumnKind, FieldProblem, Fields, Row, Schema, Target, UnknownFields, VERSION};

@@ -1,16 +1,22 @@
 //! Which paths ask models? The whole table; every file beside this one speaks one protocol.
 
+mod cloudevents;
 mod feedback;
+mod inferences;
+mod mlflow;
 mod models;
+mod oip;
 mod plain;
 mod problem;
+mod proxy;
 mod read;
+mod tensor;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use crate::desk::Desk;
 
@@ -25,6 +31,20 @@ pub fn routes(desk: Arc<Desk>) -> Router {
         .route("/models/{name}/predict", post(plain::predict_of))
         .route("/models/{name}/predict/batch", post(plain::batch_of))
         .route("/feedback", post(feedback::take))
+        .route("/invocations", post(mlflow::invocations))
+        .route("/v2", get(oip::server))
+        .route("/v2/health/live", get(oip::live))
+        .route("/v2/health/ready", get(oip::ready))
+        .route("/v2/models/{name}", get(oip::model))
+        .route("/v2/models/{name}/ready", get(oip::model_ready))
+        .route("/v2/models/{name}/infer", post(oip::infer))
+        .route("/v2/models/{name}/versions/{version}", get(oip::model))
+        .route("/v2/models/{name}/versions/{version}/ready", get(oip::model_ready))
+        .route("/v2/models/{name}/versions/{version}/infer", post(oip::infer))
+        .route("/sentinel/v1/inferences", get(inferences::list).post(inferences::take))
+        .route("/", post(cloudevents::take))
+        .route("/cloudevents", post(cloudevents::take))
+        .route("/proxy/{name}/{*rest}", any(proxy::pass))
         .layer(limit)
         .with_state(desk)
 }

@@ -57,18 +57,9 @@ impl CsvOutlet {
 
     /// Appends rows with the same columns.
     fn append(&self, path: &Path, first: &Inference, rows: &[&Inference]) -> io::Result<()> {
-        let header = line(first.features.iter().map(|it| it.0.as_ref()).chain(OWN).map(quoted));
+        let header = header(first);
         let mut text = String::new();
-        for row in rows {
-            let features = row.features.iter().map(|it| cell(&it.1));
-            let own = [
-                cell(&row.prediction),
-                row.probability.map_or(String::new(), |it| it.to_string()),
-                row.time.to_string(),
-                quoted(&row.id),
-            ];
-            text.push_str(&line(features.chain(own)));
-        }
+        rows.iter().for_each(|it| text.push_str(&row(it)));
         let mut file = self.open(path, &header, text.len() as u64)?;
         let is_empty = file.metadata()?.len() == 0;
         let all = if is_empty { header + &text } else { text };
@@ -173,6 +164,22 @@ fn ids_at_the_end(path: &Path) -> io::Result<HashSet<String>> {
     let text = String::from_utf8_lossy(&tail);
     let id = |line: &str| Some(line.rsplit_once(',')?.1.trim_matches('"').replace("\"\"", "\""));
     Ok(text.lines().filter_map(id).collect())
+}
+
+/// The first line of a file with rows like this one.
+pub fn header(first: &Inference) -> String {
+    line(first.features.iter().map(|it| it.0.as_ref()).chain(OWN).map(quoted))
+}
+
+/// The line of a row.
+pub fn row(row: &Inference) -> String {
+    let own = [
+        cell(&row.prediction),
+        row.probability.map_or(String::new(), |it| it.to_string()),
+        row.time.to_string(),
+        quoted(&row.id),
+    ];
+    line(row.features.iter().map(|it| cell(&it.1)).chain(own))
 }
 
 fn line(cells: impl Iterator<Item = String>) -> String {

@@ -1,12 +1,13 @@
 //! What has each model been asked, and what did it answer? An append-only log on disk, off the path of requests.
 //!
 //! `queue` takes rows from requests, `writer` appends them to `segment` files in the form of `codec`, `labels` joins what
-//! turned out to be true, `follower` brings rows on to other places, of which `csv` is one.
+//! turned out to be true, `follower` brings rows on to other places: `csv` and `parquet`.
 
 mod codec;
 pub mod csv;
 pub mod follower;
 mod labels;
+pub mod parquet;
 mod queue;
 mod segment;
 mod writer;
