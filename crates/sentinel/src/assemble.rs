@@ -229,7 +229,7 @@ impl System {
         let forecasts =
             Forecasts::new(&config, data_dir, &store, history, Arc::clone(&alert_desk), Arc::clone(&clock))?;
         overlay.connect(Arc::clone(&forecasts));
-        let predictions = crate::predictions::open(&config.predict, data_dir, Arc::clone(&clock))?;
+        let predictions = crate::predictions::open(&config, data_dir, Arc::clone(&clock))?;
         let model_watches = ModelWatches::open(
             &config.model_watches,
             data_dir,

@@ -8,6 +8,7 @@ use signal::{IncidentId, PlanId};
 
 use crate::backtest::BacktestArgs;
 use crate::bench::ingest::Peer;
+use crate::bench::predict::PredictArgs;
 use crate::offline::diagnose::DiagnoseArgs;
 use crate::offline::drift::DriftArgs;
 use crate::offline::eval::EvalArgs;
@@ -15,6 +16,7 @@ use crate::offline::forecast::ForecastArgs;
 use crate::offline::outliers::OutliersArgs;
 use crate::offline::score::ScoreArgs;
 use crate::offline::templates::TemplatesArgs;
+use crate::label_client::LabelsArgs;
 use crate::offline::train::TrainArgs;
 
 /// Watches services and machine-learning models, finds what is wrong, explains it, and fixes it under guard.
@@ -74,6 +76,8 @@ pub enum Command {
     Reject(PlanArgs),
     /// Tells a running server what you think of an incident.
     Feedback(FeedbackArgs),
+    /// Sends labels of earlier predictions, from a file, to a running server.
+    Labels(LabelsArgs),
     /// Writes the report of one incident of a running server.
     Report(ReportArgs),
     /// Lists the forecast models of a running server, with their versions.
@@ -205,6 +209,8 @@ pub enum BenchCommand {
     /// Measures how many events a second come in over each protocol, how long they wait for their verdict, what they
     /// take on disk, and how other programs fare with the same requests.
     Ingest(IngestArgs),
+    /// Asks a server for predictions at a rate and measures how long the answers take.
+    Predict(PredictArgs),
     /// Fills a topic of a running Kafka and measures how fast a server reads, stores and judges it.
     Kafka(KafkaArgs),
     /// Measures how long typical queries of dashboards take, and how long they take Prometheus on the same samples.

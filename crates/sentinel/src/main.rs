@@ -22,6 +22,7 @@ mod inbox;
 mod intake;
 mod kafka_out;
 mod key;
+mod label_client;
 mod metadata_book;
 mod model_client;
 mod model_watch;
@@ -113,6 +114,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Approve(args) => client::approve(&args).await?,
         Command::Reject(args) => client::reject(&args).await?,
         Command::Feedback(args) => client::feedback(&args).await?,
+        Command::Labels(args) => return offline::finish(label_client::run(&args).await),
         Command::Report(args) => client::report(&args).await?,
         Command::Models(args) => model_client::models(&args).await?,
         Command::Retrain(args) => model_client::retrain(&args).await?,

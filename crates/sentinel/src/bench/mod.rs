@@ -8,6 +8,7 @@ pub mod ingest;
 mod kafka;
 mod load;
 mod otlp;
+pub mod predict;
 mod process;
 mod query;
 mod scale;
@@ -58,6 +59,7 @@ pub async fn bench(args: &BenchArgs) -> anyhow::Result<()> {
         Some(BenchCommand::Ingest(it)) => ingest::ingest(it, args.json).await,
         Some(BenchCommand::Kafka(it)) => kafka::kafka(it, args.json).await,
         Some(BenchCommand::Drift(it)) => drift::drift(it, args.json),
+        Some(BenchCommand::Predict(it)) => predict::predict(it, args.json).await,
         Some(BenchCommand::Query(it)) => query::query(it, args.json).await,
     }
 }

@@ -29,9 +29,10 @@ use tokio::task::JoinSet;
 
 use crate::alert_desk::AlertDesk;
 use crate::config::Config;
-use artifacts::{Artifacts, Folder};
+use artifacts::Folder;
 use counters::Counters;
 use outlet::Outlet;
+pub use artifacts::Artifacts;
 pub use overlay::Overlay;
 use own::OwnModel;
 use recorder::Recorder;
@@ -150,16 +151,18 @@ impl Forecasts {
 
 /// Where models are kept.
 fn artifacts_of(config: &Config, data_dir: &std::path::Path) -> anyhow::Result<Arc<dyn Artifacts>> {
-    let section = &config.forecast;
-    let folder = match section.artifact_store.as_deref() {
-        Some(url) if url.starts_with("s3://") => {
-            return Ok(Arc::new(ObjectStore::open(url, &section.object_store)?));
-        }
-        Some(path) => path.into(),
-        None => data_dir.join("models"),
-    };
-    let opened = Folder::open(&folder);
-    Ok(Arc::new(opened.with_context(|| format!("cannot make the folder for models, {}", folder.display()))?))
+    let usual = data_dir.join("models");
+    let place = config.forecast.artifact_store.as_deref().map_or(usual.to_string_lossy(), Into::into);
+    files_at(&place, &config.forecast)
+}
+
+/// Files in a folder, or in a bucket (`s3://bucket/prefix`); must be called within a runtime.
+pub fn files_at(place: &str, section: &forecast::Config) -> anyhow::Result<Arc<dyn Artifacts>> {
+    if place.starts_with("s3://") {
+        return Ok(Arc::new(ObjectStore::open(place, &section.object_store)?));
+    }
+    let opened = Folder::open(std::path::Path::new(place));
+    Ok(Arc::new(opened.with_context(|| format!("cannot make the folder {place}"))?))
 }
 
 /// Expressions that are no PromQL, each with the place of the mistake.
