@@ -127,6 +127,8 @@ impl Desk {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
+        // The first to install a provider wins; all of ours are the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         // A redirect is for the client to follow.
         let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         let client = builder.connect_timeout(CONNECT).build();

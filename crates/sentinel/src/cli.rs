@@ -9,6 +9,7 @@ use signal::{IncidentId, PlanId};
 use crate::backtest::BacktestArgs;
 use crate::bench::ingest::Peer;
 use crate::bench::predict::PredictArgs;
+use crate::label_client::LabelsArgs;
 use crate::offline::diagnose::DiagnoseArgs;
 use crate::offline::drift::DriftArgs;
 use crate::offline::eval::EvalArgs;
@@ -16,7 +17,6 @@ use crate::offline::forecast::ForecastArgs;
 use crate::offline::outliers::OutliersArgs;
 use crate::offline::score::ScoreArgs;
 use crate::offline::templates::TemplatesArgs;
-use crate::label_client::LabelsArgs;
 use crate::offline::train::TrainArgs;
 
 /// Watches services and machine-learning models, finds what is wrong, explains it, and fixes it under guard.

@@ -38,7 +38,10 @@ fn train() -> PathBuf {
     let accuracy = told.lines().find_map(|it| it.strip_prefix("accuracy")).unwrap().trim().parse::<f64>().unwrap();
     assert!(accuracy > 0.95, "{told}");
     let reference = std::fs::read_to_string(folder.join("model/reference_data.csv")).unwrap();
-    assert_eq!((reference.lines().count(), reference.lines().next()), (1601, Some("age,education,hours-per-week,target")));
+    assert_eq!(
+        (reference.lines().count(), reference.lines().next()),
+        (1601, Some("age,education,hours-per-week,target"))
+    );
     folder
 }
 
@@ -61,7 +64,10 @@ fn a_trained_model_is_served_to_real_clients() {
         std::fs::read_to_string(&csv).ok().filter(|it| it.contains(&id))
     });
     let text = std::fs::read_to_string(&csv).unwrap();
-    assert!(text.starts_with("age,education,hours-per-week,prediction,probability,timestamp,id\n39,Bachelors,40,0,"), "{text}");
+    assert!(
+        text.starts_with("age,education,hours-per-week,prediction,probability,timestamp,id\n39,Bachelors,40,0,"),
+        "{text}"
+    );
 
     let packages = ["tritonclient[http]==2.59.0", "cloudevents==1.12.0", "numpy"];
     let Some(python) = python_with("model-client", &packages) else { return };

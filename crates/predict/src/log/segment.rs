@@ -3,7 +3,7 @@
 //! What a kill leaves unfinished at the end of the last segment is cut when the log is opened, and counted.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +16,9 @@ use super::codec::{HEAD, Head, is_whole};
 /// The first bytes of each segment; the last of them is the version.
 const MARK: &[u8; 9] = b"SNTLPRED\x01";
 
+/// A place is remembered about every so many bytes, so that a follower need not begin at the first.
+const MARK_EVERY: u64 = 64 << 10;
+
 /// One file.
 pub struct Segment {
     /// Sequence of its first row.
@@ -25,6 +28,8 @@ pub struct Segment {
     bytes: AtomicU64,
     from: AtomicI64,
     to: AtomicI64,
+    /// Sequences of some frames and where they begin, in order.
+    places: Mutex<Vec<(u64, u64)>>,
 }
 
 /// What is known of a finished segment, beside it in a file.
@@ -67,6 +72,7 @@ impl Segment {
     }
 
     fn note(&self, head: &Head) {
+        self.remember(self.end(), self.bytes());
         self.from.fetch_min(head.first, Ordering::AcqRel);
         self.to.fetch_max(head.last, Ordering::AcqRel);
         self.bytes.fetch_add((HEAD + head.body) as u64, Ordering::AcqRel);
@@ -75,7 +81,23 @@ impl Segment {
 
     fn new(path: PathBuf, first: u64) -> Self {
         let (from, to) = (AtomicI64::new(i64::MAX), AtomicI64::new(i64::MIN));
-        Self { first, path, n_rows: AtomicU64::new(0), bytes: AtomicU64::new(MARK.len() as u64), from, to }
+        let bytes = AtomicU64::new(MARK.len() as u64);
+        Self { first, path, n_rows: AtomicU64::new(0), bytes, from, to, places: Mutex::default() }
+    }
+
+    fn remember(&self, sequence: u64, at: u64) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.last().is_none_or(|it| at >= it.1 + MARK_EVERY) {
+            places.push((sequence, at));
+        }
+    }
+
+    /// The last remembered place that is not behind the row after `after`.
+    fn place(&self, after: u64) -> (u64, u64) {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let behind = places.partition_point(|it| it.0 <= after + 1);
+        let found = behind.checked_sub(1).and_then(|it| places.get(it)).copied();
+        found.unwrap_or((self.first, MARK.len() as u64))
     }
 
     fn summary_path(&self) -> PathBuf {
@@ -94,7 +116,7 @@ impl Segment {
             segment.to.store(it.to, Ordering::Release);
             return Ok((segment, 0));
         }
-        let mut file = File::open(&segment.path)?;
+        let mut file = BufReader::new(File::open(&segment.path)?);
         let mut mark = [0; MARK.len()];
         if file.read_exact(&mut mark).is_err() || &mark != MARK {
             if length > MARK.len() as u64 {
@@ -118,6 +140,7 @@ impl Segment {
     /// Gives the wanted frames up to what was written when the call began; false from `visit` ends it.
     fn read(
         &self,
+        after: u64,
         is_wanted: impl Fn(u64, &Head) -> bool,
         mut visit: impl FnMut(u64, &Head, &[u8]) -> bool,
     ) -> io::Result<bool> {
@@ -125,11 +148,12 @@ impl Segment {
         let mut file = match File::open(&self.path) {
             // Retention was faster.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
-            other => other?,
+            other => BufReader::with_capacity(MARK_EVERY as usize, other?),
         };
-        file.seek(SeekFrom::Start(MARK.len() as u64))?;
-        let (mut at, mut sequence) = (MARK.len() as u64, self.first);
+        let (mut sequence, mut at) = self.place(after);
+        file.seek(SeekFrom::Start(at))?;
         while at < end {
+            self.remember(sequence, at);
             let Some((head, frame)) = next_frame(&mut file, end - at, |head| is_wanted(sequence, head))? else {
                 let problem = format!("{} is damaged at byte {at}", self.path.display());
                 return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
@@ -148,7 +172,7 @@ impl Segment {
 
 /// The next head, and the frame if it is wanted; none at the end and where a frame is not whole.
 fn next_frame(
-    file: &mut File,
+    file: &mut BufReader<File>,
     left: u64,
     is_wanted: impl FnOnce(&Head) -> bool,
 ) -> io::Result<Option<(Head, Option<Vec<u8>>)>> {
@@ -159,7 +183,7 @@ fn next_frame(
     file.read_exact(&mut frame)?;
     let Some(head) = Head::parse(&frame).filter(|it| (HEAD + it.body) as u64 <= left) else { return Ok(None) };
     if !is_wanted(&head) {
-        file.seek(SeekFrom::Current(head.body as i64))?;
+        file.seek_relative(head.body as i64)?;
         return Ok(Some((head, None)));
     }
     frame.resize(HEAD + head.body, 0);
@@ -285,7 +309,7 @@ impl Segments {
             is_in_range && sequence + u64::from(head.n_rows) > after + 1
         };
         for segment in self.segments().iter().filter(|it| it.end() > after + 1 && it.may_have(range)) {
-            if !segment.read(is_wanted, &mut visit)? {
+            if !segment.read(after, is_wanted, &mut visit)? {
                 break;
             }
         }

@@ -54,11 +54,16 @@ const FIELDS: usize = 20;
 /// # Errors
 /// If the server cannot be asked at all.
 pub async fn predict(args: &PredictArgs, as_json: bool) -> anyhow::Result<()> {
-    ensure!(args.rate > 0.0 && args.seconds > 0.0 && args.connections > 0, "rate, seconds and connections must be above 0");
+    ensure!(
+        args.rate > 0.0 && args.seconds > 0.0 && args.connections > 0,
+        "rate, seconds and connections must be above 0"
+    );
     let folder = Folder::new()?;
     let body = match &args.body {
         Some(file) => std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?,
-        None => json!((0..FIELDS).map(|it| (field(it), json!(it))).collect::<serde_json::Map<_, _>>()).to_string().into(),
+        None => {
+            json!((0..FIELDS).map(|it| (field(it), json!(it))).collect::<serde_json::Map<_, _>>()).to_string().into()
+        }
     };
     let server = match &args.url {
         Some(_) => None,
@@ -76,7 +81,9 @@ pub async fn predict(args: &PredictArgs, as_json: bool) -> anyhow::Result<()> {
     } else {
         let Figures { requests, failed, requests_per_second, p50_ms, p99_ms, max_ms } = figures;
         println!("{requests} requests, {failed} failed, {requests_per_second:.0} a second");
-        println!("p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, max {max_ms:.2} ms, from the time at which a request was due");
+        println!(
+            "p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, max {max_ms:.2} ms, from the time at which a request was due"
+        );
     }
     Ok(())
 }
@@ -94,8 +101,11 @@ fn model(folder: &std::path::Path) -> anyhow::Result<()> {
     let columns: Vec<forest::Column> = columns.iter().cloned().map(forest::Column::Numbers).collect();
     let trained = forest::train(&columns, &Target::Classes(classes, 2), &ForestConfig::default())?;
     let column = |idx| predict::Column { name: field(idx), ..predict::Column::default() };
-    let schema =
-        predict::Schema { version: predict::VERSION, columns: (0..FIELDS).map(column).collect(), ..predict::Schema::default() };
+    let schema = predict::Schema {
+        version: predict::VERSION,
+        columns: (0..FIELDS).map(column).collect(),
+        ..predict::Schema::default()
+    };
     std::fs::write(folder.join(predict::SCHEMA_FILE), serde_json::to_vec(&schema)?)?;
     Ok(std::fs::write(folder.join("model.trees"), saved::to_bytes(&trained.ensemble))?)
 }

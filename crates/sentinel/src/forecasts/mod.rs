@@ -29,10 +29,10 @@ use tokio::task::JoinSet;
 
 use crate::alert_desk::AlertDesk;
 use crate::config::Config;
+pub use artifacts::Artifacts;
 use artifacts::Folder;
 use counters::Counters;
 use outlet::Outlet;
-pub use artifacts::Artifacts;
 pub use overlay::Overlay;
 use own::OwnModel;
 use recorder::Recorder;
