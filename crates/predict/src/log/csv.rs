@@ -162,8 +162,22 @@ fn ids_at_the_end(path: &Path) -> io::Result<HashSet<String>> {
     let mut tail = vec![];
     file.take(TAIL).read_to_end(&mut tail)?;
     let text = String::from_utf8_lossy(&tail);
-    let id = |line: &str| Some(line.rsplit_once(',')?.1.trim_matches('"').replace("\"\"", "\""));
-    Ok(text.lines().filter_map(id).collect())
+    Ok(text.lines().map(last_cell).collect())
+}
+
+/// The last cell of a line, which may hold commas and quotes within quotes.
+fn last_cell(line: &str) -> String {
+    let (mut start, mut is_quoted) = (0, false);
+    for (at, letter) in line.char_indices() {
+        match letter {
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => start = at + 1,
+            _ => {}
+        }
+    }
+    let cell = line.get(start..).unwrap_or_default();
+    let inner = cell.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(cell);
+    inner.replace("\"\"", "\"")
 }
 
 /// The first line of a file with rows like this one.
