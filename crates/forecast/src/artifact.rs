@@ -4,7 +4,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::model;
+use crate::model::ModelChoice;
 use crate::training::Trained;
 
 const MAGIC: &[u8; 8] = b"SNTLVRSN";
@@ -44,8 +44,8 @@ pub fn checksum(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|it| format!("{it:02x}")).collect()
 }
 
-/// Reads what was packed and `checksum` was taken of.
-pub fn unpack(bytes: &[u8], expected: &str) -> Result<Trained, ArtifactError> {
+/// Reads what was packed for a watch with this model, and `checksum` was taken of.
+pub fn unpack(bytes: &[u8], expected: &str, choice: &ModelChoice) -> Result<Trained, ArtifactError> {
     let found = checksum(bytes);
     if found != expected {
         return Err(ArtifactError::Checksum { found, expected: expected.to_owned() });
@@ -60,6 +60,6 @@ pub fn unpack(bytes: &[u8], expected: &str) -> Result<Trained, ArtifactError> {
     let length = u32::from_le_bytes(*length) as usize;
     let (trial, saved) = rest.split_at_checked(length).ok_or_else(|| unreadable("it is too short"))?;
     let trial = serde_json::from_slice(trial).map_err(|error| unreadable(&error.to_string()))?;
-    let model = model::load(saved).map_err(|error| unreadable(&error))?;
+    let model = choice.load(saved).map_err(|error| unreadable(&error))?;
     Ok(Trained { model, trial })
 }

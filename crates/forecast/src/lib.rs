@@ -1,7 +1,7 @@
 //! Which series are forecast, by which model, and how do models live? Maths and state only: time and values are arguments.
 //!
 //! Reading order: what is configured (`config`, `period`, `cron`, `selector`) and what becomes of it (`watch`); what a
-//! model must be able to do (`candidate`, `model`); how it is tried out (`training`, `spread`) and kept (`registry`,
+//! model must be able to do (`candidate`, `model`, `network`); how it is tried out (`training`, `spread`) and kept (`registry`,
 //! `artifact`); when it has aged (`drift`); all of it together over time (`life`); what is told (`emission`); models of the user's
 //! own (`own`).
 
@@ -16,6 +16,7 @@ mod watch;
 
 mod candidate;
 mod model;
+mod network;
 
 mod artifact;
 mod drift;
@@ -35,6 +36,7 @@ pub use drift::{Drift, DriftMeter, DriftStatus, Thresholds};
 pub use emission::{exposed, forecast_labels, n_exposed, samples};
 pub use life::{Alarm, Crossing, Forecast, Life, Plan, Reason, State, key_of};
 pub use model::ModelChoice;
+pub use network::{FileConfig, Network};
 pub use own::{
     Fallback, InferenceConfig, Manifest, OwnModelConfig, OwnScore, RetrainConfig, WaitConfig, WaitStrategy,
     own_model_problems, scores,

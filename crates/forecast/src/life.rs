@@ -443,7 +443,9 @@ impl Life {
 
     /// Values that a first training needs.
     fn needed(&self) -> usize {
-        self.watch.n_lookback.min((3 * self.watch.n_steps + 3).max(LEAST_VALUES))
+        // A third of the values may be held out; what is left must be enough for the model.
+        let for_model = (3 * self.watch.model.n_least()).div_ceil(2);
+        self.watch.n_lookback.min((3 * self.watch.n_steps + 3).max(LEAST_VALUES).max(for_model))
     }
 
     /// What has to be kept, now that a training has ended; nothing changes before [`Life::commit`].

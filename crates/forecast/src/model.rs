@@ -1,43 +1,100 @@
-//! Which model does a watch have? Those of `learn` by name, also by the names of sentinel-mlops.
+//! Which model does a watch have? Those of `learn` by name, also by the names of sentinel-mlops, or one in a file.
+
+use std::sync::Arc;
 
 use learn::forecast::{Model, ModelKind, Regular};
 use serde_json::{Map, Value};
 
 use crate::candidate::Candidate;
+use crate::network::{FileConfig, FileModel, Network};
+
+/// The class of models in files.
+const FILE_CLASS: &str = "onnx";
 
 /// A model with its parameters.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ModelChoice(ModelKind);
+#[derive(Clone, Debug)]
+pub enum ModelChoice {
+    /// One of `learn`.
+    Known(ModelKind),
+    /// One in a file, and what runs it once the file is read.
+    File(FileConfig, Option<Arc<dyn Network>>),
+}
+
+impl PartialEq for ModelChoice {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Known(a), Self::Known(b)) => a == b,
+            (Self::File(a, _), Self::File(b, _)) => a == b,
+            _ => false,
+        }
+    }
+}
 
 impl ModelChoice {
     /// By the keys `model_class` and `parameters`; the error names key, value and what is valid.
     pub fn new(class: &str, parameters: &Map<String, Value>) -> Result<Self, String> {
+        if class == FILE_CLASS {
+            let config: FileConfig = serde_json::from_value(Value::Object(parameters.clone()))
+                .map_err(|error| format!("parameters: of {class}: {error}"))?;
+            config.check().map_err(|error| format!("parameters.{error}"))?;
+            return Ok(Self::File(config, None));
+        }
         let Some(kind) = ModelKind::named(class) else {
-            return Err(format!("model_class: {class:?} is none of {}", ModelKind::names().join(", ")));
+            let names = ModelKind::names().join(", ");
+            return Err(format!("model_class: {class:?} is none of {names}, {FILE_CLASS}"));
         };
         let mut keys = parameters.clone();
         keys.insert("kind".to_owned(), Value::String(kind.name().to_owned()));
         match serde_json::from_value::<ModelKind>(Value::Object(keys)) {
-            Ok(kind) => Ok(Self(kind)),
+            Ok(kind) => Ok(Self::Known(kind)),
             Err(error) => Err(format!("parameters: of {class}: {error}")),
         }
     }
 
     /// Its name.
     pub fn name(&self) -> &'static str {
-        self.0.name()
+        match self {
+            Self::Known(kind) => kind.name(),
+            Self::File(..) => FILE_CLASS,
+        }
+    }
+
+    /// The file, if it is one in a file.
+    pub fn file(&self) -> Option<&FileConfig> {
+        match self {
+            Self::Known(_) => None,
+            Self::File(config, _) => Some(config),
+        }
+    }
+
+    /// Values that it must have seen before it can forecast.
+    pub fn n_least(&self) -> usize {
+        match self {
+            Self::File(_, Some(network)) => network.n_in(),
+            _ => 0,
+        }
     }
 
     /// A model that knows nothing yet.
     pub fn blank(&self) -> Box<dyn Candidate> {
-        // Its parameters were checked when the configuration was read.
-        Box::new(Model::new(&self.0).expect("parameters are valid, `new` checked them"))
+        match self {
+            // Its parameters were checked when the configuration was read.
+            Self::Known(kind) => Box::new(Model::new(kind).expect("parameters are valid, `new` checked them")),
+            Self::File(config, network) => Box::new(FileModel::new(network.clone(), config.scaled)),
+        }
     }
-}
 
-/// Reads what [`Candidate::save`] of a model of `learn` wrote.
-pub fn load(bytes: &[u8]) -> Result<Box<dyn Candidate>, String> {
-    Ok(Box::new(Model::load(bytes).map_err(|error| error.to_string())?))
+    /// Reads what [`Candidate::save`] of a model of this watch wrote.
+    pub fn load(&self, bytes: &[u8]) -> Result<Box<dyn Candidate>, String> {
+        if FileModel::is_of(bytes) {
+            let network = match self {
+                Self::File(_, network) => network.clone(),
+                Self::Known(_) => None,
+            };
+            return Ok(Box::new(FileModel::load(bytes, network)?));
+        }
+        Ok(Box::new(Model::load(bytes).map_err(|error| error.to_string())?))
+    }
 }
 
 impl Candidate for Model {

@@ -1,11 +1,13 @@
 //! What is watched, once the configuration is understood? Everything typed and checked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{CrossConfig, WatchConfig};
 use crate::cron::Cron;
 use crate::drift::Thresholds;
 use crate::model::ModelChoice;
+use crate::network::Network;
 use crate::period::{period, period_text};
 use crate::selector::{exposed_name, is_counter, is_label_name, is_metric_name, selector};
 
@@ -143,6 +145,25 @@ impl Watch {
             max_series: config.max_series,
             crosses,
         })
+    }
+
+    /// Gives a model in a file what runs it; the error says why it does not fit the watch.
+    pub fn attach(&mut self, network: Arc<dyn Network>) -> Result<(), String> {
+        let (n_in, n_known) = (network.n_in(), self.n_lookback - self.n_lookback / 3);
+        if n_in > n_known {
+            let wanted = self.granularity * u32::try_from(n_in + n_in.div_ceil(2)).unwrap_or(u32::MAX);
+            return Err(format!(
+                "lookback: {:?} has {} values, of which a third may be held out to try the model; it wants {n_in}; {:?} \
+                 would do",
+                period_text(self.lookback),
+                self.n_lookback,
+                period_text(wanted)
+            ));
+        }
+        if let ModelChoice::File(_, it) = &mut self.model {
+            *it = Some(network);
+        }
+        Ok(())
     }
 
     /// The granularity in seconds.

@@ -202,6 +202,7 @@ impl Config {
         problems.extend(prefixed("templates", self.templates.validate()));
         problems.extend(forecast::watches(&self.watches).err().unwrap_or_default());
         problems.extend(crate::forecasts::expression_problems(&self.watches));
+        problems.extend(crate::forecasts::model_file_problems(&self.watches));
         problems.extend(forecast::own_model_problems(&self.models));
         problems.extend(prefixed("forecast", self.forecast.validate()));
         problems.extend(prefixed("predict", self.predict.validate()));

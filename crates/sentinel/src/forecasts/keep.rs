@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use forecast::{Registry, Trained};
+use forecast::{ModelChoice, Registry, Trained};
 
 use crate::forecasts::artifacts::Artifacts;
 
@@ -56,10 +56,10 @@ impl Keep {
         Ok(())
     }
 
-    /// Reads a version back.
-    pub fn load(&self, version: &str, checksum: &str) -> io::Result<Trained> {
+    /// Reads a version of a watch's model back.
+    pub fn load(&self, version: &str, checksum: &str, choice: &ModelChoice) -> io::Result<Trained> {
         let bytes = self.artifacts.get(&self.path_of(version))?;
         let bytes = bytes.ok_or_else(|| io::Error::other(format!("{} is not there", self.path_of(version))))?;
-        forecast::unpack(&bytes, checksum).map_err(io::Error::other)
+        forecast::unpack(&bytes, checksum, choice).map_err(io::Error::other)
     }
 }

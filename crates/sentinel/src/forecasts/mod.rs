@@ -8,6 +8,7 @@ mod artifacts;
 mod counters;
 mod desk;
 mod keep;
+mod network_file;
 mod outlet;
 mod overlay;
 mod own;
@@ -76,7 +77,9 @@ impl Forecasts {
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Arc<Self>> {
         // The configuration was checked when it was read.
-        let watches = forecast::watches(&config.watches).map_err(|problems| anyhow::anyhow!(problems.join("; ")))?;
+        let told = |problems: Vec<String>| anyhow::anyhow!(problems.join("; "));
+        let mut watches = forecast::watches(&config.watches).map_err(told)?;
+        network_file::attach(&mut watches).map_err(told)?;
         let artifacts = artifacts_of(config, data_dir)?;
         let open = |it| {
             let (history, clock) = (Arc::clone(&history), Arc::clone(&clock));
@@ -163,6 +166,14 @@ pub fn files_at(place: &str, section: &forecast::Config) -> anyhow::Result<Arc<d
     }
     let opened = Folder::open(std::path::Path::new(place));
     Ok(Arc::new(opened.with_context(|| format!("cannot make the folder {place}"))?))
+}
+
+/// Models in files that cannot be read or do not fit their watch. Watches that are wrong in themselves are told elsewhere.
+pub fn model_file_problems(configs: &[forecast::WatchConfig]) -> Vec<String> {
+    match forecast::watches(configs) {
+        Ok(mut watches) => network_file::attach(&mut watches).err().unwrap_or_default(),
+        Err(_) => vec![],
+    }
 }
 
 /// Expressions that are no PromQL, each with the place of the mistake.

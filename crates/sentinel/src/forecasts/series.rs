@@ -35,7 +35,7 @@ impl Series {
         life.take(points);
         let active = life.registry().active().map(|it| (it.version_id.clone(), it.artifact_sha256.clone()));
         if let Some((version, checksum)) = active {
-            match keep.load(&version, &checksum) {
+            match keep.load(&version, &checksum, &watch.model) {
                 Ok(trained) => life.restore(&version, trained),
                 Err(error) => {
                     tracing::error!(series = %life.labels(), version, %error, "A model cannot be read; it is trained anew.");
@@ -125,10 +125,11 @@ impl Series {
             error => PortError::Refused(error.to_string()),
         };
         let (registry, version) = life.switched(wanted, is_rollback, why).map_err(refused)?;
+        let choice = life.watch().model.clone();
         drop(life);
         let checksum = registry.active().map(|it| it.artifact_sha256.clone()).unwrap_or_default();
         let failed = |operation| move |source: std::io::Error| PortError::Failed { operation, source: source.into() };
-        let trained = self.keep.load(&version, &checksum).map_err(failed("read the version"))?;
+        let trained = self.keep.load(&version, &checksum, &choice).map_err(failed("read the version"))?;
         self.keep.save(&registry).map_err(failed("keep the list of versions"))?;
         self.life().switch(registry, version.clone(), trained);
         Ok((version, before))
