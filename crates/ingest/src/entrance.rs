@@ -8,10 +8,12 @@ use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use http_body_util::{BodyExt as _, Limited};
-use signal::{Clock, Exemplar, LogRecord, SeriesPoints, Span};
+use signal::{Clock, Exemplar, HistogramSample, LogRecord, SeriesPoints, Span};
 
 use crate::admission::Share;
-use crate::{Accepted, Admission, Alert, Config, Counts, Error, Refused, Sink, Source, body, tenants};
+use crate::{
+    Accepted, Admission, Alert, Config, Counts, Error, Problems, Reason, Refused, Sink, Source, body, tenants,
+};
 
 /// What all pushed protocols share.
 #[derive(Clone)]
@@ -112,6 +114,22 @@ impl Entrance {
         self.counts.exemplars(visit.source, &outcome, offered)
     }
 
+    /// Hands native histograms on; those that the sink does not keep are counted as such of which count and sum are kept.
+    pub(crate) async fn histograms(
+        &self,
+        visit: &mut Visit,
+        mut batch: Vec<HistogramSample>,
+        problems: &mut Problems,
+    ) -> Result<(), Refused> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.tag(visit, batch.iter_mut().map(|it| &mut it.labels));
+        let accepted = self.pass(visit, batch, |source, it| self.sink.histograms(source, it)).await?;
+        problems.add(Reason::NativeHistogram, accepted.dropped, String::new);
+        Ok(())
+    }
+
     /// Hands log lines on.
     pub(crate) async fn logs(&self, visit: &mut Visit, mut batch: Vec<LogRecord>) -> Result<Accepted, Refused> {
         self.tag(visit, batch.iter_mut().map(|it| &mut it.labels));
@@ -171,6 +189,13 @@ impl Held for SeriesPoints {
 impl Held for Exemplar {
     fn held_bytes(&self) -> u64 {
         size_of::<Self>() as u64
+    }
+}
+
+impl Held for HistogramSample {
+    fn held_bytes(&self) -> u64 {
+        let buckets = self.value.positive.len() + self.value.negative.len();
+        (size_of::<Self>() + buckets * size_of::<(i32, f64)>() + 8 * self.value.bounds.len()) as u64
     }
 }
 

@@ -23,7 +23,7 @@ pub enum Reason {
     OutOfOrder,
     /// A span has no id, or its trace has none.
     SpanId,
-    /// Of a native histogram only count and sum are stored.
+    /// Of a native histogram only count and sum are stored: its buckets contradict each other, or cannot be kept here.
     NativeHistogram,
     /// An exemplar without a usable time or series, or one that the sink does not keep.
     Exemplar,

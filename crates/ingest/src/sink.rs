@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use signal::{Change, Exemplar, IncidentId, LogRecord, SeriesPoints, Span};
+use signal::{Change, Exemplar, HistogramSample, IncidentId, LogRecord, SeriesPoints, Span};
 
 use crate::{Alert, MetricMetadata};
 
@@ -17,6 +17,11 @@ pub trait Sink: Send + Sync + 'static {
     }
     /// Takes exemplars of series whose samples were taken. A sink that keeps none drops them all.
     fn exemplars(&self, source: Source, batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let _ = source;
+        Box::pin(std::future::ready(Ok(Accepted { dropped: batch.len() as u64, ..Accepted::default() })))
+    }
+    /// Takes native histograms, before the samples among which marks stand for them. A sink that keeps none drops them all.
+    fn histograms(&self, source: Source, batch: Vec<HistogramSample>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         let _ = source;
         Box::pin(std::future::ready(Ok(Accepted { dropped: batch.len() as u64, ..Accepted::default() })))
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use signal::{Change, ChangeKind, Exemplar, LogRecord, Meter, Metric, SeriesPoints, Span, Timestamp};
+use signal::{Change, ChangeKind, Exemplar, HistogramSample, LogRecord, Meter, Metric, SeriesPoints, Span, Timestamp};
 
 use crate::{Accepted, Alert, MetricMetadata, MonitorVerdict, Refused, Sink, Source};
 
@@ -193,6 +193,10 @@ impl Sink for Noticing {
 
     fn past(&self, source: Source, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         self.inner.past(source, batch)
+    }
+
+    fn histograms(&self, source: Source, batch: Vec<HistogramSample>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        self.inner.histograms(source, batch)
     }
 
     fn exemplars(&self, source: Source, batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {

@@ -9,7 +9,10 @@ mod wire;
 use axum::http::StatusCode;
 use fake::Service;
 use ingest::{Config, Refused};
-use wire::{Exemplar, ExemplarV2, Histogram, MetadataV2, RequestV2, WriteRequest, gauge, pair, series, snappy};
+use signal::{HistogramSample, Labels, NativeHistogram, ResetHint, Timestamp};
+use wire::{
+    BucketSpan, Exemplar, ExemplarV2, Histogram, MetadataV2, RequestV2, WriteRequest, gauge, pair, series, snappy,
+};
 
 const HEADERS: [(&str, &str); 3] = [
     ("content-type", "application/x-protobuf"),
@@ -81,13 +84,55 @@ async fn count_and_sum_of_native_histograms_are_stored() {
     series.histograms = vec![histogram(4, 10.0, NOW + 2), float, histogram(0, STALE, NOW + 3)];
     series.exemplars = vec![Exemplar { labels: vec![pair("trace_id", "ab")], value: 0.5, timestamp: NOW }];
     assert_eq!(write(&service, vec![series]).await.status, StatusCode::NO_CONTENT);
-    assert_eq!(stored(&service), [r#"h_count{job="shop"} 2.5@1 4@2 NaN@3"#, r#"h_sum{job="shop"} 7.5@1 10@2 NaN@3"#]);
+    // Their buckets contradict each other (numbers without places), so that nothing but the end is of the series itself.
+    let ends = r#"h{job="shop"} NaN@3"#;
+    let expected = [r#"h_count{job="shop"} 2.5@1 4@2 NaN@3"#, r#"h_sum{job="shop"} 7.5@1 10@2 NaN@3"#, ends];
+    assert_eq!(stored(&service), expected);
     assert_eq!(service.recorder.samples.lock().unwrap()[0].points[2].value.to_bits(), STALE.to_bits());
     let dropped = |reason| service.metric("sentinel_ingest_signals_dropped_total", "remote_write", reason);
-    assert_eq!((dropped("native_histogram"), dropped("exemplar"), dropped("metric_metadata")), (3.0, 0.0, 1.0));
+    assert_eq!((dropped("native_histogram"), dropped("exemplar"), dropped("metric_metadata")), (2.0, 0.0, 1.0));
     let told = service.recorder.metadata.lock().unwrap();
     assert_eq!(told.len(), 1);
     assert_eq!((told[0].metric.as_str(), told[0].kind, told[0].help.as_str()), ("up", "gauge", "text"));
+}
+
+/// Guarantees: MUST 12: whole histograms are kept, and a mark stands among the points of their series.
+#[tokio::test]
+async fn native_histograms_are_kept_whole() {
+    let service = Service::new();
+    let mut series = series(&[("__name__", "h"), ("job", "shop")], &[]);
+    let span = |offset, length| BucketSpan { offset, length };
+    let whole = Histogram {
+        zero_threshold: 0.001,
+        zero_count_int: 2,
+        positive_spans: vec![span(-2, 2), span(3, 1)],
+        positive_deltas: vec![5, -2, 4],
+        negative_spans: vec![span(1, 1)],
+        negative_counts: vec![1.5],
+        reset_hint: 2,
+        ..histogram(20, 10.0, NOW)
+    };
+    let endless = Histogram { positive_spans: vec![span(0, u32::MAX)], ..whole.clone() };
+    series.histograms = vec![whole, Histogram { timestamp: NOW + 1, ..endless }];
+    assert_eq!(write(&service, vec![series]).await.status, StatusCode::NO_CONTENT);
+    let kept = service.recorder.histograms.lock().unwrap();
+    let value = NativeHistogram {
+        schema: 3,
+        hint: ResetHint::NotReset,
+        zero_threshold: 0.001,
+        zero_count: 2.0,
+        count: 20.0,
+        sum: 10.0,
+        positive: vec![(-2, 5.0), (-1, 3.0), (3, 7.0)],
+        negative: vec![(1, 1.5)],
+        bounds: vec![],
+    };
+    let labels: Labels = r#"h{job="shop"}"#.parse().unwrap();
+    assert_eq!(*kept, [HistogramSample { labels: labels.clone(), time: Timestamp::from_millis(NOW), value }]);
+    let samples = service.recorder.samples.lock().unwrap();
+    let marks = &samples.iter().find(|it| it.labels == labels).unwrap().points;
+    assert!(marks.len() == 1 && signal::is_histogram_mark(marks[0].value), "{marks:?}");
+    assert_eq!(service.metric("sentinel_ingest_signals_dropped_total", "remote_write", "native_histogram"), 1.0);
 }
 
 fn written(answer: &fake::Answer) -> [&str; 3] {

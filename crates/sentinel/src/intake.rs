@@ -5,7 +5,7 @@ use std::sync::Arc;
 use detect::{LogWatch, ServiceMap, SpanWatch};
 use futures_util::future::BoxFuture;
 use ingest::{Accepted, Alert, MetricMetadata, MonitorVerdict, Refused, Sink, Source};
-use signal::{Change, Clock, Exemplar, LogRecord, SeriesPoints, Span};
+use signal::{Change, Clock, Exemplar, HistogramSample, LogRecord, SeriesPoints, Span};
 use store::{Appended, Store, Write};
 use tokio::sync::oneshot;
 
@@ -97,6 +97,10 @@ impl Sink for Intake {
 
     fn metadata(&self, batch: Vec<MetricMetadata>) {
         self.metadata.hear(batch);
+    }
+
+    fn histograms(&self, _source: Source, batch: Vec<HistogramSample>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        Box::pin(async move { self.append(Write::Histograms(batch)).await.map(accepted) })
     }
 
     fn exemplars(&self, _source: Source, batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {

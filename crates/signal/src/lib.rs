@@ -16,6 +16,7 @@ mod event;
 mod evidence;
 mod glob;
 mod group;
+mod histogram;
 mod incident;
 mod inference;
 mod labels;
@@ -40,6 +41,7 @@ pub use event::Event;
 pub use evidence::{Evidence, EvidenceId, EvidenceSource};
 pub use glob::glob_matches;
 pub use group::{GroupKind, GroupMember, GroupStatus, Groups};
+pub use histogram::{HISTOGRAM_MARK, HistogramSample, NativeHistogram, ResetHint, is_histogram_mark};
 pub use incident::{Incident, IncidentId, IncidentStatus, Opinion, Symptom, TimelineEntry};
 pub use inference::{FeatureValue, Inference, Label, LoggedInference};
 pub use labels::{LabelParseError, Labels, Matcher, SeriesId};
@@ -49,8 +51,9 @@ pub use meter::{Meter, Metric, MetricKind};
 pub use plan::{Approval, Plan, PlanId, PlanState, PlannedStep, StepKind, StepOutcome, Verification};
 pub use ports::{
     ChangeLog, Clock, ExemplarSearch, GoOn, History, IncidentBook, IncidentFilter, InferenceLog, InferenceQuery,
-    InferenceSink, LabelTest, Ledger, LogQuery, LogSearch, LogTemplate, Outbox, PlanDesk, PlanStore, PortError,
-    ReportFormat, Reports, Scores, SeriesQuery, SystemClock, TemplateChange, TemplateTrend, Templates, Topology,
+    InferenceSink, LabelTest, Ledger, LogQuery, LogSearch, LogTemplate, OfHistograms, Outbox, PlanDesk, PlanStore,
+    PortError, ReportFormat, Reports, Scores, SeriesQuery, SystemClock, TemplateChange, TemplateTrend, Templates,
+    Topology,
 };
 pub use role::{Role, is_counter};
 pub use sample::{Exemplar, Point, SeriesPoints, rates};

@@ -1,12 +1,14 @@
 //! How does a stage ask for what another stage has? Traits that the composition root fills in.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Anomaly, Change, Exemplar, Incident, IncidentId, IncidentStatus, Label, Labels, LedgerEntry, LogHit, LogId,
-    LogLevel, LogRecord, LoggedInference, Matcher, Opinion, Plan, PlanId, Point, Score, SeriesId, TimeRange, Timestamp,
+    LogLevel, LogRecord, LoggedInference, Matcher, NativeHistogram, Opinion, Plan, PlanId, Point, Score, SeriesId,
+    TimeRange, Timestamp,
 };
 
 /// Why a port could not answer.
@@ -111,7 +113,17 @@ pub trait History: Send + Sync {
         };
         series.iter().map(&mut one).collect()
     }
+
+    /// The native histograms of each of the series in the range, in order of time. Among its points such a series has a
+    /// mark at the same time.
+    fn histograms(&self, series: &[Labels], range: TimeRange) -> Result<Vec<OfHistograms>, PortError> {
+        let _ = range;
+        Ok(series.iter().map(|_| vec![]).collect())
+    }
 }
+
+/// Native histograms of one series, in order of time.
+pub type OfHistograms = Vec<(Timestamp, Arc<NativeHistogram>)>;
 
 /// Stored exemplars.
 pub trait ExemplarSearch: Send + Sync {

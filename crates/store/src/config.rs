@@ -132,6 +132,11 @@ impl Config {
         self.limits(&self.logs, self.log_duplicate_lines)
     }
 
+    /// How native histograms are packed: they are kept as long as the samples of their series.
+    pub(crate) fn histogram_limits(&self) -> Limits {
+        self.limits(&self.samples, self.duplicate_spans)
+    }
+
     /// How spans are packed.
     pub(crate) fn span_limits(&self) -> Limits {
         self.limits(&self.spans, self.duplicate_spans)

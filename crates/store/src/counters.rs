@@ -23,6 +23,10 @@ pub struct Counters {
     pub spans_duplicate: AtomicU64,
     pub spans_too_old: AtomicU64,
     pub spans_future: AtomicU64,
+    pub histograms_stored: AtomicU64,
+    pub histograms_duplicate: AtomicU64,
+    pub histograms_too_old: AtomicU64,
+    pub histograms_future: AtomicU64,
     pub writes_busy: AtomicU64,
     pub writes_failed: AtomicU64,
     pub commits: AtomicU64,
@@ -71,6 +75,7 @@ impl Counters {
         const POINTS: &str = "Points refused or absorbed.";
         const LINES: &str = "Log lines refused or absorbed.";
         const SPANS: &str = "Spans refused or absorbed.";
+        const HISTOGRAMS: &str = "Native histograms refused or absorbed.";
         const EXPIRED: &str = "Files removed by retention.";
         let of = |name, help, value: &AtomicU64| Metric::counter(name, help, value.load(Relaxed));
         let seconds = self.sync_nanos.load(Relaxed) as f64 / 1e9;
@@ -88,6 +93,13 @@ impl Counters {
             of("sentinel_store_spans_dropped_total", SPANS, &self.spans_duplicate).label("reason", "duplicate"),
             of("sentinel_store_spans_dropped_total", SPANS, &self.spans_too_old).label("reason", "too_old"),
             of("sentinel_store_spans_dropped_total", SPANS, &self.spans_future).label("reason", "future"),
+            of("sentinel_store_histograms_stored_total", "Native histograms stored.", &self.histograms_stored),
+            of("sentinel_store_histograms_dropped_total", HISTOGRAMS, &self.histograms_duplicate)
+                .label("reason", "duplicate"),
+            of("sentinel_store_histograms_dropped_total", HISTOGRAMS, &self.histograms_too_old)
+                .label("reason", "too_old"),
+            of("sentinel_store_histograms_dropped_total", HISTOGRAMS, &self.histograms_future)
+                .label("reason", "future"),
             of("sentinel_store_writes_busy_total", "Writes refused as the queue was full.", &self.writes_busy),
             of("sentinel_store_writes_failed_total", "Writes that the disk refused.", &self.writes_failed),
             of("sentinel_store_wal_commits_total", "Group commits to the log on disk.", &self.commits),

@@ -22,6 +22,9 @@ pub fn rewritten_frame(payload: &[u8]) -> Option<Vec<u8>> {
             frame::put_logs(first_id, received, &records, &mut defined, &mut out);
         }
         Frame::Spans { first_id, received, spans } => frame::put_spans(first_id, received, &spans, &mut out),
+        Frame::Histograms { first_id, received, samples } => {
+            frame::put_histograms(first_id, received, &samples, &mut out);
+        }
     }
     Some(out)
 }

@@ -1,7 +1,7 @@
 //! Signals to disk and back: what was acknowledged is still there after a crash, exactly once.
 //!
 //! Reading order: `store` (the doors), `writer` and `wal` (one durable log for samples and lines), `samples`
-//! (compressed chunks and blocks), `packs` (compressed records: `logs`, `spans`), `state` (incidents, plans, changes, ledger, values).
+//! (compressed chunks and blocks), `packs` (compressed records: `logs`, `spans`, `histograms`), `state` (incidents, plans, changes, ledger, values).
 
 #![warn(missing_docs)]
 
@@ -14,6 +14,7 @@ mod exemplars;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hashed;
+mod histograms;
 mod logs;
 mod merger;
 mod packs;

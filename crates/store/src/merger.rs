@@ -55,5 +55,8 @@ pub fn merge_all(shared: &Shared, now: Timestamp) -> Result<usize, Error> {
     while shared.spans.merge_next(now, &go_on)? {
         n_merges += 1;
     }
+    while shared.histograms.merge_next(now, &go_on)? {
+        n_merges += 1;
+    }
     Ok(n_merges)
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::counters::{Counters, count};
+use crate::histograms::Histograms;
 use crate::logs::Logs;
 use crate::packs::Packs;
 use crate::samples::Samples;
@@ -27,6 +28,8 @@ pub struct Recovery {
     pub lines: u64,
     /// Spans that were read from it and are not packed yet.
     pub spans: u64,
+    /// Native histograms that were read from it and are not packed yet.
+    pub histograms: u64,
     /// Bytes of the write-ahead log that could not be read.
     pub cuts: Vec<Cut>,
     /// Files that could not be used and were renamed to `<name>.corrupt`.
@@ -78,16 +81,22 @@ pub fn recover(dir: &Path, config: Config, recovery: &mut Recovery) -> Result<(S
     let samples = Samples::open(&dir.join("samples"), config.late_millis(), Arc::clone(&counters), recovery)?;
     let logs: Logs = Packs::open(&dir.join("logs"), config.log_limits(), Arc::clone(&counters), recovery)?;
     let spans: Spans = Packs::open(&dir.join("spans"), config.span_limits(), Arc::clone(&counters), recovery)?;
+    let limits = config.histogram_limits();
+    let histograms: Histograms = Packs::open(&dir.join("histograms"), limits, Arc::clone(&counters), recovery)?;
     let samples_through = samples.wal_through();
-    let (mut points, mut lines, mut n_spans) = (0, 0, 0);
+    let (mut points, mut lines, mut n_spans, mut n_histograms) = (0, 0, 0, 0);
     let mut visit = |segment: u64, frame: Frame| match frame {
         Frame::Samples(batch) if segment > samples_through => points += samples.apply(&batch).stored,
         Frame::Samples(_) => {}
         Frame::Logs { first_id, received, records } => lines += logs.apply(first_id, received, &records),
         Frame::Spans { first_id, received, spans: steps } => n_spans += spans.apply(first_id, received, &steps),
+        Frame::Histograms { first_id, received, samples } => {
+            n_histograms += histograms.apply(first_id, received, &samples);
+        }
     };
     let segments = wal::replay(&dir.join("wal"), recovery, &mut visit)?;
     (recovery.points, recovery.lines, recovery.spans) = (points, lines, n_spans);
+    recovery.histograms = n_histograms;
     count(&counters.bytes_cut, recovery.cut_bytes());
     let segments = Arc::new(Segments::new(segments));
     let mut wal = Wal::new(&dir.join("wal"), config.segment_megabytes << 20, Arc::clone(&segments));
@@ -97,6 +106,7 @@ pub fn recover(dir: &Path, config: Config, recovery: &mut Recovery) -> Result<(S
         samples,
         logs,
         spans,
+        histograms,
         segments,
         counters,
         queued_items: AtomicUsize::new(0),

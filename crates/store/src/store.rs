@@ -9,15 +9,16 @@ use std::time::{Duration, Instant};
 
 use signal::{
     Change, ChangeLog, Clock, Exemplar, ExemplarSearch, GoOn, History, Incident, IncidentFilter, IncidentId, LabelTest,
-    Labels, Ledger, LedgerEntry, LogHit, LogId, LogQuery, LogRecord, LogSearch, Meter, Metric, Plan, PlanStore, Point,
-    PortError, SeriesId, SeriesQuery, Span, SpanQuery, SystemClock, TimeRange, Timestamp, TraceId, TraceSearch,
-    TraceSummary,
+    Labels, Ledger, LedgerEntry, LogHit, LogId, LogQuery, LogRecord, LogSearch, Meter, Metric, OfHistograms, Plan,
+    PlanStore, Point, PortError, SeriesId, SeriesQuery, Span, SpanQuery, SystemClock, TimeRange, Timestamp, TraceId,
+    TraceSearch, TraceSummary,
 };
 use tracing::warn;
 
 use crate::counters::{Counters, FAILED, count};
 use crate::disk::{self, DirectoryLock};
 use crate::exemplars::Exemplars;
+use crate::histograms::Histograms;
 use crate::logs::Logs;
 use crate::merger;
 use crate::packs::Sizes;
@@ -59,6 +60,7 @@ pub struct Shared {
     pub samples: Samples,
     pub logs: Logs,
     pub spans: Spans,
+    pub histograms: Histograms,
     pub segments: Arc<Segments>,
     pub counters: Arc<Counters>,
     /// Points and lines that wait for the disk.
@@ -79,6 +81,7 @@ impl Shared {
             samples: self.samples_through.load(Relaxed),
             log_id: self.logs.packed_through(),
             span_id: self.spans.packed_through(),
+            histogram_id: self.histograms.packed_through(),
         };
         let active = self.active_segment.load(Relaxed);
         if let Err(error) = self.segments.remove_covered(through, active) {
@@ -126,12 +129,13 @@ impl Store {
     /// Stores points or lines. `done` is called once, from another thread, after they are durable or were refused.
     /// `now` is the time against which future times are judged. Busy means that nothing was taken: send it later.
     pub fn append(&self, write: Write, now: Timestamp, done: Done) -> Result<(), Busy> {
-        let Shared { config, counters, queued_items, logs, spans, samples, .. } = &*self.shared;
+        let Shared { config, counters, queued_items, logs, spans, histograms, samples, .. } = &*self.shared;
         let items = write.len();
         let is_packer_behind = match &write {
             Write::Samples(_) => false,
             Write::Logs(_) => logs.pending_records() >= config.unpacked_records,
             Write::Spans(_) => spans.pending_records() >= config.unpacked_records,
+            Write::Histograms(_) => histograms.pending_records() >= config.unpacked_records,
         };
         let is_head_full = samples.head_bytes() as u64 > (config.head_megabytes << 20) * HEAD_LIMIT_FACTOR;
         let before = queued_items.fetch_add(items, Relaxed);
@@ -203,7 +207,7 @@ impl Store {
     /// Periodic work, to be called about once a minute: moves samples to a block when it is time, removes what is older
     /// or more than is kept, and segments that are no longer needed.
     pub fn maintain(&self, now: Timestamp) -> Result<(), Error> {
-        let Shared { config, samples, logs, spans, .. } = &*self.shared;
+        let Shared { config, samples, logs, spans, histograms, .. } = &*self.shared;
         let is_due = {
             let mut last_flush = self.last_flush.lock().unwrap_or_else(PoisonError::into_inner);
             let last = *last_flush.get_or_insert(now);
@@ -220,6 +224,7 @@ impl Store {
         samples.expire(now.minus(config.samples.age()), config.samples.bytes())?;
         logs.expire(now)?;
         spans.expire(now)?;
+        histograms.expire(now)?;
         self.shared.remove_covered_segments();
         if let Some(doors) = &self.doors {
             let _ = doors.merges.try_send(now);
@@ -245,16 +250,18 @@ impl Store {
             let sent = self.doors.as_ref().map(|it| it.messages.send(Message::Flush(Some(tell))));
             matches!(sent, Some(Ok(()))) && told.recv() == Ok(true)
         });
-        let is_packed = self.shared.logs.flush(FLUSH_TIMEOUT) && self.shared.spans.flush(FLUSH_TIMEOUT);
+        let Shared { logs, spans, histograms, .. } = &*self.shared;
+        let is_packed = logs.flush(FLUSH_TIMEOUT) && spans.flush(FLUSH_TIMEOUT) && histograms.flush(FLUSH_TIMEOUT);
         self.shared.remove_covered_segments();
         is_flushed && is_packed
     }
 
     /// Why the store is unhealthy, if it is.
     pub fn complaint(&self) -> Option<&'static str> {
-        let Shared { counters, logs, spans, .. } = &*self.shared;
-        let is_packing_failing = logs.is_failing.load(Relaxed) || spans.is_failing.load(Relaxed);
-        counters.complaint().or_else(|| is_packing_failing.then_some("log lines or spans cannot be packed"))
+        let Shared { counters, logs, spans, histograms, .. } = &*self.shared;
+        let failing = [&logs.is_failing, &spans.is_failing, &histograms.is_failing];
+        let is_packing_failing = failing.iter().any(|it| it.load(Relaxed));
+        counters.complaint().or_else(|| is_packing_failing.then_some("log lines, spans or histograms cannot be packed"))
     }
 
     /// Calls `visit` with the points of each of these series in the range, in order of time, and none for a series that
@@ -339,6 +346,7 @@ impl Drop for Store {
         self.doors = None;
         self.shared.logs.close();
         self.shared.spans.close();
+        self.shared.histograms.close();
         for thread in self.threads.drain(..) {
             // A panic was told when it happened.
             let _ = thread.join();
@@ -365,6 +373,10 @@ impl History for Store {
 
     fn read(&self, series: &[Labels], range: TimeRange, go_on: GoOn<'_>) -> Result<Vec<Vec<Point>>, PortError> {
         Ok(self.shared.samples.read_many(series, range, go_on))
+    }
+
+    fn histograms(&self, series: &[Labels], range: TimeRange) -> Result<Vec<OfHistograms>, PortError> {
+        Ok(self.shared.histograms.read(series, range))
     }
 }
 
@@ -428,9 +440,9 @@ impl Ledger for Store {
 impl Meter for Store {
     fn metrics(&self) -> Vec<Metric> {
         const BYTES: &str = "Bytes on disk.";
-        let Shared { samples, logs, spans, segments, counters, queued_items, .. } = &*self.shared;
+        let Shared { samples, logs, spans, histograms, segments, counters, queued_items, .. } = &*self.shared;
         let sizes = samples.sizes();
-        let (log_sizes, span_sizes) = (logs.sizes(), spans.sizes());
+        let (log_sizes, span_sizes, histogram_sizes) = (logs.sizes(), spans.sizes(), histograms.sizes());
         let gauge = |name, help, value: usize| Metric::gauge(name, help, value as f64);
         let disk = |kind: &str, bytes: u64| {
             Metric::gauge("sentinel_store_disk_bytes", BYTES, bytes as f64).label("kind", kind)
@@ -440,7 +452,7 @@ impl Meter for Store {
             Metric::gauge("sentinel_store_packed_raw_bytes", HELP, sizes.raw_bytes as f64).label("kind", kind)
         };
         let packed_records = |kind: &str, sizes: Sizes| {
-            const HELP: &str = "Log lines or spans in packs.";
+            const HELP: &str = "Log lines, spans or native histograms in packs.";
             Metric::gauge("sentinel_store_packed_records_count", HELP, sizes.packed_records as f64).label("kind", kind)
         };
         let mut metrics = counters.metrics();
@@ -451,8 +463,10 @@ impl Meter for Store {
             gauge("sentinel_store_unpacked_spans", "Spans that wait to be packed.", spans.pending_records()),
             packed("logs", log_sizes),
             packed("spans", span_sizes),
+            packed("histograms", histogram_sizes),
             packed_records("logs", log_sizes),
             packed_records("spans", span_sizes),
+            packed_records("histograms", histogram_sizes),
             gauge("sentinel_store_series_count", "Series in memory and in blocks.", sizes.series),
             gauge("sentinel_store_head_series_count", "Series that are being written.", sizes.head_series),
             gauge("sentinel_store_head_points_count", "Points in memory.", sizes.head_points),
@@ -464,6 +478,7 @@ impl Meter for Store {
             disk("samples", sizes.block_bytes),
             disk("logs", log_sizes.disk_bytes),
             disk("spans", span_sizes.disk_bytes),
+            disk("histograms", histogram_sizes.disk_bytes),
             disk("state", self.state.bytes()),
             disk("snapshots", self.snapshots.bytes()),
             Metric::counter("sentinel_store_background_failures_total", FAILED, self.state.anchor_failures())

@@ -30,20 +30,24 @@ pub struct Doors {
     pub merges: SyncSender<Timestamp>,
 }
 
-/// Starts the writer, the flusher, the packers and the merger. They end when the doors are dropped, `logs` and `spans` are
-/// closed.
+/// Starts the writer, the flusher, the packers and the merger. They end when the doors are dropped, and `logs`,
+/// `spans` and `histograms` are closed.
 pub fn start(shared: &Arc<Shared>, wal: Wal) -> Result<(Doors, Threads), Error> {
     let (messages, inbox) = sync_channel(shared.config.queue_writes);
     let (merges, wake_ups) = sync_channel(1);
     let (flusher, jobs) = channel();
     let (next_log_id, next_span_id) = (shared.logs.newest_id() + 1, shared.spans.newest_id() + 1);
-    let writer = Writer { shared: Arc::clone(shared), wal, next_log_id, next_span_id, flusher };
-    let [for_flusher, for_logs, for_spans, for_merger] = [(); 4].map(|()| Arc::clone(shared));
+    let next_histogram_id = shared.histograms.newest_id() + 1;
+    let writer = Writer { shared: Arc::clone(shared), wal, next_log_id, next_span_id, next_histogram_id, flusher };
+    let [for_flusher, for_logs, for_spans, for_histograms, for_merger] = [(); 5].map(|()| Arc::clone(shared));
     let threads = vec![
         spawn(shared, "store-writer", move || writer.run(&inbox))?,
         spawn(shared, "store-flusher", move || run_flusher(&for_flusher, &jobs))?,
         spawn(shared, "store-logs", move || for_logs.logs.run_packer(&|| for_logs.remove_covered_segments()))?,
         spawn(shared, "store-spans", move || for_spans.spans.run_packer(&|| for_spans.remove_covered_segments()))?,
+        spawn(shared, "store-histograms", move || {
+            for_histograms.histograms.run_packer(&|| for_histograms.remove_covered_segments());
+        })?,
         spawn(shared, "store-merger", move || merger::run(&for_merger, &wake_ups))?,
     ];
     Ok((Doors { messages, merges }, threads))
@@ -62,6 +66,7 @@ fn spawn(
             count(&shared.counters.panics, 1);
             shared.logs.wake();
             shared.spans.wake();
+            shared.histograms.wake();
             error!(thread = name, "A thread of the store has panicked; restart Sentinel.");
         }
     };

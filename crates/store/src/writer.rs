@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use signal::{LogId, LogRecord, Point, SeriesPoints, Span, Timestamp};
+use signal::{HistogramSample, LogId, LogRecord, Point, SeriesPoints, Span, Timestamp};
 use tracing::error;
 
 use crate::counters::count;
@@ -31,6 +31,8 @@ pub enum Write {
     Logs(Vec<LogRecord>),
     /// Spans.
     Spans(Vec<Span>),
+    /// Native histograms; among the points of their series stands a mark at their time, which is written apart.
+    Histograms(Vec<HistogramSample>),
 }
 
 impl Write {
@@ -45,6 +47,7 @@ impl Write {
             Self::Samples(batch) => batch.iter().map(|it| it.points.len()).sum(),
             Self::Logs(records) => records.len(),
             Self::Spans(spans) => spans.len(),
+            Self::Histograms(samples) => samples.len(),
         }
     }
 
@@ -102,6 +105,7 @@ pub struct Writer {
     pub wal: Wal,
     pub next_log_id: u64,
     pub next_span_id: u64,
+    pub next_histogram_id: u64,
     pub flusher: Sender<FlushJob>,
 }
 
@@ -184,11 +188,17 @@ impl Writer {
                 self.next_span_id += spans.len() as u64;
                 Ok(Some(first_id))
             }
+            Write::Histograms(samples) => {
+                let first_id = self.next_histogram_id;
+                self.wal.add_histograms(first_id, request.now, samples)?;
+                self.next_histogram_id += samples.len() as u64;
+                Ok(Some(first_id))
+            }
         }
     }
 
     fn apply(&self, request: &Request, refused: Appended, first_id: Option<u64>) -> Appended {
-        let Shared { samples, logs, spans, counters, .. } = &*self.shared;
+        let Shared { samples, logs, spans, histograms, counters, .. } = &*self.shared;
         let mut appended = refused;
         match &request.write {
             Write::Samples(batch) => {
@@ -219,6 +229,14 @@ impl Writer {
                 count(&counters.spans_duplicate, appended.duplicates);
                 count(&counters.spans_too_old, appended.too_old);
                 count(&counters.spans_future, appended.future);
+            }
+            Write::Histograms(batch) => {
+                appended.stored = first_id.map_or(0, |it| histograms.apply(it, request.now, batch));
+                appended.duplicates = batch.len() as u64 - appended.stored;
+                count(&counters.histograms_stored, appended.stored);
+                count(&counters.histograms_duplicate, appended.duplicates);
+                count(&counters.histograms_too_old, appended.too_old);
+                count(&counters.histograms_future, appended.future);
             }
         }
         appended
@@ -279,6 +297,7 @@ fn refuse(write: &mut Write, now: Timestamp, config: &Config) -> Appended {
         }
         Write::Logs(records) => records.retain(|it| accepts(it.time)),
         Write::Spans(spans) => spans.retain(|it| accepts(it.start())),
+        Write::Histograms(samples) => samples.retain(|it| accepts(it.time)),
     }
     refused
 }

@@ -53,18 +53,24 @@ async fn post_remote_write(State(gate): State<Arc<Gate>>, request: Request) -> R
         if !decoded.metadata.is_empty() {
             entrance.sink.metadata(decoded.metadata);
         }
-        let outcome = entrance.samples(&mut visit, decoded.batch).await;
+        let mut problems = decoded.problems;
+        // First, so that where the mark of one stands it is there.
+        let histograms = entrance.histograms(&mut visit, decoded.histograms, &mut problems).await;
+        let outcome = match histograms {
+            Ok(()) => entrance.samples(&mut visit, decoded.batch).await,
+            Err(refused) => Err(refused),
+        };
         if let Ok(accepted) = &outcome {
-            // What the store left out is taken for samples; histograms are two points each.
-            let n_samples = n_points.saturating_sub(decoded.n_of_histograms);
+            // What the store left out is taken for samples.
+            let n_samples = n_points.saturating_sub(decoded.n_points_of_histograms);
             let n_over = accepted.over_limit.as_ref().map_or(0, |it| it.count);
             written = Written {
                 samples: n_samples.saturating_sub(accepted.dropped + n_over),
-                histograms: decoded.n_of_histograms / 2,
+                histograms: decoded.n_histograms,
                 exemplars: entrance.exemplars(&mut visit, decoded.exemplars).await,
             };
         }
-        gate.settle(Source::RemoteWrite, outcome, &decoded.problems)
+        gate.settle(Source::RemoteWrite, outcome, &problems)
     };
     let mut response = match answer.await {
         Ok(()) => empty(StatusCode::NO_CONTENT),

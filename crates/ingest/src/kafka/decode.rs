@@ -171,6 +171,8 @@ impl KafkaDecoder {
         let mut decoded = remote_write::decode_v1_with(&plain, &self.limits, &self.cache)?;
         signals.points.append(&mut decoded.batch);
         signals.exemplars.append(&mut decoded.exemplars);
+        // Their marks are no numbers without them.
+        decoded.problems.add(Reason::NativeHistogram, decoded.histograms.len() as u64, String::new);
         signals.problems.merge(&decoded.problems);
         Ok(())
     }

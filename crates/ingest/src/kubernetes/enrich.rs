@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use signal::{Change, Exemplar, Labels, LogRecord, SeriesPoints, Span};
+use signal::{Change, Exemplar, HistogramSample, Labels, LogRecord, SeriesPoints, Span};
 
 use super::Pods;
 use crate::{Accepted, Alert, MetricMetadata, MonitorVerdict, Refused, Sink, Source};
@@ -43,6 +43,11 @@ impl Sink for PodLabels {
     fn exemplars(&self, source: Source, mut batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         batch.iter_mut().for_each(|it| self.enrich(&mut it.series));
         self.inner.exemplars(source, batch)
+    }
+
+    fn histograms(&self, source: Source, mut batch: Vec<HistogramSample>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        batch.iter_mut().for_each(|it| self.enrich(&mut it.labels));
+        self.inner.histograms(source, batch)
     }
 
     fn metadata(&self, batch: Vec<MetricMetadata>) {

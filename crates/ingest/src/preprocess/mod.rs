@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
-use signal::{Change, Exemplar, Labels, LogRecord, Meter, Metric, SeriesId, SeriesPoints, Span};
+use signal::{Change, Exemplar, HistogramSample, Labels, LogRecord, Meter, Metric, SeriesId, SeriesPoints, Span};
 
 pub use self::config::{LookupConfig, PreprocessConfig, RuleConfig, SignalKind};
 pub use self::redact::{Secret, redacted, secrets};
@@ -111,6 +111,26 @@ impl Preprocessor {
             point.time = rule.righted(point.time);
         }
         Some(Exemplar { series: plan.labels, labels: self.safe_labels(&labels), point })
+    }
+
+    /// Native histograms after all rules: they go the way of the samples of their series. One whose numbers a rule scales
+    /// is left out, because its buckets would not fit.
+    pub fn histograms(&self, batch: Vec<HistogramSample>) -> Vec<HistogramSample> {
+        if !self.redact && self.rules.is_empty() {
+            return batch;
+        }
+        let one = |mut sample: HistogramSample| {
+            let plan = self.planned(&sample.labels);
+            let mut rules = plan.rules.iter().filter_map(|it| self.rules.get(*it));
+            if plan.dropped_by.is_some() || rules.any(|it| it.scaled(1.0) != 1.0) {
+                return None;
+            }
+            for rule in plan.rules.iter().filter_map(|it| self.rules.get(*it)) {
+                sample.time = rule.righted(sample.time);
+            }
+            Some(HistogramSample { labels: plan.labels, ..sample })
+        };
+        batch.into_iter().filter_map(one).collect()
     }
 
     /// Lines after all rules.
@@ -339,6 +359,11 @@ impl Sink for Preprocessed {
     fn exemplars(&self, source: Source, batch: Vec<Exemplar>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         let kept = self.rules.exemplars(batch);
         if kept.is_empty() { nothing() } else { self.inner.exemplars(source, kept) }
+    }
+
+    fn histograms(&self, source: Source, batch: Vec<HistogramSample>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let kept = self.rules.histograms(batch);
+        if kept.is_empty() { nothing() } else { self.inner.histograms(source, kept) }
     }
 
     fn metadata(&self, batch: Vec<MetricMetadata>) {

@@ -1,15 +1,17 @@
-//! Prometheus remote write: the messages of version 1.0 (`v1`) and 2.0 (`v2`), and what they share: samples, and what
-//! is kept of native histograms.
+//! Prometheus remote write: the messages of version 1.0 (`v1`) and 2.0 (`v2`), and what they share: samples and native
+//! histograms (`native`).
 
+mod native;
 mod v1;
 mod v2;
 
-use signal::{Exemplar, Labels, Point, SeriesPoints, Timestamp};
+use signal::{Exemplar, HISTOGRAM_MARK, HistogramSample, Labels, Point, SeriesPoints, Timestamp};
 
 use crate::exemplar::exemplar;
 use crate::metadata::MetricMetadata;
-use crate::protobuf::{Message, Value};
+use crate::protobuf::Message;
 use crate::{Config, Error, Problems, Reason};
+use native::{Native, native};
 pub use v1::decode;
 pub(crate) use v1::decode_with as decode_v1_with;
 pub use v2::decode as decode_v2;
@@ -26,8 +28,11 @@ pub(crate) struct Decoded {
     pub(crate) problems: Problems,
     /// Type, help and unit of metrics.
     pub(crate) metadata: Vec<MetricMetadata>,
-    /// Points of `batch` that are counts and sums of native histograms: two of each histogram.
-    pub(crate) n_of_histograms: u64,
+    /// Native histograms; in `batch` is a mark for each.
+    pub(crate) histograms: Vec<HistogramSample>,
+    /// Points of `batch` that tell of native histograms, and how many histograms there are.
+    pub(crate) n_points_of_histograms: u64,
+    pub(crate) n_histograms: u64,
 }
 
 /// Why labels are refused.
@@ -37,9 +42,7 @@ type Refusal = (Reason, String);
 #[derive(Debug, Default)]
 struct Series<'a> {
     points: Vec<Point>,
-    /// Counts and sums of native histograms.
-    counts: Vec<Point>,
-    sums: Vec<Point>,
+    histograms: Vec<Native>,
     exemplars: Vec<Told<'a>>,
     metadata: Option<Described<'a>>,
 }
@@ -79,24 +82,8 @@ impl<'a> Series<'a> {
         Ok(())
     }
 
-    /// `Histogram { count_int = 1, count_float = 2, sum = 3, .. timestamp = 15 .. }`, the same in both versions.
     fn histogram(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let (mut count, mut sum, mut time) = (0.0, 0.0_f64, Timestamp::from_millis(0));
-        let mut fields = Message::new(bytes, "histogram");
-        while let Some((field, value)) = fields.next()? {
-            match (field, value) {
-                (1, Value::Varint(it)) => count = it as f64,
-                (2, value) => count = value.double("histogram.count_float")?,
-                (3, value) => sum = value.double("histogram.sum")?,
-                (15, value) => time = Timestamp::from_millis(value.int64("histogram.timestamp")?),
-                _ => {}
-            }
-        }
-        if sum.to_bits() == STALE {
-            count = sum;
-        }
-        self.counts.push(Point { time, value: count });
-        self.sums.push(Point { time, value: sum });
+        self.histograms.push(native(bytes)?);
         Ok(())
     }
 }
@@ -104,8 +91,7 @@ impl<'a> Series<'a> {
 impl Decoded {
     /// Adds the points and exemplars of a series under its labels.
     fn add(&mut self, labels: Result<Labels, Refusal>, series: Series<'_>, config: &Config) {
-        let n_histograms = series.counts.len() as u64;
-        self.problems.add(Reason::NativeHistogram, n_histograms, String::new);
+        let n_histograms = series.histograms.len() as u64;
         let n_points = series.points.len() as u64 + n_histograms;
         let labels = match labels {
             Ok(labels) if labels.name().is_empty() => {
@@ -125,13 +111,39 @@ impl Decoded {
         for told in &series.exemplars {
             self.exemplars.extend(exemplar(&labels, &told.pairs, told.point, config, &mut self.problems));
         }
-        if n_histograms > 0 {
-            for (suffix, points) in [("count", series.counts), ("sum", series.sums)] {
-                let name = format!("{}_{suffix}", labels.name());
-                self.n_of_histograms += self.put(labels.with("__name__", &name), points);
-            }
-        }
+        self.keep(&labels, series.histograms);
         self.put(labels, series.points);
+    }
+
+    /// Count and sum as series of their own, which everything else judges; the whole beside a mark in its series.
+    fn keep(&mut self, labels: &Labels, histograms: Vec<Native>) {
+        if histograms.is_empty() {
+            return;
+        }
+        let points = |value: &dyn Fn(&Native) -> f64| {
+            histograms.iter().map(|it| Point { time: it.time, value: value(it) }).collect::<Vec<_>>()
+        };
+        let suffixed = |suffix: &str| labels.with("__name__", &format!("{}_{suffix}", labels.name()));
+        let (counts, sums) = (points(&|it| it.count), points(&|it| it.sum));
+        let marks: Vec<Point> = histograms
+            .iter()
+            .filter(|it| it.value.is_some() || it.is_stale())
+            .map(|it| Point {
+                time: it.time,
+                value: if it.is_stale() { it.sum } else { f64::from_bits(HISTOGRAM_MARK) },
+            })
+            .collect();
+        let n_lost = histograms.iter().filter(|it| it.value.is_none() && !it.is_stale()).count() as u64;
+        self.problems.add(Reason::NativeHistogram, n_lost, String::new);
+        self.n_histograms += histograms.iter().filter(|it| it.time.is_plausible()).count() as u64;
+        self.n_points_of_histograms += self.put(suffixed("count"), counts);
+        self.n_points_of_histograms += self.put(suffixed("sum"), sums);
+        self.n_points_of_histograms += self.put(labels.clone(), marks);
+        let whole = histograms
+            .into_iter()
+            .filter(|it| it.time.is_plausible())
+            .filter_map(|it| Some(HistogramSample { labels: labels.clone(), time: it.time, value: it.value? }));
+        self.histograms.extend(whole);
     }
 
     /// Each metric once, though each of its series says it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use futures_util::future::BoxFuture;
-use signal::{Change, Exemplar, Labels, LogRecord, SeriesPoints, Span};
+use signal::{Change, Exemplar, HistogramSample, Labels, LogRecord, SeriesPoints, Span};
 
 use super::{ANONYMOUS, Population, Tenant, Tenants};
 use crate::sink::OverLimit;
@@ -199,6 +199,20 @@ impl Sink for Limited {
         let left_out = (offered - batch.len()) as u64;
         Box::pin(async move {
             let accepted = self.inner.exemplars(source, batch).await?;
+            Ok(Accepted { dropped: accepted.dropped + left_out, ..accepted })
+        })
+    }
+
+    /// They count as no events of the tenant, but their marks do; those of series that are over the limit are left out.
+    fn histograms(&self, source: Source, mut batch: Vec<HistogramSample>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let offered = batch.len();
+        batch.retain(|it| {
+            let tenant = self.tenants.get(self.tenants.name_of(&it.labels));
+            tenant.is_some_and(|tenant| tenant.series.admits(&it.labels))
+        });
+        let left_out = (offered - batch.len()) as u64;
+        Box::pin(async move {
+            let accepted = self.inner.histograms(source, batch).await?;
             Ok(Accepted { dropped: accepted.dropped + left_out, ..accepted })
         })
     }

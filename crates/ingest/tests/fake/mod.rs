@@ -11,7 +11,7 @@ use ingest::{
     Accepted, Admission, Alert, Config, Counts, Entrance, MetricMetadata, MonitorVerdict, Offsets, Position, Refused,
     Sink, Source,
 };
-use signal::{Change, Clock, Exemplar, LogRecord, Meter, PortError, SeriesPoints, Span, Timestamp};
+use signal::{Change, Clock, Exemplar, HistogramSample, LogRecord, Meter, PortError, SeriesPoints, Span, Timestamp};
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
@@ -20,6 +20,7 @@ use tower::ServiceExt;
 pub struct Recorder {
     pub samples: Mutex<Vec<SeriesPoints>>,
     pub exemplars: Mutex<Vec<Exemplar>>,
+    pub histograms: Mutex<Vec<HistogramSample>>,
     pub metadata: Mutex<Vec<MetricMetadata>>,
     pub lines: Mutex<Vec<LogRecord>>,
     pub spans: Mutex<Vec<Span>>,
@@ -64,6 +65,15 @@ impl Sink for Recorder {
         let stored = batch.len() as u64;
         async move {
             self.take(|| self.exemplars.lock().unwrap().extend(batch))
+                .map(|_| Accepted { stored, ..Accepted::default() })
+        }
+        .boxed()
+    }
+
+    fn histograms(&self, _: Source, batch: Vec<HistogramSample>) -> BoxFuture<'_, Result<Accepted, Refused>> {
+        let stored = batch.len() as u64;
+        async move {
+            self.take(|| self.histograms.lock().unwrap().extend(batch))
                 .map(|_| Accepted { stored, ..Accepted::default() })
         }
         .boxed()

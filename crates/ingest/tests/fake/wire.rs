@@ -32,6 +32,15 @@ pub struct Exemplar {
     pub timestamp: i64,
 }
 
+/// Buckets that lie beside each other.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct BucketSpan {
+    #[prost(sint32, tag = "1")]
+    pub offset: i32,
+    #[prost(uint32, tag = "2")]
+    pub length: u32,
+}
+
 /// The same in both versions of remote write.
 #[derive(Clone, PartialEq, Message)]
 pub struct Histogram {
@@ -47,8 +56,16 @@ pub struct Histogram {
     pub zero_threshold: f64,
     #[prost(uint64, tag = "6")]
     pub zero_count_int: u64,
+    #[prost(message, repeated, tag = "8")]
+    pub negative_spans: Vec<BucketSpan>,
+    #[prost(double, repeated, tag = "10")]
+    pub negative_counts: Vec<f64>,
+    #[prost(message, repeated, tag = "11")]
+    pub positive_spans: Vec<BucketSpan>,
     #[prost(sint64, repeated, tag = "12")]
     pub positive_deltas: Vec<i64>,
+    #[prost(int32, tag = "14")]
+    pub reset_hint: i32,
     #[prost(int64, tag = "15")]
     pub timestamp: i64,
 }

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use signal::{GoOn, History, LabelTest, Labels, Point, PortError, SeriesId, SeriesQuery, TimeRange};
+use signal::{GoOn, History, LabelTest, Labels, OfHistograms, Point, PortError, SeriesId, SeriesQuery, TimeRange};
 
 use crate::forecasts::Forecasts;
 
@@ -51,6 +51,10 @@ impl History for Overlay {
 
     fn select(&self, tests: &[LabelTest<'_>], range: Option<TimeRange>) -> Result<Vec<Labels>, PortError> {
         self.stored.select(tests, range)
+    }
+
+    fn histograms(&self, series: &[Labels], range: TimeRange) -> Result<Vec<OfHistograms>, PortError> {
+        self.stored.histograms(series, range)
     }
 
     fn read(&self, series: &[Labels], range: TimeRange, go_on: GoOn<'_>) -> Result<Vec<Vec<Point>>, PortError> {

@@ -23,6 +23,48 @@ struct TimeSeries {
     labels: Vec<Label>,
     #[prost(message, repeated, tag = "2")]
     samples: Vec<Sample>,
+    #[prost(message, repeated, tag = "4")]
+    histograms: Vec<Histogram>,
+}
+
+/// A native histogram.
+#[derive(Clone, PartialEq, Message)]
+pub struct Histogram {
+    /// Observations.
+    #[prost(uint64, optional, tag = "1")]
+    pub count_int: Option<u64>,
+    /// Their sum.
+    #[prost(double, tag = "3")]
+    pub sum: f64,
+    /// Resolution.
+    #[prost(sint32, tag = "4")]
+    pub schema: i32,
+    /// Width of the zero bucket.
+    #[prost(double, tag = "5")]
+    pub zero_threshold: f64,
+    /// Observations in it.
+    #[prost(uint64, tag = "6")]
+    pub zero_count_int: u64,
+    /// Where buckets lie.
+    #[prost(message, repeated, tag = "11")]
+    pub positive_spans: Vec<BucketSpan>,
+    /// Their counts, as differences.
+    #[prost(sint64, repeated, tag = "12")]
+    pub positive_deltas: Vec<i64>,
+    /// Milliseconds.
+    #[prost(int64, tag = "15")]
+    pub timestamp: i64,
+}
+
+/// Buckets that lie beside each other.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct BucketSpan {
+    /// Distance to the run before.
+    #[prost(sint32, tag = "1")]
+    pub offset: i32,
+    /// How many.
+    #[prost(uint32, tag = "2")]
+    pub length: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -71,15 +113,32 @@ pub fn write(address: SocketAddr, rows: &[Row]) {
                 .iter()
                 .map(|(timestamp, value)| Sample { value: *value, timestamp: *timestamp })
                 .collect(),
+            histograms: vec![],
         });
-        let body = WriteRequest { timeseries: timeseries.collect() }.encode_to_vec();
-        let body = snap::raw::Encoder::new().compress_vec(&body).expect("it is small enough");
-        let headers = [
-            ("content-type", "application/x-protobuf"),
-            ("content-encoding", "snappy"),
-            ("x-prometheus-remote-write-version", "0.1.0"),
-        ];
-        let answer = send(address, "POST", "/api/v1/write", &headers, &body).expect("the server answers");
-        assert!(matches!(answer.status, 200 | 204), "{}: {}", answer.status, answer.text());
+        post(address, &WriteRequest { timeseries: timeseries.collect() });
     }
+}
+
+/// Labels of a series with its histograms in order of time.
+pub type HistogramRow = (Vec<(String, String)>, Vec<Histogram>);
+
+/// Sends native histograms; all must be taken.
+pub fn write_histograms(address: SocketAddr, rows: &[HistogramRow]) {
+    let timeseries = rows.iter().map(|(labels, histograms)| TimeSeries {
+        labels: labels.iter().map(|(name, value)| Label { name: name.clone(), value: value.clone() }).collect(),
+        samples: vec![],
+        histograms: histograms.clone(),
+    });
+    post(address, &WriteRequest { timeseries: timeseries.collect() });
+}
+
+fn post(address: SocketAddr, request: &WriteRequest) {
+    let body = snap::raw::Encoder::new().compress_vec(&request.encode_to_vec()).expect("it is small enough");
+    let headers = [
+        ("content-type", "application/x-protobuf"),
+        ("content-encoding", "snappy"),
+        ("x-prometheus-remote-write-version", "0.1.0"),
+    ];
+    let answer = send(address, "POST", "/api/v1/write", &headers, &body).expect("the server answers");
+    assert!(matches!(answer.status, 200 | 204), "{}: {}", answer.status, answer.text());
 }

@@ -1,11 +1,12 @@
 //! How does the evaluator see stored series? Matchers become tests of labels, and points become its samples.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use promql::{FloatPoint, MatchOp, Matcher, QueryError, Series, Stop, Storage, StorageError};
-use signal::{History, LabelTest, Labels, PortError, TimeRange, Timestamp};
+use promql::histogram::{Bucket, Histogram, ResetHint};
+use promql::{FloatPoint, HistogramPoint, MatchOp, Matcher, QueryError, Series, Stop, Storage, StorageError};
+use signal::{History, LabelTest, Labels, NativeHistogram, PortError, TimeRange, Timestamp, is_histogram_mark};
 
 /// Stored series for one query.
 pub struct Stored<'a> {
@@ -60,11 +61,53 @@ impl Storage for Stored<'_> {
             None => {}
         }
         let with_points = found.into_iter().zip(points).filter(|(_, points)| !points.is_empty());
+        let mut marked = vec![];
         let series = with_points.map(|(labels, points)| {
-            let floats = points.into_iter().map(|it| FloatPoint { time: it.time.millis(), value: it.value }).collect();
+            if points.iter().any(|it| is_histogram_mark(it.value)) {
+                marked.push(labels.clone());
+            }
+            let floats = points.into_iter().filter(|it| !is_histogram_mark(it.value));
+            let floats = floats.map(|it| FloatPoint { time: it.time.millis(), value: it.value }).collect();
             Series { labels, floats, ..Series::default() }
         });
-        Ok(series.collect())
+        let mut series: Vec<Series> = series.collect();
+        if !marked.is_empty() {
+            let histograms = self.history.histograms(&marked, range).map_err(failed)?;
+            let mut found: HashMap<Labels, _> = marked.into_iter().zip(histograms).collect();
+            for one in &mut series {
+                let of_series = found.remove(&one.labels).unwrap_or_default();
+                let point = |(time, it): (Timestamp, Arc<NativeHistogram>)| HistogramPoint {
+                    time: time.millis(),
+                    value: Arc::new(evaluated(&it)),
+                };
+                one.histograms = of_series.into_iter().map(point).collect();
+                // At a time there is one sample.
+                one.floats.retain(|it| one.histograms.binary_search_by_key(&it.time, |it| it.time).is_err());
+            }
+            series.retain(|it| !it.floats.is_empty() || !it.histograms.is_empty());
+        }
+        Ok(series)
+    }
+}
+
+/// A stored histogram as the evaluator has it.
+fn evaluated(stored: &NativeHistogram) -> Histogram {
+    let buckets = |of: &[(i32, f64)]| of.iter().map(|(index, count)| Bucket { index: *index, count: *count }).collect();
+    Histogram {
+        schema: stored.schema,
+        hint: match stored.hint {
+            signal::ResetHint::Unknown => ResetHint::Unknown,
+            signal::ResetHint::Reset => ResetHint::Reset,
+            signal::ResetHint::NotReset => ResetHint::NotReset,
+            signal::ResetHint::Gauge => ResetHint::Gauge,
+        },
+        zero_threshold: stored.zero_threshold,
+        zero_count: stored.zero_count,
+        count: stored.count,
+        sum: stored.sum,
+        positive: buckets(&stored.positive),
+        negative: buckets(&stored.negative),
+        custom_bounds: stored.bounds.as_slice().into(),
     }
 }
 

@@ -1,11 +1,12 @@
-//! What stands in a frame of the write-ahead log? Points, lines or spans; labels only the first time in a segment.
+//! What stands in a frame of the write-ahead log? Points, lines, spans or native histograms; labels only the first time in a segment.
 
 use std::collections::HashMap;
 
-use signal::{Labels, LogRecord, Point, SeriesId, SeriesPoints, Span, Timestamp};
+use signal::{HistogramSample, Labels, LogRecord, Point, SeriesId, SeriesPoints, Span, Timestamp};
 
 use crate::bytes::{Reader, put_labels, put_signed, put_text, put_varint};
 use crate::hashed::SeriesMap;
+use crate::histograms;
 use crate::spans::codec;
 
 const SAMPLES: u8 = 1;
@@ -13,6 +14,7 @@ const SAMPLES: u8 = 1;
 const PLAIN_LOGS: u8 = 2;
 const LOGS: u8 = 3;
 const SPANS: u8 = 4;
+const HISTOGRAMS: u8 = 5;
 
 /// What a frame holds.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub enum Frame {
     Samples(Vec<SeriesPoints>),
     Logs { first_id: u64, received: Timestamp, records: Vec<LogRecord> },
     Spans { first_id: u64, received: Timestamp, spans: Vec<Span> },
+    Histograms { first_id: u64, received: Timestamp, samples: Vec<HistogramSample> },
 }
 
 /// Adds the payload for points.
@@ -69,6 +72,15 @@ pub fn put_spans(first_id: u64, received: Timestamp, spans: &[Span], out: &mut V
     codec::put(&spans.iter().collect::<Vec<_>>(), out);
 }
 
+/// Adds the payload for native histograms, packed as spans are.
+pub fn put_histograms(first_id: u64, received: Timestamp, samples: &[HistogramSample], out: &mut Vec<u8>) {
+    out.push(HISTOGRAMS);
+    put_varint(out, first_id);
+    put_signed(out, received.millis());
+    put_varint(out, samples.len() as u64);
+    histograms::codec::put(&samples.iter().collect::<Vec<_>>(), out);
+}
+
 /// Reads a payload; None if it is none of the above or names labels that are not known.
 pub fn read(payload: &[u8], known: &mut HashMap<SeriesId, Labels>) -> Option<Frame> {
     let mut reader = Reader::new(payload);
@@ -92,6 +104,12 @@ pub fn read(payload: &[u8], known: &mut HashMap<SeriesId, Labels>) -> Option<Fra
             let (first_id, received) = (reader.varint()?, Timestamp::from_millis(reader.signed()?));
             let count = reader.count()?;
             Some(Frame::Spans { first_id, received, spans: codec::read(&mut reader, count)? })
+        }
+        HISTOGRAMS => {
+            let (first_id, received) = (reader.varint()?, Timestamp::from_millis(reader.signed()?));
+            let count = reader.count()?;
+            let samples = histograms::codec::read(&mut reader, count)?;
+            Some(Frame::Histograms { first_id, received, samples })
         }
         _ => None,
     }

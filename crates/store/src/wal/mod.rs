@@ -17,7 +17,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use signal::{LogRecord, SeriesPoints, Span, Timestamp};
+use signal::{HistogramSample, LogRecord, SeriesPoints, Span, Timestamp};
 use tracing::warn;
 
 pub use self::replay::replay;
@@ -43,6 +43,8 @@ pub struct Segment {
     pub newest_log_id: u64,
     /// 0 if there is no span.
     pub newest_span_id: u64,
+    /// 0 if there is no native histogram.
+    pub newest_histogram_id: u64,
 }
 
 /// Up to where everything has its final place.
@@ -54,6 +56,8 @@ pub struct Through {
     pub log_id: u64,
     /// Spans up to this id are in packs.
     pub span_id: u64,
+    /// Native histograms up to this id are in packs.
+    pub histogram_id: u64,
 }
 
 /// All segments, oldest first; shared by those who write them and those who make them superfluous.
@@ -89,6 +93,7 @@ impl Segments {
                 && (!it.has_samples || it.number <= through.samples)
                 && it.newest_log_id <= through.log_id
                 && it.newest_span_id <= through.span_id
+                && it.newest_histogram_id <= through.histogram_id
         };
         for segment in segments.iter().filter(|it| is_covered(it)) {
             disk::remove(&segment.path)?;
@@ -132,6 +137,7 @@ struct Active {
     has_samples: bool,
     newest_log_id: u64,
     newest_span_id: u64,
+    newest_histogram_id: u64,
 }
 
 impl Wal {
@@ -174,6 +180,20 @@ impl Wal {
         self.add(|_, out| frame::put_spans(first_id, received, spans, out))?;
         if let Some(active) = &mut self.active {
             active.newest_span_id = first_id + spans.len() as u64 - 1;
+        }
+        Ok(())
+    }
+
+    /// Adds native histograms to the next commit; they have the ids from `first_id` on.
+    pub fn add_histograms(
+        &mut self,
+        first_id: u64,
+        received: Timestamp,
+        samples: &[HistogramSample],
+    ) -> Result<(), Error> {
+        self.add(|_, out| frame::put_histograms(first_id, received, samples, out))?;
+        if let Some(active) = &mut self.active {
+            active.newest_histogram_id = first_id + samples.len() as u64 - 1;
         }
         Ok(())
     }
@@ -237,6 +257,7 @@ impl Wal {
             has_samples: false,
             newest_log_id: 0,
             newest_span_id: 0,
+            newest_histogram_id: 0,
         })
     }
 
@@ -248,6 +269,7 @@ impl Wal {
         active.segment.has_samples |= active.has_samples;
         active.segment.newest_log_id = active.segment.newest_log_id.max(active.newest_log_id);
         active.segment.newest_span_id = active.segment.newest_span_id.max(active.newest_span_id);
+        active.segment.newest_histogram_id = active.segment.newest_histogram_id.max(active.newest_histogram_id);
         self.segments.update(&active.segment);
         Ok(())
     }

@@ -25,7 +25,8 @@ pub fn replay(dir: &Path, recovery: &mut Recovery, visit: &mut dyn FnMut(u64, Fr
         let mut reading = Reading { segment: Segment { number, path, ..Segment::default() }, known: &mut known };
         reading.all(&bytes, recovery, visit)?;
         let segment = reading.segment;
-        if !segment.has_samples && segment.newest_log_id == 0 && segment.newest_span_id == 0 {
+        let newest = [segment.newest_log_id, segment.newest_span_id, segment.newest_histogram_id];
+        if !segment.has_samples && newest == [0; 3] {
             disk::remove(&segment.path)?;
         } else {
             segments.push(segment);
@@ -80,6 +81,10 @@ impl Reading<'_> {
             Frame::Spans { first_id, spans, .. } => {
                 let newest = (first_id + spans.len() as u64).saturating_sub(1);
                 self.segment.newest_span_id = self.segment.newest_span_id.max(newest);
+            }
+            Frame::Histograms { first_id, samples, .. } => {
+                let newest = (first_id + samples.len() as u64).saturating_sub(1);
+                self.segment.newest_histogram_id = self.segment.newest_histogram_id.max(newest);
             }
         }
     }

@@ -40,7 +40,9 @@ fn text(app: &App, form: &Form) -> Result<String, Fault> {
         let series = select(&*app.ports.history, &matchers, Some(range))?;
         let points = app.ports.history.read(&series, range, &|_| true)?;
         for (labels, points) in series.into_iter().zip(points) {
-            if let Some(last) = points.last().filter(|it| !promql::is_stale(it.value)) {
+            if let Some(last) =
+                points.last().filter(|it| !promql::is_stale(it.value) && !signal::is_histogram_mark(it.value))
+            {
                 found.entry(labels.name().to_owned()).or_default().insert(labels, *last);
             }
         }

@@ -11,7 +11,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use promql::{MatchOp, Matcher};
 use prost::Message;
-use signal::{TimeRange, Timestamp};
+use signal::{TimeRange, Timestamp, is_histogram_mark};
 
 use super::fault::{Fault, FaultKind};
 use crate::app::App;
@@ -128,7 +128,12 @@ fn result(app: &App, query: &Query, n_read: &AtomicUsize) -> Result<QueryResult,
         let text = format!("exceeded sample limit ({max_samples}); see query.max_samples");
         return Err(Fault::new(FaultKind::Execution, text));
     }
-    let with_points = series.iter().zip(points).filter(|(_, points)| !points.is_empty());
+    // A mark of a native histogram is no number, and histograms are not told here.
+    let without_marks = points.into_iter().map(|mut it| {
+        it.retain(|it| !is_histogram_mark(it.value));
+        it
+    });
+    let with_points = series.iter().zip(without_marks).filter(|(_, points)| !points.is_empty());
     let timeseries = with_points.map(|(labels, points)| TimeSeries {
         labels: labels.iter().map(|(name, value)| Label { name: name.to_owned(), value: value.to_owned() }).collect(),
         samples: points.iter().map(|it| Sample { value: it.value, timestamp: it.time.millis() }).collect(),
