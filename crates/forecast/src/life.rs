@@ -355,7 +355,8 @@ impl Life {
                 if cross.is_above { above } else { 1.0 - above }
             };
             let ahead = || values.iter().take(cross.n_steps).enumerate().map(|(idx, it)| (idx, beyond(idx + 1, *it)));
-            let probability = ahead().map(|it| it.1).fold(0.0, f64::max);
+            let path = values.get(..cross.n_steps).unwrap_or(&values);
+            let probability = spread.probability_crossed(path, cross.limit, cross.is_above);
             let likely = ahead().find(|it| it.1 >= 0.5).map(|it| first_secs + step * it.0 as i64);
             let is_crossed = newest.is_some_and(|it| if cross.is_above { it > cross.limit } else { it < cross.limit });
             let probability = if is_crossed { 1.0 } else { probability };

@@ -17,11 +17,18 @@ const MOST_ERRORS: usize = 200;
 pub struct Spread {
     /// Lead (1 is the next value), and its errors in ascending order.
     leads: Vec<(usize, Vec<f64>)>,
+    /// The errors of one forecast each, with their sign, at the same leads; they tell how errors go together.
+    #[serde(default)]
+    paths: Vec<Vec<f64>>,
 }
 
+/// Forecasts whose errors are kept together, evenly spread over the trial.
+const MOST_PATHS: usize = 100;
+
 impl Spread {
-    /// From the errors of each lead, the first of which is that of the next value.
-    pub fn new(errors: &[Vec<f64>]) -> Self {
+    /// From the errors of each lead, the first of which is that of the next value, and the errors (forecast less value) of
+    /// each forecast by lead.
+    pub fn new(errors: &[Vec<f64>], paths: &[Vec<f64>]) -> Self {
         let n_known = errors.iter().take_while(|it| it.len() >= 2).count().max(errors.len().min(1));
         let mut chosen: Vec<usize> = (0..MOST_LEADS)
             .map(|it| {
@@ -37,7 +44,32 @@ impl Spread {
             sorted.sort_by(f64::total_cmp);
             Some((lead, thinned(sorted)))
         };
-        Self { leads: chosen.into_iter().filter_map(lead).filter(|it| !it.1.is_empty()).collect() }
+        let leads: Vec<(usize, Vec<f64>)> = chosen.into_iter().filter_map(lead).filter(|it| !it.1.is_empty()).collect();
+        let stride = paths.len().div_ceil(MOST_PATHS).max(1);
+        // What is not known of a path, as the values end or have a gap, adds no crossing.
+        let at = |path: &Vec<f64>, lead: usize| path.get(lead - 1).copied().filter(|it| it.is_finite()).unwrap_or(0.0);
+        let kept = |path: &Vec<f64>| leads.iter().map(|(lead, _)| at(path, *lead)).collect();
+        let paths = paths.iter().step_by(stride).map(kept).collect();
+        Self { leads, paths }
+    }
+
+    /// Probability that a value of the path lies beyond the limit: the share of tried forecasts whose errors, added to this
+    /// one, cross it anywhere, and never less than at the single step that is most likely to.
+    pub fn probability_crossed(&self, values: &[f64], limit: f64, is_above: bool) -> f64 {
+        let beyond = |(idx, value): (usize, &f64)| {
+            let above = self.probability_above(idx + 1, *value, limit);
+            if is_above { above } else { 1.0 - above }
+        };
+        let likeliest = values.iter().enumerate().map(beyond).fold(0.0, f64::max);
+        let crosses = |path: &&Vec<f64>| {
+            let steps =
+                self.leads.iter().zip(*path).filter_map(|((lead, _), error)| Some(values.get(lead - 1)? - error));
+            steps.into_iter().any(|it| if is_above { it > limit } else { it < limit })
+        };
+        let n_crossed = self.paths.iter().filter(crosses).count() as f64;
+        // The likeliest step counts as one more forecast: few forecasts alone never say 0 or 1.
+        let of_paths = (n_crossed + likeliest) / (self.paths.len() as f64 + 1.0);
+        of_paths.max(likeliest)
     }
 
     /// Half the width of the interval at a level, for a lead of at least 1; none if no errors are known.
@@ -132,7 +164,7 @@ mod tests {
             let (mut inside, mut all) = (0_u32, 0_u32);
             for _ in 0..400 {
                 let errors: Vec<f64> = (0..n).map(|_| random.normal()).collect();
-                let width = Spread::new(&[errors]).half_width(1, 0.9).unwrap();
+                let width = Spread::new(&[errors], &[]).half_width(1, 0.9).unwrap();
                 for _ in 0..20 {
                     all += 1;
                     inside += u32::from(random.normal().abs() <= width);
@@ -146,7 +178,7 @@ mod tests {
     #[test]
     fn widths_grow_with_the_lead() {
         let errors: Vec<Vec<f64>> = (1..=40).map(|lead| vec![f64::from(lead), -f64::from(lead), 0.5, 0.2]).collect();
-        let spread = Spread::new(&errors);
+        let spread = Spread::new(&errors, &[]);
         let widths: Vec<f64> = (1..=100).map(|it| spread.half_width(it, 0.8).unwrap()).collect();
         assert!(widths.windows(2).all(|it| it[0] <= it[1]), "{widths:?}");
         assert!((widths[99] - widths[39] * (100.0_f64 / 40.0).sqrt()).abs() < 1e-9);
@@ -156,10 +188,28 @@ mod tests {
 
     #[test]
     fn probabilities_follow_the_distance_from_the_limit() {
-        let spread = Spread::new(&[(1..200).map(|it| normal_quantile(0.5 + f64::from(it) / 400.0)).collect()]);
+        let spread = Spread::new(&[(1..200).map(|it| normal_quantile(0.5 + f64::from(it) / 400.0)).collect()], &[]);
         assert!((spread.probability_above(1, 10.0, 10.0) - 0.5).abs() < 1e-6);
         assert!((spread.probability_above(1, 11.645, 10.0) - 0.95).abs() < 0.01);
-        let certain = Spread::new(&[vec![0.0; 9]]);
+        let certain = Spread::new(&[vec![0.0; 9]], &[]);
         assert_eq!((certain.probability_above(1, 2.0, 1.0), certain.probability_above(1, 1.0, 1.0)), (1.0, 0.0));
+    }
+
+    /// Twenty steps that each cross with 5 %: errors that are independent make a crossing of any of them likely, errors
+    /// that are the same at all steps do not.
+    #[test]
+    fn a_path_crosses_more_often_than_its_steps_where_errors_are_independent() {
+        let mut random = Random::new(7);
+        let independent: Vec<Vec<f64>> = (0..100).map(|_| (0..20).map(|_| random.normal()).collect()).collect();
+        let alike: Vec<Vec<f64>> = (0..100).map(|_| vec![random.normal(); 20]).collect();
+        let probability = |paths: &[Vec<f64>]| {
+            let by_lead: Vec<Vec<f64>> = (0..20).map(|lead| paths.iter().map(|it| it[lead]).collect()).collect();
+            Spread::new(&by_lead, paths).probability_crossed(&[10.0; 20], 11.645, true)
+        };
+        let (often, seldom) = (probability(&independent), probability(&alike));
+        assert!((0.4..0.75).contains(&often), "{often}");
+        assert!((0.03..0.15).contains(&seldom), "{seldom}");
+        assert_eq!(Spread::default().probability_crossed(&[1.0, 3.0], 2.0, true), 1.0);
+        assert_eq!(Spread::default().probability_crossed(&[1.0, 3.0], 0.5, false), 0.0);
     }
 }

@@ -148,6 +148,8 @@ fn finished(job: &Job, new: &dyn Candidate, mut trial: Trial) -> Outcome {
 /// Errors and their values.
 struct Errors {
     by_lead: Vec<Vec<f64>>,
+    /// Of each forecast, by lead; not a number for gaps.
+    paths: Vec<Vec<f64>>,
     /// Error and value of each pair.
     pairs: Vec<(f64, f64)>,
 }
@@ -167,21 +169,24 @@ fn errors_of(model: &dyn Candidate, history: &Regular, first: usize, from: usize
         model.partial_fit(&history.head(from).from(seen)).ok()?;
     }
     let stride = (n - first).div_ceil(MOST_ORIGINS).max(1);
-    let mut errors = Errors { by_lead: vec![vec![]; n_ahead.min(n - from)], pairs: vec![] };
+    let mut errors = Errors { by_lead: vec![vec![]; n_ahead.min(n - from)], paths: vec![], pairs: vec![] };
     let mut origin = from;
     while origin < n {
         let values = model.predict(n_ahead.min(n - origin)).ok()?;
+        let mut path = Vec::with_capacity(values.len());
         for (lead, forecast) in values.iter().enumerate() {
             if !forecast.is_finite() {
                 return None;
             }
             let actual = history.values.get(origin + lead).copied().filter(|it| it.is_finite());
+            path.push(actual.map_or(f64::NAN, |it| forecast - it));
             let Some(actual) = actual else { continue };
             errors.pairs.push((forecast - actual, actual));
             if let Some(of_lead) = errors.by_lead.get_mut(lead) {
                 of_lead.push(forecast - actual);
             }
         }
+        errors.paths.push(path);
         let next = (origin + stride).min(n);
         if next < n {
             model.partial_fit(&history.head(next).from(origin)).ok()?;
@@ -210,7 +215,7 @@ fn trial(errors: &Errors, history: &Regular, first: usize, from: usize, n_sample
         mape: is_percentage.then_some(100.0 * mape),
         mase: (naive > 0.0).then(|| mae / naive),
         n_samples,
-        spread: Spread::new(&errors.by_lead),
+        spread: Spread::new(&errors.by_lead, &errors.paths),
         // What never changed would make any difference an endless one.
         expected: expected.max(1e-4 * size).max(f64::MIN_POSITIVE),
     })

@@ -59,8 +59,9 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     system.front.watch(&system.config, &stopped, &mut tasks);
     system.forecasts.run(&stopped, &mut tasks);
     system.model_watches.run(&stopped, &mut tasks);
-    system.rules.run(&stopped, &mut tasks);
-    let router = system.router_with(address, Router::new(), &[clock as _])?;
+    let reload = system.rules.run(&stopped, &mut tasks);
+    tasks.spawn(reload.clone().follow_hangups(stopped.clone()));
+    let router = system.router_with(address, reload.routes(), &[clock as _])?;
     serve_router(router, listener, &stopped, &mut tasks);
     otlp.serve(&system.front.otlp, &system.config, &stopped, &mut tasks)?;
     system.health.set_running(true);

@@ -6,6 +6,7 @@ mod support;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -140,4 +141,50 @@ fn rules_record_and_alert_and_go_on_over_a_crash() {
         all.iter().find(|it| it["endsAt"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap() <= now).map(drop)
     });
     wait_for(LIMIT, "the series of the alert ends", || query(&server, "ALERTS").is_empty().then_some(()));
+}
+
+/// Guarantees: MUST 377 of docs/specs/query-api.md: changed files take effect as a whole or not at all, and what is firing
+/// goes on.
+#[test]
+fn changed_files_take_effect_when_they_are_good() {
+    let folder = Folder::new("rules-reload");
+    let file = folder.write("rules.yaml", RULES);
+    let server = Server::start("rules-reloaded", &format!("{QUIET}rules: {{files: ['{}']}}\n", file.display()));
+    let now = || jiff::Timestamp::now().as_millisecond();
+    write(server.address, &[Row::new("queue_depth", &[("job", "pay")], vec![(now(), 200.0)])]);
+    let since = wait_for(LIMIT, "it fires", || {
+        let alerts = server.get("/api/v1/alerts").json()["data"]["alerts"].clone();
+        let is_firing = alerts[0]["state"] == "firing";
+        is_firing.then(|| alerts[0]["activeAt"].clone())
+    });
+    let names = |server: &Server| server.get("/api/v1/rules").text();
+
+    // One bad file: nothing changes, and the answer says why.
+    std::fs::write(&file, RULES.replace("sum by (job)", "sum by (job")).unwrap();
+    let refused = server.post_json("/-/reload", &Value::Null);
+    assert_eq!(refused.status, 500, "{}", refused.text());
+    assert!(refused.text().contains("the rules stay as they are"), "{}", refused.text());
+    assert!(names(&server).contains("job:queue_depth:sum"));
+
+    let more = RULES.replace(
+        "      - alert: QueueIsLong",
+        "      - record: newly\n        expr: vector(7)\n      - alert: QueueIsLong",
+    );
+    std::fs::write(&file, &more).unwrap();
+    let taken = server.post_json("/-/reload", &Value::Null);
+    assert_eq!((taken.status, taken.text().as_str()), (200, "3 rules\n"));
+    wait_for(LIMIT, "the new rule records", || {
+        let answer = server.get("/api/v1/query?query=newly").text();
+        answer.contains("\"7\"").then_some(())
+    });
+    let alerts = server.get("/api/v1/alerts").json()["data"]["alerts"].clone();
+    assert_eq!((&alerts[0]["state"], &alerts[0]["activeAt"]), (&Value::from("firing"), &since), "{alerts}");
+
+    // A rule that is gone ends its series at once.
+    std::fs::write(&file, RULES).unwrap();
+    assert!(Command::new("kill").args(["-HUP", &server.pid().to_string()]).status().unwrap().success());
+    wait_for(LIMIT, "the series has ended", || {
+        let answer = server.get("/api/v1/query?query=newly").text();
+        answer.contains("\"result\":[]").then_some(())
+    });
 }

@@ -90,7 +90,8 @@ fn they_are_answered_as_prometheus_answers_them() {
 
     // Everything that was acknowledged is there after a crash.
     let before: Vec<Value> = QUERIES.iter().map(|it| ours(&server, it)).collect();
-    server.kill_and_restart();
+    server.kill();
+    server.restart();
     for (query, before) in QUERIES.iter().zip(&before) {
         assert_eq!(&ours(&server, query), before, "{query}");
     }

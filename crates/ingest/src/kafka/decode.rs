@@ -14,8 +14,8 @@ use crate::label_cache::LabelCache;
 use crate::limits::{cut_line, line_metadata};
 use crate::otlp::Decoded;
 use crate::{
-    Config, Error, OtlpConfig, OtlpDecoder, OtlpSignal, Problems, body, influx, otlp_json_to_protobuf, remote_write,
-    when,
+    Config, Error, OtlpConfig, OtlpDecoder, OtlpSignal, Problems, Reason, body, influx, otlp_json_to_protobuf,
+    remote_write, when,
 };
 
 /// Where a line stood in Kafka: metadata of every line.

@@ -6,11 +6,12 @@ mod config;
 pub mod file;
 mod notify;
 mod numbers;
+mod reload;
 mod template;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use ingest::{Sink, Source};
@@ -25,6 +26,7 @@ use self::alerts::{Active, AlertState, Alerts, Found, Outside};
 pub use self::config::RulesConfig;
 use self::file::{Group, Rule};
 use self::notify::Notifier;
+pub use self::reload::Reload;
 use crate::alert_desk::AlertDesk;
 use crate::run::until;
 
@@ -36,7 +38,7 @@ const STALE: f64 = f64::from_bits(promql::STALE_NAN_BITS);
 /// Evaluates rules.
 pub struct Rules {
     config: RulesConfig,
-    groups: Vec<Group>,
+    groups: RwLock<Arc<Vec<Group>>>,
     queries: Arc<Queries>,
     sink: Arc<dyn Sink>,
     clock: Arc<dyn Clock>,
@@ -111,21 +113,37 @@ impl Rules {
         let states = Mutex::new(states.collect());
         let notifier = Arc::new(Notifier::new(config, alert_desk)?);
         let (config, counts) = (config.clone(), Counts::default());
+        let groups = RwLock::new(Arc::new(groups));
         Ok(Arc::new(Self { config, groups, queries, sink, clock, store, notifier, states, counts }))
     }
 
-    /// Evaluates all groups until stopped.
-    pub fn run(self: &Arc<Self>, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
-        for idx in 0..self.groups.len() {
-            let (rules, mut stopped) = (Arc::clone(self), stopped.clone());
+    /// Evaluates all groups until stopped; files that have changed take effect when the answer is asked.
+    pub fn run(self: &Arc<Self>, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) -> Reload {
+        reload::supervise(self, stopped, tasks)
+    }
+
+    /// The groups that are in force.
+    fn current(&self) -> Arc<Vec<Group>> {
+        Arc::clone(&self.groups.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn put_groups(&self, groups: Vec<Group>) {
+        *self.groups.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(groups);
+    }
+
+    /// Begins to evaluate the groups that are in force, until they are ended.
+    fn start(self: &Arc<Self>, ended: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
+        for idx in 0..self.current().len() {
+            let (rules, mut ended) = (Arc::clone(self), ended.clone());
             tasks.spawn(async move {
-                let Some(group) = rules.groups.get(idx) else { return };
+                let groups = rules.current();
+                let Some(group) = groups.get(idx) else { return };
                 let mut ticks = tokio::time::interval(Duration::from_secs_f64(group.interval_secs));
                 ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
                 loop {
                     tokio::select! {
                         _ = ticks.tick() => rules.evaluate(idx).await,
-                        _ = until(&mut stopped) => return,
+                        _ = until(&mut ended) => return,
                     }
                 }
             });
@@ -134,7 +152,8 @@ impl Rules {
 
     /// Evaluates a group now, rule after rule, so that each sees what those before it have recorded.
     pub async fn evaluate(self: &Arc<Self>, group_idx: usize) {
-        let Some(group) = self.groups.get(group_idx) else { return };
+        let groups = self.current();
+        let Some(group) = groups.get(group_idx) else { return };
         let now = self.clock.now();
         let begin = Instant::now();
         for (idx, rule) in group.rules.iter().enumerate() {
@@ -169,7 +188,8 @@ impl Rules {
     }
 
     fn outcome(&self, group_idx: usize, idx: usize, now: Timestamp) -> Option<Outcome> {
-        let group = self.groups.get(group_idx)?;
+        let groups = self.current();
+        let group = groups.get(group_idx)?;
         let rule = group.rules.get(idx)?;
         let mut state = self.lock().get(group_idx)?.rules.get(idx)?.clone();
         let begin = Instant::now();
@@ -236,7 +256,8 @@ impl Rules {
     fn save(&self) {
         let kept: Vec<(String, Vec<Active>)> = {
             let states = self.lock();
-            let both = self.groups.iter().zip(states.iter());
+            let groups = self.current();
+            let both = groups.iter().zip(states.iter());
             both.flat_map(|(group, state)| {
                 let rules = group.rules.iter().zip(&state.rules).filter(|(_, state)| !state.alerts.is_empty());
                 rules
@@ -290,7 +311,7 @@ impl RuleBook for Rules {
             evaluation_secs: state.secs,
             last_evaluation: state.last.unwrap_or_default(),
         };
-        self.groups.iter().zip(&states).map(told).collect()
+        self.current().iter().zip(&states).map(told).collect()
     }
 
     fn alertmanagers(&self) -> Vec<String> {
