@@ -4,6 +4,8 @@
 //! `group` says which of many series is not as the others;
 //! `forecast` tells what comes next in a series; `quantile` follows a share of a stream; `events` says whether events are as they always are; `sketch` sums many values
 //! up in little memory; `logs` says which lines say the same thing;
+//! `drift` says whether data is still as it was, by tests that `probability` has the distributions for;
+//! `boosting` learns numbers and probabilities from rows;
 //! `performance` says how good a model that serves has been;
 //! `evaluate` says how good all that is on published benchmarks.
 

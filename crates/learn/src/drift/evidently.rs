@@ -172,7 +172,7 @@ pub fn default_test(reference: &Sample<'_>, current: &Sample<'_>) -> Test {
 ///
 /// # Errors
 /// Where Evidently raises an error: `OtherSize` for `g_test` and `fisher_exact`, `NotFor` for more than two categories,
-/// `NoSpread` for `anderson` and `es`; and as [`compare`](super::compare).
+/// `NoSpread` for `anderson` and `es`; and as [`compare`](fn@super::compare).
 pub fn run(
     test: Test,
     reference: &Sample<'_>,
