@@ -254,18 +254,19 @@ mod tests {
                 "alert":["data_drift > 1","accuracy"],"keep_runs":0,
                 "compare":{"alpha":2}}"#,
         );
-        expect_test::expect![[r#"
-            model: name a model of the log of predictions
-            reference: set one of file, first and sliding
-            reference.sliding: "7y" is no duration such as 30m, 24h or 7d
-            window.age: "d" is no duration such as 30m, 24h or 7d
-            reference.first: must be at least 1
-            keep_runs: must be at least 1
-            window.min_count: 100 is more than window.count, 10
-            compare.alpha must be from 0 to 1
-            alert: "data_drift": unknown measure; did you mean data_drift_score?
-            alert: "accuracy": write MEASURE > NUMBER, such as data_drift_score > 0.1"#]]
-        .assert_eq(&config.problems().join("\n"));
+        let expected = [
+            r#"model: name a model of the log of predictions"#,
+            r#"reference: set one of file, first and sliding"#,
+            r#"reference.sliding: "7y" is no duration such as 30m, 24h or 7d"#,
+            r#"window.age: "d" is no duration such as 30m, 24h or 7d"#,
+            r#"reference.first: must be at least 1"#,
+            r#"keep_runs: must be at least 1"#,
+            r#"window.min_count: 100 is more than window.count, 10"#,
+            r#"compare.alpha must be from 0 to 1"#,
+            r#"alert: "data_drift": unknown measure; did you mean data_drift_score?"#,
+            r#"alert: "accuracy": write MEASURE > NUMBER, such as data_drift_score > 0.1"#,
+        ];
+        assert_eq!(config.problems(), expected);
         assert!(serde_json::from_str::<WatchConfig>(r#"{"model":"a","windows":1}"#).is_err());
     }
 }

@@ -19,6 +19,8 @@ use crate::parameters::Ask;
 
 /// So many comparisons are shown beside each other.
 const MOST_RUNS: usize = 48;
+/// A difference of this size is drawn darkest.
+const LARGE: f64 = 1.0;
 /// So many features are shown below each other.
 const MOST_FEATURES: usize = 40;
 
@@ -192,7 +194,7 @@ fn over_time(runs: &[DriftRun], link: &str) -> Markup {
 
 fn cell(run: &DriftRun, name: &str, link: &str) -> Cell {
     let found = run.features.iter().find(|it| it.name == name);
-    let share = found.map(|it| if it.limit > 0.0 { it.effect / it.limit / 3.0 } else { it.effect });
+    let share = found.map(shade);
     let said = found.map_or_else(|| "not compared".to_owned(), |it| it.said.clone());
     Cell {
         share,
@@ -200,6 +202,12 @@ fn cell(run: &DriftRun, name: &str, link: &str) -> Cell {
         title: format!("{} at {}: {}", text::plain(name), text::instant(run.time), text::plain(&said)),
         link: format!("/sentinel/v1/drift/{link}/{}?format=html", run.id),
     }
+}
+
+/// What did not drift stays pale, however large chance made it look.
+fn shade(it: &DriftFeature) -> f64 {
+    let size = (it.effect / LARGE).clamp(0.0, 1.0);
+    if it.drifted { 0.4 + 0.6 * size } else { 0.25 * size }
 }
 
 fn performance(runs: &[DriftRun]) -> Markup {
