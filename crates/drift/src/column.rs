@@ -8,6 +8,9 @@ use crate::config::Budget;
 use crate::kind::{Kind, cell_number, is_missing};
 use crate::numbers::{NumberBuilder, Numbers};
 
+/// Rows that are sampled before every other is left out.
+const SAMPLED: usize = 4096;
+
 /// Summary of one column.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ColumnProfile {
@@ -31,6 +34,9 @@ pub struct ColumnProfile {
     pub inexact: u64,
     /// The distribution.
     pub data: Data,
+    /// Numbers of some thousand rows, the same rows in every column of a table, NaN where there is none; not stored.
+    #[serde(skip)]
+    pub sample: Vec<f32>,
 }
 
 /// The distribution of a column.
@@ -85,7 +91,19 @@ impl ColumnProfile {
             Data::Numbers(it) => Data::Numbers(it.condensed()),
             Data::Words(it) => Data::Words(it.condensed(words)),
         };
-        Self { data, name: self.name.clone(), ..*self }
+        Self {
+            data,
+            name: self.name.clone(),
+            kind: self.kind,
+            rows: self.rows,
+            missing: self.missing,
+            nan: self.nan,
+            infinite: self.infinite,
+            mixed: self.mixed,
+            is_integer: self.is_integer,
+            inexact: self.inexact,
+            sample: Vec::new(),
+        }
     }
 
     /// Takes in another part of the same column; false if it holds something else and was left out.
@@ -104,6 +122,8 @@ impl ColumnProfile {
             }
             (Data::Numbers(_), Data::Words(_)) | (Data::Words(_), Data::Numbers(_)) => return false,
         }
+        // Rows of two parts are not the same rows.
+        self.sample.clear();
         self.is_integer &= other.is_integer || other.count() == 0;
         self.rows += other.rows;
         self.missing += other.missing;
@@ -121,6 +141,8 @@ pub struct ColumnBuilder {
     facts: ColumnProfile,
     budget: Budget,
     data: Building,
+    /// Every so many rows one is sampled; a power of two.
+    stride: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -135,7 +157,7 @@ impl ColumnBuilder {
     /// A column whose first value says what it holds.
     pub fn open(name: &str, budget: Budget) -> Self {
         let facts = ColumnProfile { name: name.to_owned(), is_integer: true, ..ColumnProfile::default() };
-        Self { facts, budget, data: Building::Open }
+        Self { facts, budget, data: Building::Open, stride: 1 }
     }
 
     /// A column that holds this.
@@ -157,15 +179,15 @@ impl ColumnBuilder {
     }
 
     /// A cell without a value.
-    pub const fn missing(&mut self) {
+    pub fn missing(&mut self) {
+        self.sample(f64::NAN);
         self.facts.rows += 1;
         self.facts.missing += 1;
     }
 
     /// So many cells without a value.
-    pub const fn missing_many(&mut self, cells: u64) {
-        self.facts.rows += cells;
-        self.facts.missing += cells;
+    pub fn missing_many(&mut self, cells: u64) {
+        (0..cells).for_each(|_| self.missing());
     }
 
     /// A whole number beyond 2^53 came; it is taken in as a number too.
@@ -176,6 +198,7 @@ impl ColumnBuilder {
     /// A number; NaN is a missing one, and infinite ones are counted apart.
     #[inline]
     pub fn number(&mut self, value: f64) {
+        self.sample(value);
         self.facts.rows += 1;
         if value.is_nan() {
             self.facts.missing += 1;
@@ -193,6 +216,23 @@ impl ColumnBuilder {
                 let mut numbers = NumberBuilder::new(self.budget);
                 numbers.push(value);
                 self.data = Building::Numbers(numbers);
+            }
+        }
+    }
+
+    /// Keeps the number of every so many rows. Which rows depends on their count alone, so that they are the same in all
+    /// columns.
+    #[inline]
+    fn sample(&mut self, value: f64) {
+        if self.facts.rows & (self.stride - 1) == 0 {
+            self.facts.sample.push(if value.is_finite() { value as f32 } else { f32::NAN });
+            if self.facts.sample.len() >= SAMPLED {
+                let mut idx = 0;
+                self.facts.sample.retain(|_| {
+                    idx += 1;
+                    idx % 2 == 1
+                });
+                self.stride *= 2;
             }
         }
     }
@@ -225,7 +265,8 @@ impl ColumnBuilder {
     }
 
     /// A cell of words in a column of numbers or times: counted, and left out of the distribution.
-    pub const fn mixed(&mut self) {
+    pub fn mixed(&mut self) {
+        self.sample(f64::NAN);
         self.facts.rows += 1;
         self.facts.mixed += 1;
     }
@@ -296,6 +337,9 @@ impl ColumnBuilder {
         };
         // As a table of integers with gaps becomes one of floats.
         self.facts.is_integer &= self.facts.kind == Kind::Number && self.facts.missing == 0;
+        if self.facts.kind != Kind::Number {
+            self.facts.sample = Vec::new();
+        }
         self.facts
     }
 }
@@ -307,6 +351,24 @@ fn is_integer(cell: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_rows_are_sampled_in_every_column() {
+        let mut columns = [1.0, 2.0].map(|factor| {
+            let mut column = ColumnBuilder::new("x", Kind::Number, Budget::default());
+            for row in 0..50_000 {
+                match row % 7 {
+                    0 if factor > 1.0 => column.missing(),
+                    _ => column.number(f64::from(row) * factor),
+                }
+            }
+            column.finish().sample
+        });
+        assert!((SAMPLED / 2..=SAMPLED).contains(&columns[0].len()));
+        assert_eq!(columns[0].len(), columns[1].len());
+        columns[1].iter_mut().for_each(|it| *it /= 2.0);
+        assert!(columns[0].iter().zip(&columns[1]).all(|(a, b)| a == b || b.is_nan()));
+    }
 
     #[test]
     fn every_cell_is_counted_once() {

@@ -2,6 +2,7 @@
 
 use crate::column::ColumnProfile;
 use crate::config::{Config, Mode};
+use crate::correlation;
 use crate::kind::Kind;
 use crate::parts;
 use crate::profile::Profile;
@@ -68,6 +69,7 @@ pub fn compare_column(reference: &ColumnProfile, current: &ColumnProfile, config
         issues: quality::issues(reference, current),
         segments: Vec::new(),
         over_time: Vec::new(),
+        samples: (reference.sample.clone(), current.sample.clone()),
     }
 }
 
@@ -102,6 +104,7 @@ pub fn finish(reference: &Side, current: &Side, mut columns: Vec<ColumnReport>, 
     let over_time = parts::sum_up(&mut columns, |it| &mut it.over_time, config);
     columns.iter_mut().for_each(|it| it.segments.sort_by(|a, b| b.effect.total_cmp(&a.effect)));
     columns.sort_by(|a, b| rank(b).0.cmp(&rank(a).0).then(rank(b).1.total_cmp(&rank(a).1)));
+    let correlations = correlation::changes(&columns, config.alpha);
     let schema_changes = schema_changes(reference, current, &columns, config);
     let mut issues: Vec<quality::Issue> = columns.iter().flat_map(|it| it.issues.clone()).collect();
     let counted = |it: &Side| (it.facts.rows, it.facts.duplicates);
@@ -117,7 +120,7 @@ pub fn finish(reference: &Side, current: &Side, mut columns: Vec<ColumnReport>, 
         columns,
         schema_changes,
         issues,
-        correlations: Vec::new(),
+        correlations,
         segments,
         over_time,
         expectations: Vec::new(),

@@ -13,6 +13,7 @@ mod categories;
 mod column;
 mod compare;
 mod config;
+mod correlation;
 pub mod evidently;
 mod expectations;
 mod html;

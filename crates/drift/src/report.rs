@@ -132,6 +132,9 @@ pub struct ColumnReport {
     pub segments: Vec<Part>,
     /// By time, in order.
     pub over_time: Vec<Part>,
+    /// Numbers of the same rows of each column of a side, for correlations; not told.
+    #[serde(skip)]
+    pub samples: (Vec<f32>, Vec<f32>),
 }
 
 /// The verdict on a column.
@@ -267,7 +270,7 @@ pub struct CorrelationChange {
     pub one: String,
     /// The other.
     pub other: String,
-    /// Pearson's correlation in the reference.
+    /// Spearman's correlation (of ranks) in the reference.
     pub reference: f64,
     /// In the current data.
     pub current: f64,

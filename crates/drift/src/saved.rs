@@ -5,7 +5,10 @@ use std::io::{Read as _, Write as _};
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
+use learn::sketch::Distinct;
 
+use crate::column::{ColumnProfile, Data};
+use crate::numbers::NumberForm;
 use crate::profile::Profile;
 
 /// The first bytes of a stored profile.
@@ -59,13 +62,44 @@ impl Profile {
         let mut plain = Vec::new();
         let read = DeflateDecoder::new(packed).take(LARGEST).read_to_end(&mut plain);
         read.map_err(|error| ProfileError::Damaged(error.to_string()))?;
-        postcard::from_bytes(&plain).map_err(|error| ProfileError::Damaged(error.to_string()))
+        let profile: Self = postcard::from_bytes(&plain).map_err(|error| ProfileError::Damaged(error.to_string()))?;
+        match profile.columns.iter().find(|it| !is_sound(it)) {
+            Some(it) => Err(ProfileError::Damaged(format!("the counts of column {} do not add up", it.name))),
+            None => Ok(profile),
+        }
     }
 
     /// The same without columns.
     fn head(&self) -> Self {
         Self { name: self.name.clone(), rows: self.rows, duplicates: self.duplicates, columns: Vec::new() }
     }
+}
+
+/// Whether the counts of a column add up and its values ascend, which everything later relies on.
+fn is_sound(column: &ColumnProfile) -> bool {
+    let sum = |counts: &mut dyn Iterator<Item = u64>| counts.try_fold(0u64, u64::checked_add);
+    let is_sound = match &column.data {
+        Data::Empty => true,
+        Data::Numbers(it) => {
+            let is_of_numbers = match &it.form {
+                NumberForm::Sorted(all) => {
+                    all.is_sorted() && all.iter().all(|it| it.is_finite()) && all.len() as u64 == it.count
+                }
+                NumberForm::Counted(all) => {
+                    let ascends = all.is_sorted_by(|a, b| a.0 < b.0) && all.iter().all(|it| it.0.is_finite());
+                    ascends && sum(&mut all.iter().map(|it| it.1)) == Some(it.count)
+                }
+                NumberForm::Sketched(sketch) => sketch.is_sound() && sketch.count() == it.count,
+            };
+            is_of_numbers && it.distinct.is_sound()
+        }
+        Data::Words(it) => {
+            let all = it.counts.iter().map(|it| it.1).chain([it.others]);
+            sum(&mut all.into_iter()) == Some(it.count) && it.distinct.as_ref().is_none_or(Distinct::is_sound)
+        }
+    };
+    let cells = [column.count(), column.missing, column.infinite, column.mixed];
+    is_sound && sum(&mut cells.into_iter()) == Some(column.rows)
 }
 
 #[cfg(test)]
@@ -104,6 +138,28 @@ mod tests {
             assert!((distinct - 1.0).abs() < 0.07, "{distinct}");
         }
         assert_eq!(read.to_bytes(), bytes, "what is condensed stays as it is");
+    }
+
+    /// Bytes that unpack well but say what cannot be: either refused, or harmless to compare.
+    #[test]
+    fn changed_bytes_are_refused_or_harmless() {
+        let whole = profile(500);
+        let mut plain = postcard::to_allocvec(&whole).unwrap();
+        let mut random = Random::new(3);
+        let mut refused = 0;
+        for _ in 0..60 {
+            let place = random.below(plain.len());
+            let before = plain[place];
+            plain[place] = random.below(256) as u8;
+            let mut packed = DeflateEncoder::new([MAGIC, &[VERSION]].concat(), Compression::fast());
+            packed.write_all(&plain).unwrap();
+            match Profile::from_bytes(&packed.finish().unwrap()) {
+                Ok(read) => drop(crate::compare(&read, &whole, &crate::Config::default())),
+                Err(_) => refused += 1,
+            }
+            plain[place] = before;
+        }
+        assert!(refused > 0);
     }
 
     #[test]

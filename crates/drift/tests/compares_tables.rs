@@ -209,3 +209,23 @@ fn a_stored_profile_stands_for_the_data() {
     assert_eq!(drifted(&report), ["a"]);
     assert_eq!(report.reference.sketched, ["a"]);
 }
+
+#[test]
+fn a_relation_that_broke_is_told_although_no_column_drifted() {
+    let side = |seed, weight: f64| {
+        let mut random = Random::new(seed);
+        let pairs: Vec<(f64, f64)> = (0..ROWS).map(|_| (random.normal(), random.normal())).collect();
+        let other = pairs.iter().map(|it| weight * it.0 + (1.0 - weight * weight).sqrt() * it.1);
+        table(vec![
+            numbers("one", pairs.iter().map(|it| it.0)),
+            numbers("other", other),
+            normal("third", seed + 7, 0.0),
+        ])
+    };
+    let report = compare(&side(1, 0.8), &side(2, 0.0), &Config::default());
+    assert!(!report.verdict.drift, "{:?}", report.verdict);
+    assert_eq!(report.correlations.len(), 1, "{:?}", report.correlations);
+    let change = &report.correlations[0];
+    assert!(change.reference > 0.7 && change.current.abs() < 0.1, "{change:?}");
+    assert!(compare(&side(1, 0.8), &side(2, 0.8), &Config::default()).correlations.is_empty());
+}

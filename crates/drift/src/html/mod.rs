@@ -75,10 +75,12 @@ fn head(report: &Report) -> Markup {
             p.kicker { "Drift report" }
             h1 { (word) }
             p.lead { (sentence(&shown(&verdict.summary))) }
-            p.sides {
-                span.key.reference {} "Reference " b { (shown(&report.reference.name)) } ", " (thousands(report.reference.rows)) " rows"
-                span.gap {}
-                span.key.current {} "Current " b { (shown(&report.current.name)) } ", " (thousands(report.current.rows)) " rows"
+            @for (class, word, facts) in [("reference", "Reference", &report.reference), ("current", "Current", &report.current)] {
+                p.side {
+                    span class=(format!("key {class}")) {} (word) " "
+                    b { (shown(&facts.name)) } ", " (thousands(facts.rows)) " rows"
+                    @if facts.is_profile { ", from a stored profile" }
+                }
             }
         }
         (cards(report))

@@ -85,6 +85,14 @@ impl Distinct {
         if raw <= 2.5 * count && empty > 0 { count * (count / empty as f64).ln() } else { raw }
     }
 
+    /// Whether it can have come from hashes: what was read from a file may say anything.
+    pub fn is_sound(&self) -> bool {
+        match &self.0 {
+            Form::Few(hashes) => hashes.len() <= EXACT && hashes.is_sorted(),
+            Form::Many(registers) => registers.len() == REGISTERS && registers.iter().all(|it| *it <= 64),
+        }
+    }
+
     /// Memory in bytes.
     pub fn state_bytes(&self) -> usize {
         size_of::<Self>()

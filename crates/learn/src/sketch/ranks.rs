@@ -117,6 +117,16 @@ impl RankSketch {
         below as f64 / self.count.max(1) as f64
     }
 
+    /// Whether it can have come from values: what was read from a file may say anything.
+    pub fn is_sound(&self) -> bool {
+        let weight = |(level, values): (usize, &Vec<f64>)| {
+            let one = u32::try_from(level).ok().and_then(|it| 1u64.checked_shl(it))?;
+            one.checked_mul(values.len() as u64)
+        };
+        let sum = self.levels.iter().enumerate().map(weight).try_fold(0u64, |sum, it| sum.checked_add(it?));
+        sum == Some(self.count) && self.levels.iter().flatten().all(|it| it.is_finite())
+    }
+
     /// Memory in bytes.
     pub fn state_bytes(&self) -> usize {
         size_of::<Self>() + self.levels.iter().map(|it| it.capacity() * size_of::<f64>()).sum::<usize>()
@@ -236,5 +246,14 @@ mod tests {
         assert_eq!(sketch.counts(), [(1.0, 1), (3.0, 2)]);
         assert_eq!(RankSketch::of_counts(&[(1.0, 1), (3.0, 2)]).counts(), [(1.0, 1), (3.0, 2)]);
         assert_eq!(RankSketch::default().share_below(1.0), 0.0);
+    }
+
+    #[test]
+    fn what_cannot_have_come_from_values_is_not_sound() {
+        let sound = RankSketch { levels: vec![vec![1.0], vec![2.0]], count: 3, tosses: 0 };
+        assert!(sound.is_sound() && RankSketch::default().is_sound());
+        assert!(!RankSketch { count: 4, ..sound.clone() }.is_sound());
+        assert!(!RankSketch { levels: vec![vec![f64::NAN], vec![2.0]], ..sound.clone() }.is_sound());
+        assert!(!RankSketch { levels: vec![vec![1.0]; 70], ..sound }.is_sound());
     }
 }
