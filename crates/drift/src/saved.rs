@@ -77,7 +77,6 @@ impl Profile {
 
 /// Whether the counts of a column add up and its values ascend, which everything later relies on.
 fn is_sound(column: &ColumnProfile) -> bool {
-    let sum = |counts: &mut dyn Iterator<Item = u64>| counts.try_fold(0u64, u64::checked_add);
     let is_sound = match &column.data {
         Data::Empty => true,
         Data::Numbers(it) => {
@@ -87,7 +86,7 @@ fn is_sound(column: &ColumnProfile) -> bool {
                 }
                 NumberForm::Counted(all) => {
                     let ascends = all.is_sorted_by(|a, b| a.0 < b.0) && all.iter().all(|it| it.0.is_finite());
-                    ascends && sum(&mut all.iter().map(|it| it.1)) == Some(it.count)
+                    ascends && sum(all.iter().map(|it| it.1)) == Some(it.count)
                 }
                 NumberForm::Sketched(sketch) => sketch.is_sound() && sketch.count() == it.count,
             };
@@ -95,11 +94,16 @@ fn is_sound(column: &ColumnProfile) -> bool {
         }
         Data::Words(it) => {
             let all = it.counts.iter().map(|it| it.1).chain([it.others]);
-            sum(&mut all.into_iter()) == Some(it.count) && it.distinct.as_ref().is_none_or(Distinct::is_sound)
+            sum(all) == Some(it.count) && it.distinct.as_ref().is_none_or(Distinct::is_sound)
         }
     };
     let cells = [column.count(), column.missing, column.infinite, column.mixed];
-    is_sound && sum(&mut cells.into_iter()) == Some(column.rows)
+    is_sound && sum(cells.into_iter()) == Some(column.rows)
+}
+
+/// None if it does not fit.
+fn sum(mut counts: impl Iterator<Item = u64>) -> Option<u64> {
+    counts.try_fold(0, u64::checked_add)
 }
 
 #[cfg(test)]

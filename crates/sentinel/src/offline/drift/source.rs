@@ -13,7 +13,7 @@ use crate::offline::input::Input;
 use crate::offline::parquet_file::MAGIC;
 
 /// Columns of these names hold times.
-const TIMES: [&str; 7] = ["timestamp", "time", "datetime", "date", "ts", "ds", "event_time"];
+const TIMES: [&str; 8] = ["timestamp", "time", "datetime", "date", "ts", "ds", "when", "event_time"];
 
 /// What is wanted of a side.
 #[derive(Clone, Debug, Default)]
