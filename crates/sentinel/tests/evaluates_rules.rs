@@ -32,6 +32,7 @@ groups:
         labels: {severity: critical, service: "{{ $labels.job }}"}
         annotations:
           summary: "{{ $value | humanize }} jobs of {{ $labels.job }} wait"
+          others: '{{ range query "job:queue_depth:sum" | sortByLabel "job" }}{{ .Labels.job }}={{ .Value }} {{ end }}'
 "#;
 
 /// Hears alerts as an Alertmanager does.
@@ -83,7 +84,7 @@ fn samples_of_the_future_are_answered_when_asked_for() {
     assert_eq!(found, serde_json::json!([[ahead, "7"], [ahead + 30, "7"], [ahead + 60, "7"]]));
 }
 
-/// Guarantees: MUST 374 to 376 of docs/specs/query-api.md.
+/// Guarantees: MUST 374 to 376 and 378 of docs/specs/query-api.md.
 #[test]
 fn rules_record_and_alert_and_go_on_over_a_crash() {
     let (address, heard) = alertmanager();
@@ -108,6 +109,7 @@ fn rules_record_and_alert_and_go_on_over_a_crash() {
         alerts.as_array().unwrap().iter().find(|it| it["state"] == "firing").cloned()
     });
     assert_eq!(alert["annotations"]["summary"], "2.5k jobs of pay wait");
+    assert_eq!(alert["annotations"]["others"], "cart=3 pay=2500 ", "a template queries what was recorded");
     assert_eq!((&alert["labels"]["service"], &alert["value"]), (&"pay".into(), &"2.5e+03".into()));
     let rules = server.get_json("/api/v1/rules")["data"]["groups"][0]["rules"].clone();
     assert_eq!((&rules[0]["health"], &rules[1]["state"]), (&"ok".into(), &"firing".into()));

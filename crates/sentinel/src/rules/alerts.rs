@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use signal::{Labels, SeriesPoints, Timestamp};
 
 use super::file::{Alert, Rule};
-use super::template::Subject;
+use super::template::{QueryResult, Subject};
 
 /// How long an alert that is over is still told, so that a message that was lost comes again.
 const TELL_RESOLVED: Duration = Duration::from_secs(15 * 60);
@@ -52,10 +52,17 @@ pub type Alerts = BTreeMap<Labels, Active>;
 pub struct Outside<'a> {
     pub external_labels: &'a BTreeMap<String, String>,
     pub external_url: &'a str,
+    /// Answers what templates query.
+    pub query: &'a dyn Fn(&str) -> QueryResult,
 }
 
 /// What the expression has found: labels and values.
 pub type Found = Vec<(Labels, f64)>;
+
+/// Labels as templates see them.
+pub fn by_name(labels: &Labels) -> BTreeMap<String, String> {
+    labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
 
 /// Labels of a sample with those of the rule over them, and its annotations.
 fn described(
@@ -65,10 +72,9 @@ fn described(
     value: f64,
     outside: &Outside<'_>,
 ) -> Result<(Labels, BTreeMap<String, String>), String> {
-    let labels: BTreeMap<String, String> =
-        found.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let Outside { external_labels, external_url } = outside;
-    let subject = Subject { value, labels: &labels, external_labels, external_url };
+    let labels = by_name(found);
+    let Outside { external_labels, external_url, query } = outside;
+    let subject = Subject { value, labels: &labels, external_labels, external_url, query };
     let mut pairs = labels.clone();
     pairs.remove("__name__");
     for (name, template) in &rule.labels {
@@ -183,7 +189,8 @@ mod tests {
         let (groups, problems) = parse(text, "r", &RulesConfig::default());
         assert_eq!(problems, Vec::<String>::new());
         let rule = &groups[0].rules[0];
-        let outside = Outside { external_labels: &BTreeMap::new(), external_url: "" };
+        let query = |_: &str| Err("nothing is stored".to_owned());
+        let outside = Outside { external_labels: &BTreeMap::new(), external_url: "", query: &query };
         let mut alerts = Alerts::new();
         let resend = Duration::from_secs(60);
         let mut step = |secs: i64, is_down: bool| {
@@ -212,5 +219,26 @@ mod tests {
         let error =
             update(&mut Alerts::new(), rule, rule.alert.as_ref().unwrap(), &many, Timestamp::from_secs(1), &outside);
         assert!(error.unwrap_err().contains("same labelset"));
+    }
+
+    /// Guarantees: MUST 378 of docs/specs/query-api.md.
+    #[test]
+    fn annotations_query_and_say_when_they_cannot() {
+        let text = "groups:\n- name: g\n  rules:\n  - alert: Down\n    expr: up == 0\n    annotations:\n      load: '{{ with query \"load\" }}{{ . | first | value }}{{ end }}'\n      wrong: '{{ query \"x\" }}'\n";
+        let (groups, problems) = parse(text, "r", &RulesConfig::default());
+        assert_eq!(problems, Vec::<String>::new());
+        let rule = &groups[0].rules[0];
+        let query = |text: &str| match text {
+            "load" => Ok(vec![(BTreeMap::new(), 7.5)]),
+            _ => Err("nothing is stored".to_owned()),
+        };
+        let outside = Outside { external_labels: &BTreeMap::new(), external_url: "", query: &query };
+        let mut alerts = Alerts::new();
+        let found = vec![(Labels::metric("up", &[("job", "shop")]), 0.0)];
+        update(&mut alerts, rule, rule.alert.as_ref().unwrap(), &found, Timestamp::from_secs(1), &outside).unwrap();
+        let annotations = &alerts.values().next().unwrap().annotations;
+        assert_eq!(annotations["load"], "7.5");
+        let error = "<error expanding template: line 1, column 4: query: \"x\": nothing is stored>";
+        assert_eq!(annotations["wrong"], error);
     }
 }

@@ -223,18 +223,7 @@ impl Rules {
         alerts: &mut Alerts,
         time: Timestamp,
     ) -> Result<Vec<SeriesPoints>, String> {
-        let answer = self.queries.ask(&Asked::at(&rule.query, time)).map_err(|it| it.to_string())?;
-        let found: Found = match answer.value {
-            Value::Scalar(_, value) => vec![(Labels::default(), value)],
-            Value::Vector(all) => all
-                .into_iter()
-                .filter_map(|it| match it.value {
-                    Sample::Float(value) => Some((it.labels, value)),
-                    Sample::Histogram(_) => None,
-                })
-                .collect(),
-            Value::Matrix(_) | Value::Text(..) => return Err("rule result is not a vector or scalar".to_owned()),
-        };
+        let found = self.found(&rule.query, time)?;
         let is_too_many = |n: usize| group.limit > 0 && n > group.limit;
         let Some(alert) = &rule.alert else {
             if is_too_many(found.len()) {
@@ -243,7 +232,11 @@ impl Rules {
             return recorded(rule, found, time);
         };
         let (external_labels, external_url) = (&self.config.external_labels, self.config.external_url.as_str());
-        let outside = Outside { external_labels, external_url };
+        let query = |text: &str| {
+            let found = self.found(text, time)?;
+            Ok(found.iter().map(|(labels, value)| (alerts::by_name(labels), *value)).collect())
+        };
+        let outside = Outside { external_labels, external_url, query: &query };
         alerts::update(alerts, rule, alert, &found, time, &outside)?;
         let n_active = alerts.values().filter(|it| it.state != AlertState::Over).count();
         if is_too_many(n_active) {
@@ -251,6 +244,22 @@ impl Rules {
             return Err(format!("exceeded limit of {} with {n_active} alerts", group.limit));
         }
         Ok(alerts::series(alerts, time))
+    }
+
+    /// What an expression finds; histograms are left out.
+    fn found(&self, text: &str, time: Timestamp) -> Result<Found, String> {
+        let answer = self.queries.ask(&Asked::at(text, time)).map_err(|it| it.to_string())?;
+        match answer.value {
+            Value::Scalar(_, value) => Ok(vec![(Labels::default(), value)]),
+            Value::Vector(all) => Ok(all
+                .into_iter()
+                .filter_map(|it| match it.value {
+                    Sample::Float(value) => Some((it.labels, value)),
+                    Sample::Histogram(_) => None,
+                })
+                .collect()),
+            Value::Matrix(_) | Value::Text(..) => Err("rule result is not a vector or scalar".to_owned()),
+        }
     }
 
     fn save(&self) {

@@ -50,7 +50,7 @@ fn plain(value: f64) -> Option<String> {
     }
 }
 
-fn scientific(mantissa: &str, exponent: i32) -> String {
+pub fn scientific(mantissa: &str, exponent: i32) -> String {
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}e{sign}{:02}", exponent.abs())
 }
