@@ -44,7 +44,7 @@ pub fn load(config: &VersionConfig, onnx: Option<&OnnxLoader>) -> Result<Loaded,
     let bytes = read(&file)?;
     let told = |problem: String| format!("{}: {problem}", file.display());
     if is_onnx(&file) {
-        let loader = onnx.ok_or_else(|| told("this build has no ONNX runtime".to_owned()))?;
+        let loader = onnx.ok_or_else(|| told("models in ONNX files need a build with the feature onnx, which released binaries have (cargo build --release -p sentinel --features onnx)".to_owned()))?;
         let (model, fields) = loader(&bytes, schema).map_err(told)?;
         return Ok(Loaded { model, fields, file });
     }

@@ -1,11 +1,14 @@
 //! Which models does this server serve, and where does it keep what they say? The stage `predict` with its places.
 
+#[cfg(feature = "onnx")]
+mod onnx_model;
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use predict::{CsvOutlet, Desk, Files, Log, ParquetOutlet};
+use predict::{CsvOutlet, Desk, Files, Log, OnnxLoader, ParquetOutlet};
 use signal::Clock;
 
 use crate::config::Config;
@@ -20,7 +23,7 @@ pub fn open(config: &Config, data_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::
     let dir = data_dir.join("predictions");
     let log = Log::open(&dir, &section.log, Arc::clone(&clock))
         .with_context(|| format!("cannot open the log of predictions in {}", dir.display()))?;
-    let desk = Desk::open(section, Arc::clone(&log), clock, None).map_err(crate::Problems)?;
+    let desk = Desk::open(section, Arc::clone(&log), clock, onnx()).map_err(crate::Problems)?;
     let sinks = dir.join("sinks");
     for csv in &section.log.csv {
         let name = format!("csv:{}", csv.path.display());
@@ -33,6 +36,17 @@ pub fn open(config: &Config, data_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::
             .with_context(|| format!("cannot start writing to {}", parquet.path))?;
     }
     Ok(Arc::new(desk))
+}
+
+/// What reads ONNX files, in builds that have it.
+#[cfg(feature = "onnx")]
+fn onnx() -> Option<&'static OnnxLoader> {
+    Some(&onnx_model::load)
+}
+
+#[cfg(not(feature = "onnx"))]
+fn onnx() -> Option<&'static OnnxLoader> {
+    None
 }
 
 /// Files of the log where models of forecasts may be, too.
