@@ -90,7 +90,7 @@ fn the_bodies_that_are_mutated_are_valid() {
     assert_eq!(ingest::parse_exposition(&bodies[3], Format::OpenMetrics, &config).unwrap().0.len(), 2);
     assert_eq!(ingest::decode_remote_write(&bodies[4], &config).unwrap().0.len(), 1);
     assert_eq!(ingest::decode_loki_protobuf(&bodies[5], &config).unwrap().0.len(), 1);
-    assert_eq!(ingest::decode_remote_write_v2(&bodies[6], &config).unwrap().0.len(), 3);
+    assert_eq!(ingest::decode_remote_write_v2(&bodies[6], &config).unwrap().0.len(), 4);
     let (batch, problems, line) = ingest::decode_influx(&bodies[7], FRAME, &config);
     assert_eq!((batch.len(), problems.mistake(), line), (4, None, None));
     let arrival = SyslogArrival { time: Timestamp::MIN, peer: "peer" };

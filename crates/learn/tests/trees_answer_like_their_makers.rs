@@ -1,5 +1,7 @@
 //! Do trees of XGBoost and LightGBM say here what they say there? Reference values by `trees/make.py`.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
+
 use learn::trees::ensemble::Said;
 use learn::trees::foreign::Foreign;
 use learn::trees::{lightgbm, saved, xgboost};

@@ -293,8 +293,11 @@ mod tests {
         assert_eq!(of(json!({"predictions": [1, 0]})), [plain(1.0), plain(0.0)]);
         assert_eq!(of(json!({"predictions": [[12.5], [3.0]]})), [plain(12.5), plain(3.0)]);
         let two = Told { prediction: 1.0.into(), probability: Some(0.75), probabilities: vec![] };
-        assert_eq!(of(json!({"predictions": [[0.25, 0.75]]})), [two.clone()]);
-        assert_eq!(of(json!({"data": {"names": ["t:0", "t:1"], "ndarray": [[0.25, 0.75]]}})), [two.clone()]);
+        assert_eq!(of(json!({"predictions": [[0.25, 0.75]]})), std::slice::from_ref(&two));
+        assert_eq!(
+            of(json!({"data": {"names": ["t:0", "t:1"], "ndarray": [[0.25, 0.75]]}})),
+            std::slice::from_ref(&two)
+        );
         let outputs = json!({"outputs": [
             {"name": "predict", "shape": [1], "datatype": "INT64", "data": [1]},
             {"name": "predict_proba", "shape": [1, 2], "datatype": "FP64", "data": [0.25, 0.75]},

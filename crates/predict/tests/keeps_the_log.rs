@@ -164,7 +164,10 @@ async fn csv_files_have_one_header_whoever_writes() {
 
 /// Files in memory.
 #[derive(Clone, Default)]
-struct Memory(Arc<Mutex<Vec<(String, Vec<u8>)>>>);
+struct Memory(Arc<Mutex<Vec<NamedFile>>>);
+
+/// A name and what the file holds.
+type NamedFile = (String, Vec<u8>);
 
 impl Files for Memory {
     fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {

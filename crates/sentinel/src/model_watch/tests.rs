@@ -68,8 +68,8 @@ impl World {
         for _ in 0..n {
             self.secs += 1;
             let bell: f64 = (0..12).map(|_| self.random.f64()).sum::<f64>() - 6.0;
-            let sex = if self.random.bool() { "Male" } else { "Female" };
             let sequence = log.len() as u64 + 1;
+            let sex = if sequence.is_multiple_of(2) { "Male" } else { "Female" };
             let time = Timestamp::from_secs(self.secs);
             let is_wrong = self.random.f64() < wrong;
             let truth = if is_wrong { 1.0 } else { 0.0 };

@@ -64,8 +64,9 @@ fn time_column(table: &Table, names: &[String]) -> Result<usize, BadInput> {
 
 fn times(table: &Table, column: usize, skipped: usize) -> Result<Vec<i64>, BadInput> {
     let rows = skipped..table.n_rows();
-    let numbers: Option<Vec<f64>> = rows.clone().map(|row| number(&table.cell(row, column))).collect();
-    if let Some(numbers) = numbers {
+    // What the first cell is, all are.
+    if number(&table.cell(skipped, column)).is_some() {
+        let numbers: Vec<f64> = rows.map(|row| moment(table, row, column)).collect::<Result<_, _>>()?;
         let unit = instants::millis_per_unit(&numbers);
         let bad = numbers.iter().position(|it| !it.is_finite());
         return match bad {
@@ -73,14 +74,16 @@ fn times(table: &Table, column: usize, skipped: usize) -> Result<Vec<i64>, BadIn
             None => Ok(numbers.iter().map(|it| (it * unit) as i64).collect()),
         };
     }
-    rows.map(|row| {
-        let cell = table.cell(row, column);
-        instants::parse(&cell).ok_or_else(|| {
-            let found = format!("found {} where a time is expected", quoted(&cell));
-            table.bad_cell(row, column, found, "write it as 2024-05-01T00:30:00Z or as a number since 1970")
-        })
-    })
-    .collect()
+    rows.map(|row| instants::parse(&table.cell(row, column)).ok_or_else(|| no_time(table, row, column))).collect()
+}
+
+fn moment(table: &Table, row: usize, column: usize) -> Result<f64, BadInput> {
+    number(&table.cell(row, column)).ok_or_else(|| no_time(table, row, column))
+}
+
+fn no_time(table: &Table, row: usize, column: usize) -> BadInput {
+    let found = format!("found {} where a time is expected", quoted(&table.cell(row, column)));
+    table.bad_cell(row, column, found, "write it as 2024-05-01T00:30:00Z or as a number since 1970")
 }
 
 /// A column of numbers; `None` if it holds text throughout.
