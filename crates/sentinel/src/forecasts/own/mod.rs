@@ -4,6 +4,7 @@
 //! file or a folder), `versions.json` the list, `work` where its programs run, `snapshot` what they are given.
 
 mod program;
+mod snapshot;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -302,7 +303,7 @@ impl OwnModel {
         let folder = self.folder.join("snapshot");
         let values = self.values().await;
         let to = folder.clone();
-        tokio::task::spawn_blocking(move || write_snapshot(&to, &values)).await??;
+        tokio::task::spawn_blocking(move || snapshot::write(&to, &values)).await??;
         Ok(folder)
     }
 
@@ -493,28 +494,4 @@ fn usual_command(programs: &Path, name: &str) -> anyhow::Result<Vec<String>> {
         return Ok(vec!["python3".to_owned(), python.display().to_string()]);
     }
     bail!("{} has neither {name} nor {name}.py, and the manifest names no command for it", programs.display())
-}
-
-fn write_snapshot(folder: &Path, values: &[(Labels, Vec<signal::Point>)]) -> anyhow::Result<()> {
-    let _ = std::fs::remove_dir_all(folder);
-    std::fs::create_dir_all(folder)?;
-    let mut writers = std::collections::BTreeMap::new();
-    for (labels, points) in values {
-        let metric = labels.name();
-        if !writers.contains_key(metric) {
-            let mut writer = csv::Writer::from_path(folder.join(format!("{}.csv", forecast::exposed_name(metric))))?;
-            writer.write_record(["timestamp", "value", "labels"])?;
-            writers.insert(metric.to_owned(), writer);
-        }
-        let text = serde_json::to_string(&labels.with("__name__", ""))?;
-        if let Some(writer) = writers.get_mut(metric) {
-            for it in points {
-                writer.write_record([it.time.secs_f64().to_string(), it.value.to_string(), text.clone()])?;
-            }
-        }
-    }
-    for writer in writers.values_mut() {
-        writer.flush()?;
-    }
-    Ok(())
 }
