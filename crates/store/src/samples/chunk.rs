@@ -1,4 +1,4 @@
-//! How are points of one series made small? Times as integers, values by whatever takes least; see [`super::values`].
+//! How are points of one series made small? Times as integers, values by whatever takes least; see `values`.
 
 use signal::{Point, Timestamp};
 
