@@ -124,16 +124,16 @@ pub async fn one(State(app): State<Arc<App>>, Path(name): Path<String>) -> Resul
 fn summary(model: &WatchedModel, now: Timestamp) -> Markup {
     let newest = model.newest.as_ref();
     html! {
-        dl.stats data-testid="model-facts" {
-            div { dt { "State" } dd { (state(model)) } }
-            div { dt { "Reference" } dd { (text::plain(&model.reference)) } }
-            div { dt { "Predictions read" } dd { (model.predictions) } }
+        dl.stats.words data-testid="model-facts" {
+            div.stat { dt { "State" } dd { (state(model)) } }
+            div.stat { dt { "Reference" } dd { (text::plain(&model.reference)) } }
+            div.stat { dt { "Predictions read" } dd { (model.predictions) } }
             @if let Some(run) = newest {
-                div { dt { "Versions" } dd { @for (version, n) in &run.versions { (text::plain(if version.is_empty() { "none told" } else { version })) " " span.muted.small { (n) " rows" } " " } } }
-                @if let Some((half, most)) = run.latency_ms { div { dt { "Latency" } dd { (text::number(half)) " ms, 99 % within " (text::number(most)) " ms" } } }
-                div { dt { "Compared" } dd { (text::ago(run.time, now)) ", by " (run.reason) } }
+                div.stat { dt { "Versions" } dd { @for (version, n) in &run.versions { (text::plain(if version.is_empty() { "none told" } else { version })) " " span.muted.small { (n) " rows" } " " } } }
+                @if let Some((half, most)) = run.latency_ms { div.stat { dt { "Latency" } dd { (text::number(half)) " ms, 99 % within " (text::number(most)) " ms" } } }
+                div.stat { dt { "Compared" } dd { (text::ago(run.time, now)) ", by " (run.reason) } }
             }
-            @if let Some(next) = model.next { div { dt { "Next" } dd { (text::clock(next)) } } }
+            @if let Some(next) = model.next { div.stat { dt { "Next" } dd { (text::clock(next)) } } }
         }
         ul.alarms { @for (rule, since) in &model.alarms {
             li { code { (text::plain(rule)) } " " @match since { Some(it) => { (text::badge("bad", "holds")) " since " (text::clock(*it)) }, None => { (text::badge("good", "quiet")) } } }
