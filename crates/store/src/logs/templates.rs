@@ -69,10 +69,10 @@ pub fn read(reader: &mut SectionReader<'_>, count: usize) -> Option<Vec<String>>
         let length = usize::try_from(reader.heads.varint()?).ok()?;
         templates.push(reader.words.take(length)?);
     }
-    let of_lines = words::read(reader, count, 0)?;
+    let numbers_of_lines = words::read(reader, count, 0)?;
     let number = |line: usize| {
         let mut digits = vec![];
-        of_lines.put_word(line, &[], &mut digits)?;
+        numbers_of_lines.put_word(line, &[], &mut digits)?;
         let number: usize = std::str::from_utf8(&digits).ok()?.parse().ok()?;
         (number < templates.len()).then_some(number)
     };
@@ -83,7 +83,8 @@ pub fn read(reader: &mut SectionReader<'_>, count: usize) -> Option<Vec<String>>
     for number in &of_lines {
         places_of.get(*number)?.iter().for_each(|it| lengths.get_mut(*it).into_iter().for_each(|it| *it += 1));
     }
-    let mut columns: Vec<Column<'_>> = vec![Column::Words(vec![])];
+    // Words may be the same as the numbers of the templates, which are column 0.
+    let mut columns: Vec<Column<'_>> = vec![numbers_of_lines];
     for (number, length) in lengths.iter().enumerate() {
         columns.push(words::read(reader, *length, number + 1)?);
     }
@@ -263,6 +264,14 @@ mod tests {
         ];
         size_after_round_trip(&lines.map(str::to_owned));
         size_after_round_trip(&[]);
+    }
+
+    /// The column of zeros is the same as that of the templates' numbers.
+    #[test]
+    fn words_may_be_the_numbers_of_their_templates() {
+        size_after_round_trip(&vec!["retry 0 of 3".to_owned(); 40]);
+        let lines = (0..40).map(|it| if it % 3 == 0 { "retry 0".to_owned() } else { "tried 1".to_owned() });
+        size_after_round_trip(&lines.collect::<Vec<_>>());
     }
 
     #[test]
