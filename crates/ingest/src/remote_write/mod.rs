@@ -93,12 +93,8 @@ impl Decoded {
     fn add(&mut self, labels: Result<Labels, Refusal>, series: Series<'_>, config: &Config) {
         let n_histograms = series.histograms.len() as u64;
         let n_points = series.points.len() as u64 + n_histograms;
-        let labels = match labels {
-            Ok(labels) if labels.name().is_empty() => {
-                self.problems.add(Reason::Exemplar, series.exemplars.len() as u64, String::new);
-                let detail = || format!("labels: {labels} has no __name__");
-                return self.problems.add(Reason::Unnamed, n_points.max(1), detail);
-            }
+        let checked = labels.and_then(|it| named(it, n_histograms, config));
+        let labels = match checked {
             Ok(labels) => labels,
             Err((reason, detail)) => {
                 self.problems.add(Reason::Exemplar, series.exemplars.len() as u64, String::new);
@@ -173,6 +169,20 @@ impl Decoded {
         }
         n_points
     }
+}
+
+/// Labels with a name, and one that leaves room for what is added to it.
+fn named(labels: Labels, n_histograms: u64, config: &Config) -> Result<Labels, Refusal> {
+    let name = labels.name();
+    if name.is_empty() {
+        return Err((Reason::Unnamed, format!("{labels} has no __name__")));
+    }
+    let most = config.max_label_value_bytes.saturating_sub("_count".len());
+    if n_histograms > 0 && name.len() > most {
+        let detail = format!("__name__ of a histogram has {} bytes, at most {most} are allowed", name.len());
+        return Err((Reason::LabelValue, detail));
+    }
+    Ok(labels)
 }
 
 /// The name of the metric to which a series belongs.
