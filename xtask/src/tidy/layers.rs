@@ -6,12 +6,12 @@ use super::Finding;
 
 /// The stages, which `sentinel` and nobody else sees all of.
 const ALL: &[&str] = &[
-    "signal", "learn", "ingest", "store", "detect", "forecast", "predict", "drift", "onnx", "diagnose", "act",
+    "signal", "learn", "ingest", "store", "detect", "forecast", "predict", "drift", "onnx", "diagnose", "agent", "act",
     "report", "promql", "serve", "cluster", "testkit",
 ];
 
 /// Each crate with the crates of ours that it may import. A new crate or a new edge needs a decision record.
-const MAY_IMPORT: [(&str, &[&str]); 19] = [
+const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("signal", &[]),
     ("learn", &[]),
     ("ingest", &["signal"]),
@@ -22,6 +22,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("drift", &["signal", "learn"]),
     ("onnx", &[]),
     ("diagnose", &["signal", "learn"]),
+    ("agent", &["signal"]),
     ("act", &["signal"]),
     ("report", &["signal"]),
     ("promql", &["signal"]),

@@ -1,0 +1,1 @@
+//! How is each provider spoken to? One file for each wire.
