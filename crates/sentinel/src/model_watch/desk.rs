@@ -6,7 +6,8 @@ use serve::{DriftFeature, DriftRun, ModelDrift, SchemaColumn, WatchedModel};
 use signal::PortError;
 
 use crate::model_watch::run::{Feature, Run};
-use crate::model_watch::watched::{NoRun, Watched, causes};
+use crate::model_watch::no_run::{NoRun, causes};
+use crate::model_watch::watched::Watched;
 use crate::model_watch::{ModelWatches, basis};
 
 impl ModelDrift for ModelWatches {

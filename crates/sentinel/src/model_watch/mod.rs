@@ -1,17 +1,23 @@
 //! Are the models that answer still right to be asked? Each watched model is compared with its reference, on schedule or
 //! after so many predictions; what drifts is told like any other anomaly.
 //!
-//! `watched` follows the log of one model and says when a comparison is due, `window` reads what is compared, `basis` is
-//! what it is compared with, `comparison` makes a run of both, `runs` keeps them on disk, `telling` makes anomalies of
-//! alarms, `gauges` numbers, `desk` answers people.
+//! `watched` holds one model, `reading` reads its log on and says when a comparison is due, `window` reads what is
+//! compared, `basis` is what it is compared with, `comparison` makes a run of both, `runs` keeps them on disk,
+//! `concluding` hears the alarms, `telling` makes anomalies of them. `online` follows the live stream between comparisons,
+//! `sighting` says what its alarms look like. `gauges` are numbers, `desk` answers people.
 
 mod basis;
 mod comparison;
+mod concluding;
 mod desk;
 mod gauges;
+mod no_run;
+mod online;
+mod reading;
 mod run;
 mod runs;
 mod saved;
+mod sighting;
 mod telling;
 #[cfg(test)]
 mod tests;
@@ -110,11 +116,18 @@ impl ModelWatches {
 
     /// Reads what is new, compares if it is due, tells what has changed. Blocks.
     fn step(&self, watched: &Watched) {
-        let anomalies = watched.step(self.clock.now());
+        let now = self.clock.now();
+        let mut anomalies = watched.step(now);
+        anomalies.extend(watched.step_online(now));
         if !anomalies.is_empty() {
             self.record(watched);
             self.responder.anomalies(anomalies);
         }
+    }
+
+    /// A step of every model, for whoever drives time.
+    pub fn step_all(&self) {
+        self.watches.iter().for_each(|it| self.step(it));
     }
 
     /// Lets time pass: what goes on is told again, so that its incident knows.
@@ -128,7 +141,8 @@ impl ModelWatches {
         }
         for it in &self.watches {
             self.record(it);
-            let anomalies = it.firing(now);
+            let mut anomalies = it.firing(now);
+            anomalies.extend(it.firing_online(now));
             if !anomalies.is_empty() {
                 self.responder.anomalies(anomalies);
             }
