@@ -19,6 +19,12 @@ pub struct WatchConfig {
     /// The service that incidents and series name. Default: the model's name.
     #[serde(default)]
     pub service: Option<String>,
+    /// Who answers for the model, for its card. Default: nobody is named.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// What the model is for, for its card. Default: none.
+    #[serde(default)]
+    pub description: Option<String>,
     /// What the predictions are compared with.
     #[serde(default)]
     pub reference: ReferenceConfig,

@@ -7,6 +7,7 @@
 //! `sighting` says what its alarms look like. `gauges` are numbers, `desk` answers people.
 
 mod basis;
+mod card;
 mod comparison;
 mod concluding;
 mod desk;
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use drift::watch::WatchConfig;
+use serve::ModelVersion;
 use signal::{Clock, InferenceLog, Ledger, Timestamp};
 use store::Store;
 use tokio::sync::watch;
@@ -51,6 +53,8 @@ pub struct ModelWatches {
     responder: Arc<Responder>,
     clock: Arc<dyn Clock>,
     told: Mutex<Option<Timestamp>>,
+    /// Versions of each watched model, in the order of the watches, as they were loaded.
+    versions: Vec<Vec<ModelVersion>>,
 }
 
 /// All problems of `model_watches`, each with its key.
@@ -73,6 +77,7 @@ impl ModelWatches {
     /// As configured, where an earlier process left them; nothing runs yet.
     pub fn open(
         watches: &[WatchConfig],
+        models: &[predict::ModelConfig],
         data_dir: &Path,
         log: &Arc<dyn InferenceLog>,
         store: &Arc<Store>,
@@ -90,6 +95,7 @@ impl ModelWatches {
             responder: Arc::clone(responder),
             clock,
             told: Mutex::default(),
+            versions: watches.iter().map(|it| card::versions(models, &it.model)).collect(),
         }))
     }
 

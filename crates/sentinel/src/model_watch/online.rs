@@ -256,6 +256,14 @@ impl Watched {
         };
         let mut follower =
             OnlineFollower::new(&config, &self.config.performance, &self.config.compare, &basis.profile);
+        if self.config.reference.file.is_none() {
+            follower.add_answers(&basis.profile);
+            // The order of a file may say nothing; that of the log is that of time.
+            let mut trial = follower.trial();
+            let most = self.config.reference.first.unwrap_or(FIRST);
+            Span { most, ..self.everything() }.read(&*self.log, |row| trial.row(&row.inference))?;
+            follower.settle(trial);
+        }
         (follower.rows_until, follower.labels_until) = (rows.max(basis.last), labels);
         for note in &follower.notes {
             tracing::warn!(model = self.config.model, note, "A detector is not as quiet as asked for.");

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use signal::{Label, LoggedInference, Timestamp};
+use signal::{Inference, Label, LoggedInference, Timestamp};
 
 use super::config::OnlineConfig;
 use super::detector::Move;
@@ -87,6 +87,22 @@ pub struct Standing {
     pub said: String,
 }
 
+/// Streams on trial.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    streams: Vec<Stream>,
+    has_moved: Vec<bool>,
+}
+
+impl Trial {
+    /// Takes a prediction of the reference.
+    pub fn row(&mut self, row: &Inference) {
+        for (stream, has_moved) in self.streams.iter_mut().zip(&mut self.has_moved) {
+            *has_moved |= stream.update(row).is_some();
+        }
+    }
+}
+
 /// How a target stands now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamState {
@@ -132,6 +148,26 @@ impl OnlineFollower {
         let run = found.run_of_one(wanted.len() + OF_ANSWERS);
         found.add(wanted, run);
         found
+    }
+
+    /// A try with the predictions of the reference in their order; [`Self::settle`] takes it.
+    pub fn trial(&self) -> Trial {
+        Trial { streams: self.streams.clone(), has_moved: vec![false; self.streams.len()] }
+    }
+
+    /// Leaves out the streams that moved in a try: what lies in the reference itself, such as a daily cycle, is usual.
+    pub fn settle(&mut self, trial: Trial) {
+        let mut moved = trial.has_moved.into_iter();
+        let notes = &mut self.notes;
+        self.streams.retain(|it| {
+            let has_moved = moved.next().unwrap_or(false);
+            if has_moved {
+                let name = it.target.name();
+                let what = "moves within the reference, as by a daily cycle: it is compared on schedule and not followed";
+                notes.push(format!("{name} ({}) {what}", it.reading));
+            }
+            !has_moved
+        });
     }
 
     /// What was saved; none if it is of another form or configuration.

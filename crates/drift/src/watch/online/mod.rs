@@ -15,5 +15,5 @@ mod tuning;
 
 pub use config::OnlineConfig;
 pub use detector::Move;
-pub use follower::{Alarm, Event, OnlineFollower, Standing, StreamState};
+pub use follower::{Alarm, Event, OnlineFollower, Standing, StreamState, Trial};
 pub use reading::{Reading, Target};

@@ -119,6 +119,27 @@ fn false_alarms_are_as_rare_as_stated() {
     }
 }
 
+/// Guarantees: MUST 596 of docs/specs/model-watch.md: what goes up and down within the reference is usual.
+#[test]
+fn a_cycle_of_the_reference_is_no_drift() {
+    let mut stream = Stream::new(Random::new(9));
+    let day = |idx: usize| Course { age: 40.0 + 8.0 * (idx as f64 / 1000.0 * std::f64::consts::TAU).sin(), ..USUAL };
+    let rows: Vec<LoggedInference> = (0..3000).map(|it| stream.next(day(it)).0).collect();
+    let mut profile = ProfileBuilder::new(Budget::default());
+    rows.iter().for_each(|it| profile.learn_one(&it.inference));
+    let profile = profile.finish("reference");
+    let config = OnlineConfig::default();
+    let mut follower = OnlineFollower::new(&config, &PerformanceConfig::default(), &Config::default(), &profile);
+    let before = follower.n_streams();
+    let mut trial = follower.trial();
+    rows.iter().for_each(|it| trial.row(&it.inference));
+    follower.settle(trial);
+    assert_eq!((follower.n_streams(), follower.notes.len()), (before - 1, 1), "{:?}", follower.notes);
+    assert!(follower.notes[0].starts_with("age (mean) moves within the reference"), "{:?}", follower.notes);
+    let later: Vec<Event> = (0..6000).flat_map(|it| follower.row(&stream.next(day(it)).0)).collect();
+    assert_eq!(later, vec![]);
+}
+
 /// Guarantees: MUST 593 of docs/specs/model-watch.md: what is saved goes on as if nothing had happened.
 #[test]
 fn a_restart_changes_nothing() {
