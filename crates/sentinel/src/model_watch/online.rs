@@ -9,6 +9,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use drift::Data;
 use drift::watch::WatchConfig;
 use drift::watch::online::{Event, OnlineFollower, StreamState, Target};
 use signal::{Anomaly, LoggedInference, Timestamp};
@@ -28,6 +29,8 @@ const BATCH: u64 = 20_000;
 const LOOK_BACK: usize = 2000;
 /// How often the state is saved if nothing happens.
 const SAVE_AFTER: Duration = Duration::from_secs(30);
+/// Words of a column by which references are told apart.
+const MOST_WORDS: usize = 100;
 /// After an error it is tried again so much later.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -306,8 +309,15 @@ impl Watched {
         let mut hasher = DefaultHasher::new();
         format!("{:?}", self.config.reference).hash(&mut hasher);
         if let Some(basis) = basis.filter(|_| self.config.reference.file.is_some()) {
-            for column in basis.profile.columns.iter().filter(|it| !drift::is_answer(&it.name)) {
-                format!("{column:?}").hash(&mut hasher);
+            for it in basis.profile.columns.iter().filter(|it| !drift::is_answer(&it.name)) {
+                (&it.name, it.rows, it.missing).hash(&mut hasher);
+                match &it.data {
+                    Data::Empty => {}
+                    Data::Numbers(it) => {
+                        [it.mean, it.squares, it.cubes, it.lowest, it.highest].map(f64::to_bits).hash(&mut hasher);
+                    }
+                    Data::Words(it) => it.counts.iter().take(MOST_WORDS).for_each(|it| it.hash(&mut hasher)),
+                }
             }
         }
         hasher.finish()
