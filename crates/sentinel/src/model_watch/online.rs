@@ -228,9 +228,9 @@ impl Watched {
         let until = follower.rows_until;
         let place = Place { from: first.copied().unwrap_or(until), until };
         let mut n = 0;
-        self.log.read_labels(follower.labels_until, &mut |place, label| {
+        self.log.read_labels(follower.labels_until, &mut |number, label| {
             n += 1;
-            events.extend(follower.label(place, &label).into_iter().map(|it| (it, place)));
+            events.extend(follower.label(number, &label).into_iter().map(|it| (it, place)));
             n < BATCH
         })?;
         Ok(())

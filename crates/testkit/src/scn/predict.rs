@@ -92,7 +92,7 @@ impl PredictPart {
         let (model, inputs) = inputs(&selector).map_err(|expected| Mistake { offset, expected })?;
         cursor.expect_word("answers")?;
         let offset = cursor.position();
-        let answers = Draw::read(cursor.quoted()?);
+        let answers = Draw::read(&cursor.quoted()?);
         let answers = answers.ok_or_else(|| Mistake { offset, expected: "answers such as \"0|1\" or \"9.5~0.1\"".to_owned() })?;
         let labels = if cursor.eat_word("right") { Some(label_part(cursor)?) } else { None };
         Ok(Self { every, from, to, model, inputs, answers, labels })
@@ -153,7 +153,9 @@ fn inputs(selector: &Labels) -> Result<Inputs, String> {
         return Err(expected());
     }
     let others = selector.iter().filter(|it| it.0 != "__name__");
-    let input = |(name, text): (&str, &str)| Ok((name.into(), Draw::read(text).ok_or_else(expected)?));
+    let input = |(name, text): (&str, &str)| -> Result<(Arc<str>, Draw), String> {
+        Ok((name.into(), Draw::read(text).ok_or_else(expected)?))
+    };
     let inputs = others.map(input).collect::<Result<Vec<_>, String>>()?;
     Ok((selector.name().into(), inputs))
 }
