@@ -95,7 +95,9 @@ pub fn validate_allow_lists(config: &Config) -> Vec<String> {
     });
     let paths = [("train_data", &config.train_data), ("train_folders", &config.train_folders)];
     let paths = paths.into_iter().flat_map(|(key, all)| {
-        let problem = move |(idx, it): (usize, &String)| Some(format!("act.{key}[{idx}]: {it:?} {}", train::problem_of_path(it)?));
+        let problem = move |(idx, it): (usize, &String)| {
+            Some(format!("act.{key}[{idx}]: {it:?} {}", train::problem_of_path(it)?))
+        };
         all.iter().enumerate().filter_map(problem)
     });
     commands.chain(prefixes).chain(tokens).chain(paths).collect()

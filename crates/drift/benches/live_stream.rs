@@ -15,7 +15,11 @@ const ROWS: u64 = 10_000;
 
 fn row(random: &mut Random, names: &[Arc<str>], sequence: u64) -> LoggedInference {
     let value = |idx: usize, random: &mut Random| -> FeatureValue {
-        if idx < 15 { random.normal().into() } else { ["a", "b", "c", "d"].get(random.below(4)).copied().unwrap_or("a").into() }
+        if idx < 15 {
+            random.normal().into()
+        } else {
+            ["a", "b", "c", "d"].get(random.below(4)).copied().unwrap_or("a").into()
+        }
     };
     let features = names.iter().enumerate().map(|(idx, name)| (Arc::clone(name), value(idx, random))).collect();
     let inference = Inference {

@@ -49,7 +49,11 @@ pub fn compare_segmented(
         let mut report = compare_column(before, now, config);
         if report.finding.is_some() {
             for (name, group) in theirs.iter().filter(|it| !is_of_column(it.0, &before.name)) {
-                let usual = if ours.is_empty() { Some(before.clone()) } else { ours.get(name).and_then(|it| column(it, &before.name)) };
+                let usual = if ours.is_empty() {
+                    Some(before.clone())
+                } else {
+                    ours.get(name).and_then(|it| column(it, &before.name))
+                };
                 if let (Some(usual), Some(now)) = (usual, column(group, &before.name)) {
                     report.segments.push(parts::part(name, &usual, &now, config));
                 }

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use signal::{
-    Change, Incident, IncidentBook as _, Inference, Label, Labels, LogQuery, LogRecord, Matcher, Plan, PlanDesk as _, SeriesPoints,
-    SeriesQuery, Span, TimeRange, Timestamp,
+    Change, Incident, IncidentBook as _, Inference, Label, Labels, LogQuery, LogRecord, Matcher, Plan, PlanDesk as _,
+    SeriesPoints, SeriesQuery, Span, TimeRange, Timestamp,
 };
 use testkit::scn;
 

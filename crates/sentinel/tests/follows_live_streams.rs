@@ -67,9 +67,7 @@ fn label(server: &Server, labels: &[Value]) {
 }
 
 fn followed(server: &Server, name: &str, n: usize) {
-    wait_for(Duration::from_secs(60), name, || {
-        (server.metric(name, &["model=\"credit\""]) >= n as f64).then_some(())
-    });
+    wait_for(Duration::from_secs(60), name, || (server.metric(name, &["model=\"credit\""]) >= n as f64).then_some(()));
 }
 
 fn config(alert: &str) -> String {
@@ -191,9 +189,14 @@ fn a_fall_of_accuracy_is_told_before_labels_come() {
     let last = asked.send(&server, 1, 0.0, 0.9);
     label(&server, &last);
     let run = compare(&server);
-    let accuracy = |run: &Value| run["estimated"].as_array().unwrap().iter().find(|it| it["metric"] == "accuracy").unwrap().clone();
+    let accuracy = |run: &Value| {
+        run["estimated"].as_array().unwrap().iter().find(|it| it["metric"] == "accuracy").unwrap().clone()
+    };
     let usual = accuracy(&run);
-    assert!(usual["lower"].as_f64() <= usual["value"].as_f64() && usual["value"].as_f64() <= usual["upper"].as_f64(), "{usual}");
+    assert!(
+        usual["lower"].as_f64() <= usual["value"].as_f64() && usual["value"].as_f64() <= usual["upper"].as_f64(),
+        "{usual}"
+    );
     assert!(server.list("/sentinel/v1/incidents").is_empty());
 
     let hidden = asked.send(&server, 800, 0.0, 0.3);
@@ -265,8 +268,11 @@ fn a_retraining_is_a_new_version_that_does_not_serve() {
     let model = std::path::Path::new(&out);
     assert!(model.join("model.trees").exists() && model.join("card.json").exists(), "{out}");
     assert!(model.starts_with(versions.join("credit")));
-    let actions: Vec<String> =
-        server.list("/sentinel/v1/audit?limit=1000").iter().map(|it| it["action"].as_str().unwrap().to_owned()).collect();
+    let actions: Vec<String> = server
+        .list("/sentinel/v1/audit?limit=1000")
+        .iter()
+        .map(|it| it["action"].as_str().unwrap().to_owned())
+        .collect();
     for action in ["plan.proposed", "plan.approved", "step.intent", "step.done", "plan.verified"] {
         assert!(actions.iter().any(|it| it == action), "{action}: {actions:?}");
     }

@@ -64,7 +64,9 @@ impl Stop {
             _ => return Effect::failed(answer.told()),
         }
         match self.0.send(Method::PATCH, &self.0.run(), Some(&json!({"state": "failed"})), tools).await {
-            Ok(answer) if (200..300).contains(&answer.status) => Effect::ok(format!("the run {} was ended", self.0.run_id)),
+            Ok(answer) if (200..300).contains(&answer.status) => {
+                Effect::ok(format!("the run {} was ended", self.0.run_id))
+            }
             Ok(answer) => Effect::failed(answer.told()),
             Err(problem) => Effect::failed(problem),
         }

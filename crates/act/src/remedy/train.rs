@@ -160,7 +160,9 @@ impl Training {
             return Effect::failed(format!("no model was written: {}", effect.detail));
         }
         match std::fs::rename(&part, &out) {
-            Ok(()) => Effect::ok(format!("the new version is {}; it does not serve yet. {}", out.display(), effect.detail)),
+            Ok(()) => {
+                Effect::ok(format!("the new version is {}; it does not serve yet. {}", out.display(), effect.detail))
+            }
             Err(error) => Effect::failed(format!("{} cannot get its name: {error}", part.display())),
         }
     }

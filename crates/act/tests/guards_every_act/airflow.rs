@@ -107,7 +107,9 @@ async fn a_run_that_is_there_is_found_again() {
 /// Guarantees: MUST 602 of docs/specs/remedy.md.
 #[tokio::test]
 async fn a_run_is_waited_for_and_its_failure_fails_the_step() {
-    for (state, expected) in [("success", PlanState::Verifying), ("failed", PlanState::Failed), ("running", PlanState::Failed)] {
+    for (state, expected) in
+        [("success", PlanState::Verifying), ("failed", PlanState::Failed), ("running", PlanState::Failed)]
+    {
         let shop = Shop::new(&format!("wait-{state}")).await;
         state.clone_into(&mut shop.airflow.begins_as.lock().unwrap());
         let desk = shop.world.open(shop.config("v2", DAG, 1));

@@ -43,7 +43,11 @@ impl Airflow {
         airflow
     }
 
-    async fn trigger(State(it): State<Arc<Self>>, Path((version, dag)): Path<(String, String)>, request: Request) -> Answer {
+    async fn trigger(
+        State(it): State<Arc<Self>>,
+        Path((version, dag)): Path<(String, String)>,
+        request: Request,
+    ) -> Answer {
         let (headers, body) = match it.open(&version, &dag, request).await {
             Ok(it) => it,
             Err(answer) => return answer,
@@ -51,7 +55,8 @@ impl Airflow {
         if headers.get("content-type").is_none_or(|it| it != "application/json") {
             return problem(415, "the content is no JSON");
         }
-        let known = ["dag_run_id", "logical_date", "data_interval_start", "data_interval_end", "run_after", "conf", "note"];
+        let known =
+            ["dag_run_id", "logical_date", "data_interval_start", "data_interval_end", "run_after", "conf", "note"];
         let Some(fields) = body.as_object() else { return problem(422, "the body is no object") };
         if let Some(name) = fields.keys().find(|it| !known.contains(&it.as_str())) {
             return problem(422, &format!("{name}: extra inputs are not permitted"));
@@ -62,7 +67,9 @@ impl Airflow {
         if fields.get("conf").is_some_and(|it| !it.is_object()) {
             return problem(422, "conf: must be an object");
         }
-        let Some(id) = fields.get("dag_run_id").and_then(Value::as_str) else { return problem(422, "dag_run_id: no text") };
+        let Some(id) = fields.get("dag_run_id").and_then(Value::as_str) else {
+            return problem(422, "dag_run_id: no text");
+        };
         let mut runs = it.runs.lock().unwrap();
         if runs.contains_key(id) {
             return problem(409, &format!("DAGRun with dag_id {dag} and run_id {id} already exists"));

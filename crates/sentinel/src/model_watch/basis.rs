@@ -97,8 +97,7 @@ fn file(path: &Path, config: &WatchConfig, answers: Basis) -> Result<Basis, NoBa
     ignored.extend(config.compare.target.clone());
     ignored.extend(NO_FEATURES.map(str::to_owned));
     let bad = |error: crate::offline::BadInput| NoBasis::File(error.to_string());
-    let (mut profile, segments) =
-        crate::offline::reference_profile(path, &ignored, &config.segments).map_err(bad)?;
+    let (mut profile, segments) = crate::offline::reference_profile(path, &ignored, &config.segments).map_err(bad)?;
     let target = config.compare.target.as_deref().unwrap_or("target");
     let rows = crate::offline::labelled_rows(path, &profile, target).map_err(bad)?;
     let mut name = path.file_name().map_or_else(|| path.display().to_string(), |it| it.to_string_lossy().into_owned());

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use drift::watch::Estimated;
 use drift::watch::online::StreamState;
-use serve::{
-    DriftFeature, DriftRun, EstimatedMeasure, LiveStream, LiveTarget, ModelDrift, SchemaColumn, WatchedModel,
-};
+use serve::{DriftFeature, DriftRun, EstimatedMeasure, LiveStream, LiveTarget, ModelDrift, SchemaColumn, WatchedModel};
 use signal::PortError;
 
-use crate::model_watch::run::{Feature, Run};
 use crate::model_watch::no_run::{NoRun, causes};
+use crate::model_watch::run::{Feature, Run};
 use crate::model_watch::watched::Watched;
 use crate::model_watch::{ModelWatches, basis};
 

@@ -67,7 +67,11 @@ fn gauges(watched: &Watched, run: &Run) -> Vec<Gauge> {
     }
     for it in &run.estimated {
         let of = |name: &str| of(name).with("metric", &it.metric);
-        add("How right answers are expected to be before labels come.", of("sentinel_model_estimated_performance"), it.value);
+        add(
+            "How right answers are expected to be before labels come.",
+            of("sentinel_model_estimated_performance"),
+            it.value,
+        );
         let bound = |side| of("sentinel_model_estimated_performance_band").with("bound", side);
         add("What is usual of windows like the reference.", bound("lower"), it.lower);
         add("What is usual of windows like the reference.", bound("upper"), it.upper);
@@ -96,12 +100,13 @@ fn online_gauges(watched: &Watched) -> Vec<Gauge> {
 
 fn online_counters(watched: &Watched) -> Vec<Metric> {
     let Some(online) = &watched.online else { return vec![] };
-    let Some((rows, labels, alarms, n_streams, left_out)) = online.look(|it| {
-        it.follower.as_ref().map(|it| (it.rows, it.labels(), it.alarms, it.n_streams(), it.left_out))
-    }) else {
+    let Some((rows, labels, alarms, n_streams, left_out)) =
+        online.look(|it| it.follower.as_ref().map(|it| (it.rows, it.labels(), it.alarms, it.n_streams(), it.left_out)))
+    else {
         return vec![];
     };
-    let counter = |name, help, value: u64| Metric::counter(name, help, value).label("model", watched.config.model.as_str());
+    let counter =
+        |name, help, value: u64| Metric::counter(name, help, value).label("model", watched.config.model.as_str());
     let gauge = |name, help, value: f64| Metric::gauge(name, help, value).label("model", watched.config.model.as_str());
     vec![
         counter("sentinel_online_drift_predictions_total", "Predictions that the live stream was followed by.", rows),

@@ -165,7 +165,12 @@ impl Watched {
             match event {
                 Event::Began(alarm) => {
                     let seen = Sighting::look(self, follower, &alarm, place)?;
-                    tracing::warn!(model = self.config.model, what = alarm.target.name(), said = seen.said, "A live stream drifts.");
+                    tracing::warn!(
+                        model = self.config.model,
+                        what = alarm.target.name(),
+                        said = seen.said,
+                        "A live stream drifts."
+                    );
                     follower.stand(&alarm.target, seen.since, seen.said);
                 }
                 Event::Over(target) => {
@@ -257,8 +262,7 @@ impl Watched {
             Some(it) => it,
             None => self.basis_when_there(now)?,
         };
-        let mut follower =
-            OnlineFollower::new(&config, &self.config.performance, &self.config.compare, &basis.profile);
+        let mut follower = OnlineFollower::new(&config, &self.config.performance, &self.config.compare, &basis.profile);
         if self.config.reference.file.is_none() {
             follower.add_answers(&basis.profile);
             // The order of a file may say nothing; that of the log is that of time.
@@ -269,7 +273,7 @@ impl Watched {
         }
         (follower.rows_until, follower.labels_until) = (rows.max(basis.last), labels);
         for note in &follower.notes {
-            tracing::warn!(model = self.config.model, note, "A detector is not as quiet as asked for.");
+            tracing::warn!(model = self.config.model, note, "A part of a live stream is not followed as asked for.");
         }
         Ok(follower)
     }

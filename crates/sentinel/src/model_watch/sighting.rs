@@ -89,11 +89,14 @@ fn sentence(alarm: &Alarm, changed: &[Seen]) -> String {
     let what = match (&alarm.target, alarm.reading.is_share()) {
         (Target::Error, _) => format!("mean loss {} -> {}", number(alarm.usual), number(mean)),
         (_, true) => format!("{} {:.1} % -> {:.1} %", alarm.reading, alarm.usual * 100.0, mean * 100.0),
-        _ => match alarm.moved {
-            Move::Up | Move::Down => format!("mean {} -> {}", number(alarm.usual), number(mean)),
-            Move::Wider => format!("spreads more around {}", number(mean)),
-            Move::Narrower => format!("spreads less around {}", number(mean)),
-        },
+        _ => {
+            let spread = match alarm.moved {
+                Move::Up | Move::Down => "",
+                Move::Wider => " and spreads more",
+                Move::Narrower => " and spreads less",
+            };
+            format!("mean {} -> {}{spread}", number(alarm.usual), number(mean))
+        }
     };
     let of = if alarm.reading == Reading::Loss { "labels" } else { "predictions" };
     format!("{name}: {what} in the last {} {of}", changed.len())

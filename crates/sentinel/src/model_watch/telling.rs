@@ -82,7 +82,11 @@ pub fn told(config: &WatchConfig, rule: &Rule, run: &Run, since: Timestamp) -> V
             vec![whole("sentinel_schema_drift_columns", value, run.schema_changes.join(", "))]
         }
         "drifted_segments" => {
-            vec![whole("sentinel_drifted_segments", value, format!("drifted in groups: {}", run.drifted_segments.join(", ")))]
+            vec![whole(
+                "sentinel_drifted_segments",
+                value,
+                format!("drifted in groups: {}", run.drifted_segments.join(", ")),
+            )]
         }
         measure if is_estimate_of(measure).is_some() => vec![of_estimate(config, rule, run, measure, whole)],
         measure => {

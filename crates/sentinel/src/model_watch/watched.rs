@@ -212,7 +212,8 @@ impl Watched {
     /// What predictions are compared with. `with_labels`: labels have come, so that it should know how wrong its answers
     /// were and how right later ones are to be.
     pub fn basis(&self, begin: Timestamp, with_labels: bool) -> Result<Arc<Basis>, NoRun> {
-        let has_labels = |it: &Basis| it.wrongness.is_some() && !matches!(it.estimator, Some(Err(NoEstimate::TooFew { .. })));
+        let has_labels =
+            |it: &Basis| it.wrongness.is_some() && !matches!(it.estimator, Some(Err(NoEstimate::TooFew { .. })));
         let is_whole = |it: &Basis| has_answers(it) && (has_labels(it) || !with_labels);
         if let Some(it) = self.look(|it| it.basis.clone()).filter(|it| is_whole(it)) {
             return Ok(it);

@@ -93,7 +93,8 @@ impl PredictPart {
         cursor.expect_word("answers")?;
         let offset = cursor.position();
         let answers = Draw::read(&cursor.quoted()?);
-        let answers = answers.ok_or_else(|| Mistake { offset, expected: "answers such as \"0|1\" or \"9.5~0.1\"".to_owned() })?;
+        let answers =
+            answers.ok_or_else(|| Mistake { offset, expected: "answers such as \"0|1\" or \"9.5~0.1\"".to_owned() })?;
         let labels = if cursor.eat_word("right") { Some(label_part(cursor)?) } else { None };
         Ok(Self { every, from, to, model, inputs, answers, labels })
     }
@@ -181,7 +182,8 @@ mod tests {
     #[test]
     fn predictions_are_drawn_as_written_and_the_same_each_time() {
         let part =
-            read(r#"every 1s from 0 to 20m income{age="40~0.3",country="DE|DE|FR"} answers "0|1" right 0.9 after 1m"#).unwrap();
+            read(r#"every 1s from 0 to 20m income{age="40~0.3",country="DE|DE|FR"} answers "0|1" right 0.9 after 1m"#)
+                .unwrap();
         let time = Timestamp::from_secs(1_000_000);
         let all: Vec<Inference> = (0..2000).map(|it| part.inference(it, time)).collect();
         assert_eq!(part.inference(7, time), all[7]);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use signal::{
     AnomalyKind, Cause, Change, Diagnosis, Direction, EvidenceId, FaultClass, Incident, IncidentId, IncidentStatus,
-    Inference, Label, Labels, LogRecord, Plan, PlanId, PlanState, Score, SeriesPoints, Severity, Span, Symptom, TimelineEntry, Timestamp,
-    Verification,
+    Inference, Label, Labels, LogRecord, Plan, PlanId, PlanState, Score, SeriesPoints, Severity, Span, Symptom,
+    TimelineEntry, Timestamp, Verification,
 };
 
 use super::*;

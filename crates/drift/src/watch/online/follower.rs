@@ -163,7 +163,8 @@ impl OnlineFollower {
             let has_moved = moved.next().unwrap_or(false);
             if has_moved {
                 let name = it.target.name();
-                let what = "moves within the reference, as by a daily cycle: it is compared on schedule and not followed";
+                let what =
+                    "moves within the reference, as by a daily cycle: it is compared on schedule and not followed";
                 notes.push(format!("{name} ({}) {what}", it.reading));
             }
             !has_moved

@@ -87,7 +87,9 @@ pub(super) fn plans(column: &ColumnProfile) -> Vec<Plan> {
         Data::Words(words) => {
             let share = |count: u64| count as f64 / words.count.max(1) as f64;
             let frequent = words.counts.iter().filter(|it| share(it.1) >= LEAST_SHARE).take(MOST_WORDS);
-            plans.extend(frequent.map(|(word, n)| plan(Reading::Is(word.clone()), Usual::share(share(*n), words.count))));
+            plans.extend(
+                frequent.map(|(word, n)| plan(Reading::Is(word.clone()), Usual::share(share(*n), words.count))),
+            );
             if words.is_exact() && words.counts.len() <= MOST_KNOWN_WORDS {
                 let known = words.counts.iter().map(|it| it.0.clone()).collect();
                 plans.push(plan(Reading::IsNew(known), Usual::rare(0.0, words.count)));

@@ -81,7 +81,8 @@ mod tests {
         let errors = Usual::share(0.2, 1000);
         for kind in DetectorKind::ALL {
             let is_of_numbers = matches!(kind, DetectorKind::Adwin | DetectorKind::PageHinkley | DetectorKind::Kswin);
-            let (usual, scaling) = if is_of_numbers { (&numbers, (0.0, numbers.deviation)) } else { (&errors, (0.0, 1.0)) };
+            let (usual, scaling) =
+                if is_of_numbers { (&numbers, (0.0, numbers.deviation)) } else { (&errors, (0.0, 1.0)) };
             let (detector, note) = tuned(*kind, usual, scaling, 5_000.0);
             let n = alarms(detector, usual, scaling, 15_000);
             assert!(n <= 3 || note.is_some(), "{kind}: {n} alarms, {note:?}");

@@ -197,6 +197,9 @@ fn published_detectors_follow_as_well() {
         let found = began(&run(&mut follower, &mut stream, 1500, course));
         let names: Vec<&str> = found.iter().map(|it| it.1.as_str()).collect();
         assert!(names.contains(&"age"), "{detector}: {found:?}");
-        assert!(names.contains(&"error") || follower.standing().contains_key(&Target::Error), "{error_detector}: {found:?}");
+        assert!(
+            names.contains(&"error") || follower.standing().contains_key(&Target::Error),
+            "{error_detector}: {found:?}"
+        );
     }
 }
