@@ -3,15 +3,18 @@
 //!
 //! `watched` holds one model, `reading` reads its log on and says when a comparison is due, `window` reads what is
 //! compared, `basis` is what it is compared with, `comparison` makes a run of both, `runs` keeps them on disk,
-//! `concluding` hears the alarms, `telling` makes anomalies of them. `online` follows the live stream between comparisons,
-//! `sighting` says what its alarms look like. `gauges` are numbers, `desk` answers people.
+//! `concluding` hears the alarms, `telling` makes anomalies of them. `online` is the live stream between comparisons,
+//! `following` follows it, `keeping` saves where it is, `sighting` says what its alarms look like. `gauges` are numbers,
+//! `card` knows the versions of a model, `desk` answers people.
 
 mod basis;
 mod card;
 mod comparison;
 mod concluding;
 mod desk;
+mod following;
 mod gauges;
+mod keeping;
 mod no_run;
 mod online;
 mod reading;
