@@ -35,6 +35,12 @@ pub struct Config {
     pub webhook_token_files: BTreeMap<String, PathBuf>,
     /// How long a webhook may take before it counts as failed, in seconds. Default 10.
     pub webhook_timeout_secs: u64,
+    /// Files of data that train steps may learn from, as absolute paths. Default none.
+    pub train_data: Vec<String>,
+    /// Folders at or below which train steps may write versions, as absolute paths. Default none.
+    pub train_folders: Vec<String>,
+    /// How long a training may take before it is ended and counts as failed, in seconds. Default 3600.
+    pub train_timeout_secs: u64,
     /// How long a process has to end by itself after SIGTERM before it gets SIGKILL, in seconds. Default 5.
     pub terminate_grace_secs: u64,
     /// The name under which this machine's processes are reported; a process of another host is never ended.
@@ -57,6 +63,9 @@ impl Default for Config {
             allowed_webhook_prefixes: vec![],
             webhook_token_files: BTreeMap::new(),
             webhook_timeout_secs: 10,
+            train_data: vec![],
+            train_folders: vec![],
+            train_timeout_secs: 3600,
             terminate_grace_secs: 5,
             host_name: String::new(),
             playbooks: vec![],
@@ -153,6 +162,7 @@ impl Config {
             ("approval_ttl_secs", self.approval_ttl_secs),
             ("command_timeout_secs", self.command_timeout_secs),
             ("webhook_timeout_secs", self.webhook_timeout_secs),
+            ("train_timeout_secs", self.train_timeout_secs),
             ("max_executions_per_hour", u64::from(self.max_executions_per_hour)),
         ] {
             if value == 0 {

@@ -28,5 +28,5 @@ pub use config::{ApprovalMode, Config, Match, Playbook, StepConfig, Verify};
 pub use desk::{Consideration, Desk};
 pub use error::Error;
 pub use refusal::{Refusal, RefusalReason};
-pub use remedy::{Command, StepTemplate, TerminateProcess, Webhook};
+pub use remedy::{AirflowRun, AirflowStop, Command, StepTemplate, TerminateProcess, Train, Webhook};
 pub use seal::digest;

@@ -1,17 +1,24 @@
 //! What can a step do? One file per remedy; `catalog` is the table.
 
+mod airflow;
+mod airflow_run;
+mod airflow_stop;
 mod catalog;
 mod command;
 mod terminate_process;
+mod train;
 mod webhook;
 
 use std::pin::Pin;
 
 use signal::StepKind;
 
+pub use airflow_run::AirflowRun;
+pub use airflow_stop::AirflowStop;
 pub use catalog::{StepTemplate, remedy};
 pub use command::Command;
 pub use terminate_process::TerminateProcess;
+pub use train::Train;
 pub use webhook::Webhook;
 
 use crate::config::Config;
@@ -32,6 +39,10 @@ pub trait Remedy: Send + Sync {
     fn permit(&self, config: &Config) -> Result<(), Refusal>;
     /// One line for people: what will be done.
     fn describe(&self) -> String;
+    /// True if its own outcome is the proof that it did what it should, so that no signal has to recover.
+    fn proves_itself(&self) -> bool {
+        false
+    }
     /// Does it. Never panics, always ends: every wait inside has a limit.
     fn carry_out<'a>(&'a self, tools: &'a Tools<'a>) -> Acting<'a>;
 }
@@ -82,7 +93,14 @@ pub fn validate_allow_lists(config: &Config) -> Vec<String> {
         let is_allowed = config.allowed_webhook_prefixes.contains(it);
         (!is_allowed).then(|| format!("act.webhook_token_files: {it:?} is no address of act.allowed_webhook_prefixes"))
     });
-    commands.chain(prefixes).chain(tokens).collect()
+    let paths = [("train_data", &config.train_data), ("train_folders", &config.train_folders)];
+    let paths = paths.into_iter().flat_map(|(key, all)| {
+        let problem = move |(idx, it): (usize, &String)| {
+            Some(format!("act.{key}[{idx}]: {it:?} {}", train::problem_of_path(it)?))
+        };
+        all.iter().enumerate().filter_map(problem)
+    });
+    commands.chain(prefixes).chain(tokens).chain(paths).collect()
 }
 
 /// The first bytes of foreign output, printable, for a step's outcome.

@@ -54,6 +54,35 @@ fn the_features_are_named_and_cited() {
     assert!(diagnosis.evidence.iter().all(|it| diagnose::reopen(it, &world.sources()).unwrap()));
 }
 
+/// Guarantees 591: the live stream alone is enough for a cause, and of a feature that a comparison names its word counts.
+#[test]
+fn a_live_stream_is_a_cause_before_any_comparison() {
+    let live = |feature: &str| {
+        format!(r#"sentinel_online_drift_score{{service="income",model="income",kind="feature",feature="{feature}"}}"#)
+    };
+    let (age, gain) = (live("age"), live("gain"));
+    let of_age = (age.as_str(), 1.0, 0.99, "age: mean 38.5 -> 48.2 in the last 31 predictions; most in country=DE");
+    let (world, alone) = drifted(&[of_age]);
+    let (diagnosis, _) = diagnose::diagnose(&alone, at(AGE), &world.sources());
+    let best = &diagnosis.causes[0];
+    assert_eq!((best.fault, best.indicator.as_str(), best.evidence.len()), (FaultClass::DataDrift, "age", 1));
+    assert!(best.summary.contains("most in country=DE") && best.confidence >= 0.6, "{best:?}");
+    let (world, both) = drifted(&[
+        (WHOLE, 0.3, 0.1, "2 of 14 features drifted: age, gain"),
+        (AGES, 0.41, 0.1, "age: mean 38.5 -> 48.2"),
+        of_age,
+        (gain.as_str(), 1.0, 0.99, "gain: mean 1 -> 2 in the last 50 predictions"),
+    ]);
+    let (diagnosis, _) = diagnose::diagnose(&both, at(AGE), &world.sources());
+    let best = &diagnosis.causes[0];
+    assert_eq!((best.fault, best.evidence.len()), (FaultClass::DataDrift, 3), "{best:?}");
+    assert!(!best.summary.contains("in the last 31"), "{}", best.summary);
+    let error = r#"sentinel_online_drift_score{service="income",model="income",kind="error"}"#;
+    let (world, errors) = drifted(&[(error, 1.0, 0.99, "error: mean loss 0.1 -> 0.4 in the last 60 labels")]);
+    let (diagnosis, _) = diagnose::diagnose(&errors, at(AGE), &world.sources());
+    assert_eq!(diagnosis.causes[0].fault, FaultClass::ConceptDrift);
+}
+
 /// Guarantees 546: with the inputs explained, answers that are worse are their consequence and not a rival.
 #[test]
 fn other_inputs_explain_worse_answers() {

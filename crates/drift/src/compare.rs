@@ -1,5 +1,7 @@
 //! What does a comparison of two profiles say? Column by column, then the whole: so that an edge needs to hold two columns.
 
+use std::collections::BTreeMap;
+
 use crate::column::ColumnProfile;
 use crate::config::{Config, Mode};
 use crate::correlation;
@@ -25,15 +27,46 @@ pub struct Side {
     pub columns: Vec<String>,
 }
 
+/// Groups of the rows of a table by `column=value`.
+pub type Segments = BTreeMap<String, Profile>;
+
 /// Compares two whole profiles.
 pub fn compare(reference: &Profile, current: &Profile, config: &Config) -> Report {
+    compare_segmented((reference, &Segments::new()), (current, &Segments::new()), config)
+}
+
+/// Compares two profiles and, within them, groups by the same names. A reference without any groups is compared whole
+/// with each; a group that it does not have is left out.
+pub fn compare_segmented(
+    (reference, ours): (&Profile, &Segments),
+    (current, theirs): (&Profile, &Segments),
+    config: &Config,
+) -> Report {
+    let column = |profile: &'_ Profile, name: &str| profile.columns.iter().find(|it| it.name == name).cloned();
     let mut columns = Vec::new();
-    for ours in reference.columns.iter().filter(|it| config.has(&it.name)) {
-        if let Some(theirs) = current.columns.iter().find(|it| it.name == ours.name) {
-            columns.push(compare_column(ours, theirs, config));
+    for before in reference.columns.iter().filter(|it| config.has(&it.name)) {
+        let Some(now) = current.columns.iter().find(|it| it.name == before.name) else { continue };
+        let mut report = compare_column(before, now, config);
+        if report.finding.is_some() {
+            for (name, group) in theirs.iter().filter(|it| !is_of_column(it.0, &before.name)) {
+                let usual = if ours.is_empty() {
+                    Some(before.clone())
+                } else {
+                    ours.get(name).and_then(|it| column(it, &before.name))
+                };
+                if let (Some(usual), Some(now)) = (usual, column(group, &before.name)) {
+                    report.segments.push(parts::part(name, &usual, &now, config));
+                }
+            }
         }
+        columns.push(report);
     }
     finish(&side(reference), &side(current), columns, config)
+}
+
+/// A column is constant within its own groups.
+fn is_of_column(segment: &str, column: &str) -> bool {
+    segment.strip_prefix(column).is_some_and(|it| it.starts_with('='))
 }
 
 fn side(profile: &Profile) -> Side {

@@ -30,14 +30,14 @@ pub mod watch;
 
 pub use categories::{Categories, CategoryBuilder};
 pub use column::{ColumnBuilder, ColumnProfile, Data};
-pub use compare::{Side, compare, compare_column, finish};
+pub use compare::{Segments, Side, compare, compare_column, compare_segmented, finish};
 pub use config::{Budget, Config, Mode};
 pub use expectations::{Bound, Expectation, Metric};
 pub use html::html;
 pub use kind::{Kind, cell_number, is_missing};
 pub use numbers::{NumberBuilder, NumberForm, Numbers};
 pub use parts::part;
-pub use profile::{Profile, ProfileBuilder};
+pub use profile::{Profile, ProfileBuilder, is_answer};
 pub use quality::{Check, Issue};
 pub use report::{
     Change, ColumnReport, CorrelationChange, Facts, Finding, Outcome, Part, Report, Role, SCHEMA, SchemaChange, Status,

@@ -13,6 +13,11 @@ pub const PREDICTION: &str = "prediction";
 /// Column of the probability of that answer.
 pub const PROBABILITY: &str = "probability";
 
+/// True for the columns of answers, which are no features.
+pub fn is_answer(column: &str) -> bool {
+    column == PREDICTION || column == PROBABILITY
+}
+
 /// Summary of a table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Profile {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use predict::{CsvConfig, CsvOutlet, Files, Keep, Log, LogConfig, Outlet, ParquetConfig, ParquetOutlet};
-use signal::{Inference, LoggedInference, Meter as _, SystemClock};
+use signal::{Clock as _, Inference, InferenceLog as _, Label, LoggedInference, Meter as _, SystemClock};
 use support::{Folder, inference, logged};
 
 fn open(folder: &Folder, config: &LogConfig) -> Arc<Log> {
@@ -54,6 +54,34 @@ async fn a_torn_tail_is_cut_and_the_rest_is_there() {
     assert!(again.metrics().iter().any(|it| it.name == "sentinel_predict_log_torn_bytes_total" && it.value == 100.0));
     again.write(rows(1)).await.unwrap();
     assert_eq!(logged(&again, 1001).last().unwrap().sequence, 1001);
+}
+
+/// MUST 593 of docs/specs/model-watch.md: labels are read again from their place, also after a restart.
+#[tokio::test]
+async fn labels_are_read_in_the_order_in_which_they_came() {
+    let folder = Folder::new();
+    let log = open(&folder, &LogConfig::default());
+    assert_eq!(log.ends(), (0, 0));
+    log.write(rows(3)).await.unwrap();
+    let label = |id: usize| Label { id: format!("row {id}").into(), label: 1.0.into(), time: SystemClock.now() };
+    for part in [vec![label(2), label(0)], vec![label(1)]] {
+        log.label(part).await.unwrap();
+    }
+    let read = |log: &Log, after: u64, most: usize| {
+        let mut found = vec![];
+        let mut take = |place: u64, label: Label| {
+            found.push((place, label.id.to_string()));
+            found.len() < most
+        };
+        log.read_labels(after, &mut take).unwrap();
+        found
+    };
+    let all: Vec<(u64, String)> = [(1, 2), (2, 0), (3, 1)].map(|(place, id)| (place, format!("row {id}"))).into();
+    assert_eq!((read(&log, 0, 9), log.ends()), (all.clone(), (3, 3)));
+    assert_eq!(read(&log, 0, 2), all[..2]);
+    drop(log);
+    let again = open(&folder, &LogConfig::default());
+    assert_eq!((read(&again, 1, 9), again.ends()), (all[1..].to_vec(), (3, 3)));
 }
 
 /// MUST 516: files are finished at their size, read over their borders, and removed at the bound.

@@ -154,6 +154,13 @@ pub fn step(step: &StepKind) -> String {
     match step {
         StepKind::Webhook { method, url, body } => format!("{method} {url} {body}").trim_end().to_owned(),
         StepKind::Command { argv } => format!("run {argv:?}"),
+        StepKind::AirflowRun { url, dag, run_id, conf, .. } => {
+            format!("start the run {run_id} of the DAG {dag} at {url} with {conf}")
+        }
+        StepKind::AirflowStop { url, dag, run_id, .. } => format!("end the run {run_id} of the DAG {dag} at {url}"),
+        StepKind::Train { data, target, name, out, .. } => {
+            format!("train {name} to tell {target} from {data} into {out}, which does not serve yet")
+        }
         StepKind::TerminateProcess { pid, start_time, command } => {
             format!("end process {pid}, started at {start_time} s: {command}")
         }

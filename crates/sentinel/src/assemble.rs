@@ -232,6 +232,7 @@ impl System {
         let predictions = crate::predictions::open(&config, data_dir, Arc::clone(&clock))?;
         let model_watches = ModelWatches::open(
             &config.model_watches,
+            &config.predict.models,
             data_dir,
             &(Arc::clone(&predictions.log) as _),
             &store,

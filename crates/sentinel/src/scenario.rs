@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use signal::{
-    Change, Incident, IncidentBook as _, Labels, LogQuery, LogRecord, Matcher, Plan, PlanDesk as _, SeriesPoints,
-    SeriesQuery, Span, TimeRange, Timestamp,
+    Change, Incident, IncidentBook as _, Inference, Label, Labels, LogQuery, LogRecord, Matcher, Plan, PlanDesk as _,
+    SeriesPoints, SeriesQuery, Span, TimeRange, Timestamp,
 };
 use testkit::scn;
 
@@ -91,6 +91,21 @@ impl testkit::System for Scenario {
         self.with(now, async |it| it.feed(now, Incoming { spans, ..Incoming::default() }).await);
     }
 
+    fn predictions(&mut self, now: Timestamp, rows: Vec<Inference>, labels: Vec<Label>) {
+        self.with(now, async |it| {
+            it.clock.set(now);
+            // Durable when this returns, so that the step after it sees them.
+            let log = &it.system.predictions.log;
+            if !rows.is_empty() {
+                log.write(rows).await?;
+            }
+            if !labels.is_empty() {
+                log.label(labels).await?;
+            }
+            Ok(())
+        });
+    }
+
     fn changes(&mut self, now: Timestamp, changes: Vec<Change>) {
         self.with(now, async |it| it.feed(now, Incoming { changes, ..Incoming::default() }).await);
     }
@@ -98,6 +113,8 @@ impl testkit::System for Scenario {
     fn advance(&mut self, now: Timestamp) {
         self.with(now, async |it| {
             it.clock.set(now);
+            let watches = std::sync::Arc::clone(&it.system.model_watches);
+            tokio::task::spawn_blocking(move || watches.step_all()).await.context("a watch panicked")?;
             it.advance().await?;
             it.system.desk.advance(&it.system.history()).await;
             Ok(())

@@ -34,7 +34,10 @@ pub use forecasts::{
     CrossStatus, ForecastChart, ForecastPoint, Forecasts, ModelStatus, Switched, Triggered, WatchStatus,
 };
 pub use live::Live;
-pub use model_drift::{DriftFeature, DriftRun, ModelDrift, SchemaColumn, WatchedModel};
+pub use model_drift::{
+    DriftFeature, DriftRun, EstimatedMeasure, LiveStream, LiveTarget, ModelDrift, ModelVersion, SchemaColumn,
+    WatchedModel,
+};
 pub use operations::{Operations, operations};
 pub use ports::{
     Health, Intake, IntakeStatus, MetricBook, MetricMetadata, NamedCount, Ports, Row, RowJudge, RowVerdict, RuleBook,

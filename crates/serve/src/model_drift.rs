@@ -28,6 +28,14 @@ pub struct WatchedModel {
     pub version: Option<String>,
     /// The service that its incidents name.
     pub service: String,
+    /// Who answers for it; none if the configuration does not say.
+    pub owner: Option<String>,
+    /// What it is for; none if the configuration does not say.
+    pub description: Option<String>,
+    /// Its versions that are served here.
+    pub versions: Vec<ModelVersion>,
+    /// Its live stream, if it is followed.
+    pub live: Option<LiveStream>,
     /// `drift` while a rule holds, `ok`, `waiting` before the first comparison, or `error`.
     pub state: String,
     /// Why there is no comparison now; none if there is one.
@@ -44,6 +52,76 @@ pub struct WatchedModel {
     pub next: Option<Timestamp>,
     /// The newest comparison.
     pub newest: Option<DriftRun>,
+}
+
+/// A version that is served.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ModelVersion {
+    /// Its name; `1` where the configuration names none.
+    pub version: String,
+    /// `default`, `shadow`, `canary 10 %`, or nothing in particular.
+    pub role: String,
+    /// `random_forest`, or the model file.
+    pub kind: String,
+    /// When it was trained, if its folder tells.
+    pub trained_at: Option<Timestamp>,
+    /// On what.
+    pub data: Option<String>,
+    /// On so many rows.
+    pub rows: Option<u64>,
+    /// How right it was on rows that it had not seen.
+    pub quality: BTreeMap<String, f64>,
+}
+
+/// The live stream of a model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct LiveStream {
+    /// Why nothing is followed now.
+    pub trouble: Option<String>,
+    /// Without drift one false alarm in so many predictions is to be expected.
+    pub expected_run: u64,
+    /// Predictions that were followed.
+    pub predictions: u64,
+    /// Labels that were followed.
+    pub labels: u64,
+    /// Streams.
+    pub streams: usize,
+    /// Alarms so far, repeated ones too.
+    pub alarms: u64,
+    /// What the user should know of the detectors.
+    pub notes: Vec<String>,
+    /// What is followed.
+    pub targets: Vec<LiveTarget>,
+}
+
+/// A feature, the answers or the errors of a live stream.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct LiveTarget {
+    /// The feature, `prediction` or `error`.
+    pub name: String,
+    /// `feature`, `prediction` or `error`.
+    pub kind: String,
+    /// How near an alarm is, from 0 to 1; none where the detector does not tell.
+    pub nearness: Option<f64>,
+    /// Since when it drifts; none if it does not.
+    pub since: Option<Timestamp>,
+    /// What changed, in words.
+    pub said: Option<String>,
+}
+
+/// How right answers are expected to be before labels come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct EstimatedMeasure {
+    /// `accuracy`, `roc_auc`, `mae` ..
+    pub metric: String,
+    /// What is expected.
+    pub value: f64,
+    /// What it was on the reference.
+    pub reference: f64,
+    /// Windows like the reference lie above this ..
+    pub lower: f64,
+    /// .. and below this.
+    pub upper: f64,
 }
 
 /// A column.
@@ -82,6 +160,12 @@ pub struct DriftRun {
     pub features: Vec<DriftFeature>,
     /// The answers.
     pub prediction: Option<DriftFeature>,
+    /// How right answers are expected to be before labels come.
+    pub estimated: Vec<EstimatedMeasure>,
+    /// Why that is not known; none if it is, or is not wanted.
+    pub no_estimate: Option<String>,
+    /// Groups with a feature that drifted in them, the strongest first: `country=DE: age`.
+    pub drifted_segments: Vec<String>,
     /// What happened to columns, in words.
     pub schema_changes: Vec<String>,
     /// Half and 99 % of the predictions took no longer, in milliseconds.
@@ -111,7 +195,7 @@ pub struct DriftFeature {
     pub drifted: bool,
     /// Share of values that are missing now.
     pub missing: f64,
-    /// The group in which it moved most.
+    /// The groups in which it drifted more than in the whole: `country=DE`.
     pub segment: Option<String>,
     /// Since when.
     pub since: Option<Timestamp>,

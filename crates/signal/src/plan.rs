@@ -142,6 +142,47 @@ pub enum StepKind {
         /// Program and arguments.
         argv: Vec<String>,
     },
+    /// A run of an Airflow DAG.
+    AirflowRun {
+        /// Where Airflow answers.
+        url: String,
+        /// `v2` or `v1`.
+        api: String,
+        /// The DAG.
+        dag: String,
+        /// The id of the run, chosen here: a second one of the same id is refused.
+        run_id: String,
+        /// What the DAG is given, as JSON.
+        conf: String,
+        /// How long to wait for its success, in seconds; 0: not.
+        wait_secs: u64,
+    },
+    /// Ends such a run.
+    AirflowStop {
+        /// Where Airflow answers.
+        url: String,
+        /// `v2` or `v1`.
+        api: String,
+        /// The DAG.
+        dag: String,
+        /// The id of the run.
+        run_id: String,
+    },
+    /// Trains a model into a folder of its own, which does not serve yet.
+    Train {
+        /// The data.
+        data: String,
+        /// The column that is learned.
+        target: String,
+        /// The model.
+        name: String,
+        /// The folder of the new version.
+        out: String,
+        /// Trees.
+        trees: u32,
+        /// Columns that are no inputs.
+        ignore: Vec<String>,
+    },
     /// SIGTERM, then after a grace period SIGKILL.
     TerminateProcess {
         /// Process id.

@@ -346,6 +346,13 @@ pub trait InferenceLog: Send + Sync {
     /// pieces: memory does not grow with the length of the range.
     fn read(&self, query: &InferenceQuery, visit: &mut dyn FnMut(LoggedInference) -> bool) -> Result<(), PortError>;
 
+    /// Gives each label after a place in the log of labels, with its place, in the order in which they came, until
+    /// `visit` says no.
+    fn read_labels(&self, after: u64, visit: &mut dyn FnMut(u64, Label) -> bool) -> Result<(), PortError>;
+
+    /// The last places that are taken in the logs of predictions and of labels; 0 where nothing is.
+    fn ends(&self) -> (u64, u64);
+
     /// Models with their versions that have predictions in the log, in order.
     fn logged_models(&self) -> Vec<(String, Vec<String>)>;
 

@@ -1,11 +1,11 @@
 //! What must a system offer so that a scenario can be run against it? Signals in, incidents and plans out.
 
-use signal::{Change, Incident, Labels, LogRecord, Plan, SeriesPoints, Span, Timestamp};
+use signal::{Change, Incident, Inference, Label, Labels, LogRecord, Plan, SeriesPoints, Span, Timestamp};
 
 /// The thing under test: the whole of Sentinel, or a small fake. Time is simulated: nothing may look at a clock.
 ///
-/// For each simulated second the runner calls `changes`, `samples`, `logs` and `spans` (each only if there is something) and
-/// then `advance`.
+/// For each simulated second the runner calls `changes`, `samples`, `logs`, `spans` and `predictions` (each only if there is
+/// something) and then `advance`.
 pub trait System {
     /// Samples that arrived up to `now`.
     fn samples(&mut self, now: Timestamp, batch: Vec<SeriesPoints>);
@@ -13,6 +13,8 @@ pub trait System {
     fn logs(&mut self, now: Timestamp, lines: Vec<LogRecord>);
     /// Spans that ended up to `now`.
     fn spans(&mut self, now: Timestamp, spans: Vec<Span>);
+    /// Predictions that were made up to `now`, and labels that have come for earlier ones.
+    fn predictions(&mut self, now: Timestamp, rows: Vec<Inference>, labels: Vec<Label>);
     /// Deploys and other changes that were made up to `now`.
     fn changes(&mut self, now: Timestamp, changes: Vec<Change>);
     /// The second is over: what is due by time (missing data, recovery, diagnosis) happens here.

@@ -71,32 +71,36 @@ impl Invocation {
 
     async fn run(&self, tools: &Tools<'_>) -> Effect {
         let Some((program, arguments)) = self.0.split_first() else { return Effect::failed("no program is named") };
-        let passed = PASSED_VARIABLES.iter().filter_map(|it| Some((it, std::env::var_os(it)?)));
-        let started = tokio::process::Command::new(program)
-            .args(arguments)
-            .env_clear()
-            .envs(passed)
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn();
-        let mut child = match started {
-            Ok(it) => it,
-            Err(error) => return Effect::failed(format!("cannot start {program}: {error}")),
-        };
-        let (output, errors) = (child.stdout.take(), child.stderr.take());
-        let limit = Duration::from_secs(tools.config.command_timeout_secs);
-        let work = async { tokio::join!(child.wait(), first_bytes(output), first_bytes(errors)) };
-        match tokio::time::timeout(limit, work).await {
-            // The child is killed when it is dropped.
-            Err(_) => Effect::failed(format!("killed after {} s without an end", limit.as_secs())),
-            Ok((Err(error), _, _)) => Effect::failed(format!("cannot wait for {program}: {error}")),
-            Ok((Ok(status), output, errors)) => {
-                let shown = excerpt(if status.success() || errors.is_empty() { &output } else { &errors });
-                Effect { is_ok: status.success(), detail: format!("{status}: {shown}") }
-            }
+        run_program(program, arguments, Duration::from_secs(tools.config.command_timeout_secs)).await
+    }
+}
+
+/// Runs a program that was allowed, without a shell, in an empty environment, and ends it at the limit.
+pub(super) async fn run_program(program: &str, arguments: &[String], limit: Duration) -> Effect {
+    let passed = PASSED_VARIABLES.iter().filter_map(|it| Some((it, std::env::var_os(it)?)));
+    let started = tokio::process::Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(passed)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn();
+    let mut child = match started {
+        Ok(it) => it,
+        Err(error) => return Effect::failed(format!("cannot start {program}: {error}")),
+    };
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    let work = async { tokio::join!(child.wait(), first_bytes(output), first_bytes(errors)) };
+    match tokio::time::timeout(limit, work).await {
+        // The child is killed when it is dropped.
+        Err(_) => Effect::failed(format!("killed after {} s without an end", limit.as_secs())),
+        Ok((Err(error), _, _)) => Effect::failed(format!("cannot wait for {program}: {error}")),
+        Ok((Ok(status), output, errors)) => {
+            let shown = excerpt(if status.success() || errors.is_empty() { &output } else { &errors });
+            Effect { is_ok: status.success(), detail: format!("{status}: {shown}") }
         }
     }
 }

@@ -77,7 +77,7 @@ impl Webhook {
     }
 }
 
-fn problem_of_body(body: &Value) -> Option<String> {
+pub(super) fn problem_of_body(body: &Value) -> Option<String> {
     match body {
         Value::String(text) => Text::parse(text).err(),
         Value::Array(items) => items.iter().find_map(problem_of_body),
@@ -89,7 +89,7 @@ fn problem_of_body(body: &Value) -> Option<String> {
     }
 }
 
-fn fill_body(body: &Value, facts: &Facts) -> Result<Value, Refusal> {
+pub(super) fn fill_body(body: &Value, facts: &Facts) -> Result<Value, Refusal> {
     Ok(match body {
         Value::String(text) => Value::String(placeholder::fill(text, facts)?),
         Value::Array(items) => {
@@ -164,7 +164,7 @@ impl Remedy for Request {
 }
 
 /// The bearer token for an address: of the longest prefix that has one.
-fn token(url: &Url, config: &Config) -> Result<Option<String>, String> {
+pub(super) fn token(url: &Url, config: &Config) -> Result<Option<String>, String> {
     let fitting = config.webhook_token_files.iter();
     let fitting = fitting.filter(|(prefix, _)| Url::parse(prefix).is_ok_and(|it| is_below(url, &it)));
     let Some((_, file)) = fitting.max_by_key(|(prefix, _)| prefix.len()) else { return Ok(None) };
@@ -193,7 +193,7 @@ fn method_of(name: &str) -> Option<Method> {
     }
 }
 
-fn permit_url(text: &str, config: &Config) -> Result<(), Refusal> {
+pub(super) fn permit_url(text: &str, config: &Config) -> Result<(), Refusal> {
     let not_allowed = |text: String| Refusal::new(RefusalReason::NotAllowed, text);
     let url = Url::parse(text).map_err(|error| not_allowed(format!("{text:?} is no address: {error}")))?;
     if has_user(&url) {
@@ -222,7 +222,7 @@ fn has_user(url: &Url) -> bool {
 }
 
 /// An error with all that lies under it; reqwest keeps the interesting part at the bottom.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
     let below = std::iter::successors(error.source(), |it| it.source());
     below.fold(error.to_string(), |text, it| format!("{text}: {it}"))
 }

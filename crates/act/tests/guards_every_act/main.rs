@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+mod airflow;
+mod fake_airflow;
 mod world;
 
 use std::sync::Arc;

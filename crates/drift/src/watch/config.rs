@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use signal::Severity;
 
 use crate::Config;
+use crate::watch::online::OnlineConfig;
 use crate::watch::rule::Rule;
 
 /// A model whose predictions are compared with a reference.
@@ -18,6 +19,12 @@ pub struct WatchConfig {
     /// The service that incidents and series name. Default: the model's name.
     #[serde(default)]
     pub service: Option<String>,
+    /// Who answers for the model, for its card. Default: nobody is named.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// What the model is for, for its card. Default: none.
+    #[serde(default)]
+    pub description: Option<String>,
     /// What the predictions are compared with.
     #[serde(default)]
     pub reference: ReferenceConfig,
@@ -34,6 +41,9 @@ pub struct WatchConfig {
     /// How they are compared: columns, tests and thresholds by column, the share of Evidently's rule.
     #[serde(default)]
     pub compare: Config,
+    /// Follows the live stream between comparisons: an alarm is told at once. Default: off.
+    #[serde(default)]
+    pub online: Option<OnlineConfig>,
     /// Features by whose values groups are compared on their own. Default none.
     #[serde(default)]
     pub segments: Vec<String>,
@@ -89,7 +99,7 @@ impl Default for WindowConfig {
 }
 
 /// How answers are measured when labels come.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PerformanceConfig {
     /// What the model does: `auto`, `classification` or `regression`. Default auto: numbers other than 0 and 1 are
@@ -98,8 +108,16 @@ pub struct PerformanceConfig {
     /// The label that counts as yes, in the words of the model's answer. Default: `1` or `true`.
     pub positive: Option<String>,
     /// With fewer labels nothing is measured. Default 50.
-    #[serde(default = "fifty")]
     pub min_labels: u64,
+    /// Labels of the reference from which it is learned how right answers are before their labels come; 0 for no such
+    /// estimate. Default 300.
+    pub estimate_labels: u64,
+}
+
+impl Default for PerformanceConfig {
+    fn default() -> Self {
+        Self { task: Task::default(), positive: None, min_labels: 50, estimate_labels: 300 }
+    }
 }
 
 /// What a model does.
@@ -156,10 +174,6 @@ const fn two() -> u32 {
     2
 }
 
-const fn fifty() -> u64 {
-    50
-}
-
 const fn default_keep_runs() -> usize {
     200
 }
@@ -201,6 +215,11 @@ impl WatchConfig {
             ));
         }
         problems.extend(self.compare.problems().into_iter().map(|it| format!("compare.{it}")));
+        problems.extend(self.online.iter().flat_map(OnlineConfig::problems).map(|it| format!("online.{it}")));
+        if self.online.is_some() && self.reference.sliding.is_some() {
+            let text = "online: needs a reference that stays; set reference.file or reference.first, not sliding";
+            problems.push(text.to_owned());
+        }
         for text in self.alert.all() {
             problems.extend(Rule::parse(text).err().map(|it| format!("alert: {it}")));
         }

@@ -3,12 +3,15 @@
 //!
 //! Reading order: `config` is what the user says; `rule` reads `data_drift_score > 0.1`; `measures` are the numbers that
 //! rules name; `alarm` begins and ends without flapping; `performance` measures answers by labels that came later;
-//! `concept` compares how wrong a model is with how wrong it was; `onset` says since when.
+//! `concept` compares how wrong a model is with how wrong it was; `onset` says since when; `online` follows the stream
+//! between comparisons; `estimate` says how right answers are before labels come.
 
 mod alarm;
 mod concept;
 mod config;
+mod estimate;
 mod measures;
+pub mod online;
 mod onset;
 mod performance;
 mod rule;
@@ -16,7 +19,8 @@ mod rule;
 pub use alarm::{Alarm, News};
 pub use concept::{ConceptDrift, Wrongness};
 pub use config::{OneOrMany, PerformanceConfig, ReferenceConfig, Task, WatchConfig, WindowConfig, seconds};
-pub use measures::{MEASURES, Measures, is_of_performance};
+pub use estimate::{EstimateRow, Estimated, Estimator, NoEstimate};
+pub use measures::{MEASURES, Measures, is_estimate_of, is_of_performance};
 pub use onset::{Seen, onset};
 pub use performance::{Answered, Performance, Quality};
 pub use rule::{Comparison, Rule};

@@ -83,13 +83,14 @@ impl Performance {
     }
 }
 
-enum Found {
+/// What answers and labels are of.
+pub(super) enum Found {
     Regression,
     Binary(String),
     Classes,
 }
 
-fn task(known: &[&Answered], config: &PerformanceConfig) -> Found {
+pub(super) fn task(known: &[&Answered], config: &PerformanceConfig) -> Found {
     let mut words: Vec<String> = known.iter().flat_map(|it| [word(&it.prediction), word(&it.label)]).collect();
     words.sort();
     words.dedup();
@@ -110,8 +111,17 @@ fn task(known: &[&Answered], config: &PerformanceConfig) -> Found {
     }
 }
 
+/// How wrong an answer was: 0 or 1, or the absolute error of a number.
+pub(super) fn loss(prediction: &FeatureValue, label: &FeatureValue, is_share: bool) -> f64 {
+    if is_share {
+        return f64::from(u8::from(word(prediction) != word(label)));
+    }
+    let numbers = prediction.as_number().zip(label.as_number());
+    numbers.map_or(f64::NAN, |(predicted, actual)| (predicted - actual).abs())
+}
+
 /// Flags are 0 and 1, so that `true` and `1` are the same.
-fn word(value: &FeatureValue) -> String {
+pub(super) fn word(value: &FeatureValue) -> String {
     value.as_number().map_or_else(|| value.to_string(), |it| it.to_string())
 }
 

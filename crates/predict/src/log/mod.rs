@@ -205,6 +205,20 @@ impl Shared {
     }
 }
 
+impl Shared {
+    fn read_labels(&self, after: u64, visit: &mut dyn FnMut(u64, Label) -> bool) -> std::io::Result<()> {
+        let mut is_bad = false;
+        self.label_log.read(TimeRange::ALL, after, |first, head, body| {
+            let Some(labels) = codec::decode_labels(head, body) else {
+                is_bad = true;
+                return false;
+            };
+            (first..).zip(labels).filter(|it| it.0 > after).all(|(place, label)| visit(place, label))
+        })?;
+        if is_bad { Err(std::io::Error::other("a frame holds something else than it says")) } else { Ok(()) }
+    }
+}
+
 fn failed(operation: &'static str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> PortError {
     PortError::Failed { operation, source: error.into() }
 }
@@ -212,6 +226,16 @@ fn failed(operation: &'static str, error: impl Into<Box<dyn std::error::Error + 
 impl InferenceLog for Log {
     fn read(&self, query: &InferenceQuery, visit: &mut dyn FnMut(LoggedInference) -> bool) -> Result<(), PortError> {
         self.shared.read_rows(query, visit).map_err(|it| failed("read the log of predictions", it))
+    }
+
+    fn read_labels(&self, after: u64, visit: &mut dyn FnMut(u64, Label) -> bool) -> Result<(), PortError> {
+        let read = self.shared.read_labels(after, visit);
+        read.map_err(|it| failed("read the log of labels", it))
+    }
+
+    fn ends(&self) -> (u64, u64) {
+        let last = |it: &Segments| it.end().saturating_sub(1);
+        (last(&self.shared.rows), last(&self.shared.label_log))
     }
 
     fn logged_models(&self) -> Vec<(String, Vec<String>)> {

@@ -1,19 +1,17 @@
 //! What are predictions compared with? A file, the first predictions, or those of the time before.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-use drift::Profile;
-use drift::watch::{Performance, WatchConfig, Wrongness, seconds};
-use signal::{InferenceLog, TimeRange, Timestamp};
+use std::sync::Arc;
 use std::time::Duration;
+
+use drift::watch::{EstimateRow, Estimator, NoEstimate, Performance, WatchConfig, Wrongness, seconds};
+use drift::{Profile, Segments};
+use signal::{InferenceLog, TimeRange, Timestamp};
 
 use crate::model_watch::window::{Span, Window};
 
-/// The columns that the log adds to features.
-const OF_ANSWERS: [&str; 2] = ["prediction", "probability"];
 /// Predictions that are the reference if nothing else is configured.
-const FIRST: u64 = 1000;
+pub const FIRST: u64 = 1000;
 /// Columns of files that are no inputs.
 const NO_FEATURES: [&str; 4] = ["target", "label", "id", "timestamp"];
 
@@ -23,9 +21,11 @@ pub struct Basis {
     /// All of it.
     pub profile: Profile,
     /// Groups by `column=value`.
-    pub segments: BTreeMap<String, Profile>,
+    pub segments: Segments,
     /// How wrong its answers were, if labels came for them.
     pub wrongness: Option<Wrongness>,
+    /// What tells how right answers are before labels come, or why nothing does; none if it is not wanted.
+    pub estimator: Option<Result<Arc<Estimator>, NoEstimate>>,
     /// For people.
     pub name: String,
     /// The last sequence that it is made of; what is compared comes after it.
@@ -80,12 +80,13 @@ fn enough(basis: Basis, needed: u64) -> Result<Basis, NoBasis> {
 }
 
 fn of_log(span: &Span, config: &WatchConfig, name: &str, log: &dyn InferenceLog) -> Result<Basis, NoBasis> {
-    let read = Window::read(span, &config.segments, log)?;
+    let read = Window::read(span, config, log)?;
     let performance = Performance::measure(&read.answers, &config.performance, &mut Default::default());
     Ok(Basis {
         profile: read.profile,
         segments: read.segments,
         wrongness: performance.map(|it| it.wrongness),
+        estimator: estimator(&read.rows, config),
         name: name.to_owned(),
         last: read.last,
     })
@@ -95,12 +96,14 @@ fn file(path: &Path, config: &WatchConfig, answers: Basis) -> Result<Basis, NoBa
     let mut ignored = config.compare.ignore.clone();
     ignored.extend(config.compare.target.clone());
     ignored.extend(NO_FEATURES.map(str::to_owned));
-    let mut profile =
-        crate::offline::reference_profile(path, &ignored).map_err(|error| NoBasis::File(error.to_string()))?;
+    let bad = |error: crate::offline::BadInput| NoBasis::File(error.to_string());
+    let (mut profile, segments) = crate::offline::reference_profile(path, &ignored, &config.segments).map_err(bad)?;
+    let target = config.compare.target.as_deref().unwrap_or("target");
+    let rows = crate::offline::labelled_rows(path, &profile, target).map_err(bad)?;
     let mut name = path.file_name().map_or_else(|| path.display().to_string(), |it| it.to_string_lossy().into_owned());
     let is_there = |profile: &Profile, column: &str| profile.columns.iter().any(|it| it.name == column);
     if answers.profile.rows >= config.window.min_count {
-        for column in answers.profile.columns.iter().filter(|it| OF_ANSWERS.contains(&it.name.as_str())) {
+        for column in answers.profile.columns.iter().filter(|it| drift::is_answer(&it.name)) {
             if !is_there(&profile, &column.name) {
                 profile.columns.push(column.clone());
                 if column.name == "prediction" {
@@ -110,7 +113,13 @@ fn file(path: &Path, config: &WatchConfig, answers: Basis) -> Result<Basis, NoBa
         }
     }
     // Rows that make the reference of answers may be compared with the file all the same.
-    Ok(Basis { profile, segments: BTreeMap::new(), wrongness: answers.wrongness, name, last: 0 })
+    let estimator = if rows.is_empty() { answers.estimator } else { estimator(&rows, config) };
+    Ok(Basis { profile, segments, wrongness: answers.wrongness, estimator, name, last: 0 })
+}
+
+fn estimator(rows: &[EstimateRow], config: &WatchConfig) -> Option<Result<Arc<Estimator>, NoEstimate>> {
+    let is_wanted = config.performance.estimate_labels > 0;
+    is_wanted.then(|| Estimator::fit(rows, &config.performance, config.window.count).map(Arc::new))
 }
 
 /// Where the reference of a model is on disk, for people.

@@ -1,7 +1,7 @@
 //! How is a window compared with its basis? `drift` judges the columns; here groups, times and labels are added.
 
 use drift::watch::{Measures, Performance, WatchConfig, onset};
-use drift::{ColumnProfile, Config, Data, Profile, Report};
+use drift::{Config, Data, Profile, Report};
 use signal::{InferenceLog, Timestamp};
 
 use crate::model_watch::basis::Basis;
@@ -11,6 +11,10 @@ use crate::model_watch::window::{Span, Window, seen};
 /// Columns that are no features.
 const PREDICTION: &str = "prediction";
 const PROBABILITY: &str = "probability";
+/// A group moved by so much more than the whole to be named.
+const MORE: f64 = 1.1;
+/// So many groups are named for a feature.
+const MOST_GROUPS: usize = 3;
 /// The beginnings of so many drifted features are looked for.
 const MOST_ONSETS: usize = 20;
 
@@ -32,7 +36,8 @@ pub fn compare(
     now: Timestamp,
 ) -> Compared {
     let rules = rules(config, &basis.profile);
-    let mut report = drift::compare(&basis.profile, &window.profile, &rules);
+    let (ours, theirs) = ((&basis.profile, &basis.segments), (&window.profile, &window.segments));
+    let mut report = drift::compare_segmented(ours, theirs, &rules);
     report.generated_at = now.to_string();
     report.version = env!("CARGO_PKG_VERSION").to_owned();
     report.reference.name.clone_from(&basis.name);
@@ -40,8 +45,10 @@ pub fn compare(
     let (from, to) = window.times.unwrap_or((now, now));
     let mut all: Vec<Feature> = report.columns.iter().filter_map(|it| feature(it, &rules)).collect();
     for it in all.iter_mut().filter(|it| it.drifted).take(MOST_ONSETS) {
-        it.segment = segment(it, basis, window, &rules);
-        it.since = Some(since(it, basis, window, span, log).unwrap_or(from));
+        let groups = groups(it, &report);
+        it.segment = (!groups.is_empty()).then(|| groups.join(", "));
+        // Where the drift is in a group, the others would only blur its begin.
+        it.since = Some(since(it, basis, window, span, groups.first().copied(), log).unwrap_or(from));
     }
     let prediction = all.iter().find(|it| it.name == PREDICTION).cloned();
     let probability = all.iter().find(|it| it.name == PROBABILITY).cloned();
@@ -56,6 +63,11 @@ pub fn compare(
     if let Some(it) = &concept {
         measures.set("concept_drift", f64::from(u8::from(it.drifted)));
     }
+    let estimated = match &basis.estimator {
+        Some(Ok(estimator)) => estimator.estimate(&window.rows, &mut measures),
+        Some(Err(_)) | None => vec![],
+    };
+    let no_estimate = basis.estimator.as_ref().and_then(|it| Some(it.as_ref().err()?.to_string()));
     let changes = report.schema_changes.iter().map(schema_change).collect();
     let run = Run {
         id: String::new(),
@@ -73,6 +85,9 @@ pub fn compare(
         prediction: answers,
         performance,
         concept,
+        estimated,
+        no_estimate,
+        drifted_segments: drifted_segments(&report),
         schema_changes: changes,
         latency_ms: window.latency_ms,
         took_ms: 0.0,
@@ -132,7 +147,8 @@ fn said(it: &drift::ColumnReport) -> String {
     )
 }
 
-fn number(value: f64) -> String {
+/// A number as people read it.
+pub fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
         size if !(0.001..1e7).contains(&size) => format!("{value:.2e}"),
@@ -142,28 +158,36 @@ fn number(value: f64) -> String {
     }
 }
 
-/// The group in which a feature moved most, and clearly more than in the whole.
-fn segment(it: &Feature, basis: &Basis, window: &Window, rules: &Config) -> Option<String> {
-    let column = |profile: &Profile| profile.columns.iter().find(|column| column.name == it.name).cloned();
-    let whole = column(&basis.profile)?;
-    let effects = window.segments.iter().filter(|(name, _)| !name.starts_with(&format!("{}=", it.name)));
-    let effects = effects.filter_map(|(name, now)| {
-        let before: ColumnProfile = match basis.segments.get(name) {
-            Some(known) => column(known)?,
-            // A file has no groups here: the group is compared with all of it.
-            None if basis.segments.is_empty() => whole.clone(),
-            None => return None,
-        };
-        let found = drift::compare_column(&before, &column(now)?, rules).finding?;
-        Some((name, found.effect))
-    });
-    let worst = effects.max_by(|a, b| a.1.total_cmp(&b.1))?;
-    (worst.1 > it.effect * 1.1).then(|| worst.0.clone())
+/// The groups in which a feature drifted, and clearly more than in the whole; the one in which most is the first.
+fn groups<'a>(it: &Feature, report: &'a Report) -> Vec<&'a str> {
+    let column = report.columns.iter().find(|column| column.name == it.name);
+    let parts = column.iter().flat_map(|it| &it.segments);
+    let more = parts.filter(|part| part.drifted > 0 && part.effect > MORE * it.effect);
+    more.take(MOST_GROUPS).map(|it| it.name.as_str()).collect()
 }
 
-fn since(it: &Feature, basis: &Basis, window: &Window, span: &Span, log: &dyn InferenceLog) -> Option<Timestamp> {
+/// Features that drifted in a group, the strongest first: `country=DE: age`.
+fn drifted_segments(report: &Report) -> Vec<String> {
+    let of_column = |column: &'_ drift::ColumnReport| {
+        let parts = column.segments.iter().filter(|it| it.drifted > 0);
+        parts.map(|it| (it.effect, format!("{}: {}", it.name, column.name))).collect::<Vec<_>>()
+    };
+    let mut all: Vec<(f64, String)> = report.columns.iter().flat_map(of_column).collect();
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    all.into_iter().take(MOST_ONSETS).map(|it| it.1).collect()
+}
+
+fn since(
+    it: &Feature,
+    basis: &Basis,
+    window: &Window,
+    span: &Span,
+    group: Option<&str>,
+    log: &dyn InferenceLog,
+) -> Option<Timestamp> {
     let of = |profile: &Profile| profile.columns.iter().find(|column| column.name == it.name).cloned();
-    let (before, now) = (of(&basis.profile)?, of(&window.profile)?);
+    let usual = group.and_then(|it| basis.segments.get(it)).unwrap_or(&basis.profile);
+    let (before, now) = (of(usual)?, of(group.and_then(|it| window.segments.get(it)).unwrap_or(&window.profile))?);
     let (usual, category) = match (&before.data, &now.data) {
         (Data::Numbers(before), _) => (before.mean, None),
         (Data::Words(before), Data::Words(now)) => {
@@ -178,7 +202,7 @@ fn since(it: &Feature, basis: &Basis, window: &Window, span: &Span, log: &dyn In
         }
         _ => return None,
     };
-    onset(&seen(span, &it.name, category.as_deref(), log).ok()?, usual)
+    onset(&seen(span, &it.name, category.as_deref(), group, log).ok()?, usual)
 }
 
 fn measures(report: &Report, features: &[Feature], answers: Option<&Feature>, window: &Window) -> Measures {
@@ -188,6 +212,9 @@ fn measures(report: &Report, features: &[Feature], answers: Option<&Feature>, wi
         measures.set("data_drift_score", n_drifted as f64 / features.len() as f64);
     }
     measures.set("drifted_columns", n_drifted as f64);
+    if !report.segments.is_empty() {
+        measures.set("drifted_segments", report.segments.iter().filter(|it| it.drifted > 0).count() as f64);
+    }
     measures.set("dataset_drift", f64::from(u8::from(report.verdict.dataset_drift)));
     if let Some(it) = answers {
         measures.set("prediction_drift", f64::from(u8::from(it.drifted)));

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serve::{DriftFeature, DriftRun, ModelDrift, SchemaColumn, WatchedModel};
+use drift::watch::Estimated;
+use drift::watch::online::StreamState;
+use serve::{DriftFeature, DriftRun, EstimatedMeasure, LiveStream, LiveTarget, ModelDrift, SchemaColumn, WatchedModel};
 use signal::PortError;
 
+use crate::model_watch::no_run::{NoRun, causes};
 use crate::model_watch::run::{Feature, Run};
-use crate::model_watch::watched::{NoRun, Watched, causes};
+use crate::model_watch::watched::Watched;
 use crate::model_watch::{ModelWatches, basis};
 
 impl ModelDrift for ModelWatches {
@@ -58,12 +61,18 @@ fn refused(error: NoRun) -> PortError {
 }
 
 impl ModelWatches {
+    fn versions_of(&self, watched: &Watched) -> Vec<serve::ModelVersion> {
+        let place = self.watches.iter().position(|it| std::ptr::eq(&**it, watched));
+        place.and_then(|it| self.versions.get(it).cloned()).unwrap_or_default()
+    }
+
     fn status(&self, watched: &Watched) -> WatchedModel {
-        let alarms = watched.alarms();
+        let (alarms, live) = (watched.alarms(), live(watched));
         let (newest, trouble, predictions) =
             watched.look(|it| (it.runs.newest().map(run), it.counts.trouble.clone(), it.counts.predictions));
         let state = match (&newest, &trouble) {
             _ if alarms.iter().any(|it| it.1.is_some()) => "drift",
+            _ if live.iter().flat_map(|it| &it.targets).any(|it| it.since.is_some()) => "drift",
             (None, None) => "waiting",
             (_, Some(_)) if watched.look(|it| it.counts.failures) > 0 => "error",
             (None, Some(_)) => "waiting",
@@ -76,6 +85,10 @@ impl ModelWatches {
             model: config.model.clone(),
             version: config.version.clone(),
             service: config.service().to_owned(),
+            owner: config.owner.clone(),
+            description: config.description.clone(),
+            versions: self.versions_of(watched),
+            live,
             state: state.to_owned(),
             trouble,
             reference: reference.or(planned).unwrap_or_else(|| "its first predictions".to_owned()),
@@ -86,6 +99,39 @@ impl ModelWatches {
             newest,
         }
     }
+}
+
+fn live(watched: &Watched) -> Option<LiveStream> {
+    let online = watched.online.as_ref()?;
+    let config = watched.config.online.clone().unwrap_or_default();
+    Some(online.look(|it| {
+        let mut found = LiveStream {
+            trouble: it.trouble.clone(),
+            expected_run: config.expected_samples_between_false_alarms,
+            targets: it.states().iter().map(target).collect(),
+            ..LiveStream::default()
+        };
+        if let Some(it) = &it.follower {
+            (found.predictions, found.labels, found.alarms) = (it.rows, it.labels(), it.alarms);
+            (found.streams, found.notes) = (it.n_streams(), it.notes.clone());
+        }
+        found
+    }))
+}
+
+fn target(it: &StreamState) -> LiveTarget {
+    LiveTarget {
+        name: it.target.name().to_owned(),
+        kind: it.target.kind().to_owned(),
+        nearness: it.nearness,
+        since: it.standing.as_ref().map(|it| it.since),
+        said: it.standing.as_ref().map(|it| it.said.clone()),
+    }
+}
+
+fn estimated(it: &Estimated) -> EstimatedMeasure {
+    let (value, reference, lower, upper) = (it.value, it.reference, it.lower, it.upper);
+    EstimatedMeasure { metric: it.metric.clone(), value, reference, lower, upper }
 }
 
 fn run(it: &Run) -> DriftRun {
@@ -102,6 +148,9 @@ fn run(it: &Run) -> DriftRun {
         measures: it.measures.iter().map(|(name, value)| (name.to_owned(), value)).collect::<BTreeMap<_, _>>(),
         features: it.features.iter().map(feature).collect(),
         prediction: it.prediction.as_ref().map(feature),
+        estimated: it.estimated.iter().map(estimated).collect(),
+        no_estimate: it.no_estimate.clone(),
+        drifted_segments: it.drifted_segments.clone(),
         schema_changes: it.schema_changes.clone(),
         latency_ms: it.latency_ms,
         summary: it.summary.clone(),

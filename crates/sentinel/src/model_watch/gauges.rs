@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use drift::watch::is_of_performance;
+use drift::watch::online::StreamState;
 use signal::{Labels, Meter, Metric, SeriesPoints};
 use store::{Store, Write};
 
-use crate::model_watch::ModelWatches;
 use crate::model_watch::run::Run;
-use crate::model_watch::telling::{series, series_of};
+use crate::model_watch::telling::{series, series_of, series_of_target};
 use crate::model_watch::watched::Watched;
+use crate::model_watch::{ModelWatches, online};
 
 /// A gauge of the newest run: its help, its series, its value.
 type Gauge = (&'static str, Labels, f64);
@@ -64,6 +65,20 @@ fn gauges(watched: &Watched, run: &Run) -> Vec<Gauge> {
         let labels = of("sentinel_model_performance").with("metric", name);
         add("How right answers are, by the labels that have come.", labels, value);
     }
+    for it in &run.estimated {
+        let of = |name: &str| of(name).with("metric", &it.metric);
+        add(
+            "How right answers are expected to be before labels come.",
+            of("sentinel_model_estimated_performance"),
+            it.value,
+        );
+        let bound = |side| of("sentinel_model_estimated_performance_band").with("bound", side);
+        add("What is usual of windows like the reference.", bound("lower"), it.lower);
+        add("What is usual of windows like the reference.", bound("upper"), it.upper);
+    }
+    if let Some(n) = run.measures.get("drifted_segments") {
+        add("Groups in which a feature drifted.", of("sentinel_drifted_segments"), n);
+    }
     if let Some((half, most)) = run.latency_ms {
         for (quantile, value) in [("0.5", half), ("0.99", most)] {
             let labels = of("sentinel_model_latency_seconds").with("quantile", quantile);
@@ -73,13 +88,43 @@ fn gauges(watched: &Watched, run: &Run) -> Vec<Gauge> {
     found
 }
 
+/// Gauges of the live stream.
+fn online_gauges(watched: &Watched) -> Vec<Gauge> {
+    let states = watched.online.iter().flat_map(|it| it.look(online::State::states));
+    let gauge = |it: StreamState| {
+        let help = "How near the live stream is to an alarm, below 1; from 1 on while an alarm stands.";
+        (help, series_of_target(&watched.config, &it.target), online::score(&it))
+    };
+    states.map(gauge).collect()
+}
+
+fn online_counters(watched: &Watched) -> Vec<Metric> {
+    let Some(online) = &watched.online else { return vec![] };
+    let Some((rows, labels, alarms, n_streams, left_out)) =
+        online.look(|it| it.follower.as_ref().map(|it| (it.rows, it.labels(), it.alarms, it.n_streams(), it.left_out)))
+    else {
+        return vec![];
+    };
+    let counter =
+        |name, help, value: u64| Metric::counter(name, help, value).label("model", watched.config.model.as_str());
+    let gauge = |name, help, value: f64| Metric::gauge(name, help, value).label("model", watched.config.model.as_str());
+    vec![
+        counter("sentinel_online_drift_predictions_total", "Predictions that the live stream was followed by.", rows),
+        counter("sentinel_online_drift_labels_total", "Labels that the live stream was followed by.", labels),
+        counter("sentinel_online_drift_alarms_total", "Alarms of the live stream, repeated ones too.", alarms),
+        gauge("sentinel_online_drift_streams", "Streams that are followed.", n_streams as f64),
+        gauge("sentinel_online_drift_streams_left_out", "Streams that online.max_streams left out.", left_out as f64),
+    ]
+}
+
 impl ModelWatches {
     /// Writes the gauges of the newest run into the store. They are told, not measured, so they are not judged.
     pub fn record(&self, watched: &Watched) {
         let now = self.clock.now();
-        let Some(run) = watched.look(|it| it.runs.newest().cloned()) else { return };
+        let run = watched.look(|it| it.runs.newest().cloned());
+        let all = run.iter().flat_map(|it| gauges(watched, it)).chain(online_gauges(watched));
         let mut points: Vec<SeriesPoints> =
-            gauges(watched, &run).into_iter().map(|(_, labels, value)| SeriesPoints::one(labels, now, value)).collect();
+            all.map(|(_, labels, value)| SeriesPoints::one(labels, now, value)).collect();
         let n = watched.look(|it| it.counts.predictions) as f64;
         points.push(SeriesPoints::one(series(&watched.config, "sentinel_model_predictions_total"), now, n));
         write(&self.store, points, now);
@@ -122,6 +167,8 @@ impl Meter for ModelWatches {
             metrics.push(gauge("sentinel_drift_runs_kept", "Comparisons that are kept.", n_kept as f64));
             let n_firing = watched.alarms().iter().filter(|it| it.1.is_some()).count();
             metrics.push(gauge("sentinel_drift_alarms_firing", "Rules of a model that hold.", n_firing as f64));
+            metrics.extend(online_counters(watched));
+            metrics.extend(online_gauges(watched).iter().map(exposed));
             let Some(run) = run else { continue };
             let help = "When a model was compared last.";
             metrics.push(gauge("sentinel_drift_last_run_timestamp_seconds", help, run.time.secs_f64()));

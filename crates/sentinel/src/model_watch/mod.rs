@@ -1,17 +1,27 @@
 //! Are the models that answer still right to be asked? Each watched model is compared with its reference, on schedule or
 //! after so many predictions; what drifts is told like any other anomaly.
 //!
-//! `watched` follows the log of one model and says when a comparison is due, `window` reads what is compared, `basis` is
-//! what it is compared with, `comparison` makes a run of both, `runs` keeps them on disk, `telling` makes anomalies of
-//! alarms, `gauges` numbers, `desk` answers people.
+//! `watched` holds one model, `reading` reads its log on and says when a comparison is due, `window` reads what is
+//! compared, `basis` is what it is compared with, `comparison` makes a run of both, `runs` keeps them on disk,
+//! `concluding` hears the alarms, `telling` makes anomalies of them. `online` is the live stream between comparisons,
+//! `following` follows it, `keeping` saves where it is, `sighting` says what its alarms look like. `gauges` are numbers,
+//! `card` knows the versions of a model, `desk` answers people.
 
 mod basis;
+mod card;
 mod comparison;
+mod concluding;
 mod desk;
+mod following;
 mod gauges;
+mod keeping;
+mod no_run;
+mod online;
+mod reading;
 mod run;
 mod runs;
 mod saved;
+mod sighting;
 mod telling;
 #[cfg(test)]
 mod tests;
@@ -24,6 +34,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use drift::watch::WatchConfig;
+use serve::ModelVersion;
 use signal::{Clock, InferenceLog, Ledger, Timestamp};
 use store::Store;
 use tokio::sync::watch;
@@ -45,6 +56,8 @@ pub struct ModelWatches {
     responder: Arc<Responder>,
     clock: Arc<dyn Clock>,
     told: Mutex<Option<Timestamp>>,
+    /// Versions of each watched model, in the order of the watches, as they were loaded.
+    versions: Vec<Vec<ModelVersion>>,
 }
 
 /// All problems of `model_watches`, each with its key.
@@ -67,6 +80,7 @@ impl ModelWatches {
     /// As configured, where an earlier process left them; nothing runs yet.
     pub fn open(
         watches: &[WatchConfig],
+        models: &[predict::ModelConfig],
         data_dir: &Path,
         log: &Arc<dyn InferenceLog>,
         store: &Arc<Store>,
@@ -84,6 +98,7 @@ impl ModelWatches {
             responder: Arc::clone(responder),
             clock,
             told: Mutex::default(),
+            versions: watches.iter().map(|it| card::versions(models, &it.model)).collect(),
         }))
     }
 
@@ -110,11 +125,18 @@ impl ModelWatches {
 
     /// Reads what is new, compares if it is due, tells what has changed. Blocks.
     fn step(&self, watched: &Watched) {
-        let anomalies = watched.step(self.clock.now());
+        let now = self.clock.now();
+        let mut anomalies = watched.step(now);
+        anomalies.extend(watched.step_online(now));
         if !anomalies.is_empty() {
             self.record(watched);
             self.responder.anomalies(anomalies);
         }
+    }
+
+    /// A step of every model, for whoever drives time.
+    pub fn step_all(&self) {
+        self.watches.iter().for_each(|it| self.step(it));
     }
 
     /// Lets time pass: what goes on is told again, so that its incident knows.
@@ -128,7 +150,8 @@ impl ModelWatches {
         }
         for it in &self.watches {
             self.record(it);
-            let anomalies = it.firing(now);
+            let mut anomalies = it.firing(now);
+            anomalies.extend(it.firing_online(now));
             if !anomalies.is_empty() {
                 self.responder.anomalies(anomalies);
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use drift::watch::{ConceptDrift, Measures, Performance};
+use drift::watch::{ConceptDrift, Estimated, Measures, Performance};
 use serde::{Deserialize, Serialize};
 use signal::Timestamp;
 
@@ -37,6 +37,15 @@ pub struct Run {
     pub performance: Option<Performance>,
     /// Whether they are worse than they were.
     pub concept: Option<ConceptDrift>,
+    /// How right answers are expected to be before their labels come, with what is usual.
+    #[serde(default)]
+    pub estimated: Vec<Estimated>,
+    /// Why that is not known.
+    #[serde(default)]
+    pub no_estimate: Option<String>,
+    /// Groups with a feature that drifted in them, the strongest first: `country=DE: age`.
+    #[serde(default)]
+    pub drifted_segments: Vec<String>,
     /// Columns that are missing, new or of another type, in words.
     pub schema_changes: Vec<String>,
     /// Half and 99 % of the predictions took no longer, in milliseconds.
@@ -68,7 +77,7 @@ pub struct Feature {
     pub drifted: bool,
     /// Share of values that are missing, in the reference and now.
     pub missing: (f64, f64),
-    /// The group in which it moved most: `sex=Male`.
+    /// The groups in which it drifted more than in the whole: `sex=Male`.
     pub segment: Option<String>,
     /// Since when, if it drifted.
     pub since: Option<Timestamp>,

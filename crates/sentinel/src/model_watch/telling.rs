@@ -1,7 +1,8 @@
 //! What is told of a comparison? An alarm makes an anomaly of the model's series, and one per drifted feature, all of one
 //! service, so that they are one incident.
 
-use drift::watch::{Rule, WatchConfig, is_of_performance};
+use drift::watch::online::Target;
+use drift::watch::{Rule, WatchConfig, is_estimate_of, is_of_performance};
 use signal::{Anomaly, AnomalyKind, Direction, Labels, Score, Severity, Timestamp};
 
 use crate::model_watch::run::Run;
@@ -11,6 +12,8 @@ use crate::model_watch::saved::Told;
 const MOST: f64 = 10.0;
 /// The score of something that has no size, such as a verdict.
 const PLAIN: f64 = 1.5;
+/// What the live stream tells of lies above this; an alarm is 1.
+pub const ONLINE_LIMIT: f64 = 0.99;
 /// So many features are told one by one.
 const MOST_FEATURES: usize = 50;
 
@@ -22,6 +25,15 @@ pub fn series(config: &WatchConfig, name: &str) -> Labels {
 /// The series of one feature.
 pub fn series_of(config: &WatchConfig, feature: &str, test: &str) -> Labels {
     series(config, "sentinel_data_drift_score").with("feature", feature).with("test", test)
+}
+
+/// The series of what the live stream tells of.
+pub fn series_of_target(config: &WatchConfig, target: &Target) -> Labels {
+    let labels = series(config, "sentinel_online_drift_score").with("kind", target.kind());
+    match target {
+        Target::Feature(name) => labels.with("feature", name),
+        Target::Prediction | Target::Error => labels,
+    }
 }
 
 /// What the alarm of a rule tells after a run in which it fires.
@@ -69,11 +81,45 @@ pub fn told(config: &WatchConfig, rule: &Rule, run: &Run, since: Timestamp) -> V
         "schema_drift" => {
             vec![whole("sentinel_schema_drift_columns", value, run.schema_changes.join(", "))]
         }
+        "drifted_segments" => {
+            vec![whole(
+                "sentinel_drifted_segments",
+                value,
+                format!("drifted in groups: {}", run.drifted_segments.join(", ")),
+            )]
+        }
+        measure if is_estimate_of(measure).is_some() => vec![of_estimate(config, rule, run, measure, whole)],
         measure => {
             let name = if is_of_performance(measure) { "sentinel_model_performance" } else { "sentinel_model_window" };
             let told = whole(name, value, format!("{measure} is {value:.4}, where {} is told", rule));
             vec![Told { labels: told.labels.with("metric", measure), ..told }]
         }
+    }
+}
+
+/// A fall that is expected is told by the measure itself, so that the series of the incident is the one of the page.
+fn of_estimate(
+    config: &WatchConfig,
+    rule: &Rule,
+    run: &Run,
+    measure: &str,
+    whole: impl Fn(&str, f64, String) -> Told,
+) -> Told {
+    const SERIES: &str = "sentinel_model_estimated_performance";
+    let metric = is_estimate_of(measure).unwrap_or(measure);
+    let labels = series(config, SERIES).with("metric", metric);
+    let Some(it) = run.estimated.iter().find(|it| it.metric == metric) else {
+        return Told { labels, ..whole(SERIES, f64::NAN, String::new()) };
+    };
+    let said = format!(
+        "{metric} is expected to be {:.4} before labels come; it was {:.4} on the reference, and {:.4} to {:.4} is usual",
+        it.value, it.reference, it.lower, it.upper
+    );
+    let told = Told { labels, ..whole(SERIES, it.value, said) };
+    match measure {
+        _ if measure.ends_with("_drop") => Told { limit: it.reference - rule.limit, is_above: false, ..told },
+        _ if measure.ends_with("_rise") => Told { limit: it.reference * (1.0 + rule.limit), ..told },
+        _ => told,
     }
 }
 

@@ -9,7 +9,8 @@ use signal::{
 };
 use store::Store;
 
-use super::watched::{NoRun, Watched};
+use super::no_run::NoRun;
+use super::watched::Watched;
 
 /// Predictions in memory.
 #[derive(Default)]
@@ -24,6 +25,14 @@ impl InferenceLog for Memory {
             }
         }
         Ok(())
+    }
+
+    fn read_labels(&self, _after: u64, _visit: &mut dyn FnMut(u64, Label) -> bool) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn ends(&self) -> (u64, u64) {
+        (self.0.lock().unwrap().len() as u64, 0)
     }
 
     fn logged_models(&self) -> Vec<(String, Vec<String>)> {
@@ -173,6 +182,68 @@ fn other_truths_are_concept_drift() {
     assert_eq!(anomalies[0].labels.name(), "sentinel_concept_drift_score");
     let accuracy = run.measures.get("accuracy").unwrap();
     assert!((0.5..0.7).contains(&accuracy), "{accuracy}");
+}
+
+/// The rule of seed 3 and that of Evidently side by side: of two features one is half; of all columns, answers and
+/// probabilities among them, it is a quarter.
+#[test]
+fn two_rules_stand_side_by_side() {
+    let both = FIRST.replace(
+        r#""alert":["data_drift_score > 0.1","concept_drift > 0"]"#,
+        r#""alert":["data_drift_score > 0.1","dataset_drift > 0"],"compare":{"drift_share":0.3}"#,
+    );
+    for (config, expected) in [(both.clone(), [true, false]), (both.replace("0.3", "0.25"), [true, true])] {
+        let mut world = World::new("rules", &config);
+        world.ask(800, 40.0, 0.1);
+        world.ask(300, 55.0, 0.1);
+        let (run, anomalies) = world.compare();
+        assert_eq!(run.measures.get("data_drift_score"), Some(0.5));
+        let holds: Vec<bool> = world.watched.alarms().iter().map(|it| it.1.is_some()).collect();
+        assert_eq!(holds, expected, "{config}");
+        assert_eq!(anomalies.len(), 2, "both tell of the same series");
+    }
+}
+
+const ONLINE: &str = r#"{"model":"income","reference":{"first":1500},"window":{"count":300,"min_count":100},
+    "schedule":"","segments":["sex"],"online":{"expected_samples_between_false_alarms":50000,"recover_after_samples":200}}"#;
+
+/// Guarantees 591, 593 and 596: an alarm is told at once with its begin, goes on after a sudden end, and ends.
+#[test]
+fn a_live_alarm_begins_goes_on_over_a_restart_and_ends() {
+    let mut world = World::new("online", ONLINE);
+    let step = |world: &World| {
+        let mut anomalies = world.watched.step(world.now());
+        anomalies.extend(world.watched.step_online(world.now()));
+        anomalies
+    };
+    assert_eq!(step(&world), vec![]);
+    world.ask(2500, 40.0, 0.1);
+    assert_eq!(step(&world), vec![]);
+    assert_eq!(world.watched.online.as_ref().unwrap().look(|it| it.follower.as_ref().unwrap().rows), 1000);
+    let began = world.now();
+    world.ask(60, 55.0, 0.1);
+    let anomalies = step(&world);
+    let told: Vec<(&str, Option<&str>)> =
+        anomalies.iter().map(|it| (it.labels.name(), it.labels.get("feature"))).collect();
+    assert_eq!(told, [("sentinel_online_drift_score", Some("age"))], "{anomalies:?}");
+    let late = anomalies[0].onset.secs_since(began);
+    assert!((-8.0..=8.0).contains(&late), "the begin is {late} s off");
+    assert!(anomalies[0].explanation.starts_with("age: mean 4"), "{}", anomalies[0].explanation);
+
+    world.restart();
+    assert_eq!(step(&world), vec![], "nothing is new");
+    let firing = world.watched.firing_online(world.now());
+    assert_eq!((firing.len(), firing[0].onset), (1, anomalies[0].onset));
+    assert_eq!(firing[0].explanation, anomalies[0].explanation);
+
+    world.ask(600, 40.0, 0.1);
+    let over = step(&world);
+    assert!(over.len() == 1 && over[0].is_over && over[0].labels == anomalies[0].labels, "{over:?}");
+    // The process ends before anybody has heard of it: it is told again.
+    world.restart();
+    assert_eq!(step(&world).iter().filter(|it| it.is_over).count(), 1);
+    assert_eq!(step(&world), vec![]);
+    assert!(world.watched.firing_online(world.now()).is_empty());
 }
 
 /// Guarantees 532: the schedule compares by itself, once, and again only when something has come.

@@ -9,18 +9,19 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use drift::watch::{News, Rule, WatchConfig, seconds};
+use drift::watch::{NoEstimate, Rule, WatchConfig, seconds};
 use forecast::Cron;
-use signal::{Anomaly, InferenceLog, PortError, TimeRange, Timestamp};
+use signal::{Anomaly, InferenceLog, Timestamp};
 use store::Store;
 
 use crate::model_watch::basis::{Basis, basis};
 use crate::model_watch::comparison::{Compared, compare};
 use crate::model_watch::lock;
+use crate::model_watch::no_run::{NoRun, causes};
+use crate::model_watch::online::Online;
 use crate::model_watch::run::Run;
 use crate::model_watch::runs::Runs;
-use crate::model_watch::saved::{Saved, Told};
-use crate::model_watch::telling::told;
+use crate::model_watch::saved::Saved;
 use crate::model_watch::window::{Span, Window};
 
 /// After an error of the disk or the log it is tried again so much later.
@@ -30,12 +31,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Watched {
     /// What the user says of it.
     pub config: WatchConfig,
-    rules: Vec<Rule>,
-    cron: Option<Cron>,
-    max_age: Option<Duration>,
-    log: Arc<dyn InferenceLog>,
-    store: Arc<Store>,
-    state: Mutex<State>,
+    /// The live stream, if it is followed.
+    pub online: Option<Online>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) cron: Option<Cron>,
+    pub(super) max_age: Option<Duration>,
+    pub(super) log: Arc<dyn InferenceLog>,
+    pub(super) store: Arc<Store>,
+    pub(super) state: Mutex<State>,
     /// Held during a comparison, so that two of them never run at the same time.
     comparing: Mutex<()>,
 }
@@ -44,15 +47,15 @@ pub struct Watched {
 pub struct State {
     /// Comparisons.
     pub runs: Runs,
-    saved: Saved,
+    pub(super) saved: Saved,
     /// Made once, if it does not slide.
-    basis: Option<Arc<Basis>>,
+    pub(super) basis: Option<Arc<Basis>>,
     /// Sequence and time of the newest predictions, so many as a window has at most.
-    recent: VecDeque<(u64, Timestamp)>,
-    cursor: u64,
-    since_run: u64,
-    next: Option<Timestamp>,
-    try_after: Option<Timestamp>,
+    pub(super) recent: VecDeque<(u64, Timestamp)>,
+    pub(super) cursor: u64,
+    pub(super) since_run: u64,
+    pub(super) next: Option<Timestamp>,
+    pub(super) try_after: Option<Timestamp>,
     /// Counters and the newest trouble.
     pub counts: Counts,
 }
@@ -72,24 +75,16 @@ pub struct Counts {
     pub trouble: Option<String>,
 }
 
-/// Why there was no comparison.
-#[derive(Debug, thiserror::Error)]
-pub enum NoRun {
-    /// There is nothing to compare with.
-    #[error(transparent)]
-    Basis(#[from] crate::model_watch::basis::NoBasis),
-    /// There is too little to compare.
-    #[error("{0} predictions have come after the reference, and window.min_count is {1}")]
-    TooFew(u64, u64),
-    /// The log cannot be read.
-    #[error("the log of predictions cannot be read")]
-    Log(#[from] PortError),
-    /// The disk does not take it.
-    #[error("the report cannot be kept")]
-    Disk(#[from] std::io::Error),
-    /// The store does not take it.
-    #[error("the state cannot be saved")]
-    Store(#[from] store::Error),
+impl State {
+    /// Whether a comparison was ever made.
+    pub const fn has_compared(&self) -> bool {
+        self.saved.compared > 0
+    }
+
+    /// What was compared with, if it is at hand.
+    pub fn known_basis(&self) -> Option<Arc<Basis>> {
+        self.basis.clone()
+    }
 }
 
 impl Watched {
@@ -119,6 +114,7 @@ impl Watched {
         };
         Ok(Self {
             rules: config.rules(),
+            online: config.online.as_ref().map(|_| Online::new(log.ends())),
             // Problems were told when the configuration was read.
             cron: Cron::parse(&config.schedule).ok(),
             max_age: config.window.age.as_deref().and_then(|it| seconds(it).ok()).map(Duration::from_secs),
@@ -156,13 +152,13 @@ impl Watched {
         let _only_one = lock(&self.comparing);
         let started = Instant::now();
         let span = self.span(now)?;
-        let window = Window::read(&span, &self.config.segments, &*self.log)?;
+        let window = Window::read(&span, &self.config, &*self.log)?;
         let begin = window.times.map_or(now, |it| it.0);
         let basis = self.basis(begin, !window.answers.is_empty())?;
         let (span, window) = if span.after < basis.last {
             // What the reference is made of is not compared with it.
             let span = Span { after: basis.last, ..span };
-            let window = Window::read(&span, &self.config.segments, &*self.log)?;
+            let window = Window::read(&span, &self.config, &*self.log)?;
             (span, window)
         } else {
             (span, window)
@@ -213,73 +209,12 @@ impl Watched {
         columns.map(|it| (it.name.clone(), it.kind.as_str().to_owned())).collect()
     }
 
-    fn read_on(&self) -> Result<(), PortError> {
-        let cursor = self.look(|it| it.cursor);
-        let span = Span { after: cursor, most: u64::MAX, ..self.everything() };
-        let mut new = vec![];
-        span.read(&*self.log, |it| new.push((it.sequence, it.inference.time)))?;
-        if new.is_empty() {
-            return Ok(());
-        }
-        let mut state = lock(&self.state);
-        let compared = state.saved.compared;
-        for (sequence, time) in new {
-            state.cursor = sequence;
-            state.counts.predictions += 1;
-            // What a comparison saw before the restart does not make another one due.
-            state.since_run += u64::from(sequence > compared);
-            state.recent.push_back((sequence, time));
-            if state.recent.len() as u64 > self.config.window.count {
-                state.recent.pop_front();
-            }
-        }
-        Ok(())
-    }
-
-    fn due(&self, now: Timestamp) -> Option<&'static str> {
-        let mut state = lock(&self.state);
-        if state.try_after.is_some_and(|it| now < it) {
-            return None;
-        }
-        state.try_after = None;
-        if self.config.every_predictions > 0 && state.since_run >= self.config.every_predictions {
-            return Some("predictions");
-        }
-        let cron = self.cron.as_ref()?;
-        if state.next.is_none() {
-            let from = state.saved.scheduled.unwrap_or(now);
-            state.next = cron.next_after(from);
-        }
-        let is_due = state.next.is_some_and(|it| it <= now);
-        if is_due && state.since_run == 0 {
-            // Nothing new has come: the next time.
-            state.next = cron.next_after(now);
-            return None;
-        }
-        is_due.then_some("schedule")
-    }
-
-    fn everything(&self) -> Span {
-        Span {
-            model: self.config.model.clone(),
-            version: self.config.version.clone(),
-            after: 0,
-            range: TimeRange::new(Timestamp::MIN, Timestamp::MAX),
-            most: self.config.window.count,
-        }
-    }
-
-    fn span(&self, now: Timestamp) -> Result<Span, NoRun> {
-        self.read_on()?;
-        let from = self.max_age.map_or(Timestamp::MIN, |it| now.minus(it));
-        let first = self.look(|it| it.recent.iter().find(|it| it.1 >= from).map(|it| it.0));
-        let first = first.ok_or(NoRun::TooFew(0, self.config.window.min_count))?;
-        Ok(Span { after: first.saturating_sub(1), range: TimeRange::new(from, Timestamp::MAX), ..self.everything() })
-    }
-
-    /// `with_labels`: labels have come, so that it should know how wrong its answers were.
-    fn basis(&self, begin: Timestamp, with_labels: bool) -> Result<Arc<Basis>, NoRun> {
-        let is_whole = |it: &Basis| has_answers(it) && (it.wrongness.is_some() || !with_labels);
+    /// What predictions are compared with. `with_labels`: labels have come, so that it should know how wrong its answers
+    /// were and how right later ones are to be.
+    pub fn basis(&self, begin: Timestamp, with_labels: bool) -> Result<Arc<Basis>, NoRun> {
+        let has_labels =
+            |it: &Basis| it.wrongness.is_some() && !matches!(it.estimator, Some(Err(NoEstimate::TooFew { .. })));
+        let is_whole = |it: &Basis| has_answers(it) && (has_labels(it) || !with_labels);
         if let Some(it) = self.look(|it| it.basis.clone()).filter(|it| is_whole(it)) {
             return Ok(it);
         }
@@ -290,59 +225,10 @@ impl Watched {
         Ok(made)
     }
 
-    /// A feature that drifted already drifts since then.
-    fn keep_since(&self, saved: &mut Saved, run: &mut Run) {
-        let mut since = std::collections::BTreeMap::new();
-        for it in run.features.iter_mut().filter(|it| it.drifted) {
-            it.since = saved.since.get(&it.name).copied().or(it.since);
-            since.extend(it.since.map(|time| (it.name.clone(), time)));
-        }
-        saved.since = since;
-    }
-
-    /// The alarms hear of the run; what has begun, goes on and is over.
-    fn conclude(&self, saved: &mut Saved, run: &Run, now: Timestamp) -> Vec<Anomaly> {
-        let mut goes: Vec<Told> = vec![];
-        for rule in &self.rules {
-            let began = run.features.iter().filter_map(|it| it.since).min().unwrap_or(run.from);
-            let alarm = saved.alarms.entry(rule.to_string()).or_default();
-            let holds = rule.holds(&run.measures);
-            let news = alarm.observe(holds, began, self.config.alert_after_runs, self.config.recover_after_runs);
-            match news {
-                News::Began => tracing::warn!(model = run.model, %rule, summary = run.summary, "A model drifts."),
-                News::Over => tracing::info!(model = run.model, %rule, "A model has recovered."),
-                News::Quiet | News::Goes => {}
-            }
-            let Some(since) = alarm.firing_since else { continue };
-            if holds == Some(true) {
-                for it in told(&self.config, rule, run, since) {
-                    if goes.iter().all(|other| other.labels != it.labels) {
-                        goes.push(it);
-                    }
-                }
-            } else {
-                // It is not sure yet that it is over: what was told stands.
-                let text = rule.to_string();
-                let is_its = |it: &&Told| it.rule == text && goes.iter().all(|other| other.labels != it.labels);
-                let before: Vec<Told> = saved.told.iter().filter(is_its).cloned().collect();
-                goes.extend(before);
-            }
-        }
-        let severity = self.config.severity;
-        let is_over = |it: &&Told| goes.iter().all(|other| other.labels != it.labels);
-        let mut anomalies: Vec<Anomaly> =
-            saved.told.iter().filter(is_over).map(|it| it.anomaly(now, severity, true)).collect();
-        anomalies.extend(goes.iter().map(|it| it.anomaly(now, severity, false)));
-        saved.told = goes;
-        anomalies
-    }
-
     fn trouble(&self, error: &NoRun, now: Timestamp) {
         let text = causes(error);
         let mut state = lock(&self.state);
-        let is_waiting = matches!(error, NoRun::TooFew(..))
-            || matches!(error, NoRun::Basis(crate::model_watch::basis::NoBasis::Waiting { .. }));
-        if is_waiting {
+        if error.is_waiting() {
             // It is looked at again when more has come.
             state.since_run = 0;
             state.next = None;
@@ -364,10 +250,4 @@ fn has_answers(basis: &Basis) -> bool {
 
 fn state_key(config: &WatchConfig) -> String {
     format!("model-watch/{}/{}", config.model, config.version.as_deref().unwrap_or(""))
-}
-
-/// An error with all that lies under it.
-pub fn causes(error: &dyn std::error::Error) -> String {
-    let below = std::iter::successors(error.source(), |it| it.source());
-    below.fold(error.to_string(), |text, it| format!("{text}: {it}"))
 }

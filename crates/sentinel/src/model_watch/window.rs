@@ -1,13 +1,15 @@
 //! What do predictions of a window look like? One pass over the log makes profiles, groups, answers and times.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use drift::watch::{Answered, Seen};
-use drift::{Budget, Profile, ProfileBuilder};
+use drift::watch::{Answered, EstimateRow, Seen, WatchConfig};
+use drift::{Budget, Profile, ProfileBuilder, Segments};
 use signal::{Inference, InferenceLog, InferenceQuery, LoggedInference, PortError, TimeRange, Timestamp};
 
 /// Groups of one column; further values are not compared on their own.
 const MOST_SEGMENTS: usize = 30;
+/// Predictions from which it is estimated how right answers are.
+const MOST_ROWS: usize = 10_000;
 /// Values of a feature that the search for its change looks at.
 const MOST_SEEN: usize = 200_000;
 /// What is kept of a column before it is sketched.
@@ -54,7 +56,9 @@ pub struct Window {
     /// All of it.
     pub profile: Profile,
     /// Groups by `column=value`.
-    pub segments: BTreeMap<String, Profile>,
+    pub segments: Segments,
+    /// The newest predictions, for an estimate of how right they are.
+    pub rows: Vec<EstimateRow>,
     /// Answers whose truth is known.
     pub answers: Vec<Answered>,
     /// Predictions by version.
@@ -69,16 +73,16 @@ pub struct Window {
 
 impl Window {
     /// Reads a span.
-    pub fn read(span: &Span, segments: &[String], log: &dyn InferenceLog) -> Result<Self, PortError> {
+    pub fn read(span: &Span, config: &WatchConfig, log: &dyn InferenceLog) -> Result<Self, PortError> {
         let mut whole = ProfileBuilder::new(BUDGET);
         let mut groups: HashMap<String, ProfileBuilder> = HashMap::new();
         let mut per_column: HashMap<&str, usize> = HashMap::new();
         let (mut answers, mut versions, mut times, mut latencies) = (vec![], BTreeMap::new(), None, vec![]);
-        let mut last = span.after;
+        let (mut last, mut rows) = (span.after, VecDeque::new());
         span.read(log, |logged| {
             let it = &logged.inference;
             whole.learn_one(it);
-            for column in segments {
+            for column in &config.segments {
                 let Some(name) = group(it, column) else { continue };
                 if !groups.contains_key(&name) {
                     let n = per_column.entry(column).or_default();
@@ -88,6 +92,12 @@ impl Window {
                     *n += 1;
                 }
                 groups.entry(name).or_insert_with(|| ProfileBuilder::new(BUDGET)).learn_one(it);
+            }
+            if config.performance.estimate_labels > 0 {
+                rows.push_back(EstimateRow::new(it, logged.label.as_ref().map(|it| it.label.clone())));
+                if rows.len() > MOST_ROWS {
+                    rows.pop_front();
+                }
             }
             if let Some(label) = &logged.label {
                 let (prediction, label) = (it.prediction.clone(), label.label.clone());
@@ -101,6 +111,7 @@ impl Window {
         Ok(Self {
             profile: whole.finish("current"),
             segments: groups.into_iter().map(|(name, it)| (name.clone(), it.finish(&name))).collect(),
+            rows: rows.into(),
             answers,
             versions,
             times,
@@ -110,16 +121,22 @@ impl Window {
     }
 }
 
-/// The values of one feature in a span, for the search of its change; of categories whether it is `category`.
+/// The values of one feature in a span, for the search of its change; of categories whether it is `category`. With a
+/// group only those of it.
 pub fn seen(
     span: &Span,
     feature: &str,
     category: Option<&str>,
+    of_group: Option<&str>,
     log: &dyn InferenceLog,
 ) -> Result<Vec<Seen>, PortError> {
     let mut found = vec![];
     span.read(log, |logged| {
         let it = &logged.inference;
+        let column = of_group.and_then(|it| it.split_once('=')).map(|it| it.0);
+        if column.is_some_and(|column| group(it, column).as_deref() != of_group) {
+            return;
+        }
         let Some((_, value)) = it.features.iter().find(|it| *it.0 == *feature) else { return };
         let value = match category {
             Some(word) => Some(f64::from(u8::from(value.to_string() == word))),
@@ -132,7 +149,8 @@ pub fn seen(
     Ok(found)
 }
 
-fn group(it: &Inference, column: &str) -> Option<String> {
+/// The group of a prediction by a column: `country=DE`.
+pub fn group(it: &Inference, column: &str) -> Option<String> {
     let (_, value) = it.features.iter().find(|it| *it.0 == *column)?;
     let value: String = value.to_string().chars().take(60).collect();
     Some(format!("{column}={value}"))

@@ -15,6 +15,7 @@ mod feature_table;
 pub mod forecast;
 pub mod input;
 mod instants;
+mod labelled_rows;
 pub mod outliers;
 pub mod output;
 mod parquet_file;
@@ -31,6 +32,7 @@ use std::process::ExitCode;
 
 pub use bad_input::BadInput;
 pub use drift::reference_profile;
+pub use labelled_rows::labelled_rows;
 
 /// The exit code of an offline command; a problem of the input is told here.
 ///

@@ -83,7 +83,8 @@ fn band(it: &ForecastChart, level: usize, scale: &Scale) -> String {
 }
 
 /// A path through points; gaps begin anew.
-fn line(points: impl Iterator<Item = Option<(f64, f64)>>) -> String {
+/// A line through points, broken where there is none.
+pub fn line(points: impl Iterator<Item = Option<(f64, f64)>>) -> String {
     let mut path = String::new();
     let mut is_down = false;
     for point in points {

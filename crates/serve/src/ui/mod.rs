@@ -18,6 +18,7 @@ pub mod intake;
 mod layout;
 mod log_kinds;
 pub mod logs;
+mod model_card;
 pub mod models;
 mod overview;
 mod plan;

@@ -10,7 +10,7 @@ use signal::Timestamp;
 
 use super::heat::{Cell, Row, heatmap};
 use super::layout::{Section, page as layout};
-use super::{fan, text};
+use super::{fan, model_card, text};
 use crate::api::drift::between;
 use crate::app::App;
 use crate::error::Error;
@@ -110,8 +110,11 @@ pub async fn one(State(app): State<Arc<App>>, Path(name): Path<String>) -> Resul
             }
             div data-live id="model-card" {
                 (summary(&model, app.now()))
+                (model_card::live(&model))
                 @if let Some(run) = &model.newest { (newest(run, &link)) }
                 @if runs.len() > 1 { (over_time(&runs, &link)) (performance(&runs)) }
+                (model_card::estimates(&runs))
+                (model_card::versions(&model))
                 (schema(&model))
                 @if !runs.is_empty() { (history(&runs, &link)) }
             }
@@ -148,6 +151,7 @@ fn newest(run: &DriftRun, link: &str) -> Markup {
             p { (text::plain(&run.summary)) ". " (run.rows) " predictions, compared with " (text::plain(&run.reference)) "." }
             p { a.button href={ "/sentinel/v1/drift/" (link) "/" (run.id) "?format=html" } data-testid="report" { "Open the report" } }
             @for it in &run.schema_changes { p.notice { (text::plain(it)) } }
+            @if !run.drifted_segments.is_empty() { p data-testid="drifted-segments" { "Drifted in groups: " (text::plain(&run.drifted_segments.join(", "))) "." } }
             (features(run.prediction.iter().chain(&run.features)))
         }
     }

@@ -72,6 +72,9 @@ fn step_name(step: &StepKind) -> &'static str {
     match step {
         StepKind::Webhook { .. } => "Webhook",
         StepKind::Command { .. } => "Command",
+        StepKind::AirflowRun { .. } => "Start a run in Airflow",
+        StepKind::AirflowStop { .. } => "End a run in Airflow",
+        StepKind::Train { .. } => "Train a new version",
         StepKind::TerminateProcess { .. } => "Terminate process",
     }
 }
@@ -80,6 +83,14 @@ fn step_text(step: &StepKind) -> String {
     match step {
         StepKind::Webhook { method, url, body } => format!("{method} {url}\n{body}"),
         StepKind::Command { argv } => argv.iter().map(|it| quoted(it)).collect::<Vec<_>>().join(" "),
+        StepKind::AirflowRun { url, dag, run_id, conf, wait_secs, .. } => {
+            let wait = if *wait_secs > 0 { format!("\nwaits {wait_secs} s for its success") } else { String::new() };
+            format!("{run_id} of {dag} at {url}\n{conf}{wait}")
+        }
+        StepKind::AirflowStop { url, dag, run_id, .. } => format!("{run_id} of {dag} at {url}"),
+        StepKind::Train { data, target, name, out, .. } => {
+            format!("{name}, to tell {target} from {data}\ninto {out}; what serves now stays")
+        }
         StepKind::TerminateProcess { pid, command, .. } => format!("pid {pid}: {command}"),
     }
 }

@@ -2,7 +2,10 @@
 
 use signal::{PortError, Timestamp};
 
-use serve::{DriftFeature, DriftRun, ModelDrift, SchemaColumn, WatchedModel};
+use serve::{
+    DriftFeature, DriftRun, EstimatedMeasure, LiveStream, LiveTarget, ModelDrift, ModelVersion, SchemaColumn,
+    WatchedModel,
+};
 
 pub struct FakeDrift;
 
@@ -25,6 +28,14 @@ fn run(id: &str, secs: i64, effect: f64) -> DriftRun {
         rows: 1000,
         measures: [("data_drift_score".to_owned(), effect), ("accuracy".to_owned(), 0.8)].into(),
         features: vec![feature],
+        estimated: vec![EstimatedMeasure {
+            metric: "accuracy".to_owned(),
+            value: 0.7,
+            reference: 0.8,
+            lower: 0.76,
+            upper: 0.84,
+        }],
+        drifted_segments: vec!["country=<DE>: age".to_owned()],
         summary: "1 of 1 features drifted: age".to_owned(),
         ..DriftRun::default()
     }
@@ -41,6 +52,26 @@ impl ModelDrift for FakeDrift {
             model: model.to_owned(),
             version: None,
             service: model.to_owned(),
+            owner: Some("credit <team>".to_owned()),
+            description: None,
+            versions: vec![ModelVersion {
+                version: "1".to_owned(),
+                role: "default".to_owned(),
+                kind: "random_forest".to_owned(),
+                quality: [("accuracy".to_owned(), 0.81)].into(),
+                ..ModelVersion::default()
+            }],
+            live: Some(LiveStream {
+                expected_run: 100_000,
+                targets: vec![LiveTarget {
+                    name: "age<script>".to_owned(),
+                    kind: "feature".to_owned(),
+                    nearness: Some(0.4),
+                    since: Some(Timestamp::from_secs(1_700_000_000)),
+                    said: Some("age<b>: mean 38.5 -> 48.2".to_owned()),
+                }],
+                ..LiveStream::default()
+            }),
             state: "drift".to_owned(),
             trouble: None,
             reference: "adult.csv".to_owned(),

@@ -1,6 +1,6 @@
 //! How does a user say what must be found in which signals? The scenario language and its runner.
 //!
-//! A scenario is text, one statement per line. Inputs (`load`, `log`, `call`, `shop`, `break`, `change`, `config`) say what
+//! A scenario is text, one statement per line. Inputs (`load`, `log`, `call`, `predict`, `shop`, `break`, `change`, `config`) say what
 //! comes in and when; where they stand does not matter. `detect` lets simulated time pass and `expect` says what must
 //! have been found by then. docs/book/src/scenarios.md is the reference.
 
@@ -10,6 +10,7 @@ mod cursor;
 mod fill;
 mod load;
 mod parse;
+mod predict;
 mod run;
 mod script;
 mod values;

@@ -7,10 +7,11 @@ use signal::ChangeKind;
 use super::call::CallPart;
 use super::cursor::{Cursor, Mistake, ParseError};
 use super::load::loads;
+use super::predict::PredictPart;
 use super::script::{Break, ChangePart, ConfigBlock, Expectation, Filter, LogPart, Script, ShopPart, Step, Window};
 use crate::shop::{FAULT_NAMES, Fault};
 
-const VERBS: &str = "one of load, log, call, tick, shop, break, change, config, detect, expect";
+const VERBS: &str = "one of load, log, call, predict, tick, shop, break, change, config, detect, expect";
 /// A month of seconds.
 const MOST_TICKS: u64 = 30 * 86_400;
 /// Characters of a wrong word that a message repeats.
@@ -30,6 +31,7 @@ pub fn parse(name: &str, text: &str) -> Result<Script, Vec<ParseError>> {
             loads: vec![],
             logs: vec![],
             calls: vec![],
+            predictions: vec![],
             breaks: vec![],
             changes: vec![],
             steps: vec![],
@@ -100,6 +102,7 @@ impl Parser {
             "load" => self.script.loads.extend(loads(&mut cursor)?),
             "log" => self.log(&mut cursor)?,
             "call" => self.script.calls.push(CallPart::read(&mut cursor)?),
+            "predict" => self.script.predictions.push(PredictPart::read(&mut cursor)?),
             "shop" => self.shop(&mut cursor)?,
             "break" => self.break_(&mut cursor)?,
             "change" => self.change(&mut cursor)?,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
-use signal::{Change, Incident, Labels, LogRecord, Point, SeriesPoints, Span, Timestamp};
+use signal::{Change, Incident, Inference, Label, Labels, LogRecord, Point, SeriesPoints, Span, Timestamp};
 
 use super::EPOCH;
 use super::check::check;
@@ -142,6 +142,10 @@ impl<'a> Feed<'a> {
         if !spans.is_empty() {
             system.spans(now, spans);
         }
+        let (predictions, labels) = self.predictions(after, to);
+        if !predictions.is_empty() || !labels.is_empty() {
+            system.predictions(now, predictions, labels);
+        }
         system.advance(now);
     }
 
@@ -200,6 +204,21 @@ impl<'a> Feed<'a> {
             }
         }
         spans
+    }
+
+    /// Predictions in order of time, and labels of earlier ones.
+    fn predictions(&self, after: Option<Duration>, to: Duration) -> (Vec<Inference>, Vec<Label>) {
+        let (mut rows, mut labels) = (vec![], vec![]);
+        for part in &self.script.predictions {
+            let at = |number: u32| part.from + part.every * number;
+            let numbers = due(part.from, part.every, after, to);
+            rows.extend(numbers.take_while(|it| at(*it) <= part.to).map(|it| part.inference(it, EPOCH.plus(at(it)))));
+            let Some(later) = part.label_after() else { continue };
+            let numbers = due(part.from + later, part.every, after, to).take_while(|it| at(*it) <= part.to);
+            labels.extend(numbers.map(|it| part.label(it, EPOCH.plus(at(it) + later))));
+        }
+        rows.sort_by_key(|it| it.time);
+        (rows, labels)
     }
 
     fn samples(&self, after: Option<Duration>, to: Duration) -> Vec<SeriesPoints> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use signal::{ChangeKind, Labels};
 
 use super::call::CallPart;
+use super::predict::PredictPart;
 use crate::shop::Fault;
 
 /// A scenario that has been read and can be run any number of times.
@@ -19,6 +20,7 @@ pub struct Script {
     pub(super) loads: Vec<Load>,
     pub(super) logs: Vec<LogPart>,
     pub(super) calls: Vec<CallPart>,
+    pub(super) predictions: Vec<PredictPart>,
     pub(super) breaks: Vec<Break>,
     pub(super) changes: Vec<ChangePart>,
     pub(super) steps: Vec<Step>,
@@ -30,9 +32,10 @@ impl Script {
         let loads = self.loads.iter().map(|it| it.interval * u32::try_from(it.values.len()).unwrap_or(u32::MAX));
         let logs = self.logs.iter().map(|it| it.to);
         let calls = self.calls.iter().map(|it| it.to);
+        let predictions = self.predictions.iter().map(PredictPart::end);
         let changes = self.changes.iter().map(|it| it.at);
         let shop = self.shop.iter().map(|it| it.length);
-        loads.chain(logs).chain(calls).chain(changes).chain(shop).max().unwrap_or(Duration::ZERO)
+        loads.chain(logs).chain(calls).chain(predictions).chain(changes).chain(shop).max().unwrap_or(Duration::ZERO)
     }
 }
 

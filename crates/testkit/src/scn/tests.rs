@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use signal::{
     AnomalyKind, Cause, Change, Diagnosis, Direction, EvidenceId, FaultClass, Incident, IncidentId, IncidentStatus,
-    Labels, LogRecord, Plan, PlanId, PlanState, Score, SeriesPoints, Severity, Span, Symptom, TimelineEntry, Timestamp,
-    Verification,
+    Inference, Label, Labels, LogRecord, Plan, PlanId, PlanState, Score, SeriesPoints, Severity, Span, Symptom,
+    TimelineEntry, Timestamp, Verification,
 };
 
 use super::*;
@@ -21,6 +21,8 @@ struct Threshold {
     deploys: Vec<Change>,
     advanced: Vec<Timestamp>,
     n_samples: usize,
+    predictions: usize,
+    labels: usize,
 }
 
 impl Threshold {
@@ -34,6 +36,8 @@ impl Threshold {
             deploys: vec![],
             advanced: vec![],
             n_samples: 0,
+            predictions: 0,
+            labels: 0,
         }
     }
 
@@ -133,6 +137,12 @@ impl System for Threshold {
 
     fn spans(&mut self, now: Timestamp, spans: Vec<Span>) {
         self.spans.extend(spans.into_iter().map(|it| (now, it)));
+    }
+
+    fn predictions(&mut self, now: Timestamp, rows: Vec<Inference>, labels: Vec<Label>) {
+        assert!(rows.iter().all(|it| it.time <= now) && labels.iter().all(|it| it.time <= now));
+        self.predictions += rows.len();
+        self.labels += labels.len();
     }
 
     fn changes(&mut self, _now: Timestamp, changes: Vec<Change>) {
@@ -285,6 +295,15 @@ fn every_second_is_advanced_once_and_every_input_arrives_once() {
 }
 
 #[test]
+fn every_prediction_and_label_arrives_once() {
+    let text = "predict every 2s from 1s to 9s m{a=\"1~0.1\"} answers \"0|1\" right 1 after 3s\nexpect no incident";
+    let mut system = Threshold::new();
+    run(&parse("a.scn", text).unwrap(), &mut system);
+    assert_eq!((system.predictions, system.labels), (5, 5));
+    assert_eq!(system.advanced.len(), 13, "the last label comes at 12 s");
+}
+
+#[test]
 fn the_shop_runs_and_breaks_inside_a_scenario() {
     let text = "shop for 2m seed 3\nbreak pool_exhaustion on inventory at 30s for 40s\n\
         break bad_deploy on cart at 40s for 20s\nexpect incident within 40s of 30s: metric=\"db_pool_wait_seconds\"\n\
@@ -318,7 +337,7 @@ fn mistakes(text: &str) -> String {
 #[test]
 fn all_mistakes_are_told_with_line_and_column() {
     expect_test::expect![[r#"
-        a.scn:1:1: expected one of load, log, call, tick, shop, break, change, config, detect, expect, found "lod"
+        a.scn:1:1: expected one of load, log, call, predict, tick, shop, break, change, config, detect, expect, found "lod"
         a.scn:2:6: expected a time such as 90s, 1m30s or 250ms (at most 366d), found "soon"
         a.scn:3:13: expected a quoted value, found "1}"
         a.scn:4:11: expected a value such as 5, 0.2+0x60, 9-0.1x30, _x5, stale or NaN, found "2+y"

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use drift::{Budget, ColumnProfile, Profile};
+use drift::{Budget, ColumnProfile, Profile, Segments};
 
 use super::csv_source::{self, CsvProfiles};
 use super::fed::FedProfile;
@@ -137,16 +137,38 @@ impl Source {
     }
 }
 
-/// The profile of a file as a reference: all columns but those of `ignored`.
+/// The profile of a file as a reference: all columns but those of `ignored`; and of groups by the columns of `segments`,
+/// named `column=value`. A stored profile has no groups.
 ///
 /// # Errors
 /// Of a file that cannot be read, with the place in it.
-pub fn profile_of(path: &Path, ignored: &[String]) -> Result<Profile, BadInput> {
+pub fn profile_of(path: &Path, ignored: &[String], segments: &[String]) -> Result<(Profile, Segments), BadInput> {
     let wanted = Wanted { ignored: ignored.to_vec(), ..Wanted::default() };
     let source = Source::open(path, &wanted)?;
     let mut profile = Profile { name: source.name.clone(), rows: source.rows, ..Profile::default() };
     for name in source.names.iter().filter(|it| wanted.has(it)) {
         profile.columns.extend(source.column(name)?.map(|it| it.whole));
     }
-    Ok(profile)
+    let mut groups = Segments::new();
+    for column in segments.iter().filter(|it| !source.is_profile && source.names.contains(it)) {
+        groups.extend(groups_of(path, &wanted, column)?);
+    }
+    Ok((profile, groups))
+}
+
+/// Groups of a file by one column. The file is read once for each.
+fn groups_of(path: &Path, wanted: &Wanted, column: &str) -> Result<Segments, BadInput> {
+    let source = Source::open(path, &Wanted { segment: Some(column.to_owned()), ..wanted.clone() })?;
+    // Predictions write a number as 1, a file may write 1.0.
+    let plain = |it: &String| it.parse::<f64>().map_or_else(|_| it.clone(), |it| it.to_string());
+    let names: Vec<String> = source.segments.iter().map(|it| format!("{column}={}", plain(it))).collect();
+    let mut groups: Vec<Profile> = names.iter().map(|it| Profile { name: it.clone(), ..Profile::default() }).collect();
+    for name in source.names.iter().filter(|it| wanted.has(it)) {
+        let parts = source.column(name)?.map(|it| it.segments).unwrap_or_default();
+        for (group, part) in groups.iter_mut().zip(parts) {
+            group.rows = group.rows.max(part.rows);
+            group.columns.push(ColumnProfile { name: name.clone(), ..part });
+        }
+    }
+    Ok(names.into_iter().zip(groups).collect())
 }
