@@ -29,7 +29,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("cluster", &["signal"]),
     ("testkit", &["signal", "learn"]),
     ("sentinel", ALL),
-    ("fuzz", &["signal", "ingest", "store", "cluster", "testkit", "promql"]),
+    ("fuzz", &["signal", "ingest", "store", "cluster", "testkit", "promql", "learn", "predict", "drift"]),
     ("xtask", &[]),
 ];
 
