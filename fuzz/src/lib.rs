@@ -7,12 +7,14 @@
 mod events;
 mod holds;
 mod metrics;
+mod models;
 mod otlp;
 mod ours;
 mod queries;
 
 pub use events::{alerts, kafka, loki_json, loki_protobuf, syslog};
 pub use metrics::{exposition, influx, monitor, mqtt, prometheus_answer, remote_write_v1, remote_write_v2};
+pub use models::{cloudevents, model_files, payloads, profiles, table_cells, tensors};
 pub use otlp::{otlp_json, otlp_logs, otlp_metrics, otlp_traces};
 pub use ours::{cluster_records, compressed, scenario, store_chunk, store_pack, store_wal};
 
@@ -26,8 +28,9 @@ const ARRIVAL: Timestamp = Timestamp::from_secs(1_700_000_000);
 pub type Target = fn(&[u8]);
 
 /// All targets by the names of their files in `fuzz_targets/` and their folders in `corpus/`.
-pub const TARGETS: [(&str, Target); 23] = [
+pub const TARGETS: [(&str, Target); 29] = [
     ("alerts", alerts),
+    ("cloudevents", cloudevents),
     ("cluster_records", cluster_records),
     ("compressed", compressed),
     ("exposition", exposition),
@@ -35,12 +38,15 @@ pub const TARGETS: [(&str, Target); 23] = [
     ("kafka", kafka),
     ("loki_json", loki_json),
     ("loki_protobuf", loki_protobuf),
+    ("model_files", model_files),
     ("monitor", monitor),
     ("mqtt", mqtt),
     ("otlp_json", otlp_json),
     ("otlp_logs", otlp_logs),
     ("otlp_metrics", otlp_metrics),
     ("otlp_traces", otlp_traces),
+    ("payloads", payloads),
+    ("profiles", profiles),
     ("prometheus_answer", prometheus_answer),
     ("promql", promql),
     ("remote_write_v1", remote_write_v1),
@@ -50,4 +56,6 @@ pub const TARGETS: [(&str, Target); 23] = [
     ("store_pack", store_pack),
     ("store_wal", store_wal),
     ("syslog", syslog),
+    ("table_cells", table_cells),
+    ("tensors", tensors),
 ];

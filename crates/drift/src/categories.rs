@@ -6,6 +6,7 @@ use learn::sketch::{Distinct, hash_text};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Budget;
+use crate::texts::TextSample;
 
 /// Longer words are cut: a category is a name, not a document.
 const LONGEST: usize = 120;
@@ -76,16 +77,18 @@ pub struct CategoryBuilder {
     others: u64,
     count: u64,
     distinct: Option<Distinct>,
+    texts: TextSample,
 }
 
 impl CategoryBuilder {
     /// Knows nothing yet.
     pub fn new(budget: Budget) -> Self {
-        Self { budget, counts: HashMap::new(), others: 0, count: 0, distinct: None }
+        Self { budget, counts: HashMap::new(), others: 0, count: 0, distinct: None, texts: TextSample::default() }
     }
 
     /// Takes in a word that came so many times.
     pub fn push(&mut self, word: &str, times: u64) {
+        self.texts.push(word, times);
         let word = cut(word);
         self.count += times;
         if let Some(count) = self.counts.get_mut(word) {
@@ -116,6 +119,11 @@ impl CategoryBuilder {
     pub fn seen(&self) -> (u64, u64) {
         let distinct = self.distinct.as_ref().map_or(self.counts.len() as f64, Distinct::estimate);
         (self.count, distinct as u64)
+    }
+
+    /// Some of the cells as they came, for columns of free text.
+    pub fn take_texts(&mut self) -> TextSample {
+        std::mem::take(&mut self.texts)
     }
 
     /// The summary.

@@ -7,9 +7,13 @@ use crate::categories::{Categories, CategoryBuilder};
 use crate::config::Budget;
 use crate::kind::{Kind, cell_number, is_missing};
 use crate::numbers::{NumberBuilder, Numbers};
+use crate::texts::{self, Text};
 
 /// Rows that are sampled before every other is left out.
 const SAMPLED: usize = 4096;
+
+/// Different words from which on a column of categories may be of texts.
+const TEXTS_FROM: u64 = 50;
 
 /// Summary of one column.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,6 +41,9 @@ pub struct ColumnProfile {
     /// Numbers of some thousand rows, the same rows in every column of a table, NaN where there is none; not stored.
     #[serde(skip)]
     pub sample: Vec<f32>,
+    /// Of free text: some texts; stored behind all columns, see `saved`.
+    #[serde(skip)]
+    pub texts: Vec<Text>,
 }
 
 /// The distribution of a column.
@@ -103,6 +110,7 @@ impl ColumnProfile {
             is_integer: self.is_integer,
             inexact: self.inexact,
             sample: Vec::new(),
+            texts: self.texts.clone(),
         }
     }
 
@@ -122,6 +130,7 @@ impl ColumnProfile {
             }
             (Data::Numbers(_), Data::Words(_)) | (Data::Words(_), Data::Numbers(_)) => return false,
         }
+        texts::merge(&mut self.texts, &other.texts);
         // Rows of two parts are not the same rows.
         self.sample.clear();
         self.is_integer &= other.is_integer || other.count() == 0;
@@ -329,9 +338,14 @@ impl ColumnBuilder {
                 };
                 (if kind == Kind::Empty { Data::Empty } else { Data::Numbers(numbers) }, kind)
             }
-            Building::Words(it) => {
+            Building::Words(mut it) => {
                 let (count, distinct) = it.seen();
-                (Data::Words(it.finish()), Kind::of_words(count, distinct))
+                let kind = Kind::of_words(count, distinct);
+                // Texts that repeat may be free text on the other side.
+                if kind == Kind::Text || distinct >= TEXTS_FROM {
+                    self.facts.texts = it.take_texts().finish(kind);
+                }
+                (Data::Words(it.finish()), kind)
             }
             Building::Open => (Data::Empty, Kind::Empty),
         };

@@ -9,8 +9,9 @@ use crate::kind::Kind;
 use crate::parts;
 use crate::profile::Profile;
 use crate::quality;
-use crate::report::{Change, ColumnReport, Facts, Report, Role, SCHEMA, SchemaChange, Summary, Verdict};
+use crate::report::{Change, ColumnReport, Facts, Finding, Report, Role, SCHEMA, SchemaChange, Summary, Verdict};
 use crate::shape::Shape;
+use crate::texts::Descriptor;
 use crate::verdict;
 
 /// Share of columns from which on a data set has drifted by Evidently's preset.
@@ -84,9 +85,9 @@ fn side(profile: &Profile) -> Side {
 
 /// Compares a column of both sides. P-values are adjusted, and verdicts final, after [`finish`].
 pub fn compare_column(reference: &ColumnProfile, current: &ColumnProfile, config: &Config) -> ColumnReport {
-    let (finding, not_compared) = match outcome(reference, current, config) {
-        Ok(finding) => (Some(finding), None),
-        Err(reason) => (None, Some(reason)),
+    let (finding, not_compared, texts) = match outcome(reference, current, config) {
+        Ok((finding, texts)) => (Some(finding), None, texts),
+        Err(reason) => (None, Some(reason), Vec::new()),
     };
     ColumnReport {
         name: reference.name.clone(),
@@ -98,6 +99,7 @@ pub fn compare_column(reference: &ColumnProfile, current: &ColumnProfile, config
         current: Summary::of(current),
         out_of_range_share: quality::out_of_range_share(reference, current),
         new_category_share: quality::new_category_share(reference, current),
+        texts,
         shape: Shape::of(reference, current),
         issues: quality::issues(reference, current),
         segments: Vec::new(),
@@ -106,15 +108,17 @@ pub fn compare_column(reference: &ColumnProfile, current: &ColumnProfile, config
     }
 }
 
+/// The verdict, and of texts the numbers that it comes from.
 fn outcome(
     reference: &ColumnProfile,
     current: &ColumnProfile,
     config: &Config,
-) -> Result<crate::report::Finding, String> {
+) -> Result<(Finding, Vec<Descriptor>), String> {
     match reference.kind {
         Kind::Time => Err("times move on by themselves".to_owned()),
-        Kind::Text => Err("nearly every cell differs: free text or an identity".to_owned()),
-        Kind::Number | Kind::Category | Kind::Empty => verdict::judge(reference, current, config),
+        Kind::Text if config.mode == Mode::Evidently => Err("Evidently's classifier of texts is random".to_owned()),
+        Kind::Text => verdict::of_texts(reference, current, config),
+        Kind::Number | Kind::Category | Kind::Empty => Ok((verdict::judge(reference, current, config)?, Vec::new())),
     }
 }
 
@@ -228,7 +232,7 @@ fn notes(reference: &Side, current: &Side) -> Vec<String> {
 impl Report {
     /// Sums up what was found; again after expectations were added.
     pub fn conclude(&mut self, config: &Config) {
-        let compared: Vec<&crate::report::Finding> = self.columns.iter().filter_map(|it| it.finding.as_ref()).collect();
+        let compared: Vec<&Finding> = self.columns.iter().filter_map(|it| it.finding.as_ref()).collect();
         let drifted = compared.iter().filter(|it| it.drifted).count();
         let share = drifted as f64 / compared.len().max(1) as f64;
         let drift_share = config.drift_share.unwrap_or(match config.mode {
@@ -268,10 +272,16 @@ impl Report {
         }
         let changed = self.schema_changes.iter().filter(|it| it.change != Change::New).count();
         if changed > 0 {
-            parts.push(format!("{changed} columns are missing or hold something else"));
+            parts.push(match changed {
+                1 => "a column is missing or holds something else".to_owned(),
+                _ => format!("{changed} columns are missing or hold something else"),
+            });
         }
         if verdict.failed_expectations > 0 {
-            parts.push(format!("{} expectations failed", verdict.failed_expectations));
+            parts.push(match verdict.failed_expectations {
+                1 => "an expectation failed".to_owned(),
+                failed => format!("{failed} expectations failed"),
+            });
         }
         parts.join("; ")
     }

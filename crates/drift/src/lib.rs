@@ -25,6 +25,7 @@ mod quality;
 mod report;
 mod saved;
 mod shape;
+mod texts;
 mod verdict;
 pub mod watch;
 
@@ -44,4 +45,5 @@ pub use report::{
     Summary, Verdict,
 };
 pub use saved::{MAGIC as PROFILE_MAGIC, ProfileError};
+pub use texts::{Descriptor, Text};
 pub use watch::WatchConfig;

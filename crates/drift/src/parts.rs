@@ -6,12 +6,17 @@ use learn::drift::{Options, benjamini_hochberg};
 
 use crate::column::{ColumnProfile, Data};
 use crate::config::{Config, Mode};
+use crate::kind::Kind;
 use crate::report::{ColumnReport, Part};
 use crate::verdict;
 
 /// Compares a column within one part; a part that one side does not have, or that cannot be compared, has no effect.
 pub fn part(name: &str, reference: &ColumnProfile, current: &ColumnProfile, config: &Config) -> Part {
-    let finding = verdict::judge(reference, current, config).ok();
+    let finding = match reference.kind {
+        Kind::Text => verdict::of_texts(reference, current, config).map(|it| it.0),
+        _ => verdict::judge(reference, current, config),
+    };
+    let finding = finding.ok();
     let mean = match &current.data {
         Data::Numbers(it) if it.count > 0 => Some(it.mean),
         Data::Numbers(_) | Data::Words(_) | Data::Empty => None,

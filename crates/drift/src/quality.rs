@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::column::{ColumnProfile, Data};
+use crate::html::words::number;
 use crate::kind::Kind;
 
 /// More missing cells than in the reference count from this difference of shares on.
@@ -153,7 +154,10 @@ fn out_of_range(reference: &ColumnProfile, current: &ColumnProfile) -> Option<Is
     let is_unusual = |count: u64| count > 0 && count as f64 * chance.ln() <= UNUSUAL.ln();
     let text = format!(
         "{below} numbers are below {} and {above} above {}, the reference's range (now {} to {})",
-        before.lowest, before.highest, now.lowest, now.highest
+        number(before.lowest),
+        number(before.highest),
+        number(now.lowest),
+        number(now.highest)
     );
     let share = (below + above) as f64 / now.count.max(1) as f64;
     (is_unusual(below) || is_unusual(above)).then(|| issue(current, Check::OutOfRange, 0.0, share, text))

@@ -7,6 +7,7 @@ use crate::config::Mode;
 use crate::kind::Kind;
 use crate::quality::Issue;
 use crate::shape::Shape;
+use crate::texts::Descriptor;
 
 /// Name and version of the schema.
 pub const SCHEMA: &str = "sentinel.drift_report/1";
@@ -124,6 +125,9 @@ pub struct ColumnReport {
     pub out_of_range_share: Option<f64>,
     /// Share of current cells with words that the reference does not have.
     pub new_category_share: Option<f64>,
+    /// Of free text: the numbers that describe it; the verdict is that of the one that changed most surely.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<Descriptor>,
     /// Both distributions over the same bins.
     pub shape: Option<Shape>,
     /// What is wrong with its current data.

@@ -10,6 +10,7 @@ use learn::sketch::Distinct;
 use crate::column::{ColumnProfile, Data};
 use crate::numbers::NumberForm;
 use crate::profile::Profile;
+use crate::texts::Text;
 
 /// The first bytes of a stored profile.
 pub const MAGIC: &[u8] = b"SNTLPROF";
@@ -43,7 +44,10 @@ impl Profile {
         let mut bytes = MAGIC.to_vec();
         bytes.push(VERSION);
         // Writing into memory does not fail, and every type of a profile can be written.
-        let plain = postcard::to_allocvec(&condensed).unwrap_or_default();
+        let mut plain = postcard::to_allocvec(&condensed).unwrap_or_default();
+        // Behind the rest, where builds before this one do not look.
+        let texts: Vec<&[Text]> = condensed.columns.iter().map(|it| it.texts.as_slice()).collect();
+        plain.extend(postcard::to_allocvec(&texts).unwrap_or_default());
         let mut packed = DeflateEncoder::new(bytes, Compression::best());
         let _ = packed.write_all(&plain);
         packed.finish().unwrap_or_default()
@@ -62,7 +66,12 @@ impl Profile {
         let mut plain = Vec::new();
         let read = DeflateDecoder::new(packed).take(LARGEST).read_to_end(&mut plain);
         read.map_err(|error| ProfileError::Damaged(error.to_string()))?;
-        let profile: Self = postcard::from_bytes(&plain).map_err(|error| ProfileError::Damaged(error.to_string()))?;
+        let damaged = |error: postcard::Error| ProfileError::Damaged(error.to_string());
+        let (mut profile, rest) = postcard::take_from_bytes::<Self>(&plain).map_err(damaged)?;
+        if !rest.is_empty() {
+            let texts: Vec<Vec<Text>> = postcard::from_bytes(rest).map_err(damaged)?;
+            profile.columns.iter_mut().zip(texts).for_each(|(column, it)| column.texts = it);
+        }
         match profile.columns.iter().find(|it| !is_sound(it)) {
             Some(it) => Err(ProfileError::Damaged(format!("the counts of column {} do not add up", it.name))),
             None => Ok(profile),

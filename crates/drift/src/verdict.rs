@@ -11,6 +11,7 @@ use crate::config::{Config, Mode};
 use crate::kind::Kind;
 use crate::numbers::{NumberForm, Numbers};
 use crate::report::{ColumnReport, Finding};
+use crate::texts::{self, Descriptor};
 
 /// The category of words that were not kept.
 const OTHERS: &str = "(all others)";
@@ -40,6 +41,37 @@ pub fn judge(reference: &ColumnProfile, current: &ColumnProfile, config: &Config
         _ => return Err(not_comparable(reference, current)),
     };
     Ok(told(finding, threshold(reference, config), &options))
+}
+
+/// Compares two columns of free text: the smallest p-value of the numbers that describe them, times their number.
+pub fn of_texts(
+    reference: &ColumnProfile,
+    current: &ColumnProfile,
+    config: &Config,
+) -> Result<(Finding, Vec<Descriptor>), String> {
+    if !matches!(current.data, Data::Words(_)) {
+        return Err(not_comparable(reference, current));
+    }
+    let options = options(config);
+    let all = texts::compare(&reference.texts, &current.texts, &options)?;
+    let n = all.len() as f64;
+    let p_of = |it: &Descriptor| it.p_value.unwrap_or(1.0);
+    // Among equally sure ones the largest is told.
+    let order = |a: &&Descriptor, b: &&Descriptor| p_of(a).total_cmp(&p_of(b)).then(b.effect.total_cmp(&a.effect));
+    let surest = all.iter().min_by(order).ok_or("all texts are the same in every number")?;
+    let p_value = (p_of(surest) * n).min(1.0);
+    let threshold = threshold(reference, config);
+    let finding = Finding {
+        method: format!("text_{}", surest.name),
+        score: surest.current,
+        threshold,
+        p_value: Some(p_value),
+        adjusted_p: None,
+        effect: bounded(surest.effect),
+        effect_threshold: Some(options.min_effect),
+        drifted: p_value <= threshold.unwrap_or(options.alpha) && surest.effect >= options.min_effect,
+    };
+    Ok((finding, all))
 }
 
 /// Adjusts the p-values of all columns together and judges each anew.

@@ -67,6 +67,13 @@ fn column(name: &str, kind: Kind, cells: &[&str]) -> ColumnProfile {
     column.finish()
 }
 
+fn texts(is_current: bool) -> ColumnProfile {
+    let mut column = ColumnBuilder::new("texts", Kind::Category, Budget::default());
+    let word = if is_current { "lost" } else { "late" };
+    (0..300).for_each(|it| column.cell(&format!("order {it} came {word} again, box {}", it * 7)));
+    column.finish()
+}
+
 /// Every kind of column and every kind of finding.
 fn profile(is_current: bool) -> Profile {
     let mut columns = vec![
@@ -76,6 +83,7 @@ fn profile(is_current: bool) -> Profile {
         column("type", if is_current { Kind::Category } else { Kind::Number }, &["1", "2"]),
         column("hollow", Kind::Number, if is_current { &[""] } else { &["1", "2"] }),
     ];
+    columns.push(texts(is_current));
     let extra = if is_current { "new" } else { "gone" };
     columns.push(column(extra, Kind::Number, &["1", "2"]));
     Profile { name: "t".to_owned(), rows: 300, duplicates: Some(if is_current { 200 } else { 0 }), columns }
@@ -96,7 +104,9 @@ fn reports_are_what_the_schema_says() {
         problems(&schema, &schema, &value, "$", &mut found);
         assert!(found.is_empty(), "{}", found.join("\n"));
         let read: drift::Report = serde_json::from_value(value).unwrap();
-        assert_eq!(read.columns.len(), 5);
+        assert_eq!(read.columns.len(), 6);
+        let of_texts = read.columns.iter().find(|it| it.name == "texts").unwrap();
+        assert_eq!(of_texts.texts.is_empty(), mode == Mode::Evidently, "{of_texts:?}");
         assert_eq!(read.issues.len(), report.issues.len());
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
 
+use learn::performance::ClassesConfidence;
 use learn::performance::realized::binary::{Confusion, average_precision, brier, log_loss, roc_auc};
 use learn::performance::realized::calibration::{expected_error, reliability};
 use learn::performance::realized::classes::{Classes, Quality};
@@ -70,6 +71,26 @@ fn many_classes() {
     assert_eq!(cells.collect::<Vec<_>>(), numbers(&set["matrix"]));
 }
 
+/// MUST 615: confidence-based estimation of many classes, by `tests/performance/classes.py`.
+#[test]
+fn many_classes_without_labels() {
+    let set: Value = serde_json::from_str(include_str!("performance/classes.json")).unwrap();
+    let rows = |key: &str| -> Vec<Vec<f64>> { set[key].as_array().unwrap().iter().map(numbers).collect() };
+    let of_classes = |key: &str| -> Vec<usize> { numbers(&set[key]).iter().map(|it| *it as usize).collect() };
+    let (reference, later) = (rows("reference"), rows("later"));
+    fn joined(rows: &[Vec<f64>], classes: Vec<usize>) -> Vec<(&[f64], usize)> {
+        rows.iter().map(Vec::as_slice).zip(classes).collect()
+    }
+    let confidence = ClassesConfidence::fit(3, &joined(&reference, of_classes("actual")));
+    let estimate = confidence.estimate(&joined(&later, of_classes("said"))).unwrap();
+    for (name, ours) in estimate.measures() {
+        check(name, ours, &set["estimates"][name]);
+    }
+    let all: f64 = estimate.confusion.iter().flatten().sum();
+    assert!((all - later.len() as f64).abs() < 1e-9);
+    assert_eq!(confidence.estimate(&[(&[0.5, f64::NAN, 0.5], 0), (&[1.0], 0)]), None);
+}
+
 #[test]
 fn regression() {
     let values = values();
@@ -82,6 +103,7 @@ fn regression() {
     check("smape", found.smape, &set["smape"]);
     check("r2", found.r2, &set["r2"]);
     check("bias", found.bias, &set["bias"]);
+    check("msle", found.msle, &set["msle"]);
 }
 
 #[test]
@@ -90,6 +112,8 @@ fn lists() {
         let (scores, relevance) = (numbers(&set["score"]), numbers(&set["relevance"]));
         check("ndcg", ranking::ndcg(&scores, &relevance, scores.len()), &set["ndcg"]);
         check("ndcg_5", ranking::ndcg(&scores, &relevance, 5), &set["ndcg_5"]);
+        check("recall_5", ranking::recall_at(&scores, &relevance, 5), &set["recall_5"]);
+        check("reciprocal_rank", ranking::reciprocal_rank(&scores, &relevance), &set["reciprocal_rank"]);
         check("average_precision", ranking::average_precision(&scores, &relevance), &set["average_precision"]);
     }
 }

@@ -41,22 +41,49 @@ fn check(name: &str, model: &Foreign, tolerance: f64) {
 
 #[test]
 fn xgboost_models() {
-    for name in ["binary", "categories", "onehot", "multiclass", "regression", "poisson", "dart", "forest"] {
+    for name in ["binary", "categories", "onehot", "multiclass", "regression", "poisson", "dart", "forest", "linear"] {
         let name = format!("xgboost_{name}");
         let model = xgboost::parse(&file(&format!("{name}.json"))).unwrap_or_else(|error| panic!("{name}: {error}"));
         check(&name, &model, 1e-6);
     }
 }
 
+/// MUST 610 of docs/specs/predict.md.
+#[test]
+fn xgboost_models_in_ubjson() {
+    for name in ["xgboost_ubj", "xgboost_ubj_many", "xgboost_linear_many"] {
+        let bytes = file(&format!("{name}.ubj"));
+        let model = xgboost::parse_ubjson(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        check(name, &model, 1e-6);
+        for cut in (0..bytes.len()).step_by(41) {
+            assert!(xgboost::parse_ubjson(&bytes[..cut]).is_err(), "{name} cut at {cut}");
+        }
+    }
+}
+
 #[test]
 fn lightgbm_models() {
-    for name in ["binary", "categories", "multiclass", "ova", "regression", "sqrt", "poisson", "zero", "forest"] {
+    for name in [
+        "binary",
+        "categories",
+        "multiclass",
+        "ova",
+        "regression",
+        "sqrt",
+        "poisson",
+        "zero",
+        "forest",
+        "linear",
+        "linear_many",
+    ] {
         let name = format!("lightgbm_{name}");
         let text = String::from_utf8(file(&format!("{name}.txt"))).unwrap();
         let model = lightgbm::parse_text(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         check(&name, &model, 1e-12);
     }
-    check("lightgbm_json", &lightgbm::parse_json(&file("lightgbm_json.json")).unwrap(), 1e-12);
+    for name in ["lightgbm_json", "lightgbm_linear_json"] {
+        check(name, &lightgbm::parse_json(&file(&format!("{name}.json"))).unwrap(), 1e-12);
+    }
 }
 
 #[test]

@@ -111,6 +111,11 @@ pub struct LogConfig {
     pub retention_days: u32,
     /// Labels that are at hand for joining, the newest. Default: 1000000.
     pub max_labels: usize,
+    /// Seconds that a label waits for the prediction with its id before it counts as unknown. It is kept in any case and
+    /// joins if the prediction comes later. Default: 600.
+    pub label_patience_secs: u64,
+    /// Labels that wait at most; beyond them the oldest count as unknown. Default: 100000.
+    pub max_pending_labels: usize,
     /// What is kept of columns, by name: `all`, `nothing`, `hash` (keyed, so that equal values stay equal) or `presence`
     /// (whether there was a value). Default: all of every column.
     pub columns: BTreeMap<String, Keep>,
@@ -133,6 +138,8 @@ impl Default for LogConfig {
             max_bytes: 10 << 30,
             retention_days: 90,
             max_labels: 1_000_000,
+            label_patience_secs: 600,
+            max_pending_labels: 100_000,
             columns: BTreeMap::new(),
             hash_key: String::new(),
             sample: BTreeMap::new(),
@@ -290,6 +297,8 @@ impl Config {
             ("log.max_bytes", self.log.max_bytes, self.log.segment_bytes.saturating_mul(2), u64::MAX),
             ("log.retention_days", u64::from(self.log.retention_days), 1, 36_500),
             ("log.max_labels", self.log.max_labels as u64, 1, 100_000_000),
+            ("log.label_patience_secs", self.log.label_patience_secs, 1, 31_536_000),
+            ("log.max_pending_labels", self.log.max_pending_labels as u64, 1, 100_000_000),
         ];
         for (key, value, least, most) in counts {
             if !(least..=most).contains(&value) {

@@ -13,7 +13,7 @@ use crate::model::{Model, TreeModel};
 use crate::schema::{Column, ColumnKind, Fields, Schema, VERSION};
 
 /// Names of model files in a folder, the first that is there.
-pub const MODEL_FILES: [&str; 4] = ["model.trees", "model.onnx", "model.json", "model.txt"];
+pub const MODEL_FILES: [&str; 5] = ["model.trees", "model.onnx", "model.json", "model.ubj", "model.txt"];
 /// The schema in a folder.
 pub const SCHEMA_FILE: &str = "schema.json";
 /// A model file at most.
@@ -57,13 +57,16 @@ pub fn load(config: &VersionConfig, onnx: Option<&OnnxLoader>) -> Result<Loaded,
 }
 
 /// Tells the kinds apart by what they begin with.
-fn parse(bytes: &[u8]) -> Result<(Foreign, &'static str), String> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<(Foreign, &'static str), String> {
     if bytes.starts_with(b"SNTLTREE") {
         let ensemble = saved::from_bytes(bytes).map_err(|error| error.to_string())?;
         return Ok((Foreign { ensemble, names: vec![], categories: vec![] }, "sentinel_forest"));
     }
     let told = |error: learn::trees::foreign::ForeignError| error.to_string();
     let start = bytes.trim_ascii_start();
+    if let [b'{', b'i' | b'U' | b'I' | b'l' | b'L' | b'#' | b'$' | b'N', ..] = start {
+        return Ok((xgboost::parse_ubjson(bytes).map_err(told)?, "xgboost_ubj"));
+    }
     if start.starts_with(b"{") {
         // Both are JSON; the keys at the top tell which it is.
         let is_xgboost = find(bytes, b"\"learner\"") && !find(bytes, b"\"tree_info\":[{");
@@ -74,7 +77,13 @@ fn parse(bytes: &[u8]) -> Result<(Foreign, &'static str), String> {
         let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
         return Ok((lightgbm::parse_text(text).map_err(told)?, "lightgbm_text"));
     }
-    Err("it is no model that this program reads: give a forest of `sentinel train`, an XGBoost model (JSON), a LightGBM model (text or JSON) or an ONNX model".to_owned())
+    if bytes.starts_with(b"binf") {
+        return Err("it is in XGBoost's binary form from before version 2.1: load it there and save it as model.json or model.ubj".to_owned());
+    }
+    if bytes.starts_with(b"\x80") {
+        return Err("it is a pickle, which is a program and is not run here: save the booster itself (XGBoost: model.ubj; LightGBM: model.txt) or export it to ONNX".to_owned());
+    }
+    Err("it is no model that this program reads: give a forest of `sentinel train`, an XGBoost model (JSON or UBJSON), a LightGBM model (text or JSON) or an ONNX model".to_owned())
 }
 
 fn model_file(path: &Path) -> Result<PathBuf, String> {

@@ -10,6 +10,7 @@ mod counts;
 mod desk;
 mod error;
 mod folder;
+pub mod fuzzing;
 mod http;
 mod log;
 mod model;

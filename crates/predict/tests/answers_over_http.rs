@@ -33,6 +33,24 @@ async fn some_fields_are_enough() {
     assert_eq!(&*rows[0].inference.id, id);
 }
 
+/// MUST 618: a served version is given away whole, and nothing else is.
+#[tokio::test]
+async fn the_files_of_a_model_are_given_away() {
+    let folder = Folder::new();
+    let server = open(&config(&folder), &folder);
+    let (status, list) = server.get("/models/income/files?version=2").await;
+    assert_eq!((status, &list["version"]), (200, &json!("2")), "{list}");
+    let names: Vec<&str> = list["files"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    assert!(names.len() >= 2 && names.contains(&"schema.json"), "{names:?}");
+    let (status, schema) = server.get("/models/income/files/schema.json").await;
+    assert_eq!(status, 200);
+    assert!(schema["columns"].as_array().is_some_and(|it| !it.is_empty()), "{schema}");
+    for name in ["nothing", "..%2F..%2Fetc%2Fpasswd", "sentinel.yaml"] {
+        assert_eq!(server.get(&format!("/models/income/files/{name}")).await.0, 404, "{name}");
+    }
+    assert_eq!(server.get("/models/none/files").await.0, 404);
+}
+
 /// MUST 502: every field at fault is named, in a problem document.
 #[tokio::test]
 async fn every_field_at_fault_is_named() {
@@ -199,7 +217,11 @@ async fn takes_predictions_and_labels() {
         "{answer}"
     );
     assert_eq!(server.post("/sentinel/v1/inferences", "[{}]").await.0, 422);
-    assert_eq!(server.post("/feedback", r#"{"id": "a", "label": 0}"#).await, (202, json!({"labels": 1})));
+    let joined = json!({"labels": 1, "joined": 1, "pending": 0});
+    assert_eq!(server.post("/feedback", r#"{"id": "a", "label": 0}"#).await, (202, joined));
+    let (status, early) = server.post("/feedback", r#"[{"id": "a", "label": 0}, {"id": "early", "label": 1}]"#).await;
+    assert_eq!((status, &early["joined"], &early["pending"]), (202, &json!(1), &json!(1)), "MUST 614: {early}");
+    assert!(early["note"].as_str().unwrap().contains("after 600 s"), "{early}");
     assert_eq!(server.post("/feedback", r#"[{"id": "a", "label": 1}, {"id": "b", "label": true}]"#).await.0, 202);
     assert_eq!(server.post("/feedback", r#"{"id": "", "label": 1}"#).await.0, 422);
     assert_eq!(server.post("/feedback", r#"{"id": "a"}"#).await.0, 422);

@@ -15,6 +15,7 @@ use crate::offline::drift::DriftArgs;
 use crate::offline::eval::EvalArgs;
 use crate::offline::forecast::ForecastArgs;
 use crate::offline::outliers::OutliersArgs;
+use crate::offline::performance::PerformanceArgs;
 use crate::offline::score::ScoreArgs;
 use crate::offline::templates::TemplatesArgs;
 use crate::offline::train::TrainArgs;
@@ -60,6 +61,8 @@ pub enum Command {
     Train(Box<TrainArgs>),
     /// Tells whether data is still like a reference: drift, schema, quality, as a page and JSON; exit code 1 if not.
     Drift(Box<DriftArgs>),
+    /// Tells how good the answers of a model in a file were, and estimates it where labels have not come yet.
+    Performance(Box<PerformanceArgs>),
     /// Computes the metric of a published benchmark, beside the published values.
     Eval(EvalArgs),
     /// Tells what would have alerted under which budget, sigma or threshold.
@@ -410,6 +413,12 @@ pub struct ModelsArgs {
     /// Lists models whose predictions are compared with a reference instead.
     #[arg(long, conflicts_with = "versions")]
     pub watched: bool,
+    /// Writes a served model into a new folder, with its schema and card: another server serves it from there.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["versions", "watched"])]
+    pub export: Option<PathBuf>,
+    /// The version to export; the default one if left out.
+    #[arg(long, value_name = "VERSION", requires = "export")]
+    pub version: Option<String>,
     /// The server.
     #[command(flatten)]
     pub remote: RemoteArgs,

@@ -161,15 +161,31 @@ async fn send_within(
     if let Some(body) = body {
         request = request.header("content-type", "application/json").body(body.to_string());
     }
+    let answer = answered(request, &url).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// The bytes of a file.
+pub async fn bytes(args: &RemoteArgs, path: &str) -> anyhow::Result<Vec<u8>> {
+    let url = format!("{}{path}", args.url.trim_end_matches('/'));
+    let mut request = crate::http_client()?.get(&url);
+    if let Some(token) = &args.token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    answered(request, &url).await
+}
+
+async fn answered(request: reqwest::RequestBuilder, url: &str) -> anyhow::Result<Vec<u8>> {
     let response = request.send().await.with_context(|| format!("no answer from {url}; is `sentinel run` running?"))?;
     let status = response.status();
-    let answer = response.text().await.context("the answer broke off")?;
+    let answer = response.bytes().await.context("the answer broke off")?;
     if !status.is_success() {
+        let answer = String::from_utf8_lossy(&answer);
         let problem: Option<Value> = serde_json::from_str(&answer).ok();
         let detail = problem.as_ref().and_then(|it| it.get("detail")).and_then(Value::as_str).unwrap_or(&answer);
         bail!("{status}: {detail}");
     }
-    Ok(answer)
+    Ok(answer.to_vec())
 }
 
 pub fn items(answer: &Value) -> &[Value] {

@@ -106,6 +106,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Outliers(args) => return offline::finish(offline::outliers::run(&args)),
         Command::Train(args) => return offline::finish(offline::train::run(&args)),
         Command::Drift(args) => return offline::drift::run(&args),
+        Command::Performance(args) => return offline::finish(offline::performance::run(&args)),
         Command::Eval(args) => return offline::finish(offline::eval::run(&args)),
         Command::Backtest(args) => return offline::finish(backtest::run(&args).await),
         Command::Status(args) => client::status(&args).await?,

@@ -1,16 +1,21 @@
 //! How do the commands ask a running server about forecast models?
 
-use anyhow::bail;
+use std::path::Path;
+
+use anyhow::{Context as _, bail, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::cli::{ModelArgs, ModelsArgs, VersionArgs};
-use crate::client::{actor, call, field, get, items, print, table};
+use crate::client::{actor, bytes, call, field, get, items, print, table};
 
 /// `sentinel models`.
 pub async fn models(args: &ModelsArgs) -> anyhow::Result<()> {
     if args.watched {
         return watched(args).await;
+    }
+    if let Some(folder) = &args.export {
+        return export(args, folder).await;
     }
     let path = format!("/sentinel/v1/models?limit=1000&match={}", escaped(&args.words.join(" ")));
     let answer = get(&args.remote, &path).await?;
@@ -27,6 +32,28 @@ pub async fn models(args: &ModelsArgs) -> anyhow::Result<()> {
             table(items(it), &columns);
         }
     })
+}
+
+/// A served model as files in a folder that is made for them.
+async fn export(args: &ModelsArgs, folder: &Path) -> anyhow::Result<()> {
+    let [name] = args.words.as_slice() else { bail!("name the one served model that is to be exported") };
+    let query = args.version.as_deref().map(|it| format!("?version={}", escaped(it))).unwrap_or_default();
+    let path = format!("/models/{}/files", escaped(name));
+    let list = get(&args.remote, &format!("{path}{query}")).await?;
+    let names: Vec<&str> =
+        list.get("files").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let is_plain = |it: &&str| !it.is_empty() && !it.starts_with('.') && !it.contains(['/', '\\']);
+    ensure!(!names.is_empty() && names.iter().all(is_plain), "the server has told no usable names of files");
+    let mut files = vec![];
+    for it in &names {
+        files.push(bytes(&args.remote, &format!("{path}/{}{query}", escaped(it))).await?);
+    }
+    std::fs::create_dir(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    for (name, bytes) in names.iter().zip(files) {
+        std::fs::write(folder.join(name), bytes).with_context(|| format!("cannot write {name}"))?;
+    }
+    let told = format!("{} {} as {} in {}", name, field(&list, "version"), names.join(", "), folder.display());
+    print(&args.remote, &list, |_| println!("{told}"))
 }
 
 /// Models whose predictions are compared with a reference, each in a line.

@@ -30,7 +30,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("cluster", &["signal"]),
     ("testkit", &["signal", "learn"]),
     ("sentinel", ALL),
-    ("fuzz", &["signal", "ingest", "store", "cluster", "testkit", "promql"]),
+    ("fuzz", &["signal", "ingest", "store", "cluster", "testkit", "promql", "learn", "predict", "drift"]),
     ("xtask", &[]),
 ];
 

@@ -5,8 +5,12 @@ use maud::{Markup, html as markup};
 use super::chart;
 use super::sections;
 use super::words::{number, p_value, percent, shown, thousands};
+use crate::kind::Kind;
 use crate::report::{ColumnReport, Finding, Role, Summary};
+use crate::texts::Descriptor;
 
+/// Longer words are cut in tables.
+const LONGEST_WORD: usize = 40;
 /// Differences of this many standard deviations fill the bar of the effect.
 const FULL: f64 = 1.0;
 
@@ -15,6 +19,7 @@ pub fn row(column: &ColumnReport, idx: usize, has_chart: bool) -> Markup {
     let finding = column.finding.as_ref();
     let (class, word) = verdict(column);
     let sortable = |it: Option<f64>| it.map_or("-1".to_owned(), |it| format!("{it:.6e}"));
+    let has_chart = has_chart && is_drawn(column);
     let shape = column.shape.as_ref().filter(|_| has_chart);
     markup! {
         details.row data-name=(shown(&column.name).to_lowercase()) data-kind=(column.kind.as_str())
@@ -35,6 +40,11 @@ pub fn row(column: &ColumnReport, idx: usize, has_chart: bool) -> Markup {
             div.inside { (inside(column, idx, has_chart)) }
         }
     }
+}
+
+/// Of texts that hardly repeat, bars would be a long list of ones.
+const fn is_drawn(column: &ColumnReport) -> bool {
+    !matches!(column.kind, Kind::Text)
 }
 
 fn verdict(column: &ColumnReport) -> (&'static str, &'static str) {
@@ -77,6 +87,10 @@ fn inside(column: &ColumnReport, idx: usize, has_chart: bool) -> Markup {
             @if let Some(it) = column.shape.as_ref().filter(|_| has_chart) { (chart::large(it, idx)) }
             (numbers(&column.reference, &column.current))
         }
+        @if !column.texts.is_empty() {
+            h3 { "What describes the texts" }
+            (texts(&column.texts))
+        }
         @if !column.over_time.is_empty() {
             h3 { "Over time" }
             (chart::time(&column.over_time, |it| it.effect))
@@ -84,6 +98,25 @@ fn inside(column: &ColumnReport, idx: usize, has_chart: bool) -> Markup {
         @if !column.segments.is_empty() {
             h3 { "By segment" }
             (sections::parts(&column.segments, "Segment"))
+        }
+    }
+}
+
+fn texts(all: &[Descriptor]) -> Markup {
+    markup! {
+        table.numbers {
+            thead { tr { td {} th scope="col" { span.key.reference {} "Reference, mean" } th scope="col" { span.key.current {} "Current, mean" } th scope="col" { "Effect" } th scope="col" { "p" } } }
+            tbody {
+                @for it in all {
+                    tr {
+                        th scope="row" { (shown(&it.name).replace('_', " ")) }
+                        td { (it.reference.map(number).unwrap_or_default()) }
+                        td { (number(it.current)) }
+                        td { (number((it.effect * 1e3).round() / 1e3)) }
+                        td { (it.p_value.map(p_value).unwrap_or_default()) }
+                    }
+                }
+            }
         }
     }
 }
@@ -108,6 +141,15 @@ fn why(column: &ColumnReport) -> String {
         text += &format!(" (large enough from {} on)", number(it));
     }
     text + "."
+}
+
+/// A word in a cell of a table.
+fn frequent(word: &str) -> String {
+    let mut text: String = shown(word).chars().take(LONGEST_WORD).collect();
+    if word.chars().nth(LONGEST_WORD).is_some() {
+        text.push_str("..");
+    }
+    text
 }
 
 fn numbers(reference: &Summary, current: &Summary) -> Markup {
@@ -145,7 +187,7 @@ fn numbers(reference: &Summary, current: &Summary) -> Markup {
                 (line("95 %", &quantile(5)))
                 (line("Greatest", &quantile(6)))
                 (line("Zeros", &|it| it.zeros.map(|count| share(it, count))))
-                (line("Most frequent", &|it| it.top.first().map(|top| format!("{}: {}", shown(&top.0), share(it, top.1)))))
+                (line("Most frequent", &|it| it.top.first().map(|top| format!("{}: {}", frequent(&top.0), share(it, top.1)))))
             }
         }
     }

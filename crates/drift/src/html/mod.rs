@@ -6,7 +6,7 @@
 mod chart;
 mod column;
 mod sections;
-mod words;
+pub(crate) mod words;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 

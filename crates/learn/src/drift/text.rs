@@ -50,20 +50,26 @@ impl Vocabulary {
     /// Characters; share of characters that are no letters; words; share of words that the
     /// reference does not have. Shares of an empty text are 0.
     pub fn describe(&self, text: &str) -> [f64; 4] {
-        let length = text.chars().count() as f64;
-        let non_letters = text.chars().filter(|it| !it.is_alphabetic()).count() as f64;
+        let [length, non_letters] = shape(text);
         let (mut n_words, mut unknown) = (0.0, 0.0);
         for word in words(text) {
             n_words += 1.0;
             unknown += f64::from(!self.words.contains(&word));
         }
         let share = |part: f64, of: f64| if of > 0.0 { part / of } else { 0.0 };
-        [length, share(non_letters, length), n_words, share(unknown, n_words)]
+        [length, non_letters, n_words, share(unknown, n_words)]
     }
 }
 
+/// Characters, and the share of them that are no letters.
+pub fn shape(text: &str) -> [f64; 2] {
+    let length = text.chars().count() as f64;
+    let non_letters = text.chars().filter(|it| !it.is_alphabetic()).count() as f64;
+    [length, if length > 0.0 { non_letters / length } else { 0.0 }]
+}
+
 /// Runs of letters and digits in lower case.
-fn words(text: &str) -> impl Iterator<Item = String> {
+pub fn words(text: &str) -> impl Iterator<Item = String> {
     let parts = text.split(|it: char| !it.is_alphanumeric()).filter(|it| !it.is_empty());
     parts.map(|it| it.chars().take(MAX_WORD_CHARACTERS).flat_map(char::to_lowercase).collect())
 }

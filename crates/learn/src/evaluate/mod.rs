@@ -2,6 +2,7 @@
 
 pub mod drift;
 pub mod drift_calibration;
+pub mod drift_online;
 pub mod forecast;
 pub mod grouping;
 pub mod nab;

@@ -85,11 +85,14 @@ impl Confidence {
 
     /// The measures on rows of a score of class 1 and whether class 1 was predicted; `None` if there are none.
     pub fn estimate(&self, rows: &[(f64, bool)]) -> Option<Estimate> {
-        let mut rows: Vec<(f64, f64, bool)> = rows
-            .iter()
-            .filter(|it| !it.0.is_nan())
-            .map(|(score, is_predicted)| (*score, self.probability(*score), *is_predicted))
-            .collect();
+        let known = rows.iter().filter(|it| !it.0.is_nan());
+        Estimate::of(known.map(|(score, is_predicted)| (*score, self.probability(*score), *is_predicted)).collect())
+    }
+}
+
+impl Estimate {
+    /// The measures of rows of score, calibrated probability, and whether the class was predicted.
+    pub(super) fn of(mut rows: Vec<(f64, f64, bool)>) -> Option<Self> {
         rows.sort_by(|a, b| b.0.total_cmp(&a.0));
         if rows.is_empty() {
             return None;
@@ -101,7 +104,7 @@ impl Confidence {
         let true_negatives = sum(|it| if it.2 { 0.0 } else { 1.0 - it.1 });
         let share = |part: f64, of: f64| if of == 0.0 { 0.0 } else { part / of };
         let probabilities: Vec<f64> = rows.iter().map(|it| it.1).collect();
-        Some(Estimate {
+        Some(Self {
             roc_auc: area(&probabilities),
             f1: share(true_positives, true_positives + 0.5 * (false_positives + false_negatives)),
             precision: share(true_positives, true_positives + false_positives),
@@ -110,6 +113,23 @@ impl Confidence {
             accuracy: (true_positives + true_negatives) / rows.len() as f64,
             average_precision: average_precision(&probabilities),
             confusion: [true_positives, false_positives, false_negatives, true_negatives],
+        })
+    }
+
+    /// The mean of each measure, and the sums of the counts; `None` of nothing.
+    pub(super) fn mean(all: &[Self]) -> Option<Self> {
+        let n = all.len() as f64;
+        let mean = |of: fn(&Self) -> f64| all.iter().map(of).sum::<f64>() / n;
+        let count = |idx: usize| all.iter().filter_map(|it| it.confusion.get(idx)).sum();
+        (!all.is_empty()).then(|| Self {
+            roc_auc: mean(|it| it.roc_auc),
+            f1: mean(|it| it.f1),
+            precision: mean(|it| it.precision),
+            recall: mean(|it| it.recall),
+            specificity: mean(|it| it.specificity),
+            accuracy: mean(|it| it.accuracy),
+            average_precision: mean(|it| it.average_precision),
+            confusion: std::array::from_fn(count),
         })
     }
 }

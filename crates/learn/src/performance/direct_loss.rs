@@ -9,11 +9,18 @@ use serde::{Deserialize, Serialize};
 use crate::boosting::{Boosting, Config, Loss};
 use crate::outlier::matrix::Matrix;
 
+/// A share of a number this near zero is one of this number, as in scikit-learn.
+const LEAST_SIZE: f64 = f64::EPSILON;
+
 /// What was learned from rows with truth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DirectLoss {
     absolute: Boosting,
     squared: Boosting,
+    /// As a share of the truth.
+    relative: Boosting,
+    /// Squared, of logarithms; none if a prediction or a truth was at -1 or below.
+    logarithmic: Option<Boosting>,
 }
 
 /// Expected errors of a regression.
@@ -25,19 +32,42 @@ pub struct ExpectedErrors {
     pub mse: f64,
     /// Its root.
     pub rmse: f64,
+    /// Mean absolute error as a share of the truth.
+    pub mape: f64,
+    /// Mean squared difference of logarithms of one more; NaN if there were numbers at -1 or below.
+    pub msle: f64,
+    /// Its root.
+    pub rmsle: f64,
+}
+
+impl ExpectedErrors {
+    /// All by their names.
+    pub fn measures(&self) -> [(&'static str, f64); 6] {
+        [
+            ("mae", self.mae),
+            ("mse", self.mse),
+            ("rmse", self.rmse),
+            ("mape", self.mape),
+            ("msle", self.msle),
+            ("rmsle", self.rmsle),
+        ]
+    }
 }
 
 impl DirectLoss {
     /// Learns from rows (features, and the prediction as a column of its own), predictions and truth; NaN is a missing
     /// feature. Only as many rows count as there are predictions and truths.
     pub fn fit(rows: &Matrix, predictions: &[f64], truth: &[f64]) -> Self {
-        let errors: Vec<f64> = predictions.iter().zip(truth).map(|(a, b)| a - b).collect();
-        let absolute: Vec<f64> = errors.iter().map(|it| it.abs()).collect();
-        let squared: Vec<f64> = errors.iter().map(|it| it * it).collect();
-        let config = Config::default();
+        let fit = |loss: fn(f64, f64) -> f64| {
+            let losses: Vec<f64> = predictions.iter().zip(truth).map(|(told, true_)| loss(*told, *true_)).collect();
+            Boosting::fit(rows, &losses, Loss::Squares, &Config::default())
+        };
+        let has_logarithms = predictions.iter().chain(truth).all(|it| *it > -1.0);
         Self {
-            absolute: Boosting::fit(rows, &absolute, Loss::Squares, &config),
-            squared: Boosting::fit(rows, &squared, Loss::Squares, &config),
+            absolute: fit(|told, truth| (told - truth).abs()),
+            squared: fit(|told, truth| (told - truth).powi(2)),
+            relative: fit(|told, truth| (told - truth).abs() / truth.abs().max(LEAST_SIZE)),
+            logarithmic: has_logarithms.then(|| fit(|told, truth| (told.ln_1p() - truth.ln_1p()).powi(2))),
         }
     }
 
@@ -48,8 +78,9 @@ impl DirectLoss {
             return None;
         }
         let mean = |of: &Boosting| rows.rows().map(|it| of.predict(it).max(0.0)).sum::<f64>() / n;
-        let mse = mean(&self.squared);
-        Some(ExpectedErrors { mae: mean(&self.absolute), mse, rmse: mse.sqrt() })
+        let (mse, msle) = (mean(&self.squared), self.logarithmic.as_ref().map_or(f64::NAN, mean));
+        let (mae, mape) = (mean(&self.absolute), mean(&self.relative));
+        Some(ExpectedErrors { mae, mse, rmse: mse.sqrt(), mape, msle, rmsle: msle.sqrt() })
     }
 }
 
@@ -82,6 +113,27 @@ mod tests {
         let estimate = model.estimate(&later).unwrap();
         assert!((estimate.mae / mae - 1.0).abs() < 0.05, "{estimate:?} {mae}");
         assert!((estimate.rmse * estimate.rmse - estimate.mse).abs() < 1e-12);
+        assert!(estimate.msle.is_nan(), "there are numbers below -1");
         assert_eq!(model.estimate(&Matrix::new(3)), None);
+    }
+
+    /// MUST 616.
+    #[test]
+    fn relative_and_logarithmic_errors_are_told_after_a_shift_of_rows() {
+        let positive = |(rows, predictions, truth): (Matrix, Vec<f64>, Vec<f64>)| {
+            let up = |it: Vec<f64>| it.into_iter().map(|it| 20.0 + it).collect::<Vec<f64>>();
+            (rows, up(predictions), up(truth))
+        };
+        let (train, predictions, truth) = positive(rows(8000, 0.0, 1));
+        let model = DirectLoss::fit(&train, &predictions, &truth);
+        let (later, predictions, truth) = positive(rows(8000, 0.4, 2));
+        let mean =
+            |of: fn(f64, f64) -> f64| predictions.iter().zip(&truth).map(|(a, b)| of(*a, *b)).sum::<f64>() / 8000.0;
+        let estimate = model.estimate(&later).unwrap();
+        let mape = mean(|told, truth| (told - truth).abs() / truth.abs());
+        let msle = mean(|told, truth| (told.ln_1p() - truth.ln_1p()).powi(2));
+        assert!((estimate.mape / mape - 1.0).abs() < 0.05, "{estimate:?} {mape}");
+        assert!((estimate.msle / msle - 1.0).abs() < 0.12, "{estimate:?} {msle}");
+        assert!((estimate.rmsle - estimate.msle.sqrt()).abs() < 1e-12);
     }
 }

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::tree::Tree;
 
+/// Features at most, so that a number in a file does not become memory.
+const MOST_FEATURES: u32 = 1 << 20;
+
 /// What is asked of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -52,6 +55,10 @@ pub struct Ensemble {
     pub is_single: bool,
     /// The trees.
     pub trees: Vec<Tree>,
+    /// Of a linear model: for each feature a weight for each output, and behind them a start for each; otherwise none.
+    /// They stand behind the ensemble in its file, see `saved`.
+    #[serde(skip)]
+    pub weights: Vec<f64>,
 }
 
 /// What an ensemble says of a row.
@@ -101,7 +108,15 @@ impl Ensemble {
     /// The sum (or mean) of the leaves for each output, before the link.
     pub fn sums(&self, row: &[f64]) -> Vec<f64> {
         let mut sums = self.base.clone();
+        if !self.weights.is_empty() {
+            self.add_weighted(row, &mut sums);
+        }
         for tree in &self.trees {
+            if !tree.slopes.is_empty() {
+                let outputs = sums.iter_mut().skip(tree.output as usize).take(1);
+                outputs.for_each(|sum| *sum += tree.sloped(row));
+                continue;
+            }
             let outputs = sums.iter_mut().skip(tree.output as usize);
             if self.is_single {
                 outputs.zip(tree.leaf(row)).for_each(|(sum, it)| *sum = f64::from(*sum as f32 + *it as f32));
@@ -114,6 +129,21 @@ impl Ensemble {
             sums.iter_mut().for_each(|it| *it /= n_rounds as f64);
         }
         sums
+    }
+
+    /// Adds the linear part in single precision; what is missing adds nothing.
+    fn add_weighted(&self, row: &[f64], sums: &mut [f64]) {
+        let n_outputs = sums.len().max(1);
+        let mut weights = self.weights.chunks(n_outputs);
+        let starts = self.weights.chunks(n_outputs).next_back().unwrap_or_default();
+        sums.iter_mut().zip(starts).for_each(|(sum, it)| *sum = f64::from(*it as f32 + *sum as f32));
+        for value in row.iter().take(self.n_features as usize) {
+            let Some(weights) = weights.next() else { return };
+            if !value.is_nan() {
+                let add = |(sum, it): (&mut f64, &f64)| *sum = f64::from(*sum as f32 + *value as f32 * *it as f32);
+                sums.iter_mut().zip(weights).for_each(add);
+            }
+        }
     }
 
     /// Trees per output.
@@ -131,6 +161,13 @@ impl Ensemble {
         };
         if !is_fitting {
             return Some(format!("{n_outputs} outputs do not fit the task {:?}", self.task));
+        }
+        if self.n_features > MOST_FEATURES {
+            return Some(format!("it takes {} features of at most {MOST_FEATURES}", self.n_features));
+        }
+        let n_weights = (self.n_features as usize + 1).saturating_mul(n_outputs);
+        if !self.weights.is_empty() && self.weights.len() != n_weights {
+            return Some(format!("it has {} weights where {n_weights} are needed", self.weights.len()));
         }
         let complaint = |(idx, tree): (usize, &Tree)| {
             Some(format!("tree {idx}: {}", tree.problem(self.n_features as usize, n_outputs)?))

@@ -103,6 +103,7 @@ pub fn train(columns: &[Column], target: &Target, config: &ForestConfig) -> Resu
         is_mean: true,
         is_single: false,
         trees,
+        weights: vec![],
     };
     Ok(Trained { ensemble, importances })
 }

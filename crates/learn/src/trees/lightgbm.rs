@@ -1,7 +1,7 @@
 //! What does a model file of LightGBM say? The text of `Booster.save_model`, and the JSON of `Booster.dump_model`.
 //!
 //! Format: `GBDT::SaveModelToString` and `Tree::ToString` of <https://github.com/microsoft/LightGBM>. Answers are those of
-//! LightGBM in double precision. Linear trees are refused.
+//! LightGBM in double precision.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::ensemble::{Ensemble, Link, Task};
 use super::foreign::{Foreign, ForeignError};
-use super::tree::{Absent, Child, Node, Test, Tree};
+use super::tree::{Absent, Child, Node, Slope, Test, Tree};
 
 /// Splits from the root to a leaf at most, in JSON.
 const MAX_DEPTH: usize = 4096;
@@ -131,15 +131,15 @@ impl Meaning {
             return Err(malformed(format!("num_tree_per_iteration is {n_outputs}")));
         }
         let base = vec![0.0; n_outputs];
-        Ok(Ensemble { task: self.task, n_features, base, link: self.link, is_mean, is_single: false, trees })
+        let (task, link) = (self.task, self.link);
+        Ok(Ensemble { task, n_features, base, link, is_mean, is_single: false, trees, weights: vec![] })
     }
 }
 
 /// A tree of the text form.
 fn text_tree(keys: &HashMap<&str, &str>, idx: usize, n_outputs: usize) -> Result<Tree, ForeignError> {
-    if keys.get("is_linear").is_some_and(|it| it.trim() != "0") {
-        return Err(ForeignError::Unknown("linear trees".to_owned()));
-    }
+    let is_linear = keys.get("is_linear").is_some_and(|it| it.trim() != "0");
+    let slopes = if is_linear { slopes(keys, idx)? } else { vec![] };
     let output = (idx % n_outputs.max(1)) as u32;
     let leaves: Vec<f64> = list(keys, "leaf_value")?;
     let features: Vec<u32> = list(keys, "split_feature")?;
@@ -170,7 +170,21 @@ fn text_tree(keys: &HashMap<&str, &str>, idx: usize, n_outputs: usize) -> Result
             };
             Ok(node(feature, test, absent, kind & 2 == 2, ways))
         });
-    Ok(Tree { nodes: nodes.collect::<Result<_, ForeignError>>()?, leaves, width: 1, output })
+    Ok(Tree { nodes: nodes.collect::<Result<_, ForeignError>>()?, leaves, width: 1, output, slopes })
+}
+
+/// The linear functions of the leaves: numbers of features, then all features and factors one leaf after the other.
+fn slopes(keys: &HashMap<&str, &str>, idx: usize) -> Result<Vec<Slope>, ForeignError> {
+    let starts: Vec<f64> = list(keys, "leaf_const")?;
+    let lengths: Vec<usize> = list(keys, "num_features")?;
+    let (features, factors): (Vec<u32>, Vec<f64>) = (list(keys, "leaf_features")?, list(keys, "leaf_coeff")?);
+    let is_whole = starts.len() == lengths.len() && features.len() == factors.len();
+    if !is_whole || lengths.iter().try_fold(0_usize, |sum, it| sum.checked_add(*it)) != Some(features.len()) {
+        return Err(malformed(format!("tree {idx}: lists of its linear leaves have other lengths")));
+    }
+    let mut factors = features.into_iter().zip(factors);
+    let slope = |(start, n): (f64, usize)| Slope { start, factors: factors.by_ref().take(n).collect() };
+    Ok(starts.into_iter().zip(lengths).map(slope).collect())
 }
 
 /// Whatever counts as missing elsewhere is no category here, and goes right.
@@ -193,6 +207,7 @@ fn json_node(value: &Value, tree: &mut Tree, depth: usize) -> Result<Child, &'st
     let Some(feature) = value.get("split_feature") else {
         let leaf = value.get("leaf_value").and_then(Value::as_f64).ok_or("a leaf has no leaf_value")?;
         tree.leaves.push(leaf);
+        tree.slopes.extend(json_slope(value)?);
         return Ok(-(tree.leaves.len() as Child));
     };
     let feature = feature.as_u64().and_then(|it| u32::try_from(it).ok()).ok_or("split_feature is no number")?;
@@ -219,6 +234,18 @@ fn json_node(value: &Value, tree: &mut Tree, depth: usize) -> Result<Child, &'st
         (node.left, node.right) = (left, right);
     }
     Ok(idx as Child)
+}
+
+/// The linear function of a leaf, if it has one.
+fn json_slope(value: &Value) -> Result<Option<Slope>, &'static str> {
+    let Some(start) = value.get("leaf_const") else { return Ok(None) };
+    let list = |key: &str| value.get(key).and_then(Value::as_array).into_iter().flatten();
+    let factor = |(feature, factor): (&Value, &Value)| {
+        Some((feature.as_u64().and_then(|it| u32::try_from(it).ok())?, factor.as_f64()?))
+    };
+    let factors: Option<Vec<_>> = list("leaf_features").zip(list("leaf_coeff")).map(factor).collect();
+    let slope = start.as_f64().zip(factors).map(|(start, factors)| Slope { start, factors });
+    slope.map(Some).ok_or("a linear leaf cannot be read")
 }
 
 /// `"3||5"` is the set of 3 and 5; a single category may be a number.

@@ -57,6 +57,29 @@ pub struct Tree {
     pub width: u32,
     /// The output that the first number of a leaf belongs to.
     pub output: u32,
+    /// What each leaf says of a row, of trees whose leaves are linear; otherwise none. They stand behind the ensemble in
+    /// its file, see `saved`.
+    #[serde(skip)]
+    pub slopes: Vec<Slope>,
+}
+
+/// A linear function of some features.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Slope {
+    /// Its value where all features are zero.
+    pub start: f64,
+    /// Features with their factors.
+    pub factors: Vec<(u32, f64)>,
+}
+
+impl Slope {
+    /// None if a feature is missing.
+    fn of(&self, row: &[f64]) -> Option<f64> {
+        self.factors.iter().try_fold(self.start, |sum, (feature, factor)| {
+            let value = row.get(*feature as usize).copied().filter(|it| !it.is_nan())?;
+            Some(sum + factor * value)
+        })
+    }
 }
 
 /// Below this, LightGBM takes a number for zero (its `kZeroThreshold`).
@@ -65,13 +88,24 @@ const NEARLY_ZERO: f64 = 1e-35;
 impl Tree {
     /// The numbers of the leaf that a row comes to; none for a tree that [`Tree::problem`] complains about.
     pub fn leaf(&self, row: &[f64]) -> &[f64] {
+        let start = self.leaf_of(row) * self.width as usize;
+        self.leaves.get(start..start + self.width as usize).unwrap_or_default()
+    }
+
+    /// What a tree of linear leaves says; where a feature of a leaf is missing, the leaf's number.
+    pub fn sloped(&self, row: &[f64]) -> f64 {
+        let leaf = self.leaf_of(row);
+        let sloped = self.slopes.get(leaf).and_then(|it| it.of(row));
+        sloped.or_else(|| self.leaves.get(leaf).copied()).unwrap_or(f64::NAN)
+    }
+
+    fn leaf_of(&self, row: &[f64]) -> usize {
         let mut at: Child = if self.nodes.is_empty() { -1 } else { 0 };
         while let Some(node) = usize::try_from(at).ok().and_then(|it| self.nodes.get(it)) {
             let value = row.get(node.feature as usize).copied().unwrap_or(f64::NAN);
             at = if node.is_left(value) { node.left } else { node.right };
         }
-        let start = leaf_index(at) * self.width as usize;
-        self.leaves.get(start..start + self.width as usize).unwrap_or_default()
+        leaf_index(at)
     }
 
     /// What makes the tree unusable for rows of this many features and scores of this many outputs.
@@ -83,6 +117,13 @@ impl Tree {
         let n_leaves = self.leaves.len() / width;
         if n_leaves == 0 {
             return Some("it has no leaves".to_owned());
+        }
+        if !self.slopes.is_empty() && (width != 1 || self.slopes.len() != n_leaves) {
+            return Some(format!("{} linear functions do not fit {n_leaves} leaves", self.slopes.len()));
+        }
+        let mut used = self.slopes.iter().flat_map(|it| &it.factors);
+        if let Some((feature, _)) = used.find(|it| it.0 as usize >= n_features) {
+            return Some(format!("a leaf uses feature {feature} of {n_features}"));
         }
         // A child behind its parent: no walk can go round in circles.
         let is_good = |idx: usize, child: Child| match usize::try_from(child) {
@@ -139,7 +180,7 @@ mod tests {
 
     fn stump(test: Test, absent: Absent, absent_is_left: bool) -> Tree {
         let node = Node { feature: 0, test, absent, absent_is_left, left: -1, right: -2 };
-        Tree { nodes: vec![node], leaves: vec![1.0, 2.0], width: 1, output: 0 }
+        Tree { nodes: vec![node], leaves: vec![1.0, 2.0], width: 1, ..Tree::default() }
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! What does a model file of XGBoost say? The JSON that `Booster.save_model("model.json")` writes.
+//! What does a model file of XGBoost say? What `Booster.save_model` writes to `model.json` and `model.ubj`.
 //!
 //! Format: <https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html>. Trees of numbers and of categories,
-//! boosters `gbtree` and `dart`. Answers are those of XGBoost in single precision.
+//! boosters `gbtree`, `dart` and `gblinear`. Answers are those of XGBoost in single precision.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::ensemble::{Ensemble, Link, Task};
 use super::foreign::{Foreign, ForeignError};
 use super::tree::{Absent, Child, Node, Test, Tree};
+use super::ubjson;
 
 #[derive(Deserialize)]
 struct File {
@@ -38,7 +39,7 @@ struct Objective {
     name: String,
 }
 
-/// `gbtree` has the model itself, `dart` a `gbtree` and a weight for each tree.
+/// `gbtree` and `gblinear` have the model itself, `dart` a `gbtree` and a weight for each tree.
 #[derive(Deserialize)]
 struct Booster {
     name: String,
@@ -57,8 +58,13 @@ struct Inner {
 
 #[derive(Deserialize)]
 struct Model {
+    #[serde(default)]
     trees: Vec<RawTree>,
+    #[serde(default)]
     tree_info: Vec<u32>,
+    /// Of `gblinear`: for each feature a weight for each output, and behind them where each output begins.
+    #[serde(default)]
+    weights: Option<Vec<f32>>,
 }
 
 #[derive(Deserialize)]
@@ -91,12 +97,23 @@ struct TreeParam {
 /// Categories at most, so that a number in a file does not become memory.
 const MOST_CATEGORIES: u32 = 1 << 20;
 
-/// Reads a model.
+/// Reads a model in JSON.
 ///
 /// # Errors
 /// If it is no such file, or has parts that are not known here.
 pub fn parse(json: &[u8]) -> Result<Foreign, ForeignError> {
-    let file: File = serde_json::from_slice(json).map_err(|error| ForeignError::Malformed(error.to_string()))?;
+    model(serde_json::from_slice(json).map_err(|error| ForeignError::Malformed(error.to_string()))?)
+}
+
+/// Reads a model in Universal Binary JSON.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_ubjson(bytes: &[u8]) -> Result<Foreign, ForeignError> {
+    model(ubjson::from_slice(bytes).map_err(|error| ForeignError::Malformed(error.to_string()))?)
+}
+
+fn model(file: File) -> Result<Foreign, ForeignError> {
     let Learner { feature_names, gradient_booster, learner_model_param: params, objective } = file.learner;
     if params.num_target.as_deref().is_some_and(|it| !matches!(it, "0" | "1")) {
         return Err(ForeignError::Unknown("several targets".to_owned()));
@@ -112,7 +129,17 @@ pub fn parse(json: &[u8]) -> Result<Foreign, ForeignError> {
     let Booster { name, model, gbtree, weight_drop } = gradient_booster;
     let model = match (name.as_str(), model, gbtree) {
         ("gbtree", Some(model), _) | ("dart", _, Some(Inner { model })) => model,
-        ("gbtree" | "dart", ..) => return Err(ForeignError::Malformed("the booster has no trees".to_owned())),
+        ("gblinear", Some(Model { weights: Some(weights), .. }), _) => {
+            let weights = weights.into_iter().map(f64::from).collect();
+            // XGBoost starts all outputs of this booster where the first one starts.
+            let base = vec![base.first().copied().unwrap_or_default(); n_outputs];
+            let ensemble =
+                Ensemble { task, n_features, base, link, is_mean: false, is_single: true, trees: vec![], weights };
+            return Foreign::checked(ensemble, feature_names, vec![]);
+        }
+        ("gbtree" | "dart" | "gblinear", ..) => {
+            return Err(ForeignError::Malformed("the booster has no trees and no weights".to_owned()));
+        }
         (other, ..) => return Err(ForeignError::Unknown(format!("booster {other}"))),
     };
     if model.trees.len() != model.tree_info.len() {
@@ -125,7 +152,7 @@ pub fn parse(json: &[u8]) -> Result<Foreign, ForeignError> {
             raw.tree(output, weight).ok_or_else(|| ForeignError::Malformed(format!("tree {idx} is not whole")))?;
         trees.push(tree?);
     }
-    let ensemble = Ensemble { task, n_features, base, link, is_mean: false, is_single: true, trees };
+    let ensemble = Ensemble { task, n_features, base, link, is_mean: false, is_single: true, trees, weights: vec![] };
     Foreign::checked(ensemble, feature_names, vec![])
 }
 

@@ -68,6 +68,7 @@ def regression(random, n):
         "smape": float(np.mean(2 * np.abs(predicted - actual) / (np.abs(predicted) + np.abs(actual)))),
         "r2": metrics.r2_score(actual, predicted),
         "bias": float(np.mean(predicted - actual)),
+        "msle": metrics.mean_squared_log_error(actual, predicted) if (predicted > -1).all() else None,
     }
 
 
@@ -79,12 +80,16 @@ def ranking(random, n_lists, n):
         if idx % 2:
             score = np.round(score)
         binary_relevance = relevance > 0
+        # Stable: of items with the same score the first in the list is first.
+        order = np.argsort(-score, kind="stable")
         lists.append(
             {
                 "score": score.tolist(),
                 "relevance": relevance.tolist(),
                 "ndcg": metrics.ndcg_score([relevance], [score]),
                 "ndcg_5": metrics.ndcg_score([relevance], [score], k=5),
+                "recall_5": float(binary_relevance[order][:5].sum() / binary_relevance.sum()),
+                "reciprocal_rank": float(1 / (1 + np.argmax(binary_relevance[order]))),
                 "average_precision": metrics.average_precision_score(binary_relevance, score),
             }
         )

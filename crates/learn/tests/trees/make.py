@@ -33,7 +33,7 @@ def keep(name, wanted):
     (HERE / f"{name}.rows.json").write_text(json.dumps({"rows": rows, "wanted": numpy.asarray(wanted, dtype=float).tolist()}) + "\n")
 
 
-def with_xgboost(name, objective, y, categorical=False, **more):
+def with_xgboost(name, objective, y, categorical=False, form="json", **more):
     types = ["q", "q", "q", "c"] if categorical else None
 
     def matrix(rows, label=None):
@@ -43,9 +43,9 @@ def with_xgboost(name, objective, y, categorical=False, **more):
     if categorical:
         # A category is a whole number from 0; others are for the programs to refuse.
         t[-2:, 3] = 3
-    params = {"objective": objective, "max_depth": 3, "seed": 1, "nthread": 1, **more}
+    params = {"objective": objective, "seed": 1, "nthread": 1, **({"max_depth": 3} if more.get("booster") != "gblinear" else {}), **more}
     booster = xgboost.train(params, matrix(x, y), 8)
-    booster.save_model(HERE / f"{name}.json")
+    booster.save_model(HERE / f"{name}.{form}")
     rows = [[None if numpy.isnan(v) else v for v in row] for row in t.tolist()]
     wanted = numpy.asarray(booster.predict(matrix(t)), dtype=float).tolist()
     (HERE / f"{name}.rows.json").write_text(json.dumps({"rows": rows, "wanted": wanted}) + "\n")
@@ -70,6 +70,10 @@ with_xgboost("xgboost_regression", "reg:squarederror", number)
 with_xgboost("xgboost_poisson", "count:poisson", count)
 with_xgboost("xgboost_dart", "binary:logistic", binary, booster="dart", rate_drop=0.3)
 with_xgboost("xgboost_forest", "reg:squarederror", number, num_parallel_tree=3, subsample=0.6, learning_rate=1)
+with_xgboost("xgboost_ubj", "binary:logistic", binary, categorical=True, form="ubj")
+with_xgboost("xgboost_ubj_many", "multi:softprob", many, form="ubj", num_class=3)
+with_xgboost("xgboost_linear", "reg:squarederror", number, booster="gblinear", updater="coord_descent")
+with_xgboost("xgboost_linear_many", "multi:softprob", many, form="ubj", booster="gblinear", updater="coord_descent", num_class=3)
 with_lightgbm("lightgbm_binary", "binary", binary)
 with_lightgbm("lightgbm_categories", "binary", binary, categorical=True)
 with_lightgbm("lightgbm_multiclass", "multiclass", many, num_class=3)
@@ -80,3 +84,6 @@ with_lightgbm("lightgbm_poisson", "poisson", count)
 with_lightgbm("lightgbm_zero", "binary", binary, zero_as_missing=True)
 with_lightgbm("lightgbm_forest", "binary", binary, boosting="rf", bagging_freq=1, bagging_fraction=0.6)
 with_lightgbm("lightgbm_json", "binary", binary, categorical=True, as_json=True)
+with_lightgbm("lightgbm_linear", "regression", number, linear_tree=True)
+with_lightgbm("lightgbm_linear_many", "multiclass", many, linear_tree=True, num_class=3)
+with_lightgbm("lightgbm_linear_json", "regression", number, linear_tree=True, as_json=True)

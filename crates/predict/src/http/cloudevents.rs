@@ -32,16 +32,8 @@ pub async fn take(
 ) -> Result<StatusCode, PredictError> {
     let _place = desk.enter()?;
     let body = read::bytes(body)?;
-    let content_type = headers.get("content-type").and_then(|it| it.to_str().ok()).unwrap_or_default();
-    let halves = if content_type.starts_with("application/cloudevents-batch+json") {
-        let list: Vec<Map<String, Value>> = parse(&body)?;
-        list.into_iter().map(|it| structured(it, &desk)).collect::<Result<Vec<_>, _>>()?
-    } else if content_type.starts_with("application/cloudevents+json") {
-        vec![structured(parse(&body)?, &desk)?]
-    } else {
-        vec![binary(&headers, &body, &desk)?]
-    };
     let now = desk.clock.now();
+    let halves = halves(&headers, &body, now)?;
     let rows = halves.into_iter().flat_map(|it| desk.pairs.join(it, now)).collect::<Vec<_>>();
     if !rows.is_empty() {
         desk.log.write(rows).await?;
@@ -49,35 +41,49 @@ pub async fn take(
     Ok(StatusCode::ACCEPTED)
 }
 
+/// The events of a request: one in either mode, or a batch.
+pub fn halves(headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Vec<Half>, PredictError> {
+    let content_type = headers.get("content-type").and_then(|it| it.to_str().ok()).unwrap_or_default();
+    if content_type.starts_with("application/cloudevents-batch+json") {
+        let list: Vec<Map<String, Value>> = parse(body)?;
+        return list.into_iter().map(|it| structured(it, now)).collect();
+    }
+    Ok(vec![if content_type.starts_with("application/cloudevents+json") {
+        structured(parse(body)?, now)?
+    } else {
+        binary(headers, body, now)?
+    }])
+}
+
 fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, PredictError> {
     serde_json::from_slice(body).map_err(|error| PredictError::Malformed(format!("the event is not JSON: {error}")))
 }
 
-fn structured(mut event: Map<String, Value>, desk: &Desk) -> Result<Half, PredictError> {
+fn structured(mut event: Map<String, Value>, now: Timestamp) -> Result<Half, PredictError> {
     let data = match (event.remove("data"), event.remove("data_base64")) {
         (Some(Value::String(text)), _) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
         (Some(data), _) => data,
         (None, Some(_)) => return Err(wrong("data_base64", "is not taken; send JSON as `data`")),
         (None, None) => Value::Null,
     };
-    half(&|name| event.get(name)?.as_str().map(str::to_owned), data, desk)
+    half(&|name| event.get(name)?.as_str().map(str::to_owned), data, now)
 }
 
-fn binary(headers: &HeaderMap, body: &[u8], desk: &Desk) -> Result<Half, PredictError> {
+fn binary(headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Half, PredictError> {
     let attribute = |name: &str| Some(headers.get(format!("ce-{name}"))?.to_str().ok()?.to_owned());
     if attribute("id").is_none() && attribute("type").is_none() {
         return Err(PredictError::Malformed(
             "this is no CloudEvent: it has neither ce- headers nor the type application/cloudevents+json".to_owned(),
         ));
     }
-    half(&attribute, parse(body)?, desk)
+    half(&attribute, parse(body)?, now)
 }
 
 fn wrong(field: &str, problem: &str) -> PredictError {
     PredictError::Fields(vec![FieldProblem { row: None, field: field.to_owned(), problem: problem.to_owned() }])
 }
 
-fn half(attribute: &dyn Fn(&str) -> Option<String>, data: Value, desk: &Desk) -> Result<Half, PredictError> {
+fn half(attribute: &dyn Fn(&str) -> Option<String>, data: Value, now: Timestamp) -> Result<Half, PredictError> {
     let get = |name: &str| attribute(name).filter(|it| !it.is_empty() && it.len() <= MAX_TEXT);
     if get("specversion").as_deref() != Some("1.0") {
         return Err(wrong("specversion", "must be 1.0"));
@@ -94,6 +100,6 @@ fn half(attribute: &dyn Fn(&str) -> Option<String>, data: Value, desk: &Desk) ->
     let time = get("time").and_then(|it| it.parse::<Timestamp>().ok()).filter(|it| it.is_plausible());
     let model = get("inferenceservicename").or_else(|| get("source")).unwrap_or_else(|| "unknown".to_owned());
     let version = get("endpoint").filter(|it| it != "default").unwrap_or_default();
-    let time = time.unwrap_or_else(|| desk.clock.now());
+    let time = time.unwrap_or(now);
     Ok(Half { id: Arc::from(id), model: model.into(), version: version.into(), time, part })
 }

@@ -14,6 +14,7 @@ use signal::{FeatureValue, Label, Timestamp};
 use super::read;
 use crate::desk::Desk;
 use crate::error::PredictError;
+use crate::log::Joined;
 use crate::schema::FieldProblem;
 
 #[derive(Deserialize)]
@@ -24,7 +25,7 @@ struct Given {
     time: Option<Timestamp>,
 }
 
-/// `POST /feedback`. The answer comes when the labels are durable.
+/// `POST /feedback`. The answer comes when the labels are durable, and tells how many have a prediction.
 pub async fn take(
     State(desk): State<Arc<Desk>>,
     body: Result<Bytes, BytesRejection>,
@@ -50,8 +51,14 @@ pub async fn take(
         return Err(PredictError::Fields(problems));
     }
     let n = labels.len();
-    desk.log.label(labels).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({"labels": n}))))
+    let Joined { joined, pending } = desk.log.label(labels).await?;
+    let mut answer = json!({"labels": n, "joined": joined, "pending": pending});
+    if pending > 0 {
+        let secs = desk.config.log.label_patience_secs;
+        let note = format!("no prediction has these ids yet; after {secs} s without one they count as unknown");
+        answer.as_object_mut().map(|it| it.insert("note".to_owned(), note.into()));
+    }
+    Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
 fn label(value: Value, now: Timestamp) -> Result<Label, (String, String)> {

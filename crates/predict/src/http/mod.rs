@@ -1,6 +1,6 @@
 //! Which paths ask models? The whole table; every file beside this one speaks one protocol.
 
-mod cloudevents;
+pub(crate) mod cloudevents;
 mod feedback;
 mod inferences;
 mod mlflow;
@@ -10,7 +10,7 @@ mod plain;
 mod problem;
 mod proxy;
 mod read;
-mod tensor;
+pub(crate) mod tensor;
 
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub fn routes(desk: Arc<Desk>) -> Router {
         .route("/predict/batch", post(plain::batch))
         .route("/models", get(models::list))
         .route("/models/{name}", get(models::one))
+        .route("/models/{name}/files", get(models::files))
+        .route("/models/{name}/files/{file}", get(models::file))
         .route("/models/{name}/predict", post(plain::predict_of))
         .route("/models/{name}/predict/batch", post(plain::batch_of))
         .route("/feedback", post(feedback::take))

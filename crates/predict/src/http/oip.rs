@@ -133,14 +133,8 @@ fn objects(
     binary: &[u8],
     max_rows: usize,
 ) -> Result<Vec<Map<String, Value>>, PredictError> {
-    let inputs = request.get("inputs").and_then(Value::as_array);
-    let inputs = inputs.filter(|it| !it.is_empty()).ok_or_else(|| bad("inputs: must be a list of tensors"))?;
-    let mut rest = binary;
-    let tensors = inputs.iter().map(|it| tensor::read(it, &mut rest)).collect::<Result<Vec<_>, _>>()?;
+    let tensors = tensor::all(request, binary)?;
     let n = tensors.first().map_or(0, tensor::Tensor::rows);
-    if tensors.iter().any(|it| it.rows() != n) {
-        return Err(bad("inputs: tensors must have the same first dimension"));
-    }
     if n > max_rows {
         return Err(PredictError::TooLarge(format!(
             "the request has {n} rows of at most {max_rows} (predict.max_rows)"

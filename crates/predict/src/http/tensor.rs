@@ -31,7 +31,8 @@ impl Tensor {
 
     /// Values per row.
     pub fn width(&self) -> usize {
-        self.shape.iter().skip(1).product()
+        // Where a dimension is 0 the others may be anything.
+        self.shape.iter().skip(1).fold(1, |all, it| all.saturating_mul(*it))
     }
 }
 
@@ -49,6 +50,22 @@ pub fn split(headers: &HeaderMap, body: Bytes) -> Result<(Value, Bytes), Predict
     let json = serde_json::from_slice(body.get(..end).unwrap_or_default())
         .map_err(|error| PredictError::Malformed(format!("the body is not JSON: {error}")))?;
     Ok((json, body.slice(end..)))
+}
+
+/// All tensors of a request, which has at least one; none has another first dimension than the others.
+///
+/// # Errors
+/// As [`read`].
+pub fn all(request: &Value, binary: &[u8]) -> Result<Vec<Tensor>, PredictError> {
+    let inputs = request.get("inputs").and_then(Value::as_array).filter(|it| !it.is_empty());
+    let inputs = inputs.ok_or_else(|| PredictError::Malformed("inputs: must be a list of tensors".to_owned()))?;
+    let mut rest = binary;
+    let tensors = inputs.iter().map(|it| read(it, &mut rest)).collect::<Result<Vec<_>, _>>()?;
+    let n = tensors.first().map_or(0, Tensor::rows);
+    if tensors.iter().any(|it| it.rows() != n) {
+        return Err(PredictError::Malformed("inputs: tensors must have the same first dimension".to_owned()));
+    }
+    Ok(tensors)
 }
 
 /// Reads a tensor; one with binary data takes its bytes from the front of `binary`.
@@ -86,6 +103,7 @@ pub fn read(value: &Value, binary: &mut &[u8]) -> Result<Tensor, PredictError> {
 }
 
 fn bad(name: &str, problem: &str) -> PredictError {
+    let name: String = name.chars().take(100).collect();
     PredictError::Malformed(format!("inputs: the tensor {name:?} {problem}"))
 }
 
@@ -197,6 +215,8 @@ mod tests {
         assert!(problem(json!({"name": "x", "shape": [3], "data": [1]})).contains("1 values where its shape tells 3"));
         assert!(problem(json!({"name": "x", "data": [1]})).contains("no shape"));
         assert!(problem(json!({"name": "x", "shape": [u64::MAX, 4], "data": [1]})).contains("too large"));
+        let none = read(&json!({"name": "x", "shape": [0, u64::MAX, 2], "data": []}), &mut &[][..]).unwrap();
+        assert_eq!((none.rows(), none.width()), (0, usize::MAX));
         let far = json!({"name": "x", "shape": [1], "datatype": "FP64", "parameters": {"binary_data_size": 8}});
         assert!(problem(far).contains("more than there is"));
     }

@@ -1,11 +1,12 @@
 //! What has each model been asked, and what did it answer? An append-only log on disk, off the path of requests.
 //!
 //! `queue` takes rows from requests, `writer` appends them to `segment` files in the form of `codec`, `labels` joins what
-//! turned out to be true, `follower` brings rows on to other places: `csv` and `parquet`.
+//! turned out to be true, `ids` tells labels of unknown predictions, `follower` brings rows on to other places: `csv` and `parquet`.
 
 mod codec;
 pub mod csv;
 pub mod follower;
+mod ids;
 mod labels;
 pub mod parquet;
 mod queue;
@@ -25,6 +26,8 @@ use tokio::sync::oneshot;
 
 use crate::config::LogConfig;
 use crate::error::PredictError;
+use ids::Ids;
+pub use ids::Joined;
 use labels::Labels;
 use queue::{Item, Queue};
 use segment::Segments;
@@ -44,6 +47,7 @@ struct Shared {
     rows: Segments,
     label_log: Segments,
     labels: Labels,
+    ids: Ids,
     models: Mutex<std::collections::BTreeMap<String, std::collections::BTreeSet<String>>>,
     sinks: RwLock<Vec<Arc<dyn InferenceSink>>>,
     appended: (Mutex<u64>, Condvar),
@@ -75,6 +79,7 @@ impl Log {
             rows,
             label_log,
             labels,
+            ids: Ids::new(config.max_pending_labels, Duration::from_secs(config.label_patience_secs)),
             models: Mutex::new(writer::load_models(dir)),
             sinks: RwLock::default(),
             appended: (Mutex::default(), Condvar::new()),
@@ -82,6 +87,13 @@ impl Log {
             config: config.clone(),
             clock,
         });
+        // It ends by itself; until then no label is called unknown.
+        let its = Arc::clone(&shared);
+        std::thread::Builder::new().name("prediction-ids".to_owned()).spawn(move || {
+            if let Err(error) = its.ids.load(&its.rows) {
+                tracing::warn!(%error, "Ids of earlier predictions were not read; their labels count as unknown.");
+            }
+        })?;
         let (its, dir) = (Arc::clone(&shared), dir.to_owned());
         let writer = std::thread::Builder::new()
             .name("prediction-log".to_owned())
@@ -104,14 +116,14 @@ impl Log {
     pub async fn write(&self, rows: Vec<Inference>) -> Result<(), PredictError> {
         let (ack, done) = oneshot::channel();
         self.push(Item::Rows(rows, Some(ack)))?;
-        written(done.await)
+        written(done.await).map(|_| ())
     }
 
-    /// Hands labels over and returns when they are durable.
+    /// Hands labels over and tells when they are durable which of them have a prediction.
     ///
     /// # Errors
     /// As [`Log::write`].
-    pub async fn label(&self, labels: Vec<Label>) -> Result<(), PredictError> {
+    pub async fn label(&self, labels: Vec<Label>) -> Result<Joined, PredictError> {
         let (ack, done) = oneshot::channel();
         self.push(Item::Labels(labels, ack))?;
         written(done.await)
@@ -156,9 +168,9 @@ impl Drop for Log {
     }
 }
 
-fn written(outcome: Result<Result<(), String>, oneshot::error::RecvError>) -> Result<(), PredictError> {
+fn written(outcome: Result<Result<Joined, String>, oneshot::error::RecvError>) -> Result<Joined, PredictError> {
     match outcome {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(joined)) => Ok(joined),
         Ok(Err(problem)) => Err(PredictError::Log(problem)),
         Err(_) => Err(PredictError::Busy("the server stops".to_owned())),
     }
@@ -246,7 +258,7 @@ impl InferenceLog for Log {
     fn add_labels(&self, labels: &[Label]) -> Result<(), PortError> {
         let (ack, done) = oneshot::channel();
         self.push(Item::Labels(labels.to_vec(), ack)).map_err(|it| PortError::Busy(it.to_string()))?;
-        written(done.blocking_recv()).map_err(|it| failed("write labels", it))
+        written(done.blocking_recv()).map(|_| ()).map_err(|it| failed("write labels", it))
     }
 }
 
@@ -284,6 +296,7 @@ impl Meter for Log {
             Metric::counter("sentinel_predict_labels_total", "Labels taken.", get(&counts.labels)),
             Metric::gauge("sentinel_predict_labels", "Labels at hand for joining.", shared.labels.len() as f64),
         ];
+        metrics.extend(shared.ids.metrics(shared.clock.now()));
         for follower in self.followers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             metrics.extend(follower.metrics());
         }

@@ -7,11 +7,13 @@ use std::time::Duration;
 use signal::{FeatureValue, Inference, Label};
 use tokio::sync::oneshot;
 
+use super::ids::Joined;
+
 /// How long the writer waits for more rows when nobody waits for it.
 const LINGER: Duration = Duration::from_millis(10);
 
-/// Told when the rows are durable, or why they are not.
-pub type Ack = oneshot::Sender<Result<(), String>>;
+/// Told when rows or labels are durable, with what became of the labels, or why they are not.
+pub type Ack = oneshot::Sender<Result<Joined, String>>;
 
 /// What the writer gets.
 pub enum Item {

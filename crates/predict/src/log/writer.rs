@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -54,11 +55,12 @@ impl Writer {
                 match item {
                     Item::Rows(more, ack) => {
                         rows.extend(more);
-                        acks.extend(ack);
+                        acks.extend(ack.map(|it| (it, 0..0)));
                     }
                     Item::Labels(more, ack) => {
+                        let from = labels.len();
                         labels.extend(more);
-                        acks.push(ack);
+                        acks.push((ack, from..labels.len()));
                     }
                 }
             }
@@ -70,14 +72,16 @@ impl Writer {
         self.upkeep();
     }
 
-    fn write(&mut self, mut rows: Vec<Inference>, labels: &[Label], acks: Vec<Ack>) {
+    fn write(&mut self, mut rows: Vec<Inference>, labels: &[Label], acks: Vec<(Ack, Range<usize>)>) {
         let n_given = rows.len();
+        // What sampling leaves out was predicted all the same.
+        self.shared.ids.predicted(&rows);
         rows.retain_mut(|it| self.redactor.keep(it));
         let counts = &self.shared.counts;
         counts.sampled_out.fetch_add((n_given - rows.len()) as u64, Ordering::Relaxed);
         let must_sync = !acks.is_empty();
         let outcome = self.append(&rows, labels, must_sync);
-        let told = outcome.as_ref().map(|_| ()).map_err(ToString::to_string);
+        let failure = outcome.as_ref().err().map(ToString::to_string);
         match outcome {
             Ok(first) => self.tell(first, rows, labels),
             Err(error) => {
@@ -85,9 +89,14 @@ impl Writer {
                 tracing::error!(%error, rows = rows.len(), "Predictions not logged.");
             }
         }
-        for ack in acks {
+        let now = self.shared.clock.now();
+        for (ack, range) in acks {
+            let told = match &failure {
+                Some(failure) => Err(failure.clone()),
+                None => Ok(self.shared.ids.labeled(labels.get(range).unwrap_or_default(), now)),
+            };
             // Who asked may have gone.
-            let _ = ack.send(told.clone());
+            let _ = ack.send(told);
         }
     }
 

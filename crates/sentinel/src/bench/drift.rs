@@ -16,6 +16,10 @@ use crate::cli::DriftBenchArgs;
 const LOOK: Duration = Duration::from_millis(2);
 /// Numbers of a column beyond which the sketches are measured.
 const SKETCHED: &str = "10000";
+/// Merges of which the median is told.
+const MERGES: usize = 51;
+/// Numbers whose ranks are compared.
+const RANKED: usize = 1_000_000;
 /// Evidently on the same files: what its users write.
 const EVIDENTLY: &str = "
 import sys, pandas as pd
@@ -72,12 +76,58 @@ pub(super) fn drift(args: &DriftBenchArgs, is_json: bool) -> anyhow::Result<()> 
             command
         })?);
     }
-    print(&all, profile_kb, is_json)
+    print(&all, &profile_figures(&profile, profile_kb)?, is_json)
 }
 
-fn print(all: &[Took], profile_kb: f64, is_json: bool) -> anyhow::Result<()> {
+/// What stored profiles are like.
+#[derive(Clone, Debug, Serialize)]
+struct ProfileFigures {
+    profile_kb: f64,
+    merge_ms: f64,
+    rank_error_percent: f64,
+}
+
+/// Merges a stored profile with itself, and compares the ranks of a sketch with those of the numbers it is of.
+fn profile_figures(path: &Path, profile_kb: f64) -> anyhow::Result<ProfileFigures> {
+    let bytes = std::fs::read(path)?;
+    let profile = drift::Profile::from_bytes(&bytes)?;
+    let budget = drift::Budget::default();
+    let mut times: Vec<f64> = (0..MERGES)
+        .map(|_| {
+            let mut whole = profile.clone();
+            let started = Instant::now();
+            whole.merge(&profile, &budget);
+            started.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    let merge_ms = times.get(times.len() / 2).copied().unwrap_or_default();
+    Ok(ProfileFigures { profile_kb, merge_ms, rank_error_percent: 100.0 * rank_error(budget)? })
+}
+
+/// The largest distance of a rank by the sketch from the true one, as a share of all numbers, after merging four parts.
+fn rank_error(budget: drift::Budget) -> anyhow::Result<f64> {
+    let mut random = learn::random::Random::new(3);
+    let mut all: Vec<f64> = (0..RANKED).map(|_| random.normal().exp()).collect();
+    let mut whole = drift::ColumnProfile::default();
+    for part in all.chunks(RANKED / 4) {
+        let mut column = drift::ColumnBuilder::new("number", drift::Kind::Number, budget);
+        part.iter().for_each(|it| column.number(*it));
+        whole.merge(&column.finish().condensed(usize::MAX), &budget);
+    }
+    all.sort_by(f64::total_cmp);
+    let drift::Data::Numbers(numbers) = &whole.data else { anyhow::bail!("the column has no numbers") };
+    let error = |step: u32| {
+        let share = f64::from(step) / 1000.0;
+        let value = numbers.quantile(share).unwrap_or(f64::NAN);
+        (all.partition_point(|it| *it <= value) as f64 / all.len() as f64 - share).abs()
+    };
+    Ok((1..1000).map(error).fold(0.0, f64::max))
+}
+
+fn print(all: &[Took], profile: &ProfileFigures, is_json: bool) -> anyhow::Result<()> {
     if is_json {
-        println!("{}", serde_json::json!({"runs": all, "profile_kb": profile_kb}));
+        println!("{}", serde_json::json!({"runs": all, "profile": profile}));
         return Ok(());
     }
     println!("{:22}{:>10}{:>10}{:>10}{:>10}", "", "wall s", "CPU s", "peak MB", "HTML kB");
@@ -87,7 +137,10 @@ fn print(all: &[Took], profile_kb: f64, is_json: bool) -> anyhow::Result<()> {
             it.what, it.wall_seconds, it.cpu_seconds, it.peak_mb, it.html_kb
         );
     }
-    println!("profile: {profile_kb:.0} kB");
+    let ProfileFigures { profile_kb, merge_ms, rank_error_percent } = profile;
+    println!(
+        "profile: {profile_kb:.0} kB, merged in {merge_ms:.3} ms, ranks wrong by at most {rank_error_percent:.2} %"
+    );
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! What can this machine take? Measured on the spot: in this process for the detector, from outside for the server.
 
 mod backfill;
+mod dead_sink;
 mod drift;
 mod drift_data;
 mod folder;

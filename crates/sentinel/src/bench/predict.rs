@@ -12,6 +12,7 @@ use learn::trees::saved;
 use serde::Serialize;
 use serde_json::json;
 
+use super::dead_sink;
 use super::folder::Folder;
 use super::server::Server;
 
@@ -30,6 +31,12 @@ pub struct PredictArgs {
     /// Connections that share them.
     #[arg(long, value_name = "NUMBER", default_value_t = 16)]
     pub connections: usize,
+    /// Measures the log instead: a server of its own whose sink is dead gets `--events` predictions a second, and is killed.
+    #[arg(long, conflicts_with_all = ["url", "body"])]
+    pub dead_sink: bool,
+    /// Predictions a second for `--dead-sink`.
+    #[arg(long, value_name = "NUMBER", default_value_t = 50_000.0)]
+    pub events: f64,
     /// For how long.
     #[arg(long = "for", value_name = "SECONDS", default_value_t = 10.0)]
     pub seconds: f64,
@@ -55,9 +62,12 @@ const FIELDS: usize = 20;
 /// If the server cannot be asked at all.
 pub async fn predict(args: &PredictArgs, as_json: bool) -> anyhow::Result<()> {
     ensure!(
-        args.rate > 0.0 && args.seconds > 0.0 && args.connections > 0,
-        "rate, seconds and connections must be above 0"
+        args.rate > 0.0 && args.seconds > 0.0 && args.connections > 0 && args.events > 0.0,
+        "rate, events, seconds and connections must be above 0"
     );
+    if args.dead_sink {
+        return dead_sink::dead_sink(args.events, args.seconds, as_json).await;
+    }
     let folder = Folder::new()?;
     let body = match &args.body {
         Some(file) => std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?,

@@ -24,8 +24,16 @@ impl Server {
 
     /// The same with any build.
     pub async fn start_build(program: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::start_with(program, Folder::new()?, settings).await
+    }
+
+    /// This binary on what another server left.
+    pub async fn start_on(folder: Folder, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::start_with(&std::env::current_exe()?, folder, settings).await
+    }
+
+    async fn start_with(program: &Path, folder: Folder, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let port = free_port()?;
-        let folder = Folder::new()?;
         let url = format!("http://127.0.0.1:{port}");
         let client = crate::http_client()?;
         let started = Instant::now();
@@ -41,6 +49,11 @@ impl Server {
     pub fn stop(self) -> Folder {
         drop(self.process);
         self.folder
+    }
+
+    /// Where it keeps its data.
+    pub fn data(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Its resident memory in bytes.

@@ -2,7 +2,7 @@
 //!
 //! A command reads its input whole (`table`), complains about the first problem (`bad_input`, exit code 2), and only then
 //! writes (`output`). `score` judges one series, `forecast` tells how it
-//! goes on, `outliers` judges rows of many numbers, `drift` compares two tables,
+//! goes on, `outliers` judges rows of many numbers, `drift` compares two tables, `performance` measures answers,
 //! `diagnose` ranks the causes of an incident; `eval` computes the metrics of published benchmarks.
 
 pub mod bad_input;
@@ -19,6 +19,7 @@ mod labelled_rows;
 pub mod outliers;
 pub mod output;
 mod parquet_file;
+pub mod performance;
 pub mod progress;
 pub mod rca;
 pub mod score;

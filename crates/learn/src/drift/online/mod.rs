@@ -24,7 +24,7 @@ pub use fhddm::Fhddm;
 pub use hddm_a::HddmA;
 pub use hddm_w::HddmW;
 pub use kswin::Kswin;
-pub use monitor::{Change, ChangeKind, Monitor};
+pub use monitor::{Change, ChangeKind, Direction, Monitor};
 pub use page_hinkley::PageHinkley;
 
 use serde::{Deserialize, Serialize};

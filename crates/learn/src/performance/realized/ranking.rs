@@ -40,6 +40,14 @@ pub fn precision_at(scores: &[f64], relevance: &[f64], k: usize) -> f64 {
     first.map_or(f64::NAN, |it| it.iter().filter(|it| it.1 > 0.0).count() as f64 / k as f64)
 }
 
+/// Share of the relevant items that are among the first `k`. NaN if nothing is relevant, `k` is 0 or a score is NaN.
+pub fn recall_at(scores: &[f64], relevance: &[f64], k: usize) -> f64 {
+    let Some(order) = from_high_to_low(scores, relevance).filter(|_| k > 0) else { return f64::NAN };
+    let found = order.iter().take(k).filter(|it| it.1 > 0.0).count();
+    let all = order.iter().filter(|it| it.1 > 0.0).count();
+    found as f64 / all as f64
+}
+
 /// The mean of a measure over lists that have one; NaN if none has.
 pub fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     let known: Vec<f64> = values.into_iter().filter(|it| !it.is_nan()).collect();
@@ -75,5 +83,8 @@ mod tests {
         assert_eq!(ndcg(&[3.0, 2.0, 1.0], &[3.0, 2.0, 0.0], 3), 1.0);
         assert_eq!(reciprocal_rank(&[1.0, 3.0, 2.0], &[1.0, 0.0, 0.0]), 1.0 / 3.0);
         assert_eq!(precision_at(&[1.0, 3.0, 2.0], &[1.0, 0.0, 1.0], 2), 0.5);
+        assert_eq!(recall_at(&[1.0, 3.0, 2.0], &[1.0, 0.0, 1.0], 2), 0.5);
+        assert_eq!(recall_at(&[1.0, 3.0, 2.0], &[1.0, 0.0, 1.0], 9), 1.0);
+        assert!(recall_at(&[1.0], &[0.0], 1).is_nan() && recall_at(&[1.0], &[1.0], 0).is_nan());
     }
 }

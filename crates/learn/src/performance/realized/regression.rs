@@ -11,6 +11,9 @@ pub struct Errors {
     pub mae: f64,
     /// Root of the mean squared error, in the unit of what is predicted.
     pub rmse: f64,
+    /// Mean squared difference of the logarithms of one more; NaN if a number is -1 or below.
+    #[serde(skip, default = "nan")]
+    pub msle: f64,
     /// Mean of the error as a share of the actual number; 0.1 is 10 %. An actual 0 counts as the smallest step of a
     /// number, as in scikit-learn, so that one of them makes it useless: look at `smape` then.
     pub mape: f64,
@@ -35,12 +38,18 @@ impl Errors {
             n: known.len() as u64,
             mae: mean(|predicted, actual| (predicted - actual).abs()),
             rmse: squared.sqrt(),
+            msle: mean(|predicted, actual| (predicted.ln_1p() - actual.ln_1p()).powi(2)),
             mape: mean(|predicted, actual| (predicted - actual).abs() / actual.abs().max(f64::EPSILON)),
             smape: mean(relative_to_both),
             r2: if variance > 0.0 { 1.0 - squared / variance } else { f64::NAN },
             bias: mean(|predicted, actual| predicted - actual),
         }
     }
+}
+
+/// It is not kept with windows: JSON has no NaN.
+const fn nan() -> f64 {
+    f64::NAN
 }
 
 fn relative_to_both(predicted: f64, actual: f64) -> f64 {

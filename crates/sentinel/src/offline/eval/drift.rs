@@ -9,7 +9,7 @@ use learn::evaluate::drift::{self, Input, Tallies};
 use learn::evaluate::drift_calibration::{self, Column, Rates};
 use serde::de::DeserializeOwned;
 
-use super::{Breakdown, Figure, Report, Row};
+use super::{Breakdown, Figure, Report, Row, drift_online};
 use crate::offline::bad_input::BadInput;
 
 const FIGURES: [Figure; 4] = [
@@ -29,13 +29,13 @@ const RATE_FIGURES: [Figure; 6] = [
 /// Failures that are told one by one.
 const MAX_TOLD: usize = 20;
 const ADVICE: &str = "give the folder with golden_inputs.jsonl, golden_expected.jsonl, golden_nannyml.jsonl and \
-                      golden_online.jsonl, or ask for --calibration";
+                      golden_online.jsonl, or ask for --calibration or --online";
 
 /// Options of `eval drift`.
 #[derive(Debug, Args)]
 pub struct DriftEvalArgs {
     /// The folder with published inputs and results.
-    #[arg(value_name = "DIR", required_unless_present = "calibration")]
+    #[arg(value_name = "DIR", required_unless_present_any = ["calibration", "online"])]
     pub folder: Option<std::path::PathBuf>,
     /// Prints the result as JSON.
     #[arg(long)]
@@ -43,7 +43,13 @@ pub struct DriftEvalArgs {
     /// Measures how often made-up columns without drift are called drifted, and small drift is found.
     #[arg(long)]
     pub calibration: bool,
-    /// Pairs of samples for each row of the calibration.
+    /// Measures how late monitors of streams see changes, and how often they see one that is none.
+    #[arg(long)]
+    pub online: bool,
+    /// Where the randomness of made-up data begins.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub seed: u64,
+    /// Pairs of samples, or streams, for each row of the measurements.
     #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
     pub runs: u32,
 }
@@ -55,10 +61,13 @@ pub struct DriftEvalArgs {
 pub fn evaluate(args: &DriftEvalArgs) -> Result<Report, BadInput> {
     let mut report = match &args.folder {
         Some(folder) => conformance(folder)?,
-        None => Report { name: "drift", title: "Calibration of verdicts".to_owned(), ..Report::default() },
+        None => Report { name: "drift", title: "Made-up data with and without drift".to_owned(), ..Report::default() },
     };
     if args.calibration {
-        calibrate(&mut report, args.runs);
+        calibrate(&mut report, args.runs, args.seed);
+    }
+    if args.online {
+        drift_online::measure(&mut report, args.runs, args.seed);
     }
     Ok(report)
 }
@@ -139,8 +148,8 @@ const DRIFT: [(Column, (usize, usize)); 4] = [
     (Column::Spread(1.1), (1000, 1000)),
 ];
 
-fn calibrate(report: &mut Report, runs: u32) {
-    let options = Options::default();
+fn calibrate(report: &mut Report, runs: u32, seed: u64) {
+    let options = Options { seed: Options::default().seed ^ seed, ..Options::default() };
     let rate_row = |name: String, sizes: (usize, usize), rates: Rates| {
         let percent = |it: f64| Some(100.0 * it);
         let by_distance = rates.kolmogorov_smirnov.and_then(percent);

@@ -4,6 +4,7 @@
 
 mod competition;
 pub mod drift;
+mod drift_online;
 pub mod forecast;
 pub mod nab;
 mod nab_files;
