@@ -300,8 +300,8 @@ pub struct IngestArgs {
     /// How often all programs are compared, one after the other; the median counts.
     #[arg(long, default_value_t = 3)]
     pub rounds: usize,
-    /// Folder with series (`*.csv` with the columns timestamp and value) and logs (`*.log`) of your own, also as gzip, to
-    /// measure what they take on disk.
+    /// Folder with series (`*.csv` with the columns timestamp and value) and logs (`*.log`, `*.ndjson`) of your own, also
+    /// as gzip, to measure what they take on disk.
     #[arg(long, env = "SENTINEL_TEST_DATA")]
     pub data: Option<PathBuf>,
 }

@@ -8,6 +8,8 @@ use crate::bytes::{Reader, put_varint};
 use crate::hashed::SeriesMap;
 use crate::logs::Lines;
 use crate::packs::kind::{Kind, Layout};
+use crate::packs::order::{Order, put_ids, read_ids};
+use crate::packs::plain::PlainReader;
 use crate::packs::sections::{SectionReader, Sections};
 use crate::rows::Effort;
 use crate::spans::Steps;
@@ -39,22 +41,35 @@ pub fn rewritten_spans(columns: &[u8], count: usize) -> Option<Vec<u8>> {
     rewritten::<Steps>(columns, count)
 }
 
-/// A length, so much text of columns, and rows.
+/// Lengths of text, directory and what lies plain, and these; rows. In older layouts, only the length of the text.
 fn rewritten<K: Kind>(bytes: &[u8], count: usize) -> Option<Vec<u8>> {
     let sections = || {
         let mut reader = Reader::new(bytes);
+        let [text, directory, plain] = [(); 3].map(|()| reader.count());
+        let (text, directory) = (reader.take(text?)?, reader.take(directory?)?);
+        let plain = PlainReader::new(directory, reader.take(plain?)?);
+        let mut reader = SectionReader::new(text, reader.rest(), plain)?;
+        let (_, order) = read_ids(&mut reader, count)?;
+        K::decode(&mut reader, count, &order, Layout::Gathered)
+    };
+    let templates = || {
+        let mut reader = Reader::new(bytes);
         let length = reader.count()?;
         let text = reader.take(length)?;
-        K::decode(&mut SectionReader::new(text, reader.rest())?, count, Layout::Templates)
+        let mut reader = SectionReader::new(text, reader.rest(), PlainReader::new(&[], &[]))?;
+        K::decode(&mut reader, count, &Order::none(), Layout::Templates)
     };
-    let older = |layout| K::decode(&mut SectionReader::of_words(bytes), count, layout);
-    let records = sections().or_else(|| [Layout::Shapes, Layout::Texts].into_iter().find_map(older))?;
+    let words = |layout| K::decode(&mut SectionReader::of_words(bytes), count, &Order::none(), layout);
+    let older = || templates().or_else(|| [Layout::Shapes, Layout::Texts].into_iter().find_map(words));
+    let records = sections().or_else(older)?;
     let mut columns = Sections::default();
-    K::encode(&records.iter().collect::<Vec<_>>(), Effort::Dense, &mut columns);
+    let order = put_ids(&(0..records.len() as u64).collect::<Vec<_>>(), Effort::Dense, &mut columns);
+    K::encode(&records.iter().collect::<Vec<_>>(), &order, Effort::Dense, &mut columns);
     let text = columns.text();
     let mut out = vec![];
-    put_varint(&mut out, text.len() as u64);
-    out.extend_from_slice(&text);
-    out.append(&mut columns.rows);
+    [text.len(), columns.plain.directory.len(), columns.plain.bytes.len()]
+        .iter()
+        .for_each(|it| put_varint(&mut out, *it as u64));
+    [text, columns.plain.directory, columns.plain.bytes, columns.rows].iter().for_each(|it| out.extend_from_slice(it));
     Some(out)
 }

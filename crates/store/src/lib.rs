@@ -31,6 +31,7 @@ mod writer;
 
 pub use config::{Config, Retention};
 pub use error::{Busy, Error};
+pub use packs::parts::Parts as LogParts;
 pub use recovery::{Cut, Recovery};
 pub use rows::Effort;
 pub use samples::chunk;

@@ -22,6 +22,7 @@ use crate::histograms::Histograms;
 use crate::logs::Logs;
 use crate::merger;
 use crate::packs::Sizes;
+use crate::packs::parts::Parts as LogParts;
 use crate::samples::Samples;
 use crate::snapshots::Snapshots;
 use crate::spans::Spans;
@@ -254,6 +255,14 @@ impl Store {
         let is_packed = logs.flush(FLUSH_TIMEOUT) && spans.flush(FLUSH_TIMEOUT) && histograms.flush(FLUSH_TIMEOUT);
         self.shared.remove_covered_segments();
         is_flushed && is_packed
+    }
+
+    /// Where the bytes of packed log lines go.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn log_parts(&self) -> Result<LogParts, Error> {
+        self.shared.logs.parts()
     }
 
     /// Why the store is unhealthy, if it is.

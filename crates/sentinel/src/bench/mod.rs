@@ -8,6 +8,7 @@ mod folder;
 pub mod ingest;
 mod kafka;
 mod load;
+mod made;
 mod otlp;
 pub mod predict;
 mod process;
@@ -178,7 +179,8 @@ fn templates(limit: Duration) -> f64 {
     let mut random = fastrand::Rng::with_seed(1);
     let labels = Labels::new([("service", "bench"), ("level", "info")]);
     let records: Vec<LogRecord> = (0..LINES)
-        .map(|it| LogRecord::new(Timestamp::from_secs(1_700_000_000 + it / 100), labels.clone(), log_line(&mut random)))
+        .map(|it| Timestamp::from_secs(1_700_000_000 + it / 100))
+        .map(|time| LogRecord::new(time, labels.clone(), made::line(&mut random).text))
         .collect();
     let mut lines = 0_u64;
     let mut spent = Duration::ZERO;
@@ -195,24 +197,6 @@ fn templates(limit: Duration) -> f64 {
         spent += started.elapsed();
     }
     lines as f64 / spent.as_secs_f64()
-}
-
-/// A line as services write them, with values that do not come again: numbers, ids and addresses, and in a third of the
-/// lines a name, which nothing but its many values shows to be a variable.
-fn log_line(random: &mut fastrand::Rng) -> String {
-    let (id, hex, byte) = (random.u32(..), random.u64(..), random.u8(..));
-    let name: String = (0..9).map(|_| random.lowercase()).collect();
-    match random.u8(..9) {
-        0 => format!("request {hex:016x} finished in {} ms", random.u32(1..900)),
-        1 => format!("GET /carts/{id}?page={byte} 200 in 12.{byte} ms client=10.0.3.{byte} request_id={hex:016x}"),
-        2 => format!("connection from 10.0.{byte}.7:{} accepted", random.u16(..)),
-        3 => format!("payment {id} of {:.2} EUR authorized by bank-{byte}", random.f64() * 100.0),
-        4 => format!(r#"{{"level":"info","msg":"cache miss","key":"{hex:x}","took":{byte}}}"#),
-        5 => format!("Unhandled exception at PriceRules.apply(PriceRules.java:{byte}) request_id={hex:016x}"),
-        6 => format!("Failed password for {name} from 10.0.3.{byte} port {id} ssh2"),
-        7 => format!("session opened for user {name} by (uid={id})"),
-        _ => format!("stored block {id} in {name} (estimated size {byte}.5 KB, free {id} MB)"),
-    }
 }
 
 /// The value below which the given part of the measurements lies.

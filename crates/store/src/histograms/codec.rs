@@ -8,6 +8,7 @@ use crate::bytes::{Reader, put_signed, put_varint};
 use crate::packs::columns::{label_sets, put_label_sets};
 use crate::packs::filter::{Word, hash};
 use crate::packs::kind::{Kind, Layout};
+use crate::packs::order::Order;
 use crate::packs::sections::{SectionReader, Sections};
 use crate::rows::Effort;
 
@@ -51,11 +52,16 @@ impl Kind for Shapes {
         out.push(metric_word(sample.labels.name()));
     }
 
-    fn encode(samples: &[&HistogramSample], _effort: Effort, out: &mut Sections) {
+    fn encode(samples: &[&HistogramSample], _order: &Order, _effort: Effort, out: &mut Sections) {
         put(samples, &mut out.words);
     }
 
-    fn decode(reader: &mut SectionReader<'_>, count: usize, _layout: Layout) -> Option<Vec<HistogramSample>> {
+    fn decode(
+        reader: &mut SectionReader<'_>,
+        count: usize,
+        _order: &Order,
+        _layout: Layout,
+    ) -> Option<Vec<HistogramSample>> {
         read(&mut reader.words, count)
     }
 }

@@ -13,6 +13,7 @@ use signal::{Labels, NativeHistogram, SeriesId, TimeRange, Timestamp};
 pub use self::codec::Shapes;
 use self::codec::metric_word;
 use crate::packs::Packs;
+use crate::packs::filter::Asked;
 
 /// All native histograms.
 pub type Histograms = Packs<Shapes>;
@@ -29,7 +30,7 @@ impl Histograms {
         metrics.sort_unstable();
         metrics.dedup();
         for metric in metrics {
-            self.scan(range, &[metric_word(metric)], &mut |_| false, &mut |samples| {
+            self.scan(range, &[Asked::of_hash(metric_word(metric))], &mut |_| false, &mut |samples| {
                 for (id, sample) in samples.iter().filter(|it| range.contains(it.1.time)) {
                     let Some(of_series) = found.get_mut(&sample.labels.id()) else { continue };
                     let first = of_series.entry(sample.time);

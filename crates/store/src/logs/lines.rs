@@ -9,8 +9,13 @@ use crate::packs::columns::{attributes, label_sets};
 use crate::packs::filter::{Word, add_words};
 use crate::packs::kind::{Kind, Layout};
 use crate::packs::labels::{label_columns, put_label_columns, put_label_sets, read_label_sets};
+use crate::packs::order::Order;
 use crate::packs::sections::{SectionReader, Sections};
 use crate::rows::{self, Effort};
+
+/// In which order times lie.
+const AS_THEY_LIE: u8 = 0;
+const BY_ID: u8 = 1;
 
 /// Log lines.
 #[derive(Debug)]
@@ -54,23 +59,45 @@ impl Kind for Lines {
         }
     }
 
-    fn encode(records: &[&LogRecord], effort: Effort, out: &mut Sections) {
+    fn encode(records: &[&LogRecord], order: &Order, effort: Effort, out: &mut Sections) {
         put_label_sets(records.iter().map(|it| &it.labels), out, effort);
         let times: Vec<i64> = records.iter().map(|it| it.time.millis()).collect();
-        rows::encode(&times, effort, &mut out.rows);
+        put_times(&times, order, effort, out);
         put_label_columns(records.iter().map(|it| &it.metadata), out, effort);
-        templates::put(&records.iter().map(|it| &*it.line).collect::<Vec<_>>(), effort, out);
+        let streams: Vec<usize> = records.chunk_by(|a, b| a.labels == b.labels).map(<[_]>::len).collect();
+        templates::put(&records.iter().map(|it| &*it.line).collect::<Vec<_>>(), &streams, effort, out);
     }
 
-    fn decode(reader: &mut SectionReader<'_>, count: usize, layout: Layout) -> Option<Vec<LogRecord>> {
-        if layout != Layout::Templates {
+    fn decode(reader: &mut SectionReader<'_>, count: usize, order: &Order, layout: Layout) -> Option<Vec<LogRecord>> {
+        if matches!(layout, Layout::Texts | Layout::Shapes) {
             return decode_older(&mut reader.words, count, layout);
         }
         let labels = read_label_sets(reader, count)?;
-        let times = rows::decode(&mut reader.rows, count)?.into_iter().map(Timestamp::from_millis).collect();
+        let is_by_id = layout == Layout::Gathered && reader.heads.byte()? == BY_ID;
+        let times = rows::decode(&mut reader.rows, count)?;
+        let times = if is_by_id { order.unsorted(&times)? } else { times };
+        let times = times.into_iter().map(Timestamp::from_millis).collect();
         let metadata = label_columns(reader, count)?;
-        Some(joined(labels, times, metadata, templates::read(reader, count)?))
+        let lines = match layout {
+            Layout::Gathered => {
+                let streams: Vec<usize> = labels.chunk_by(|a, b| a == b).map(<[_]>::len).collect();
+                templates::read(reader, &streams)?
+            }
+            _ => templates::read_older(reader, count)?,
+        };
+        Some(joined(labels, times, metadata, lines))
     }
+}
+
+/// Adds the times in order of the ids, in which they mostly ascend, or as the records lie, if each stream has a beat of
+/// its own.
+fn put_times(times: &[i64], order: &Order, effort: Effort, out: &mut Sections) {
+    let (mut as_they_lie, mut by_id) = (vec![], vec![]);
+    rows::encode(times, effort, &mut as_they_lie);
+    rows::encode(&order.sorted(times), effort, &mut by_id);
+    let is_by_id = by_id.len() < as_they_lie.len();
+    out.heads.push(if is_by_id { BY_ID } else { AS_THEY_LIE });
+    out.rows.append(if is_by_id { &mut by_id } else { &mut as_they_lie });
 }
 
 fn decode_older(reader: &mut Reader<'_>, count: usize, layout: Layout) -> Option<Vec<LogRecord>> {
@@ -104,6 +131,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::packs::plain::PlainReader;
 
     proptest! {
         #[test]
@@ -118,11 +146,11 @@ mod tests {
                 })
                 .collect();
             for effort in [Effort::Quick, Effort::Dense] {
+                let order = Order::of(&(0..records.len() as u64).map(|it| it * 7 % 41).collect::<Vec<_>>());
                 let mut out = Sections::default();
-                Lines::encode(&records.iter().collect::<Vec<_>>(), effort, &mut out);
+                Lines::encode(&records.iter().collect::<Vec<_>>(), &order, effort, &mut out);
                 let text = out.text();
-                let mut reader = SectionReader::new(&text, &out.rows).unwrap();
-                let found = Lines::decode(&mut reader, records.len(), Layout::Templates);
+                let found = Lines::decode(&mut out.reader(&text).unwrap(), records.len(), &order, Layout::Gathered);
                 prop_assert_eq!(found.as_ref(), Some(&records));
             }
         }
@@ -130,9 +158,14 @@ mod tests {
         #[test]
         fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..200), count in 0..50_usize) {
             for layout in [Layout::Texts, Layout::Shapes] {
-                let _ = Lines::decode(&mut SectionReader::of_words(&bytes), count, layout);
+                let _ = Lines::decode(&mut SectionReader::of_words(&bytes), count, &Order::none(), layout);
             }
-            let _ = SectionReader::new(&bytes, &bytes).map(|mut it| Lines::decode(&mut it, count, Layout::Templates));
+            let order = Order::of(&vec![1; count]);
+            for layout in [Layout::Templates, Layout::Gathered] {
+                let plain = PlainReader::new(&bytes, &bytes);
+                let reader = SectionReader::new(&bytes, &bytes, plain);
+                let _ = reader.map(|mut it| Lines::decode(&mut it, count, &order, layout));
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Which lines does a search find? The words, labels and times of what waits and of what is packed are looked at.
 
+mod gather;
 mod lines;
 mod shapes;
 mod templates;

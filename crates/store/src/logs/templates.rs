@@ -8,19 +8,32 @@
 //! 2021) and of LogShrink (Li and others, ICSE 2024); here a pack says all that is needed to read it.
 //!
 //! ```text
-//! heads: how many templates, lengths of them | template of each line, as a column of numbers | heads of the columns
+//! heads: how many templates, lengths of them | TOGETHER, BY_STREAM or AS_WORDS | GATHERED or AS_THEY_ARE
+//!        | heads of the columns
 //! words: templates with 0xff for each word | words of the columns
+//! rows:  template of each line | column of each place, if they are gathered | rows of the columns
 //! ```
 
 use std::collections::{HashMap, HashSet};
 
+use super::gather;
 use crate::bytes::put_varint;
+use crate::packs::filter::{self, Word};
 use crate::packs::sections::{SectionReader, Sections};
 use crate::packs::words::{self, Column, Writer};
-use crate::rows::Effort;
+use crate::rows::{self, Effort};
 
 /// Stands for a word in a template; no text in UTF-8 has this byte.
 const MARK: u8 = 0xff;
+/// How the numbers of the templates lie.
+const TOGETHER: u8 = 0;
+const BY_STREAM: u8 = 1;
+const AS_WORDS: u8 = 2;
+/// How the columns lie.
+const AS_THEY_ARE: u8 = 0;
+const GATHERED: u8 = 1;
+/// Of so few lines whether it helps to gather columns is tried; of more the estimates can be trusted.
+const FEW_LINES: usize = 4096;
 /// All lines of a pack together are not larger.
 const MOST_BYTES: usize = 1 << 28;
 /// Lines of a template that has fewer are looked at together: it may have a name in it.
@@ -28,8 +41,8 @@ const RARE: usize = 4;
 /// So many rare lines of one build are enough to see which words differ.
 const MIN_ALIKE: usize = 8;
 
-/// Adds lines.
-pub fn put(lines: &[&str], effort: Effort, out: &mut Sections) {
+/// Adds lines; `streams` says how many of each stream follow each other.
+pub fn put(lines: &[&str], streams: &[usize], effort: Effort, out: &mut Sections) {
     let mut split: Vec<Split<'_>> = lines.iter().map(|it| Split::of(it, |_, word| has_digit(word))).collect();
     mark_names(lines, &mut split);
     let mut numbers: HashMap<&[u8], usize> = HashMap::new();
@@ -47,56 +60,187 @@ pub fn put(lines: &[&str], effort: Effort, out: &mut Sections) {
         put_varint(&mut out.heads, template.len() as u64);
         out.words.extend_from_slice(template);
     }
-    let mut writer = Writer::new(effort);
-    let texts: Vec<String> = of_lines.iter().map(ToString::to_string).collect();
-    writer.put(&texts.iter().map(String::as_str).collect::<Vec<_>>(), out);
+    put_numbers(&of_lines, streams, effort, out);
     let mut places = Places::default();
     let places_of: Vec<Vec<usize>> = templates.iter().map(|it| places.of(it)).collect();
-    let mut columns: Vec<Vec<&str>> = vec![vec![]; places.count];
-    for (line, number) in split.iter().zip(&of_lines) {
+    let columns = columns_of(&split, &of_lines, &places_of, places.count);
+    if effort == Effort::Quick {
+        out.heads.push(AS_THEY_ARE);
+        return put_columns(&columns, effort, out);
+    }
+    let gathered = gather::gathered(&columns);
+    let mut best = Sections { heads: vec![GATHERED], ..Sections::default() };
+    rows::encode(&gathered.iter().map(|it| *it as i64).collect::<Vec<_>>(), effort, &mut best.rows);
+    let n_columns = gathered.iter().max().map_or(0, |it| it + 1);
+    let gathered_of: Vec<Vec<usize>> =
+        places_of.iter().map(|it| it.iter().filter_map(|it| gathered.get(*it).copied()).collect()).collect();
+    put_columns(&columns_of(&split, &of_lines, &gathered_of, n_columns), effort, &mut best);
+    if lines.len() <= FEW_LINES {
+        let mut as_they_are = Sections { heads: vec![AS_THEY_ARE], ..Sections::default() };
+        put_columns(&columns, effort, &mut as_they_are);
+        if bytes_of(&as_they_are, &columns) < bytes_of(&best, &columns) {
+            best = as_they_are;
+        }
+    }
+    out.append(&mut best);
+}
+
+fn put_columns(columns: &[Vec<&str>], effort: Effort, out: &mut Sections) {
+    let mut writer = Writer::new(effort);
+    columns.iter().for_each(|it| writer.put(it, out));
+}
+
+/// What columns take in a pack, with the filter of their words.
+fn bytes_of(sections: &Sections, columns: &[Vec<&str>]) -> usize {
+    let text = sections.text();
+    let text = zstd::bulk::compress(&text, zstd::DEFAULT_COMPRESSION_LEVEL).map_or(text.len(), |it| it.len());
+    let words = columns.iter().flatten().map(|it| Word::new(&it.to_ascii_lowercase())).collect();
+    let filter = filter::build(words, sections.plain.words.clone()).len();
+    text + sections.rows.len() + sections.plain.directory.len() + sections.plain.bytes.len() + filter
+}
+
+/// The words that differ, column by column.
+fn columns_of<'a>(
+    split: &[Split<'a>],
+    of_lines: &[usize],
+    places_of: &[Vec<usize>],
+    n_columns: usize,
+) -> Vec<Vec<&'a str>> {
+    let mut columns: Vec<Vec<&str>> = vec![vec![]; n_columns];
+    for (line, number) in split.iter().zip(of_lines) {
         for (place, word) in places_of.get(*number).into_iter().flatten().zip(&line.words) {
             columns.get_mut(*place).into_iter().for_each(|it| it.push(word));
         }
     }
-    columns.iter().for_each(|it| writer.put(it, out));
+    columns
 }
 
-/// Reads `count` lines back.
-pub fn read(reader: &mut SectionReader<'_>, count: usize) -> Option<Vec<String>> {
+/// Adds the numbers of the lines' templates: all as one row, a row for each stream, which has templates of its own, or as
+/// a column of words.
+fn put_numbers(of_lines: &[usize], streams: &[usize], effort: Effort, out: &mut Sections) {
+    let numbers: Vec<i64> = of_lines.iter().map(|it| *it as i64).collect();
+    let mut together = vec![];
+    rows::encode(&numbers, effort, &mut together);
+    let (mut by_stream, mut rest) = (vec![], numbers.as_slice());
+    for stream in streams {
+        let (row, others) = rest.split_at_checked(*stream).unwrap_or((rest, &[]));
+        rows::encode(row, effort, &mut by_stream);
+        rest = others;
+    }
+    let (way, least) = if by_stream.len() < together.len() { (BY_STREAM, by_stream) } else { (TOGETHER, together) };
+    if effort == Effort::Dense
+        && let Some(mut as_words) = numbers_as_words(of_lines, least.len())
+    {
+        out.heads.push(AS_WORDS);
+        return out.append(&mut as_words);
+    }
+    out.heads.push(way);
+    out.rows.extend_from_slice(&least);
+}
+
+/// If that takes less: a sequence of templates that comes again and again is seen by zstd alone.
+fn numbers_as_words(of_lines: &[usize], least: usize) -> Option<Sections> {
+    let texts: Vec<String> = of_lines.iter().map(ToString::to_string).collect();
+    let (mut writer, mut out) = (Writer::new(Effort::Dense), Sections::default());
+    writer.put(&texts.iter().map(String::as_str).collect::<Vec<_>>(), &mut out);
+    (writer.estimate(&out, 0) < least).then_some(out)
+}
+
+fn read_numbers(reader: &mut SectionReader<'_>, streams: &[usize]) -> Option<Vec<usize>> {
+    let total = streams.iter().sum();
+    reader.claim(total)?;
+    let rows: Vec<i64> = match reader.heads.byte()? {
+        TOGETHER => rows::decode(&mut reader.rows, total)?,
+        AS_WORDS => return numbers_in(&words::read(reader, total, 0)?, total),
+        BY_STREAM => {
+            let mut all = vec![];
+            for stream in streams {
+                all.append(&mut rows::decode(&mut reader.rows, *stream)?);
+            }
+            all
+        }
+        _ => return None,
+    };
+    rows.into_iter().map(|it| usize::try_from(it).ok()).collect()
+}
+
+/// Reads the lines of these streams back.
+pub fn read(reader: &mut SectionReader<'_>, streams: &[usize]) -> Option<Vec<String>> {
+    let templates = read_templates(reader)?;
+    let of_lines = read_numbers(reader, streams)?;
+    let mut places = Places::default();
+    let mut places_of: Vec<Vec<usize>> = templates.iter().map(|it| places.of(it)).collect();
+    let mut n_columns = places.count;
+    if reader.heads.byte()? == GATHERED {
+        reader.claim(places.count)?;
+        let gathered = rows::decode(&mut reader.rows, places.count)?;
+        let gathered: Vec<usize> = gathered
+            .into_iter()
+            .map(|it| usize::try_from(it).ok().filter(|it| *it < places.count))
+            .collect::<Option<_>>()?;
+        places_of.iter_mut().flatten().for_each(|it| *it = gathered.get(*it).copied().unwrap_or(0));
+        n_columns = gathered.iter().max().map_or(0, |it| it + 1);
+    }
+    read_lines(reader, &templates, &of_lines, &places_of, n_columns, vec![])
+}
+
+/// Of a layout in which the numbers of the templates are a column of words.
+pub fn read_older(reader: &mut SectionReader<'_>, count: usize) -> Option<Vec<String>> {
+    let templates = read_templates(reader)?;
+    let numbers_of_lines = words::read(reader, count, 0)?;
+    let of_lines = numbers_in(&numbers_of_lines, count)?;
+    let mut places = Places::default();
+    let places_of: Vec<Vec<usize>> = templates.iter().map(|it| places.of(it)).collect();
+    // Words may be the same as the numbers of the templates, which are column 0.
+    read_lines(reader, &templates, &of_lines, &places_of, places.count, vec![numbers_of_lines])
+}
+
+/// Numbers that are a column of words.
+fn numbers_in(column: &Column<'_>, count: usize) -> Option<Vec<usize>> {
+    let number = |line: usize| {
+        let mut digits = vec![];
+        column.put_word(line, &[], &mut digits)?;
+        std::str::from_utf8(&digits).ok()?.parse().ok()
+    };
+    (0..count).map(number).collect()
+}
+
+fn read_templates<'a>(reader: &mut SectionReader<'a>) -> Option<Vec<&'a [u8]>> {
     let n_templates = reader.heads.count()?;
-    let mut templates: Vec<&[u8]> = vec![];
+    let mut templates = vec![];
     for _ in 0..n_templates {
         let length = usize::try_from(reader.heads.varint()?).ok()?;
         templates.push(reader.words.take(length)?);
     }
-    let numbers_of_lines = words::read(reader, count, 0)?;
-    let number = |line: usize| {
-        let mut digits = vec![];
-        numbers_of_lines.put_word(line, &[], &mut digits)?;
-        let number: usize = std::str::from_utf8(&digits).ok()?.parse().ok()?;
-        (number < templates.len()).then_some(number)
-    };
-    let of_lines: Vec<usize> = (0..count).map(number).collect::<Option<_>>()?;
-    let mut places = Places::default();
-    let places_of: Vec<Vec<usize>> = templates.iter().map(|it| places.of(it)).collect();
-    let mut lengths = vec![0; places.count];
-    for number in &of_lines {
+    Some(templates)
+}
+
+/// Reads the columns behind those `before`, and puts the lines together.
+fn read_lines<'a>(
+    reader: &mut SectionReader<'a>,
+    templates: &[&'a [u8]],
+    of_lines: &[usize],
+    places_of: &[Vec<usize>],
+    n_columns: usize,
+    before: Vec<Column<'a>>,
+) -> Option<Vec<String>> {
+    let mut lengths = vec![0; n_columns];
+    for number in of_lines {
         places_of.get(*number)?.iter().for_each(|it| lengths.get_mut(*it).into_iter().for_each(|it| *it += 1));
     }
-    // Words may be the same as the numbers of the templates, which are column 0.
-    let mut columns: Vec<Column<'_>> = vec![numbers_of_lines];
-    for (number, length) in lengths.iter().enumerate() {
-        columns.push(words::read(reader, *length, number + 1)?);
+    let (n_before, mut columns) = (before.len(), before);
+    for length in &lengths {
+        columns.push(words::read(reader, *length, columns.len())?);
     }
-    let (mut next, mut bytes) = (vec![0; places.count], 0);
-    let line = |number: usize| {
-        let (template, places) = (templates.get(number)?, places_of.get(number)?);
+    let (mut next, mut bytes) = (vec![0; n_columns], 0);
+    let line = |number: &usize| {
+        let (template, places) = (templates.get(*number)?, places_of.get(*number)?);
         let mut line = Vec::with_capacity(template.len() + 8 * places.len());
         let mut parts = template.split(|it| *it == MARK);
         line.extend_from_slice(parts.next()?);
         for (place, part) in places.iter().zip(parts) {
             let next = next.get_mut(*place)?;
-            columns.get(place + 1)?.put_word(*next, &columns, &mut line)?;
+            columns.get(place + n_before)?.put_word(*next, &columns, &mut line)?;
             *next += 1;
             line.extend_from_slice(part);
         }
@@ -106,7 +250,7 @@ pub fn read(reader: &mut SectionReader<'_>, count: usize) -> Option<Vec<String>>
         }
         String::from_utf8(line).ok()
     };
-    of_lines.into_iter().map(line).collect()
+    of_lines.iter().map(line).collect()
 }
 
 /// A line as its template and what differs.
@@ -221,15 +365,16 @@ mod tests {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let sizes = [Effort::Quick, Effort::Dense].map(|effort| {
             let mut out = Sections::default();
-            put(&lines, effort, &mut out);
+            let streams = [lines.len() / 3, lines.len() - lines.len() / 3];
+            put(&lines, &streams, effort, &mut out);
             let text = out.text();
-            let mut reader = SectionReader::new(&text, &out.rows).unwrap();
+            let mut reader = out.reader(&text).unwrap();
             assert_eq!(
-                read(&mut reader, lines.len()).as_deref(),
+                read(&mut reader, &streams).as_deref(),
                 Some(&*lines.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>())
             );
             assert!(reader.heads.rest().is_empty() && reader.words.rest().is_empty() && reader.rows.rest().is_empty());
-            text.len() + out.rows.len()
+            text.len() + out.rows.len() + out.plain.bytes.len()
         });
         sizes[1]
     }
@@ -301,9 +446,10 @@ mod tests {
             rows in prop::collection::vec(any::<u8>(), 0..100),
             count in 0..50_usize,
         ) {
-            let out = Sections { heads, words, rows };
+            let out = Sections { heads, words, rows, ..Sections::default() };
             let text = out.text();
-            let _ = SectionReader::new(&text, &out.rows).map(|mut it| read(&mut it, count));
+            let _ = out.reader(&text).map(|mut it| read(&mut it, &[count / 2, count - count / 2]));
+            let _ = out.reader(&text).map(|mut it| read_older(&mut it, count));
         }
     }
 }

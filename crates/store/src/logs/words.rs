@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::packs::filter::Word;
+use crate::packs::filter::Asked;
 
 /// Phrases that must all occur; a single word is a phrase of one.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,8 +41,8 @@ impl Words {
     }
 
     /// All words, to pass over packs that lack one.
-    pub fn all(&self) -> Vec<Word> {
-        self.phrases.iter().flatten().map(|it| Word::new(it)).collect()
+    pub fn all(&self) -> Vec<Asked> {
+        self.phrases.iter().flatten().map(|it| Asked::new(it)).collect()
     }
 
     /// The words of a text; none if it certainly lacks the first one, which is quicker to see.

@@ -49,6 +49,26 @@ impl Word {
     }
 }
 
+/// A word that is looked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    word: Word,
+    /// In lower case; None for what is no text.
+    pub text: Option<String>,
+}
+
+impl Asked {
+    /// A word in lower case.
+    pub fn new(word: &str) -> Self {
+        Self { word: Word::new(word), text: Some(word.to_owned()) }
+    }
+
+    /// What is no text.
+    pub const fn of_hash(word: Word) -> Self {
+        Self { word, text: None }
+    }
+}
+
 /// Hash of a word in lower case.
 pub fn hash(word: &str) -> u64 {
     xxh3_64(word.as_bytes())
@@ -69,8 +89,10 @@ pub fn add_words(text: &str, out: &mut Vec<Word>) {
     }
 }
 
-/// The bytes of a filter for these words, which may repeat.
-pub fn build(mut words: Vec<Word>) -> Vec<u8> {
+/// The bytes of a filter for these words, which may repeat, without those that are found elsewhere.
+pub fn build(mut words: Vec<Word>, mut found_elsewhere: Vec<u64>) -> Vec<u8> {
+    found_elsewhere.sort_unstable();
+    words.retain(|it| found_elsewhere.binary_search(&it.hash).is_err());
     words.sort_unstable_by_key(|it| (it.number, it.hash));
     words.dedup();
     let intervals = intervals(words.iter().filter_map(|it| it.number));
@@ -88,13 +110,25 @@ pub fn build(mut words: Vec<Word>) -> Vec<u8> {
     out
 }
 
-/// False if one of the words is certainly not there.
-pub fn may_hold_all(filter: &[u8], words: &[Word], layout: Layout) -> bool {
-    if layout != Layout::Templates {
-        return bloom_may_hold_all(filter, words);
+/// Those of the words that are certainly not in the filter.
+pub fn lacking<'a>(filter: &[u8], words: &'a [Asked], layout: Layout) -> Vec<&'a Asked> {
+    if matches!(layout, Layout::Texts | Layout::Shapes) {
+        return words.iter().filter(|it| !bloom_may_hold(filter, it.word)).collect();
     }
     // What cannot be read is no reason to pass over a pack: its records have a checksum of their own.
-    Filter::read(filter).is_none_or(|filter| words.iter().all(|it| filter.may_hold(*it).unwrap_or(true)))
+    let Some(filter) = Filter::read(filter) else { return vec![] };
+    words.iter().filter(|it| filter.may_hold(it.word) == Some(false)).collect()
+}
+
+/// About how many bytes these words, each once, take in a filter.
+pub fn estimate(words: &[&str]) -> usize {
+    let mut numbers: Vec<u64> = words.iter().filter_map(|it| Word::new(it).number).collect();
+    numbers.sort_unstable();
+    let intervals = intervals(numbers.iter().copied());
+    let n_within = numbers.iter().filter(|it| within(&intervals, **it)).count();
+    // Numbers within intervals take nothing, but packs that lack them are unpacked for them.
+    let bits = (words.len() - n_within) * FINGERPRINT_BITS as usize * 33 / 32 + n_within;
+    bits.div_ceil(8) + 4 * intervals.len()
 }
 
 /// First and last of each run of numbers, which are in order, that are near each other.
@@ -226,10 +260,10 @@ impl<'a> Filter<'a> {
     }
 }
 
-fn bloom_may_hold_all(filter: &[u8], words: &[Word]) -> bool {
+fn bloom_may_hold(filter: &[u8], word: Word) -> bool {
     let n_bits = filter.len() as u64 * 8;
     let has = |position: usize| filter.get(position / 8).is_some_and(|it| it & (1 << (position % 8)) != 0);
-    n_bits > 0 && words.iter().all(|it| positions(it.hash, n_bits).all(has))
+    n_bits > 0 && positions(word.hash, n_bits).all(has)
 }
 
 fn positions(hash: u64, n_bits: u64) -> impl Iterator<Item = usize> {
@@ -250,7 +284,7 @@ mod tests {
     }
 
     fn holds(filter: &[u8], word: &str) -> bool {
-        may_hold_all(filter, &[Word::new(word)], Layout::Templates)
+        lacking(filter, &[Asked::new(word)], Layout::Templates).is_empty()
     }
 
     #[test]
@@ -266,18 +300,18 @@ mod tests {
     fn what_is_there_is_always_found_and_little_else() {
         let name = |it: u32| format!("n{it}");
         for n_words in [0, 1, 100, 10_000] {
-            let filter = build((0..n_words).map(|it| Word::new(&name(it))).collect());
+            let filter = build((0..n_words).map(|it| Word::new(&name(it))).collect(), vec![]);
             assert!(filter.len() as f64 <= 0.80 * f64::from(n_words) + 110.0, "{n_words} in {} bytes", filter.len());
             assert!((0..n_words).all(|it| holds(&filter, &name(it))));
             let wrong = (10_000..30_000).filter(|it| holds(&filter, &name(*it))).count();
             assert!(wrong < 450, "{wrong} of 20,000");
         }
-        assert!(may_hold_all(&build(vec![]), &[], Layout::Templates));
+        assert!(lacking(&build(vec![], vec![]), &[], Layout::Templates).is_empty());
     }
 
     #[test]
     fn numbers_near_each_other_take_next_to_nothing() {
-        let filter = build((0..10_000).map(|it| Word::new(&(4_000_000 + it * 7).to_string())).collect());
+        let filter = build((0..10_000).map(|it| Word::new(&(4_000_000 + it * 7).to_string())).collect(), vec![]);
         assert!(filter.len() < 120, "{}", filter.len());
         assert!((0..10_000).all(|it| holds(&filter, &(4_000_000 + it * 7).to_string())));
         assert!((0..1000).filter(|it| holds(&filter, &(it * 1000).to_string())).count() < 110);
@@ -286,14 +320,14 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_missed(words in prop::collection::vec("[0-9]{1,4}|[0-9]{17,20}|[a-c]{1,3}", 0..200)) {
-            let filter = build(words.iter().map(|it| Word::new(it)).collect());
+            let filter = build(words.iter().map(|it| Word::new(it)).collect(), vec![]);
             prop_assert!(words.iter().all(|it| holds(&filter, it)));
         }
 
         #[test]
         fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
             for layout in [Layout::Templates, Layout::Shapes] {
-                let _ = may_hold_all(&bytes, &[Word::new("a"), Word::new("7")], layout);
+                let _ = lacking(&bytes, &[Asked::new("a"), Asked::new("7")], layout);
             }
         }
     }

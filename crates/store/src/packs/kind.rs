@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use signal::Timestamp;
 
 use super::filter::Word;
+use super::order::Order;
 use super::sections::{SectionReader, Sections};
 use crate::rows::Effort;
 
@@ -17,6 +18,9 @@ pub enum Layout {
     Shapes,
     /// Log lines by their templates, and numbers in rows of their own. Spans are as before.
     Templates,
+    /// Times in the order in which they came, columns gathered that are alike, and random identities plain, which no
+    /// filter has. Spans are as before.
+    Gathered,
 }
 
 /// A sort of records that is kept in packs.
@@ -42,11 +46,13 @@ pub trait Kind: Debug + 'static {
     /// The words by which it can be found.
     fn words(record: &Self::Record, out: &mut Vec<Word>);
 
-    /// Adds the records, column by column.
-    fn encode(records: &[&Self::Record], effort: Effort, out: &mut Sections);
+    /// Adds the records, column by column; `order` is that in which they came.
+    fn encode(records: &[&Self::Record], order: &Order, effort: Effort, out: &mut Sections);
 
-    /// Reads `count` records back; None if the bytes cannot be what was written.
-    fn decode(reader: &mut SectionReader<'_>, count: usize, layout: Layout) -> Option<Vec<Self::Record>>;
+    /// Reads `count` records back; None if the bytes cannot be what was written. The order is known to all but older
+    /// layouts.
+    fn decode(reader: &mut SectionReader<'_>, count: usize, order: &Order, layout: Layout)
+    -> Option<Vec<Self::Record>>;
 }
 
 /// A record that is durable in the write-ahead log.

@@ -7,10 +7,14 @@
 pub mod columns;
 pub mod file;
 pub mod filter;
+pub mod form;
 pub mod kind;
 pub mod labels;
 mod merge;
+pub mod order;
+pub mod parts;
 mod pending;
+pub mod plain;
 pub mod recent;
 pub mod sections;
 pub mod words;
@@ -25,7 +29,7 @@ use signal::{TimeRange, Timestamp};
 use tracing::{error, warn};
 
 use self::file::{EXTENSION, MERGING_EXTENSION, Pack, PackFile};
-use self::filter::Word;
+use self::filter::Asked;
 use self::kind::{Entry, Kind};
 use self::merge::Merging;
 use self::pending::Pending;
@@ -191,7 +195,7 @@ impl<K: Kind> Packs<K> {
     pub fn scan(
         &self,
         range: TimeRange,
-        words: &[Word],
+        words: &[Asked],
         is_enough: &mut dyn FnMut(Timestamp) -> bool,
         visit: &mut Visit<'_, K>,
     ) {

@@ -9,8 +9,9 @@
 //!      | LISTED_NUMBERS | how many | form               rows: the different ones, which of them
 //!      | HALVES | base                                  rows: the first 16 digits of 32, the other 16
 //!      | TEXTS | length of each                         words: with newlines in them, one after the other
-//! form = base (0 decimal, 1 and 2 hexadecimal in small and large letters) | digits, 0 for no zeros before a number
-//!        | text before | text behind
+//!      | PLAIN                                          see [`super::plain`]
+//!      | PLAIN_HALVES | base                            the same, for the first 16 digits of 32 and the other 16
+//! form = see [`super::form`]
 //! ```
 
 use std::collections::HashMap;
@@ -18,8 +19,11 @@ use std::collections::HashMap;
 use xxhash_rust::xxh3::Xxh3;
 use zstd::bulk::Compressor;
 
+use super::filter;
+use super::form::{Form, is_digit, put_number};
+use super::plain::{Part, best_low};
 use super::sections::{SectionReader, Sections};
-use crate::bytes::{Reader, put_text, put_varint};
+use crate::bytes::{Reader, put_varint};
 use crate::rows::{self, Effort};
 
 const SAME: u8 = 0;
@@ -29,11 +33,11 @@ const NUMBERS: u8 = 3;
 const LISTED_NUMBERS: u8 = 4;
 const HALVES: u8 = 5;
 const TEXTS: u8 = 6;
+const PLAIN: u8 = 7;
+const PLAIN_HALVES: u8 = 8;
 
 /// Shorter columns are words: the head of a row takes more than they do.
 const MIN_ROW: usize = 16;
-/// Numbers of more digits may not fit into 64 bits.
-const MOST_DIGITS: [usize; 3] = [19, 16, 16];
 /// What says how many bytes words would take when compressed; each column alone, so a quick level will do.
 const ESTIMATE_ZSTD_LEVEL: i32 = 1;
 
@@ -88,25 +92,27 @@ impl Writer {
         }
         if self.effort == Effort::Dense && words.len() >= MIN_ROW {
             ways.extend(as_listed(words));
+            ways.extend(as_plain(words));
         }
         ways.extend(as_halves(words, self.effort).filter(|_| words.len() >= MIN_ROW));
         if ways.is_empty() || self.effort == Effort::Dense {
             ways.push(as_words(words));
         }
-        let best = if ways.len() == 1 { ways.pop() } else { ways.into_iter().min_by_key(|it| self.estimate(it)) };
+        let in_filter = if ways.iter().any(|it| !it.plain.words.is_empty()) { in_filter(words) } else { 0 };
+        let best =
+            if ways.len() == 1 { ways.pop() } else { ways.into_iter().min_by_key(|it| self.estimate(it, in_filter)) };
         if let Some(mut best) = best {
-            out.heads.append(&mut best.heads);
-            out.words.append(&mut best.words);
-            out.rows.append(&mut best.rows);
+            out.append(&mut best);
         }
     }
 
-    /// Bytes of a column when its words are compressed.
-    fn estimate(&mut self, way: &Sections) -> usize {
+    /// Bytes of a column when its words are compressed; `in_filter` are those of its words in a filter.
+    pub fn estimate(&mut self, way: &Sections, in_filter: usize) -> usize {
         let compressed = self.estimator.as_mut().filter(|_| !way.words.is_empty()).map(|it| it.compress(&way.words));
         let words = compressed.and_then(Result::ok).map_or(way.words.len(), |it| it.len());
         // Heads are alike.
-        way.heads.len() / 2 + words + way.rows.len()
+        let elsewhere = if way.plain.words.is_empty() { in_filter } else { way.plain.directory.len() };
+        way.heads.len() / 2 + words + way.rows.len() + way.plain.bytes.len() + elsewhere
     }
 }
 
@@ -173,110 +179,35 @@ fn as_halves(words: &[&str], effort: Effort) -> Option<Sections> {
     Some(way)
 }
 
-/// How the words of a column are numbers.
-#[derive(Clone, Copy, Debug)]
-pub struct Form<'a> {
-    base: u8,
-    /// With zeros before a number; 0 if there are none.
-    digits: usize,
-    before: &'a str,
-    behind: &'a str,
+/// What the words would take in a filter.
+fn in_filter(words: &[&str]) -> usize {
+    let mut distinct = words.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    filter::estimate(&distinct)
 }
 
-impl<'a> Form<'a> {
-    /// None if one of the words is no such number.
-    fn of(words: &[&'a str]) -> Option<Self> {
-        let first = words.first()?;
-        let whole = Form { base: 0, digits: 0, before: "", behind: "" };
-        // Letters may be digits, so what all have in common is looked at last.
-        whole.fitting(words).or_else(|| {
-            let is_first = |it: &&str, length: usize| it.as_bytes().get(..length) == first.as_bytes().get(..length);
-            let is_last = |it: &&str, length: usize| {
-                it.len() >= length
-                    && it.as_bytes().get(it.len() - length..) == first.as_bytes().get(first.len() - length..)
-            };
-            let shortest = words.iter().map(|it| it.len()).min()?;
-            let before = (0..=shortest).take_while(|n| words.iter().all(|it| is_first(it, *n))).last()?;
-            let before = first.get(..before)?.trim_end_matches(|it: char| it.is_ascii_digit());
-            let room = shortest - before.len();
-            let behind = (0..=room).take_while(|n| words.iter().all(|it| is_last(it, *n))).last()?;
-            let behind = first.get(first.len() - behind..)?.trim_start_matches(|it: char| it.is_ascii_digit());
-            Form { before, behind, ..whole }.fitting(words).filter(|_| before.len() + behind.len() > 0)
-        })
-    }
-
-    /// The same with the base and the digits that fit the words.
-    fn fitting(self, words: &[&'a str]) -> Option<Self> {
-        let middles = || words.iter().map(|it| self.middle(it));
-        let length = middles().next()?.len();
-        let is_fixed = middles().all(|it| it.len() == length);
-        let is_natural = || middles().all(|it| it == "0" || !it.starts_with('0'));
-        let digits = if is_fixed { length } else { 0 };
-        if !is_fixed && !is_natural() {
-            return None;
+/// If they are the words of a search, and numbers with enough random bits.
+fn as_plain(words: &[&str]) -> Option<Sections> {
+    let mut way = Sections::default();
+    let is_id = |it: &&str, base: u8| it.len() == 32 && it.bytes().all(|it| is_digit(it, base));
+    if let Some(base) = (1..3).find(|base| words.iter().all(|it| is_id(it, *base))) {
+        way.heads.extend([PLAIN_HALVES, base]);
+        let form = Form::of(&["0f"])?;
+        for (part, half) in [(Part::First, 0..16), (Part::Last, 16..32)] {
+            let number =
+                |it: &&str| u64::from_str_radix(it.get(half.clone()).unwrap_or_default(), 16).unwrap_or(0) as i64;
+            let numbers: Vec<i64> = words.iter().map(number).collect();
+            way.plain.put(part, &form, &numbers, best_low(&numbers)?);
         }
-        let fits = |base: &u8| {
-            let most = MOST_DIGITS.get(usize::from(*base)).copied().unwrap_or(0);
-            middles().all(|it| !it.is_empty() && it.len() <= most && it.bytes().all(|byte| is_digit(byte, *base)))
-        };
-        let base = (0..3).find(fits)?;
-        Some(Self { base, digits, ..self })
+    } else {
+        let form = Form::of(words).or_else(|| Form::of_letters(words)).filter(Form::is_word)?;
+        let numbers: Vec<i64> = words.iter().map(|it| form.number(it)).collect();
+        way.heads.push(PLAIN);
+        way.plain.put(Part::Whole, &form, &numbers, best_low(&numbers)?);
     }
-
-    fn middle(&self, word: &'a str) -> &'a str {
-        word.get(self.before.len()..word.len() - self.behind.len()).unwrap_or_default()
-    }
-
-    fn number(&self, word: &'a str) -> i64 {
-        let radix = if self.base == 0 { 10 } else { 16 };
-        u64::from_str_radix(self.middle(word), radix).unwrap_or(0) as i64
-    }
-
-    fn put(&self, out: &mut Vec<u8>) {
-        out.extend([self.base, self.digits as u8]);
-        put_text(out, self.before);
-        put_text(out, self.behind);
-    }
-
-    fn read(reader: &mut Reader<'a>) -> Option<Self> {
-        let base = reader.byte().filter(|it| *it < 3)?;
-        let digits = usize::from(reader.byte()?).min(MOST_DIGITS[0]);
-        Some(Self { base, digits, before: reader.text()?, behind: reader.text()? })
-    }
-
-    fn put_word(&self, number: u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.before.as_bytes());
-        put_number(number, self.base, self.digits, out);
-        out.extend_from_slice(self.behind.as_bytes());
-    }
-}
-
-fn is_digit(byte: u8, base: u8) -> bool {
-    byte.is_ascii_digit()
-        || match base {
-            0 => false,
-            1 => (b'a'..=b'f').contains(&byte),
-            _ => (b'A'..=b'F').contains(&byte),
-        }
-}
-
-/// Adds a number with zeros before it if it is shorter.
-fn put_number(mut number: u64, base: u8, digits: usize, out: &mut Vec<u8>) {
-    let (radix, letter) = match base {
-        0 => (10, 0),
-        1 => (16, b'a' - 10),
-        _ => (16, b'A' - 10),
-    };
-    let start = out.len();
-    while number > 0 || out.len() == start {
-        let digit = (number % radix) as u8;
-        out.push(if digit < 10 { b'0' + digit } else { letter + digit });
-        number /= radix;
-    }
-    while out.len() < start + digits {
-        out.push(b'0');
-    }
-    out.get_mut(start..).unwrap_or_default().reverse();
+    words.iter().for_each(|it| way.plain.cover(it));
+    Some(way)
 }
 
 /// A column that was read.
@@ -322,6 +253,15 @@ pub fn read<'a>(reader: &mut SectionReader<'a>, count: usize, number: usize) -> 
             let base = reader.heads.byte().filter(|it| (1..3).contains(it))?;
             let first = rows::decode(&mut reader.rows, count)?;
             Some(Column::Halves(first, rows::decode(&mut reader.rows, count)?, base))
+        }
+        PLAIN => {
+            let (entry, numbers) = reader.plain.column(count).filter(|it| it.0.part == Part::Whole)?;
+            Some(Column::Numbers(numbers, entry.form))
+        }
+        PLAIN_HALVES => {
+            let base = reader.heads.byte().filter(|it| (1..3).contains(it))?;
+            let first = reader.plain.column(count)?.1;
+            Some(Column::Halves(first, reader.plain.column(count)?.1, base))
         }
         TEXTS => {
             let text = |reader: &mut SectionReader<'a>| {
@@ -376,7 +316,7 @@ mod tests {
             writer.put(&column.iter().map(String::as_str).collect::<Vec<_>>(), &mut out);
         }
         let text = out.text();
-        let mut reader = SectionReader::new(&text, &out.rows).unwrap();
+        let mut reader = out.reader(&text).unwrap();
         let mut found: Vec<Column<'_>> = vec![];
         for (number, column) in columns.iter().enumerate() {
             found.push(read(&mut reader, column.len(), number).unwrap());
@@ -387,7 +327,10 @@ mod tests {
             }
         }
         assert!(reader.heads.rest().is_empty() && reader.words.rest().is_empty() && reader.rows.rest().is_empty());
-        zstd::bulk::compress(&text, 9).unwrap().len() + out.rows.len()
+        zstd::bulk::compress(&text, 9).unwrap().len()
+            + out.rows.len()
+            + out.plain.bytes.len()
+            + out.plain.directory.len()
     }
 
     fn column(word: impl FnMut(u64) -> String) -> Vec<String> {
@@ -443,9 +386,9 @@ mod tests {
             rows in prop::collection::vec(any::<u8>(), 0..40),
             count in 0..50_usize,
         ) {
-            let out = Sections { heads, words, rows };
+            let out = Sections { heads, words, rows, ..Sections::default() };
             let text = out.text();
-            let mut reader = SectionReader::new(&text, &out.rows).unwrap();
+            let mut reader = out.reader(&text).unwrap();
             for number in 0..5 {
                 if let Some(column) = read(&mut reader, count, number) {
                     (0..count).for_each(|it| _ = column.put_word(it, &[], &mut vec![]));

@@ -21,6 +21,8 @@ const SCALE: u32 = 1 << SCALE_BITS;
 const LOW: u32 = 1 << 16;
 /// Most bits behind the size that are part of a class, and most contexts.
 const MOST_DETAIL: u32 = 3;
+/// As many for numbers that are all small, so that each is a class of its own: places in lists, for example.
+const EXACT: u32 = 8;
 const MOST_CONTEXTS: usize = 3;
 /// Classes at most: of numbers with 64 bits, and all details.
 const CLASSES: usize = 512;
@@ -37,7 +39,8 @@ pub struct Plan {
 
 /// The plan that takes the least; None for a row that has nothing to count.
 pub fn plan(row: &[u64]) -> Option<Plan> {
-    let plans = (0..=MOST_DETAIL).flat_map(|detail| {
+    let exact = row.iter().all(|it| *it < CLASSES as u64).then_some(EXACT);
+    let plans = (0..=MOST_DETAIL).chain(exact).flat_map(|detail| {
         let (classes, bits): (Vec<u16>, Vec<u32>) = row.iter().map(|it| class(*it, detail)).unzip();
         let plain: u64 = bits.into_iter().map(u64::from).sum();
         let together = counted(&classes, &[]);
@@ -94,7 +97,7 @@ pub fn put(row: &[u64], plan: &Plan, out: &mut Vec<u8>) {
 pub fn read(reader: &mut Reader<'_>, count: usize) -> Option<Vec<u64>> {
     let head = reader.byte()?;
     let (detail, n_borders) = (u32::from(head >> 2), usize::from(head & 3));
-    if detail > MOST_DETAIL || n_borders >= MOST_CONTEXTS {
+    if (detail > MOST_DETAIL && detail != EXACT) || n_borders >= MOST_CONTEXTS {
         return None;
     }
     let borders: Vec<u16> = (0..n_borders).map(|_| reader.u16()).collect::<Option<_>>()?;
@@ -124,7 +127,7 @@ pub fn read(reader: &mut Reader<'_>, count: usize) -> Option<Vec<u64>> {
 }
 
 /// The class of a number, and how many plain bits follow.
-fn class(value: u64, detail: u32) -> (u16, u32) {
+pub fn class(value: u64, detail: u32) -> (u16, u32) {
     let bits = (64 - value.leading_zeros()).saturating_sub(detail + 1);
     // The leading one is part of `top`, so that classes of ever more bits follow each other without a gap.
     let top = value >> bits;

@@ -29,6 +29,11 @@ pub enum Effort {
     Dense,
 }
 
+/// The class of a number, by its size and the three bits behind the first, and how many bits it has below.
+pub fn class(value: u64) -> (u16, u32) {
+    classes::class(value, 3)
+}
+
 /// Adds the row to `out`; how many there are is known to the reader.
 pub fn encode(values: &[i64], effort: Effort, out: &mut Vec<u8>) {
     let first = values.first().copied().unwrap_or(0);

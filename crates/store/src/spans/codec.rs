@@ -7,6 +7,7 @@ use crate::bytes::{Reader, put_labels, put_text, put_varint};
 use crate::packs::columns::{attributes, label_sets, put_attributes, put_label_sets, put_repeated, repeated};
 use crate::packs::filter::{Word, hash};
 use crate::packs::kind::{Kind, Layout};
+use crate::packs::order::Order;
 use crate::packs::sections::{SectionReader, Sections};
 use crate::rows::Effort;
 
@@ -47,11 +48,11 @@ impl Kind for Steps {
         out.extend([trace_word(span.trace), service_word(span.service())]);
     }
 
-    fn encode(spans: &[&Span], _effort: Effort, out: &mut Sections) {
+    fn encode(spans: &[&Span], _order: &Order, _effort: Effort, out: &mut Sections) {
         put(spans, &mut out.words);
     }
 
-    fn decode(reader: &mut SectionReader<'_>, count: usize, _layout: Layout) -> Option<Vec<Span>> {
+    fn decode(reader: &mut SectionReader<'_>, count: usize, _order: &Order, _layout: Layout) -> Option<Vec<Span>> {
         read(&mut reader.words, count)
     }
 }

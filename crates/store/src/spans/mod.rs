@@ -12,7 +12,7 @@ pub use self::codec::Steps;
 use self::codec::{service_word, trace_word};
 use self::select::{matches, summed_up};
 use crate::packs::Packs;
-use crate::packs::filter::Word;
+use crate::packs::filter::Asked;
 
 /// All spans.
 pub type Spans = Packs<Steps>;
@@ -30,7 +30,7 @@ impl Spans {
             let room = MOST_SPANS.saturating_sub(found.len());
             found.extend(spans.iter().filter(|it| it.1.trace == id).take(room).cloned());
         };
-        self.scan(range, &[trace_word(id)], &mut |_| false, &mut visit);
+        self.scan(range, &[Asked::of_hash(trace_word(id))], &mut |_| false, &mut visit);
         let mut spans: Vec<Span> = found.into_values().collect();
         spans.sort_by_key(|it| it.start_nanos);
         spans
@@ -52,7 +52,7 @@ impl Spans {
 
     /// The newest spans that match, one per trace.
     fn newest_matches(&self, query: &SpanQuery) -> Vec<(TraceId, Timestamp)> {
-        let words: Vec<Word> = query.service.iter().map(|it| service_word(it)).collect();
+        let words: Vec<Asked> = query.service.iter().map(|it| Asked::of_hash(service_word(it))).collect();
         let found: std::cell::RefCell<HashMap<TraceId, Timestamp>> = std::cell::RefCell::default();
         let mut is_enough = |newest: Timestamp| {
             let found = found.borrow();

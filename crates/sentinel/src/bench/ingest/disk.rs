@@ -9,13 +9,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::Serialize;
 use signal::{Clock as _, Labels, LogRecord, Meter as _, Point, SeriesPoints, SystemClock, Timestamp};
-use store::{Store, Write};
+use store::{LogParts, Store, Write};
 use testkit::shop::Shop;
 
 use super::bounds::{Ids, SampleNoise};
 use super::real::{RealLog, RealSeries};
 use crate::bench::folder::Folder;
 use crate::bench::load::{LoadSeries, load};
+use crate::bench::made;
 
 /// When every file of lines is finished.
 const LATER: Duration = Duration::from_secs(2 * 86_400);
@@ -62,6 +63,10 @@ pub(super) struct Lines {
     pub raw_bytes_per_byte: f64,
     /// The same if nothing but random identities took room: see [`super::bounds`].
     pub most_raw_bytes_per_byte: f64,
+    /// The same if nothing but what was drawn at random took room, for lines of which that is known.
+    pub random_raw_bytes_per_byte: Option<f64>,
+    /// What the bytes are for.
+    pub parts: LogParts,
 }
 
 /// How much is written.
@@ -151,8 +156,14 @@ pub(super) fn real_samples(series: Vec<RealSeries>) -> anyhow::Result<Samples> {
 /// Lines of nine kinds, full of random ids and names, of which none comes twice; and those of the simulated shop.
 pub(super) fn made_lines(amount: Amount) -> anyhow::Result<Vec<Lines>> {
     let mut random = fastrand::Rng::with_seed(1);
-    let lines = (0..amount.lines).map(|it| (format!("service-{}", it % 10), crate::bench::log_line(&mut random)));
-    let made = Disk::new()?.lines("made lines", lines)?;
+    let mut random_bits = 0.0;
+    let lines = (0..amount.lines).map(|it| {
+        let line = made::line(&mut random);
+        random_bits += line.random_bits;
+        (format!("service-{}", it % 10), line.text)
+    });
+    let mut made = Disk::new()?.lines("made lines", lines)?;
+    made.random_raw_bytes_per_byte = Some(made.raw_bytes as f64 * 8.0 / random_bits);
     let mut shop = Shop::new(1);
     let start = SystemClock.now();
     let ticks = (0..amount.shop_secs).map(|it| start.plus(Duration::from_secs(it.into())));
@@ -249,7 +260,16 @@ impl Disk {
         let bytes = disk_bytes(&self.store, "logs");
         let raw_bytes_per_byte = raw_bytes as f64 / bytes;
         let most_raw_bytes_per_byte = raw_bytes as f64 / ids.bytes();
-        Ok(Lines { name: name.to_owned(), lines, raw_bytes, bytes, raw_bytes_per_byte, most_raw_bytes_per_byte })
+        Ok(Lines {
+            name: name.to_owned(),
+            lines,
+            raw_bytes,
+            bytes,
+            raw_bytes_per_byte,
+            most_raw_bytes_per_byte,
+            random_raw_bytes_per_byte: None,
+            parts: self.store.log_parts().context("the files of lines cannot be read")?,
+        })
     }
 }
 

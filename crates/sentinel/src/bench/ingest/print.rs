@@ -38,13 +38,21 @@ pub(super) fn print(figures: &Figures) {
     table(["SERIES", "SAMPLES", "BYTES", "BYTES/SAMPLE (must 1.5, aim 0.6)", "NOISE"], rows.chain([all]));
     println!();
     let rows = figures.logs.iter().map(|it| {
-        let ratios = [it.raw_bytes_per_byte, it.most_raw_bytes_per_byte]
+        let bounds = [it.most_raw_bytes_per_byte, it.random_raw_bytes_per_byte.unwrap_or(f64::NAN)];
+        let ratios = [it.raw_bytes_per_byte, bounds[0], bounds[1]]
             .map(|it| if it.is_finite() { format!("1/{it:.1}") } else { "-".to_owned() });
         let mut row = vec![it.name.clone(), it.lines.to_string(), it.raw_bytes.to_string(), format!("{:.0}", it.bytes)];
         row.extend(ratios);
         row
     });
-    table(["LOGS", "LINES", "RAW BYTES", "BYTES", "ON DISK (must 1/8)", "IDS ALONE"], rows);
+    table(["LOGS", "LINES", "RAW BYTES", "BYTES", "ON DISK (must 1/8)", "IDS ALONE", "ALL RANDOM"], rows);
+    println!("\nwhat the bytes of lines are for, in percent");
+    let rows = figures.logs.iter().map(|it| {
+        let parts = [it.parts.filters, it.parts.plain, it.parts.words, it.parts.rows, it.parts.rest];
+        let percent = |part: u64| format!("{:.1}", part as f64 * 100.0 / it.bytes);
+        [it.name.clone()].into_iter().chain(parts.map(percent)).collect::<Vec<String>>()
+    });
+    table(["LOGS", "FILTERS", "PLAIN IDS", "WORDS", "ROWS", "HEADERS"], rows);
     if !figures.peers.is_empty() {
         peers(figures);
     }

@@ -191,7 +191,7 @@ fn stream(sender: usize, stream: usize, start: Timestamp, random: &mut fastrand:
         prost::encoding::encode_varint(millis.div_euclid(1000) as u64, &mut time);
         time.push(2 << 3);
         prost::encoding::encode_varint(millis.rem_euclid(1000) as u64 * 1_000_000, &mut time);
-        let line = crate::bench::log_line(random);
+        let line = crate::bench::made::line(random).text;
         out.extend(message(2, &[message(1, &time), message(2, line.as_bytes())].concat()));
     }
     out

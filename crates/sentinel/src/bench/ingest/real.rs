@@ -1,5 +1,5 @@
 //! Which series and logs of the user's own are measured, too? Of a folder and the folders in it: `*.csv` with the columns
-//! `timestamp` and `value`, and `*.log`, both also as gzip.
+//! `timestamp` and `value`, and `*.log` or `*.ndjson`, all of them also as gzip.
 
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ pub(super) fn read(folder: &Path) -> anyhow::Result<(Vec<RealSeries>, Vec<RealLo
                 n_points += it.len();
                 all.extend((!it.is_empty()).then(|| RealSeries { name: file.display().to_string(), points: it }));
             })
-        } else if stem.ends_with(".log") {
+        } else if stem.ends_with(".log") || stem.ends_with(".ndjson") {
             lines(&file).map(|lines| logs.push(RealLog { name: stem, lines }))
         } else {
             Ok(())
