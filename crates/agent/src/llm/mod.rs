@@ -11,6 +11,8 @@ mod breaker;
 mod counters;
 mod framing;
 mod gemini;
+#[cfg(test)]
+mod golden;
 mod key;
 mod measured;
 mod ollama;
