@@ -14,6 +14,8 @@ mod gemini;
 #[cfg(test)]
 mod golden;
 mod key;
+#[cfg(test)]
+mod layers;
 mod measured;
 mod ollama;
 mod openai;

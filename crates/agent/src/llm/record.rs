@@ -25,7 +25,7 @@ struct Written<'a> {
     digest: &'a str,
     model: &'a str,
     ask: &'a Ask<'a>,
-    pieces: &'a [usize],
+    pieces: &'a [String],
     #[serde(flatten)]
     outcome: Said,
 }
@@ -40,8 +40,8 @@ pub struct Line {
     pub model: String,
     /// What was asked.
     pub ask: Value,
-    /// Bytes of each piece of text as it was told.
-    pub pieces: Vec<usize>,
+    /// The pieces of text as they were told.
+    pub pieces: Vec<String>,
     /// What was said.
     #[serde(default)]
     pub turn: Option<Turn>,
@@ -72,7 +72,7 @@ impl Recorded {
         Self { inner, to: Mutex::new(to), counters }
     }
 
-    fn write(&self, ask: &Ask<'_>, pieces: &[usize], answer: &Result<Turn, ModelError>) {
+    fn write(&self, ask: &Ask<'_>, pieces: &[String], answer: &Result<Turn, ModelError>) {
         let outcome = match answer {
             Ok(turn) => Said::Turn(turn.clone()),
             Err(error) => Said::Error(error.clone()),
@@ -101,7 +101,7 @@ impl Model for Recorded {
         Box::pin(async move {
             let mut pieces = vec![];
             let mut tell = |piece: &str| {
-                pieces.push(piece.len());
+                pieces.push(piece.to_owned());
                 on_text(piece);
             };
             let answer = self.inner.turn(ask, &mut tell).await;

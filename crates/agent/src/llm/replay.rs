@@ -52,11 +52,9 @@ impl Replay {
         let Some(line) = idx.and_then(|it| self.lines.get(it)) else {
             return Err(ModelError::Rejected(self.unknown(ask, &digest)));
         };
+        line.pieces.iter().for_each(|it| on_text(it));
         match (&line.turn, &line.error) {
-            (Some(turn), _) => {
-                tell_again(turn, &line.pieces, on_text);
-                Ok(turn.clone())
-            }
+            (Some(turn), _) => Ok(turn.clone()),
             (None, error) => Err(error.clone().unwrap_or(ModelError::Open)),
         }
     }
@@ -80,16 +78,6 @@ impl Replay {
                 )
             }
         }
-    }
-}
-
-/// Tells the text in the pieces in which it came. Of a turn that needed several tries, those of the first were told.
-fn tell_again(turn: &Turn, pieces: &[usize], on_text: &mut (dyn FnMut(&str) + Send)) {
-    let mut rest = turn.text.as_str();
-    for size in pieces {
-        let Some((piece, after)) = rest.split_at_checked(*size) else { break };
-        on_text(piece);
-        rest = after;
     }
 }
 
