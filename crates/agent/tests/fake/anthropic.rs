@@ -52,7 +52,9 @@ pub fn check(state: &State, request: &Request) -> Result<(), String> {
     if request.path != "/v1/messages" {
         return Err(format!("there is nothing at {}", request.path));
     }
-    if request.headers.get("anthropic-version").map(String::as_str) != Some("2023-06-01") {
+    // The second is that of the official client; a chat with tools is the same in both.
+    let version = request.headers.get("anthropic-version").map(String::as_str);
+    if !version.is_some_and(|it| ["2023-06-01", "2026-10-21"].contains(&it)) {
         return Err("anthropic-version: header is required".to_owned());
     }
     shape().check(&request.body, "body")?;
@@ -106,7 +108,7 @@ pub fn messages(state: &State, said: &Said, is_streamed: bool) -> Vec<Value> {
         End::Refusal => "refusal",
     };
     // Every other turn has thought before it calls.
-    let signature = (said.turn % 2 == 0 && !said.calls.is_empty()).then(|| format!("c2ln{}", said.turn));
+    let signature = (said.turn % 2 == 0 && !said.calls.is_empty()).then(|| format!("c2ln{:04}", said.turn));
     let mut blocks: Vec<Value> = vec![];
     if let Some(signature) = &signature {
         blocks.push(json!({"type": "thinking", "thinking": "Let me see.", "signature": signature}));

@@ -53,8 +53,9 @@ fn shape() -> Shape {
 }
 
 pub fn check(state: &State, request: &Request) -> Result<(), String> {
-    let path = request.path.strip_prefix("/v1beta/models/").ok_or(format!("there is nothing at {}", request.path))?;
-    match path.split_once(':') {
+    // The official client asks version 1, whose part of the API for a chat is the same.
+    let path = request.path.strip_prefix("/v1beta/models/").or_else(|| request.path.strip_prefix("/v1/models/"));
+    match path.and_then(|it| it.split_once(':')) {
         Some((_, "generateContent" | "streamGenerateContent?alt=sse")) => {}
         _ => return Err(format!("there is nothing at {}", request.path)),
     }
@@ -123,7 +124,7 @@ pub fn messages(state: &State, said: &Said, is_streamed: bool) -> Vec<Value> {
         _ => json!({"name": name, "args": arguments}),
     };
     let calls: Vec<Value> = said.calls.iter().enumerate().map(call).collect();
-    let signature = format!("c2ln{}", said.turn);
+    let signature = format!("c2ln{:04}", said.turn);
     if !calls.is_empty() {
         state.signatures.lock().unwrap().entry(named(calls.iter())).or_default().insert(signature.clone());
     }

@@ -170,7 +170,9 @@ fn serve(kind: Kind, state: &State, stream: TcpStream) {
 }
 
 fn answer(kind: Kind, state: &State, request: &Request) -> Answer {
-    let is_keyed = request.headers.get(key_header(kind)).is_some_and(|it| it.trim_start_matches("Bearer ") == KEY);
+    let has_key = |name: &str| request.headers.get(name).is_some_and(|it| it.trim_start_matches("Bearer ") == KEY);
+    // The official client of Anthropic sends its key as a token.
+    let is_keyed = has_key(key_header(kind)) || kind == Kind::Anthropic && has_key("authorization");
     if !is_keyed && kind != Kind::Ollama {
         return fail(kind, 401, None, "no such key");
     }
