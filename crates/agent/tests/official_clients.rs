@@ -61,7 +61,8 @@ fn bodies(kind: Kind, provider: Provider) -> String {
         let schema = json!({"type": "object", "properties": {"cause": {"type": "string"}}, "required": ["cause"]});
         let mut messages = vec![Message::User("What broke?".to_owned())];
         for tools in [&tools[..], &[]] {
-            let ask = Ask { system: "S", messages: &messages, tools, answer_schema: Some(&schema), max_output_tokens: 50 };
+            let ask =
+                Ask { system: "S", messages: &messages, tools, answer_schema: Some(&schema), max_output_tokens: 50 };
             let turn = runtime.block_on(llm.model().turn(&ask, &mut |_| ())).unwrap();
             let answer = |it: &agent::ToolCall| ToolResult {
                 id: it.id.clone(),

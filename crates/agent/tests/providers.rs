@@ -3,10 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
 
 mod fake;
+#[path = "../../sentinel/tests/support/services.rs"]
+#[allow(dead_code, reason = "shared by tests, each of which needs a part")]
+mod services;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agent::{Ask, Config, Llm, LlmError, Message, ModelError, Provider, Stop, ToolResult, ToolSpec, Turn};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use signal::Meter as _;
 
@@ -33,7 +39,8 @@ fn build(config: &Config) -> Llm {
 }
 
 fn tools() -> Vec<ToolSpec> {
-    let spec = |name: &str, parameters: Value| ToolSpec { name: name.into(), description: "A tool.".into(), parameters };
+    let spec =
+        |name: &str, parameters: Value| ToolSpec { name: name.into(), description: "A tool.".into(), parameters };
     let look = json!({"type": "object", "properties": {"at": {"type": "string"}, "n": {"type": "integer", "minimum": 1}}, "required": ["at"]});
     vec![spec("look", look), spec("list", json!({"type": "object", "properties": {}}))]
 }
@@ -91,7 +98,8 @@ async fn a_conversation_with_tools_works_with_each_provider_streamed_and_whole()
                 let (answer, pieces) = turn(&llm, &messages, &given).await;
                 let answer = answer.unwrap_or_else(|error| panic!("{kind:?}: {error}: {:?}", fake.problems()));
                 assert_eq!(pieces, answer.text, "{kind:?}");
-                let calls: Vec<String> = answer.calls.iter().map(|it| format!("{} {}", it.name, it.arguments)).collect();
+                let calls: Vec<String> =
+                    answer.calls.iter().map(|it| format!("{} {}", it.name, it.arguments)).collect();
                 said.push(format!("{} [{}] {:?}", answer.text, calls.join(", "), answer.stop));
                 let result = answers(&answer);
                 messages.extend([Message::Model(answer), result]);
@@ -213,7 +221,8 @@ async fn what_is_no_answer_is_an_error_that_is_not_tried_again() {
     for kind in KINDS {
         let elsewhere = Fake::start(kind, [say("caught")]);
         let to = elsewhere.url.clone();
-        let fake = Fake::start(kind, [Step::Garbage, Step::Redirect(to), Step::Fail(404, None), say(&"x".repeat(9000))]);
+        let fake =
+            Fake::start(kind, [Step::Garbage, Step::Redirect(to), Step::Fail(404, None), say(&"x".repeat(9000))]);
         let llm = build(&Config { max_response_kilobytes: 8, ..config(&fake) });
         let told = asked(&llm).await.unwrap_err().to_string();
         assert!(told.starts_with("the answer cannot be read: a message of"), "{kind:?}: {told}");
@@ -251,7 +260,10 @@ async fn the_key_is_in_no_error_turn_metric_or_recording() {
             assert!(error.to_string().contains("x-api-key: [key]"), "{kind:?}: {error}");
             let (answer, pieces) = turn(&llm, &[Message::User("Why?".to_owned())], &tools()).await;
             let answer = answer.unwrap();
-            assert_eq!((answer.text.as_str(), &answer.calls[0].arguments), ("Your key is [key].", &json!({"at": "[key]"})));
+            assert_eq!(
+                (answer.text.as_str(), &answer.calls[0].arguments),
+                ("Your key is [key].", &json!({"at": "[key]"}))
+            );
             assert_eq!(pieces, answer.text, "{kind:?}");
             let recorded = std::fs::read_to_string(&path).unwrap();
             assert_eq!(recorded.lines().count(), 2);
@@ -335,6 +347,42 @@ fn what_cannot_work_is_told_before_the_first_request() {
         Some(KEY.to_owned())
     });
     assert!(built.is_ok());
+}
+
+/// A certificate for 127.0.0.1 of an authority that nobody knows.
+fn certificate(folder: &std::path::Path) -> Arc<rustls::ServerConfig> {
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    for arguments in [
+        format!("req -x509 {key} -days 2 -subj /CN=authority -keyout ca.key -out ca.pem"),
+        format!("req {key} -subj /CN=fake -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out fake.csr"),
+        "x509 -req -in fake.csr -CA ca.pem -CAkey ca.key -days 2 -copy_extensions copy -out fake.pem".to_owned(),
+    ] {
+        let made = std::process::Command::new("openssl").args(arguments.split(' ')).current_dir(folder).output();
+        assert!(made.as_ref().is_ok_and(|it| it.status.success()), "{made:?}");
+    }
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let chain = CertificateDer::pem_file_iter(folder.join("fake.pem")).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).unwrap();
+    Arc::new(rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap())
+}
+
+/// Guarantees: MUST 692 of docs/specs/llm.md.
+#[tokio::test]
+async fn over_tls_only_a_provider_with_a_known_authority_gets_the_key() {
+    if !services::is_there("openssl", "a provider behind TLS") {
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("agent-tls-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let fake = Fake::start_tls(Kind::OpenAi, [say("well")], certificate(&folder));
+    let mut config = config(&fake);
+    config.retry.max_tries = 1;
+    let told = asked(&build(&config)).await.unwrap_err().to_string();
+    assert!(told.contains("certificate"), "{told}");
+    assert_eq!(fake.bodies().len(), 0);
+    config.ca_file = Some(folder.join("ca.pem"));
+    assert_eq!(asked(&build(&config)).await.unwrap().text, "well");
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 /// What the fakes take is what the providers take: they refuse what those refuse.

@@ -16,10 +16,14 @@ pub fn problem(text: &str) -> Option<&'static str> {
 
 /// True if nobody between here and there can read what is sent.
 pub fn is_private(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|it| it.scheme() == "https") || is_loopback(text)
+}
+
+/// True for an address on this machine.
+pub fn is_loopback(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else { return false };
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let is_here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback());
-    url.scheme() == "https" || is_here
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
 }
 
 /// True if the text can stand in a path as it is.

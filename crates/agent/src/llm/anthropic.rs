@@ -54,7 +54,8 @@ impl Wire for Anthropic {
         if !ask.tools.is_empty() {
             put("tools", ask.tools.iter().map(tool).collect());
         } else if !called.is_empty() {
-            let gone = |name| json!({"name": name, "description": "Not available.", "input_schema": {"type": "object"}});
+            let gone =
+                |name| json!({"name": name, "description": "Not available.", "input_schema": {"type": "object"}});
             put("tools", called.into_iter().map(gone).collect());
             put("tool_choice", json!({"type": "none"}));
         }
@@ -106,15 +107,14 @@ fn result(it: &ToolResult) -> Value {
 }
 
 fn blocks_of(turn: &Turn) -> Vec<Value> {
-    let is_made = |it: &&Value| text(it, "type") != "tool_use" || turn.calls.iter().any(|call| call.id == text(it, "id"));
+    let is_made =
+        |it: &&Value| text(it, "type") != "tool_use" || turn.calls.iter().any(|call| call.id == text(it, "id"));
     let kept: Vec<Value> = list(&turn.opaque, OPAQUE).iter().filter(is_made).cloned().collect();
     if !kept.is_empty() {
         return kept;
     }
     let said = (!turn.text.trim().is_empty()).then(|| json!({"type": "text", "text": turn.text}));
-    let call = |it: &crate::ToolCall| {
-        json!({"type": "tool_use", "id": it.id, "name": it.name, "input": as_object(&it.arguments)})
-    };
+    let call = |it: &crate::ToolCall| json!({"type": "tool_use", "id": it.id, "name": it.name, "input": as_object(&it.arguments)});
     said.into_iter().chain(turn.calls.iter().map(call)).collect()
 }
 
@@ -175,7 +175,8 @@ impl Fold for AnthropicFold {
             name: text(it, "name").to_owned(),
             arguments: it.get("input").cloned().unwrap_or_else(|| json!({})),
         };
-        let (said, calls) = (of_kind("text").map(|it| text(it, "text")).collect(), of_kind("tool_use").map(call).collect());
+        let (said, calls) =
+            (of_kind("text").map(|it| text(it, "text")).collect(), of_kind("tool_use").map(call).collect());
         let has_thought = blocks.iter().any(|it| text(it, "type").contains("thinking"));
         let opaque = if has_thought { json!({OPAQUE: blocks}) } else { Value::Null };
         Draft { text: said, calls, stop: self.stop.unwrap_or_default(), usage: self.usage, opaque }
@@ -207,7 +208,8 @@ impl AnthropicFold {
     fn grow(&mut self, index: usize, delta: &Value) -> Result<String, ModelError> {
         let block = self.block(index)?;
         let mut append = |name: &str| {
-            let whole = format!("{}{}", block.fields.get(name).and_then(Value::as_str).unwrap_or_default(), text(delta, name));
+            let whole =
+                format!("{}{}", block.fields.get(name).and_then(Value::as_str).unwrap_or_default(), text(delta, name));
             block.fields.insert(name.to_owned(), Value::String(whole));
         };
         match text(delta, "type") {

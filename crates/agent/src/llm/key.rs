@@ -146,8 +146,7 @@ mod tests {
         for size in 1..text.len() {
             let mut scrubber = Scrubber::new(Some(&Key::new(KEY)));
             let chars: Vec<char> = text.chars().collect();
-            let mut told: String =
-                chars.chunks(size).map(|it| scrubber.take(&it.iter().collect::<String>())).collect();
+            let mut told: String = chars.chunks(size).map(|it| scrubber.take(&it.iter().collect::<String>())).collect();
             told += &scrubber.end();
             assert_eq!(told, wanted, "in pieces of {size}");
         }

@@ -324,7 +324,10 @@ fn another_question_than_the_recorded_one_is_told() {
         assert!(error.contains(wanted), "{wanted} in {error}");
     };
     let [a, ab, _] = session();
-    check(&[Message::User("z".to_owned())], "its turn 1 was asked something else, which differs first at /messages/0/user");
+    check(
+        &[Message::User("z".to_owned())],
+        "its turn 1 was asked something else, which differs first at /messages/0/user",
+    );
     assert!(told(&model, &a).0.is_ok());
     check(&[], "its turn 2 was asked something else, which differs first at /messages/0");
     assert_eq!(told(&model, &ab).0, Err(limited(3)));

@@ -69,7 +69,9 @@ pub enum LlmError {
         variable: &'static str,
     },
     /// Others could read the key on its way.
-    #[error("agent.base_url: {0} is another machine without TLS, and would get the key; use https:// or set agent.insecure")]
+    #[error(
+        "agent.base_url: {0} is another machine without TLS, and would get the key; use https:// or set agent.insecure"
+    )]
     KeyInTheOpen(String),
     /// The file with certificates is of no use.
     #[error("agent.ca_file: {}: {reason}", path.display())]
@@ -152,11 +154,7 @@ fn wire(provider: Provider) -> Option<Box<dyn Wire>> {
     }
 }
 
-fn key(
-    provider: Provider,
-    config: &Config,
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<KeySource, LlmError> {
+fn key(provider: Provider, config: &Config, variable: impl Fn(&str) -> Option<String>) -> Result<KeySource, LlmError> {
     let name = provider.key_variable().unwrap_or_default();
     let given = variable(name).filter(|it| !it.trim().is_empty());
     let source = match (&config.key_file, given) {

@@ -127,11 +127,7 @@ mod tests {
         check(404, r#"{"error":"model \"x\" not found"}"#, r#"Rejected("404: model \"x\" not found")"#);
         check(529, r#"{"type":"error","error":{"type":"overloaded_error","message":"m"}}"#, r#"Unavailable("529: m")"#);
         check(502, "<html>\n<b>Bad\u{7} gateway</b>", r#"Unavailable("502: <html> <b>Bad gateway</b>")"#);
-        check(
-            307,
-            "",
-            r#"Rejected("307:  (redirects are not followed; set agent.base_url)")"#,
-        );
+        check(307, "", r#"Rejected("307:  (redirects are not followed; set agent.base_url)")"#);
         let busy = of_status(503, Some(Duration::from_secs(3)), b"");
         assert_eq!(busy, ModelError::RateLimited { retry_after: Some(Duration::from_secs(3)) });
     }

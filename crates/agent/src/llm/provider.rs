@@ -65,7 +65,9 @@ impl ProviderModel {
                 break;
             }
         }
-        Ok(finish(reading.end(on_text)?, ask.messages))
+        let draft = reading.end(on_text)?;
+        answer.finish().await;
+        Ok(finish(draft, ask.messages))
     }
 }
 

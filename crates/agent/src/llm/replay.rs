@@ -48,7 +48,8 @@ impl Replay {
 
     fn answer(&self, ask: &Ask<'_>, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Turn, ModelError> {
         let digest = digest(ask);
-        let idx = self.left.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&digest).and_then(VecDeque::pop_front);
+        let idx =
+            self.left.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&digest).and_then(VecDeque::pop_front);
         let Some(line) = idx.and_then(|it| self.lines.get(it)) else {
             return Err(ModelError::Rejected(self.unknown(ask, &digest)));
         };
@@ -93,7 +94,8 @@ fn difference(a: &Value, b: &Value, place: &str) -> Option<String> {
             names.into_iter().find_map(below)
         }
         (Value::Array(a), Value::Array(b)) => {
-            let below = a.iter().zip(b).enumerate().find_map(|(idx, (a, b))| difference(a, b, &format!("{place}/{idx}")));
+            let below =
+                a.iter().zip(b).enumerate().find_map(|(idx, (a, b))| difference(a, b, &format!("{place}/{idx}")));
             below.or_else(|| (a.len() != b.len()).then(|| format!("{place}/{}", a.len().min(b.len()))))
         }
         (a, b) => (a != b).then(|| place.to_owned()),

@@ -7,11 +7,13 @@ use reqwest::redirect::Policy;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::key::Key;
-use super::{pause, problem};
+use super::{address, pause, problem};
 use crate::{Config, LlmError, ModelError};
 
 /// How much is read of an answer that is no success.
 const MAX_PROBLEM_BYTES: usize = 64 << 10;
+/// How long the end of an answer is waited for after all was said, so that the connection can be used again.
+const REST: Duration = Duration::from_millis(50);
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -55,6 +57,10 @@ impl Transport {
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .user_agent(concat!("sentinel/", env!("CARGO_PKG_VERSION")));
+        // What is on this machine is not asked through another one.
+        if address::is_loopback(config.url()) {
+            builder = builder.no_proxy();
+        }
         if let Some(path) = &config.ca_file {
             let unreadable = |reason: String| LlmError::CaFile { path: path.clone(), reason };
             let pem = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
@@ -116,6 +122,12 @@ impl Answer {
     pub fn is_whole(&self) -> bool {
         let content_type = self.response.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
         content_type.is_some_and(|it| it.starts_with("application/json"))
+    }
+
+    /// All was said.
+    pub async fn finish(mut self) {
+        // A connection that is not at its end is closed, and the next request makes a new one.
+        let _ = timeout(REST, self.response.chunk()).await;
     }
 
     /// The next bytes; none at the end.

@@ -7,7 +7,16 @@ use super::shape::{Shape, may, must, schema, some};
 use super::{End, Said, State, pieces};
 
 const WORDS: &[&str] = &[
-    "type", "title", "description", "enum", "const", "format", "properties", "required", "items", "anyOf",
+    "type",
+    "title",
+    "description",
+    "enum",
+    "const",
+    "format",
+    "properties",
+    "required",
+    "items",
+    "anyOf",
     "additionalProperties",
 ];
 
@@ -20,7 +29,8 @@ fn shape() -> Shape {
         });
         Object(vec![must("type", Word(&["text"])), must("text", not_blank)])
     };
-    let tool_use = Object(vec![must("type", Word(&["tool_use"])), must("id", Text), must("name", Text), must("input", Fields)]);
+    let tool_use =
+        Object(vec![must("type", Word(&["tool_use"])), must("id", Text), must("name", Text), must("input", Fields)]);
     let result = Object(vec![
         must("type", Word(&["tool_result"])),
         must("tool_use_id", Text),
@@ -29,8 +39,13 @@ fn shape() -> Shape {
     ]);
     let thinking = Object(vec![must("type", Word(&["thinking"])), must("thinking", Text), must("signature", Text)]);
     let block = Either(vec![text(), tool_use, thinking, result]);
-    let message = Object(vec![must("role", Word(&["user", "assistant"])), must("content", Either(vec![Text, some(block)]))]);
-    let input = Object(vec![must("type", Word(&["object"])), may("properties", Fields), may("required", Shape::List(0, Box::new(Text)))]);
+    let message =
+        Object(vec![must("role", Word(&["user", "assistant"])), must("content", Either(vec![Text, some(block)]))]);
+    let input = Object(vec![
+        must("type", Word(&["object"])),
+        may("properties", Fields),
+        may("required", Shape::List(0, Box::new(Text))),
+    ]);
     let tool = Object(vec![must("name", Text), may("description", Text), must("input_schema", input)]);
     let format = Object(vec![must("type", Word(&["json_schema"])), must("schema", By(|it| schema(it, WORDS, true)))]);
     Object(vec![
@@ -61,7 +76,8 @@ pub fn check(state: &State, request: &Request) -> Result<(), String> {
     let messages = request.body["messages"].as_array().unwrap();
     order(messages)?;
     let blocks = || messages.iter().flat_map(|it| it["content"].as_array().into_iter().flatten());
-    if blocks().any(|it| it["type"] == "tool_use" || it["type"] == "tool_result") && request.body.get("tools").is_none() {
+    if blocks().any(|it| it["type"] == "tool_use" || it["type"] == "tool_result") && request.body.get("tools").is_none()
+    {
         return Err("Requests which include `tool_use` or `tool_result` blocks must define tools".to_owned());
     }
     let signatures = state.signatures.lock().unwrap();
@@ -85,12 +101,15 @@ fn order(messages: &[Value]) -> Result<(), String> {
         }
         let blocks: Vec<&Value> = message["content"].as_array().into_iter().flatten().collect();
         let n_results = blocks.iter().take_while(|it| it["type"] == "tool_result").count();
-        let answered: Vec<&Value> = blocks.iter().filter(|it| it["type"] == "tool_result").map(|it| &it["tool_use_id"]).collect();
+        let answered: Vec<&Value> =
+            blocks.iter().filter(|it| it["type"] == "tool_result").map(|it| &it["tool_use_id"]).collect();
         if answered.len() != n_results {
             return Err(format!("messages[{idx}]: tool_result blocks must come first"));
         }
         if open.iter().any(|it| !answered.contains(it)) {
-            return Err(format!("messages[{idx}]: `tool_use` ids were found without `tool_result` blocks immediately after"));
+            return Err(format!(
+                "messages[{idx}]: `tool_use` ids were found without `tool_result` blocks immediately after"
+            ));
         }
         if answered.iter().any(|it| !open.contains(it)) {
             return Err(format!("messages[{idx}]: unexpected `tool_use_id` found in `tool_result` blocks"));
@@ -133,10 +152,8 @@ pub fn messages(state: &State, said: &Said, is_streamed: bool) -> Vec<Value> {
     if !is_streamed {
         return vec![message(json!(blocks), json!(end), 20)];
     }
-    let mut all = vec![
-        json!({"type": "message_start", "message": message(json!([]), Value::Null, 1)}),
-        json!({"type": "ping"}),
-    ];
+    let mut all =
+        vec![json!({"type": "message_start", "message": message(json!([]), Value::Null, 1)}), json!({"type": "ping"})];
     for (index, block) in blocks.iter().enumerate() {
         let (empty, deltas) = grown(block);
         all.push(json!({"type": "content_block_start", "index": index, "content_block": empty}));

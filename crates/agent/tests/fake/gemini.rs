@@ -9,9 +9,28 @@ use super::shape::{Shape, list, may, must, schema, some};
 use super::{End, Said, State, pieces};
 
 const WORDS: &[&str] = &[
-    "type", "format", "title", "description", "nullable", "enum", "maxItems", "minItems", "properties", "required",
-    "minProperties", "maxProperties", "minLength", "maxLength", "pattern", "example", "anyOf", "propertyOrdering",
-    "default", "items", "minimum", "maximum",
+    "type",
+    "format",
+    "title",
+    "description",
+    "nullable",
+    "enum",
+    "maxItems",
+    "minItems",
+    "properties",
+    "required",
+    "minProperties",
+    "maxProperties",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "example",
+    "anyOf",
+    "propertyOrdering",
+    "default",
+    "items",
+    "minimum",
+    "maximum",
 ];
 
 fn shape() -> Shape {
@@ -29,7 +48,11 @@ fn shape() -> Shape {
     let content = Object(vec![must("role", Word(&["user", "model"])), must("parts", some(part()))]);
     let parameters = By(|it| {
         let has_properties = it["properties"].as_object().is_some_and(|it| !it.is_empty());
-        if has_properties { schema(it, WORDS, false) } else { Err("properties: should be non-empty for OBJECT type".into()) }
+        if has_properties {
+            schema(it, WORDS, false)
+        } else {
+            Err("properties: should be non-empty for OBJECT type".into())
+        }
     });
     let declaration = Object(vec![must("name", Text), must("description", Text), may("parameters", parameters)]);
     let generation = Object(vec![
@@ -39,10 +62,7 @@ fn shape() -> Shape {
         may("responseSchema", By(|it| schema(it, WORDS, false))),
         may("thinkingConfig", Fields),
     ]);
-    let calling = Object(vec![
-        may("mode", Word(&["AUTO", "ANY", "NONE"])),
-        may("allowedFunctionNames", list(Text)),
-    ]);
+    let calling = Object(vec![may("mode", Word(&["AUTO", "ANY", "NONE"])), may("allowedFunctionNames", list(Text))]);
     Object(vec![
         must("contents", some(content)),
         may("systemInstruction", Object(vec![may("role", Is(json!("user"))), must("parts", some(part()))])),
@@ -92,8 +112,13 @@ fn signed(state: &State, parts: &[Value]) -> Result<(), String> {
     let calls: Vec<&Value> = parts.iter().filter(|it| it.get("functionCall").is_some()).collect();
     let signatures = state.signatures.lock().unwrap();
     let given = signatures.get(&named(calls.iter().map(|it| &it["functionCall"])));
-    let has_come_back = |it: &BTreeSet<String>| calls[0]["thoughtSignature"].as_str().is_some_and(|text| it.contains(text));
-    if given.is_none_or(has_come_back) { Ok(()) } else { Err("Function call is missing a thought_signature".to_owned()) }
+    let has_come_back =
+        |it: &BTreeSet<String>| calls[0]["thoughtSignature"].as_str().is_some_and(|text| it.contains(text));
+    if given.is_none_or(has_come_back) {
+        Ok(())
+    } else {
+        Err("Function call is missing a thought_signature".to_owned())
+    }
 }
 
 /// Parallel calls, as a key.
@@ -102,7 +127,8 @@ fn named<'a>(calls: impl Iterator<Item = &'a Value>) -> String {
 }
 
 pub fn messages(state: &State, said: &Said, is_streamed: bool) -> Vec<Value> {
-    let usage = json!({"promptTokenCount": 100, "candidatesTokenCount": 15, "thoughtsTokenCount": 5, "totalTokenCount": 120});
+    let usage =
+        json!({"promptTokenCount": 100, "candidatesTokenCount": 15, "thoughtsTokenCount": 5, "totalTokenCount": 120});
     let message = |parts: Vec<Value>, end: Option<&str>| {
         let mut candidate = json!({"content": {"role": "model", "parts": parts}, "index": 0});
         if let Some(end) = end {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 
 use serde_json::Value;
 
@@ -16,7 +15,13 @@ pub struct Request {
 /// What goes.
 pub enum Answer {
     /// Status, further headers, content type, and bytes; in pieces of this size if it is streamed.
-    Bytes { status: u16, headers: Vec<(&'static str, String)>, content_type: &'static str, bytes: Vec<u8>, cut: Option<usize> },
+    Bytes {
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+        content_type: &'static str,
+        bytes: Vec<u8>,
+        cut: Option<usize>,
+    },
     /// The beginning of a stream, then nothing but an open connection.
     Stalled { content_type: &'static str, bytes: Vec<u8> },
     /// The beginning of a stream, then the end of the connection.
@@ -26,7 +31,7 @@ pub enum Answer {
 }
 
 /// Reads one request; none if the client has gone.
-pub fn read(stream: &mut BufReader<TcpStream>) -> Option<Request> {
+pub fn read(stream: &mut BufReader<impl Read>) -> Option<Request> {
     let mut line = String::new();
     stream.read_line(&mut line).ok().filter(|it| *it > 0)?;
     let path = line.split_whitespace().nth(1)?.to_owned();
@@ -49,7 +54,7 @@ pub fn read(stream: &mut BufReader<TcpStream>) -> Option<Request> {
     Some(Request { path, headers, body: serde_json::from_slice(&bytes).unwrap_or_default() })
 }
 
-fn chunks(stream: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
+fn chunks(stream: &mut BufReader<impl Read>) -> Option<Vec<u8>> {
     let mut bytes = vec![];
     loop {
         let mut line = String::new();
@@ -65,18 +70,23 @@ fn chunks(stream: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
 }
 
 /// Writes an answer. Clients that have gone are no concern of a server.
-pub fn write(stream: &mut TcpStream, answer: Answer) -> std::io::Result<()> {
+pub fn write(stream: &mut (impl Read + Write), answer: Answer) -> std::io::Result<()> {
     match answer {
         Answer::Bytes { status, headers, content_type, bytes, cut: None } => {
             let further: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
             let size = bytes.len();
-            write!(stream, "HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\n{further}content-length: {size}\r\n\r\n")?;
-            stream.write_all(&bytes)
+            write!(
+                stream,
+                "HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\n{further}content-length: {size}\r\n\r\n"
+            )?;
+            stream.write_all(&bytes)?;
+            stream.flush()
         }
         Answer::Bytes { content_type, bytes, cut: Some(cut), .. } => {
             begin(stream, content_type)?;
             bytes.chunks(cut).try_for_each(|it| chunk(stream, it))?;
-            stream.write_all(b"0\r\n\r\n")
+            stream.write_all(b"0\r\n\r\n")?;
+            stream.flush()
         }
         Answer::Stalled { content_type, bytes } => {
             begin(stream, content_type)?;
@@ -85,24 +95,23 @@ pub fn write(stream: &mut TcpStream, answer: Answer) -> std::io::Result<()> {
         }
         Answer::Broken { content_type, bytes } => {
             begin(stream, content_type)?;
-            chunk(stream, &bytes)?;
-            stream.shutdown(std::net::Shutdown::Both)
+            chunk(stream, &bytes)
         }
         Answer::Silence => until_gone(stream),
     }
 }
 
-fn begin(stream: &mut TcpStream, content_type: &str) -> std::io::Result<()> {
+fn begin(stream: &mut impl Write, content_type: &str) -> std::io::Result<()> {
     write!(stream, "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n")
 }
 
-fn chunk(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+fn chunk(stream: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
     write!(stream, "{:x}\r\n", bytes.len())?;
     stream.write_all(bytes)?;
     stream.write_all(b"\r\n")?;
     stream.flush()
 }
 
-fn until_gone(stream: &mut TcpStream) -> std::io::Result<()> {
+fn until_gone(stream: &mut impl Read) -> std::io::Result<()> {
     stream.read(&mut [0]).map(drop)
 }

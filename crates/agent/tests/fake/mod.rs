@@ -12,8 +12,8 @@ mod openai;
 mod shape;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::BufReader;
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -102,6 +102,7 @@ pub struct Fake {
     pub kind: Kind,
     /// As clients of the provider have it.
     pub url: String,
+    address: SocketAddr,
     state: Arc<State>,
 }
 
@@ -119,6 +120,23 @@ pub struct State {
 impl Fake {
     /// Does these steps, one for each request; the last one again and again.
     pub fn start(kind: Kind, steps: impl IntoIterator<Item = Step>) -> Self {
+        Self::start_behind(kind, steps, "http", move |stream, state| serve(kind, state, stream))
+    }
+
+    /// The same behind TLS.
+    pub fn start_tls(kind: Kind, steps: impl IntoIterator<Item = Step>, tls: Arc<rustls::ServerConfig>) -> Self {
+        Self::start_behind(kind, steps, "https", move |stream, state| {
+            let connection = rustls::ServerConnection::new(Arc::clone(&tls)).unwrap();
+            serve(kind, state, rustls::StreamOwned::new(connection, stream));
+        })
+    }
+
+    fn start_behind(
+        kind: Kind,
+        steps: impl IntoIterator<Item = Step>,
+        scheme: &str,
+        serve: impl Fn(TcpStream, &State) + Clone + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State { steps: Mutex::new(steps.into_iter().collect()), ..State::default() });
@@ -128,12 +146,13 @@ impl Fake {
                 if of_server.is_over.load(Ordering::SeqCst) {
                     return;
                 }
-                let state = Arc::clone(&of_server);
-                thread::spawn(move || serve(kind, &state, stream));
+                stream.set_nodelay(true).unwrap();
+                let (state, serve) = (Arc::clone(&of_server), serve.clone());
+                thread::spawn(move || serve(stream, &state));
             }
         });
         let path = if kind == Kind::OpenAi { "/v1" } else { "" };
-        Self { kind, url: format!("http://{address}{path}"), state }
+        Self { kind, url: format!("{scheme}://{address}{path}"), address, state }
     }
 
     /// The bodies of all requests that were taken.
@@ -151,19 +170,16 @@ impl Drop for Fake {
     fn drop(&mut self) {
         self.state.is_over.store(true, Ordering::SeqCst);
         // Wakes the server up.
-        let address = self.url.trim_start_matches("http://").trim_end_matches("/v1");
-        drop(TcpStream::connect(address));
+        drop(TcpStream::connect(self.address));
     }
 }
 
-fn serve(kind: Kind, state: &State, stream: TcpStream) {
-    stream.set_nodelay(true).unwrap();
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut writer = stream;
-    while let Some(request) = http::read(&mut reader) {
+fn serve(kind: Kind, state: &State, stream: impl Read + Write) {
+    let mut stream = BufReader::new(stream);
+    while let Some(request) = http::read(&mut stream) {
         let answer = answer(kind, state, &request);
         let is_last = !matches!(answer, Answer::Bytes { .. });
-        if http::write(&mut writer, answer).is_err() || is_last {
+        if http::write(stream.get_mut(), answer).is_err() || is_last {
             return;
         }
     }

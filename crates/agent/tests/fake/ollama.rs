@@ -81,7 +81,9 @@ pub fn messages(said: &Said, is_streamed: bool) -> Vec<Value> {
     let ended = |mut it: Value| {
         it["done"] = json!(true);
         it["done_reason"] = json!(if said.end == End::Limit { "length" } else { "stop" });
-        for (name, value) in [("prompt_eval_count", 100), ("eval_count", 20), ("total_duration", 5), ("eval_duration", 4)] {
+        for (name, value) in
+            [("prompt_eval_count", 100), ("eval_count", 20), ("total_duration", 5), ("eval_duration", 4)]
+        {
             it[name] = json!(value);
         }
         it

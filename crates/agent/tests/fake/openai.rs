@@ -7,8 +7,22 @@ use super::shape::{Shape, list, may, must, schema, some};
 use super::{End, Said, pieces};
 
 const WORDS: &[&str] = &[
-    "type", "title", "description", "enum", "const", "format", "pattern", "minimum", "maximum", "minItems", "maxItems",
-    "properties", "required", "items", "anyOf", "additionalProperties",
+    "type",
+    "title",
+    "description",
+    "enum",
+    "const",
+    "format",
+    "pattern",
+    "minimum",
+    "maximum",
+    "minItems",
+    "maxItems",
+    "properties",
+    "required",
+    "items",
+    "anyOf",
+    "additionalProperties",
 ];
 
 fn shape() -> Shape {

@@ -89,7 +89,8 @@ pub fn schema(value: &Value, words: &[&str], is_closed: bool) -> Result<(), Stri
     if let Some(name) = fields.keys().find(|it| !words.contains(&it.as_str())) {
         return Err(format!("{name} is no word of schemas here"));
     }
-    if is_closed && fields.contains_key("properties") && fields.get("additionalProperties") != Some(&Value::Bool(false)) {
+    if is_closed && fields.contains_key("properties") && fields.get("additionalProperties") != Some(&Value::Bool(false))
+    {
         return Err("additionalProperties must be false".to_owned());
     }
     let properties = fields.get("properties").and_then(Value::as_object).into_iter().flatten().map(|it| it.1);

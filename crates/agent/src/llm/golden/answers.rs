@@ -47,7 +47,8 @@ fn check(provider: &str, messages: &[Value], whole: &Value, wanted: Expect) {
 #[test]
 fn gemini() {
     let part = |parts: Value, end: Value| {
-        let usage = json!({"promptTokenCount": 30, "candidatesTokenCount": 5, "thoughtsTokenCount": 7, "totalTokenCount": 42});
+        let usage =
+            json!({"promptTokenCount": 30, "candidatesTokenCount": 5, "thoughtsTokenCount": 7, "totalTokenCount": 42});
         let candidate = json!({"content": {"role": "model", "parts": parts}, "finishReason": end, "index": 0});
         json!({"candidates": [candidate], "usageMetadata": usage, "modelVersion": "m-1"})
     };
@@ -61,18 +62,24 @@ fn gemini() {
         part(json!([other, {"text": ""}]), json!("STOP")),
     ];
     let whole = part(json!([{"text": "Caf\u{e9} first."}, signed, other]), json!("STOP"));
-    check("gemini", &stream, &whole, expect![[r#"
+    check(
+        "gemini",
+        &stream,
+        &whole,
+        expect![[r#"
         ["Caf(e) ", "first."]
         call_4_0 query_metrics {"expr":"up"}
         g7 list_services {}
         Calls, Usage { input_tokens: 30, output_tokens: 12 }
-        given back: {"gemini":[{"text":"Caf(e) first."},{"functionCall":{"args":{"expr":"up"},"name":"query_metrics"},"thoughtSignature":"c2ln"},{"functionCall":{"args":{},"id":"g7","name":"list_services"}}]}"#]]);
+        given back: {"gemini":[{"text":"Caf(e) first."},{"functionCall":{"args":{"expr":"up"},"name":"query_metrics"},"thoughtSignature":"c2ln"},{"functionCall":{"args":{},"id":"g7","name":"list_services"}}]}"#]],
+    );
 }
 
 /// Guarantees: MUST 681 and 682 of docs/specs/llm.md.
 #[test]
 fn openai() {
-    let part = |delta: Value, end: Value| json!({"id": "x", "choices": [{"index": 0, "delta": delta, "finish_reason": end}]});
+    let part =
+        |delta: Value, end: Value| json!({"id": "x", "choices": [{"index": 0, "delta": delta, "finish_reason": end}]});
     let call = |index: u64, more: Value| json!({"tool_calls": [{"index": index, "function": more}]});
     let begin = |index: u64, id: &str, name: &str| {
         let function = json!({"name": name, "arguments": ""});
@@ -97,19 +104,25 @@ fn openai() {
     ]);
     let message = json!({"role": "assistant", "content": "Caf\u{e9} first.", "refusal": null, "tool_calls": calls});
     let whole = json!({"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}], "usage": usage});
-    check("openai", &stream, &whole, expect![[r#"
+    check(
+        "openai",
+        &stream,
+        &whole,
+        expect![[r#"
         ["Caf(e) ", "first."]
         call_a query_metrics {"expr":"up"}
         call_b list_services {}
         Calls, Usage { input_tokens: 30, output_tokens: 12 }
-        given back: null"#]]);
+        given back: null"#]],
+    );
 }
 
 /// Guarantees: MUST 681 and 682 of docs/specs/llm.md.
 #[test]
 fn anthropic() {
     let usage = json!({"input_tokens": 10, "cache_read_input_tokens": 20, "output_tokens": 1});
-    let begin = |index: u64, block: Value| json!({"type": "content_block_start", "index": index, "content_block": block});
+    let begin =
+        |index: u64, block: Value| json!({"type": "content_block_start", "index": index, "content_block": block});
     let grow = |index: u64, delta: Value| json!({"type": "content_block_delta", "index": index, "delta": delta});
     let end = |index: u64| json!({"type": "content_block_stop", "index": index});
     let tool = |id: &str, name: &str, input: Value| json!({"type": "tool_use", "id": id, "name": name, "input": input});
@@ -142,12 +155,17 @@ fn anthropic() {
     ]);
     let usage = json!({"input_tokens": 10, "cache_read_input_tokens": 20, "output_tokens": 12});
     let whole = json!({"type": "message", "content": content, "stop_reason": "tool_use", "usage": usage});
-    check("anthropic", &stream, &whole, expect![[r#"
+    check(
+        "anthropic",
+        &stream,
+        &whole,
+        expect![[r#"
         ["Caf(e) ", "first."]
         toolu_a query_metrics {"expr":"up"}
         toolu_b list_services {}
         Calls, Usage { input_tokens: 30, output_tokens: 12 }
-        given back: {"anthropic":[{"signature":"c2ln","thinking":"Hm.","type":"thinking"},{"text":"Caf(e) first.","type":"text"},{"id":"toolu_a","input":{"expr":"up"},"name":"query_metrics","type":"tool_use"},{"id":"toolu_b","input":{},"name":"list_services","type":"tool_use"}]}"#]]);
+        given back: {"anthropic":[{"signature":"c2ln","thinking":"Hm.","type":"thinking"},{"text":"Caf(e) first.","type":"text"},{"id":"toolu_a","input":{"expr":"up"},"name":"query_metrics","type":"tool_use"},{"id":"toolu_b","input":{},"name":"list_services","type":"tool_use"}]}"#]],
+    );
 }
 
 /// Guarantees: MUST 681 and 682 of docs/specs/llm.md.
@@ -171,12 +189,17 @@ fn ollama() {
         with(json!({"role": "assistant", "content": ""})),
     ];
     let said = json!({"role": "assistant", "content": "Caf\u{e9} first.", "thinking": "Hm.", "tool_calls": calls});
-    check("ollama", &stream, &with(said), expect![[r#"
+    check(
+        "ollama",
+        &stream,
+        &with(said),
+        expect![[r#"
         ["Caf(e) ", "first."]
         call_4_0 query_metrics {"expr":"up"}
         call_4_1 list_services {}
         Calls, Usage { input_tokens: 30, output_tokens: 12 }
-        given back: {"ollama":{"thinking":"Hm."}}"#]]);
+        given back: {"ollama":{"thinking":"Hm."}}"#]],
+    );
 }
 
 /// Guarantees: MUST 683 of docs/specs/llm.md.
@@ -189,12 +212,15 @@ fn why_a_turn_ended() {
     let gemini = |reason: &str| stop("gemini", json!({"candidates": [{"finishReason": reason}]}));
     let openai =
         |reason: &str| stop("openai", json!({"choices": [{"message": {"content": "x"}, "finish_reason": reason}]}));
-    let anthropic =
-        |reason: &str| stop("anthropic", json!({"type": "message", "content": [], "stop_reason": reason}));
+    let anthropic = |reason: &str| stop("anthropic", json!({"type": "message", "content": [], "stop_reason": reason}));
     let ollama = |reason: &str| stop("ollama", json!({"message": {}, "done": true, "done_reason": reason}));
     let mut told = String::new();
     for (provider, of, reasons) in [
-        ("gemini", &gemini as &dyn Fn(&str) -> String, vec!["STOP", "MAX_TOKENS", "SAFETY", "MALFORMED_FUNCTION_CALL", "NEW"]),
+        (
+            "gemini",
+            &gemini as &dyn Fn(&str) -> String,
+            vec!["STOP", "MAX_TOKENS", "SAFETY", "MALFORMED_FUNCTION_CALL", "NEW"],
+        ),
         ("openai", &openai, vec!["stop", "length", "content_filter", "new"]),
         ("anthropic", &anthropic, vec!["end_turn", "max_tokens", "refusal", "model_context_window_exceeded", "new"]),
         ("ollama", &ollama, vec!["stop", "length", "load"]),
@@ -227,7 +253,8 @@ fn why_a_turn_ended() {
         ollama load: Finished
         gemini blocked: Refused
         openai refusal: Refused
-    "#]].assert_eq(&told);
+    "#]]
+    .assert_eq(&told);
 }
 
 /// Guarantees: MUST 685 of docs/specs/llm.md.
@@ -273,4 +300,47 @@ fn servers_that_only_resemble_the_api_are_understood() {
     let function = json!({"name": "query_metrics", "arguments": {"expr": "up"}});
     let whole = json!({"choices": [{"message": {"tool_calls": [{"function": function}]}, "finish_reason": "stop"}]});
     assert_eq!(read("openai", false, &whole.to_string(), 11).0.unwrap().calls, turn.calls);
+}
+
+/// Guarantees: MUST 682 and 685 of docs/specs/llm.md.
+#[test]
+fn bytes_that_were_altered_break_nothing() {
+    let streams = [
+        (
+            "gemini",
+            r#"data: {"candidates":[{"content":{"parts":[{"functionCall":{"name":"a","args":{}}}]},"finishReason":"STOP"}]}"#,
+        ),
+        (
+            "openai",
+            r#"data: {"choices":[{"delta":{"tool_calls":[{"index":1,"function":{"arguments":"{}"}}]},"finish_reason":"stop"}]}"#,
+        ),
+        ("anthropic", r#"data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":"a"}}"#),
+        (
+            "ollama",
+            r#"{"message":{"content":"a","tool_calls":[{"function":{"name":"a","arguments":{}}}]},"done":true}"#,
+        ),
+    ];
+    for seed in 0..4000 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (provider, text) = streams[random.usize(..streams.len())];
+        let mut bytes = format!("{text}\n\n{text}\n\n").into_bytes();
+        for _ in 0..random.usize(1..6) {
+            let place = random.usize(..bytes.len());
+            match random.u8(..3) {
+                0 => bytes[place] = random.u8(..),
+                1 => drop(bytes.remove(place)),
+                _ => bytes.insert(place, *random.choice(b"{}[]\",:0\n\\\xff").unwrap()),
+            }
+        }
+        let wires = wires();
+        let wire = &wires.iter().find(|it| it.0 == provider).unwrap().1;
+        let mut told = String::new();
+        let mut tell = |piece: &str| told.push_str(piece);
+        let mut reading = Reading::new(&**wire, true, None);
+        let taken = bytes.chunks(random.usize(1..30)).try_for_each(|it| reading.take(it, &mut tell).map(drop));
+        // Whatever comes of it, text that was told is text of the turn.
+        if let Ok(turn) = taken.and_then(|()| reading.end(&mut tell)).map(|it| finish(it, &[])) {
+            assert!(turn.text.starts_with(&told) || provider == "anthropic", "seed {seed}: {told} {turn:?}");
+        }
+    }
 }

@@ -8,8 +8,7 @@ use crate::Ask;
 
 fn request(provider: &str, settings: &Settings, messages: &[Message], tools: &[ToolSpec]) -> Value {
     let schema = schema();
-    let ask =
-        Ask { system: "Find the cause.", messages, tools, answer_schema: Some(&schema), max_output_tokens: 100 };
+    let ask = Ask { system: "Find the cause.", messages, tools, answer_schema: Some(&schema), max_output_tokens: 100 };
     let wires = wires();
     let wire = &wires.iter().find(|it| it.0 == provider).unwrap().1;
     wire.request(&ask, settings)
@@ -42,7 +41,9 @@ fn shown(name: &str, value: &Value) -> String {
 /// Guarantees: MUST 680 of docs/specs/llm.md.
 #[test]
 fn gemini() {
-    check("gemini", expect![[r#"
+    check(
+        "gemini",
+        expect![[r#"
         contents:
           {"parts":[{"text":"What broke?"}],"role":"user"}
           {"parts":[{"text":"Let me look."},{"functionCall":{"args":{"expr":"up"},"name":"query_metrics"}},{"functionCall":{"args":{"not_json":"{oops"},"name":"list_services"}}],"role":"model"}
@@ -55,13 +56,16 @@ fn gemini() {
         On the last turn, at once:
         generationConfig: {"maxOutputTokens":100,"responseMimeType":"application/json","responseSchema":{"properties":{"cause":{"type":"string"}},"required":["cause"],"type":"object"}}
         systemInstruction: {"parts":[{"text":"Find the cause."}]}
-        and without toolConfig, tools"#]]);
+        and without toolConfig, tools"#]],
+    );
 }
 
 /// Guarantees: MUST 680 of docs/specs/llm.md.
 #[test]
 fn openai() {
-    check("openai", expect![[r#"
+    check(
+        "openai",
+        expect![[r#"
         max_completion_tokens: 100
         messages:
           {"content":"Find the cause.","role":"system"}
@@ -78,13 +82,16 @@ fn openai() {
           {"function":{"description":"PromQL.","name":"query_metrics","parameters":{"properties":{"expr":{"type":"string"}},"required":["expr"],"type":"object"}},"type":"function"}
           {"function":{"description":"All services.","name":"list_services","parameters":{"properties":{},"type":"object"}},"type":"function"}
         On the last turn, at once:
-        and without stream, stream_options, tools"#]]);
+        and without stream, stream_options, tools"#]],
+    );
 }
 
 /// Guarantees: MUST 680 of docs/specs/llm.md.
 #[test]
 fn anthropic() {
-    check("anthropic", expect![[r#"
+    check(
+        "anthropic",
+        expect![[r#"
         max_tokens: 100
         messages:
           {"content":[{"text":"What broke?","type":"text"}],"role":"user"}
@@ -102,13 +109,16 @@ fn anthropic() {
         tools:
           {"description":"Not available.","input_schema":{"type":"object"},"name":"list_services"}
           {"description":"Not available.","input_schema":{"type":"object"},"name":"query_metrics"}
-        and without stream"#]]);
+        and without stream"#]],
+    );
 }
 
 /// Guarantees: MUST 680 of docs/specs/llm.md.
 #[test]
 fn ollama() {
-    check("ollama", expect![[r#"
+    check(
+        "ollama",
+        expect![[r#"
         messages:
           {"content":"Find the cause.\n\nYour final answer is one JSON object that fits this JSON schema, without any text around it:\n{\"properties\":{\"cause\":{\"type\":\"string\"}},\"required\":[\"cause\"],\"type\":\"object\"}","role":"system"}
           {"content":"What broke?","role":"user"}
@@ -132,7 +142,8 @@ fn ollama() {
           {"content":"Error: no JSON","role":"tool","tool_name":"list_services"}
           {"content":"Answer now.","role":"user"}
         stream: false
-        and without tools"#]]);
+        and without tools"#]],
+    );
 }
 
 #[test]
@@ -157,7 +168,8 @@ fn paths_and_headers() {
         ollama /api/chat
         ollama /api/chat
           ("authorization", "Bearer KEY") []
-    "#]].assert_eq(&told);
+    "#]]
+    .assert_eq(&told);
 }
 
 #[test]
