@@ -44,7 +44,8 @@ pub struct Config {
     /// Further fields of the request's body, put over ours; null takes one of ours out. For example
     /// `{reasoning_effort: low}`. Default none.
     pub extra_body: Map<String, Value>,
-    /// How long the first byte of an answer may take, in seconds. Default 60.
+    /// How long the first byte of a streamed answer may take, in seconds: models that think, and models that are loaded
+    /// first, are silent till then. Default 120.
     pub first_byte_timeout_secs: u64,
     /// How long a whole answer may take, in seconds. Default 180.
     pub timeout_secs: u64,
@@ -159,7 +160,7 @@ impl Default for Config {
             context_tokens: 16_384,
             max_output_tokens: 4096,
             extra_body: Map::new(),
-            first_byte_timeout_secs: 60,
+            first_byte_timeout_secs: 120,
             timeout_secs: 180,
             max_response_kilobytes: 4096,
             max_concurrent: 2,

@@ -221,8 +221,9 @@ async fn what_is_no_answer_is_an_error_that_is_not_tried_again() {
     for kind in KINDS {
         let elsewhere = Fake::start(kind, [say("caught")]);
         let to = elsewhere.url.clone();
-        let fake =
-            Fake::start(kind, [Step::Garbage, Step::Redirect(to), Step::Fail(404, None), say(&"x".repeat(9000))]);
+        let long = say(&"x".repeat(9000));
+        let steps = [Step::Garbage, Step::Redirect(to), Step::Fail(404, None), Step::Page, long];
+        let fake = Fake::start(kind, steps);
         let llm = build(&Config { max_response_kilobytes: 8, ..config(&fake) });
         let told = asked(&llm).await.unwrap_err().to_string();
         assert!(told.starts_with("the answer cannot be read: a message of"), "{kind:?}: {told}");
@@ -230,9 +231,11 @@ async fn what_is_no_answer_is_an_error_that_is_not_tried_again() {
         assert!(told.contains("307") && told.contains("redirects are not followed"), "{kind:?}: {told}");
         let told = asked(&llm).await.unwrap_err();
         assert_eq!(told, ModelError::Rejected("404: as the script says".to_owned()), "{kind:?}");
+        let told = asked(&llm).await.unwrap_err().to_string();
+        assert!(told.contains("is agent.base_url right?"), "{kind:?}: {told}");
         let told = asked(&llm).await.unwrap_err();
         assert_eq!(told, ModelError::Malformed("it is larger than 8192 bytes".to_owned()), "{kind:?}");
-        assert_eq!((fake.bodies().len(), elsewhere.bodies().len()), (4, 0));
+        assert_eq!((fake.bodies().len(), elsewhere.bodies().len()), (5, 0));
     }
 }
 

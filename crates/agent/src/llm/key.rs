@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::ModelError;
-
 /// Shorter ones are no secrets but what servers without keys are given, such as `none`.
 const SHORTEST_SECRET: usize = 8;
 /// What stands where a key stood.
@@ -34,16 +32,14 @@ impl std::fmt::Debug for Key {
 }
 
 impl KeySource {
-    /// The key as it is now.
-    pub fn read(&self) -> Result<Option<Key>, ModelError> {
+    /// The key as it is now, or why it cannot be read.
+    pub fn read(&self) -> Result<Option<Key>, String> {
         match self {
             Self::None => Ok(None),
             Self::Given(key) => Ok(Some(key.clone())),
             Self::File(path) => match std::fs::read_to_string(path) {
                 Ok(text) => Ok(Some(Key::new(text.trim()))),
-                Err(error) => {
-                    Err(ModelError::Unavailable(format!("cannot read agent.key_file {}: {error}", path.display())))
-                }
+                Err(error) => Err(format!("cannot read agent.key_file {}: {error}", path.display())),
             },
         }
     }
@@ -156,7 +152,7 @@ mod tests {
     fn a_file_is_read_anew() {
         let path = std::env::temp_dir().join(format!("agent-key-{}", std::process::id()));
         let source = KeySource::File(path.clone());
-        assert!(source.read().unwrap_err().to_string().contains("cannot read agent.key_file"));
+        assert!(source.read().unwrap_err().contains("cannot read agent.key_file"));
         for key in ["first-key", "second-key"] {
             std::fs::write(&path, format!("{key}\n")).unwrap();
             assert_eq!(source.read().unwrap().unwrap().expose(), key);

@@ -19,14 +19,17 @@ use super::replay::Replay;
 use super::retried::Retried;
 use crate::{Ask, BreakerConfig, Config, Message, Model, ModelError, Price, RetryConfig, Stop, Turn, Usage};
 
+/// Pieces that are told, and what is answered.
+type Said = (Vec<&'static str>, Result<Turn, ModelError>);
+
 /// Says what is next; nothing left means that it never answers.
 struct Script {
-    answers: Mutex<VecDeque<(Vec<&'static str>, Result<Turn, ModelError>)>>,
+    answers: Mutex<VecDeque<Said>>,
     price: Option<Price>,
 }
 
 impl Script {
-    fn new(answers: impl IntoIterator<Item = (Vec<&'static str>, Result<Turn, ModelError>)>) -> Arc<Self> {
+    fn new(answers: impl IntoIterator<Item = Said>) -> Arc<Self> {
         let price = Some(Price { input_dollars_per_million: 1.0, output_dollars_per_million: 10.0 });
         Arc::new(Self { answers: Mutex::new(answers.into_iter().collect()), price })
     }
@@ -60,12 +63,12 @@ impl Model for Script {
     }
 }
 
-fn said(text: &'static str) -> (Vec<&'static str>, Result<Turn, ModelError>) {
+fn said(text: &'static str) -> Said {
     let usage = Usage { input_tokens: 1000, output_tokens: 100 };
     (vec![text], Ok(Turn { text: text.to_owned(), usage, ..Turn::default() }))
 }
 
-fn failed(error: ModelError) -> (Vec<&'static str>, Result<Turn, ModelError>) {
+fn failed(error: ModelError) -> Said {
     (vec![], Err(error))
 }
 

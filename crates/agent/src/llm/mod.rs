@@ -162,7 +162,7 @@ fn key(provider: Provider, config: &Config, variable: impl Fn(&str) -> Option<St
         (None, Some(text)) => KeySource::Given(Key::new(&text)),
         (None, None) => KeySource::None,
     };
-    source.read().map_err(|error| LlmError::KeyFile(error.to_string()))?;
+    source.read().map_err(LlmError::KeyFile)?;
     let has_key = source != KeySource::None;
     // Servers of one's own often want none.
     if !has_key && provider != Provider::Ollama && config.url() == provider.default_url() {

@@ -52,7 +52,7 @@ impl ProviderModel {
     }
 
     async fn ask(&self, ask: &Ask<'_>, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Turn, ModelError> {
-        let key = self.key.read()?;
+        let key = self.key.read().map_err(ModelError::Unavailable)?;
         let path = self.wire.path(&self.settings);
         let key_header = key.as_ref().map(|it| self.wire.key_header(it.expose()));
         let request = Request { path: &path, headers: self.wire.headers(), key_header, body: self.body(ask) };

@@ -70,10 +70,12 @@ impl Transport {
             }
             builder = builder.tls_certs_only(bundle);
         }
+        // An answer in one piece begins when it is done.
+        let first_byte = if config.stream { config.first_byte_timeout_secs } else { config.timeout_secs };
         Ok(Self {
             client: builder.build().map_err(|error| LlmError::Client(causes(&error)))?,
             base_url: config.url().to_owned(),
-            first_byte: Duration::from_secs(config.first_byte_timeout_secs),
+            first_byte: Duration::from_secs(first_byte),
             whole: Duration::from_secs(config.timeout_secs),
             max_bytes: config.max_response_kilobytes.saturating_mul(1024),
         })
@@ -105,6 +107,10 @@ impl Transport {
         let (status, headers) = (response.status(), response.headers().clone());
         let max_bytes = if status.is_success() { self.max_bytes } else { MAX_PROBLEM_BYTES };
         let mut answer = Answer { response, first, n_bytes: 0, deadline, whole: self.whole, max_bytes };
+        if status.is_success() && answer.has_type("text/html") {
+            let text = "it is a page for browsers; is agent.base_url right?";
+            return Err(ModelError::Malformed(text.to_owned()));
+        }
         if status.is_success() {
             return Ok(answer);
         }
@@ -120,8 +126,12 @@ impl Transport {
 impl Answer {
     /// True if it comes in one piece, whatever was asked for.
     pub fn is_whole(&self) -> bool {
+        self.has_type("application/json")
+    }
+
+    fn has_type(&self, wanted: &str) -> bool {
         let content_type = self.response.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
-        content_type.is_some_and(|it| it.starts_with("application/json"))
+        content_type.is_some_and(|it| it.starts_with(wanted))
     }
 
     /// All was said.

@@ -127,7 +127,7 @@ pub fn messages(state: &State, said: &Said, is_streamed: bool) -> Vec<Value> {
         End::Refusal => "refusal",
     };
     // Every other turn has thought before it calls.
-    let signature = (said.turn % 2 == 0 && !said.calls.is_empty()).then(|| format!("c2ln{:04}", said.turn));
+    let signature = (said.turn.is_multiple_of(2) && !said.calls.is_empty()).then(|| format!("c2ln{:04}", said.turn));
     let mut blocks: Vec<Value> = vec![];
     if let Some(signature) = &signature {
         blocks.push(json!({"type": "thinking", "thinking": "Let me see.", "signature": signature}));

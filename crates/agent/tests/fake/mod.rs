@@ -59,8 +59,10 @@ pub enum Step {
     TellKey,
     /// An answer with the key in the text and in a call.
     SayKey,
-    /// 200 with a page instead of JSON.
+    /// 200 and the right type, with what is no JSON.
     Garbage,
+    /// 200 with a page, as a web server at a wrong address.
+    Page,
     /// The answer does not begin.
     Hang,
     /// The answer begins and does not go on.
@@ -275,6 +277,13 @@ fn act(kind: Kind, state: &State, request: &Request, step: Step, turn: usize) ->
             content_type,
             bytes: if is_streamed && kind != Kind::Ollama { b"data: <html>\n\n".to_vec() } else { b"<html>".to_vec() },
             cut: is_streamed.then_some(CUT),
+        },
+        Step::Page => Answer::Bytes {
+            status: 200,
+            headers: vec![],
+            content_type: "text/html",
+            bytes: b"<html>Hello</html>".to_vec(),
+            cut: None,
         },
         Step::Hang => Answer::Silence,
         Step::Stall => Answer::Stalled { content_type, bytes: begun() },
