@@ -9,6 +9,7 @@ mod anthropic;
 mod bounded;
 mod breaker;
 mod counters;
+mod dotenv;
 mod framing;
 mod gemini;
 #[cfg(test)]
@@ -33,7 +34,7 @@ mod wire;
 use std::fs::OpenOptions;
 use std::io::BufReader;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use signal::{Meter, Metric};
@@ -108,7 +109,8 @@ pub enum LlmError {
 }
 
 impl Llm {
-    /// As configured; none without a provider. `variable` gives variables of the environment, where the key may be.
+    /// As configured; none without a provider. `variable` gives variables of the environment, where the key may be; if it
+    /// is not there, `.env` in the working directory may have it.
     pub fn build(config: &Config, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, LlmError> {
         let Some(provider) = config.provider else { return Ok(None) };
         let counters = Arc::new(Counters::new(provider.as_str()));
@@ -156,7 +158,9 @@ fn wire(provider: Provider) -> Option<Box<dyn Wire>> {
 
 fn key(provider: Provider, config: &Config, variable: impl Fn(&str) -> Option<String>) -> Result<KeySource, LlmError> {
     let name = provider.key_variable().unwrap_or_default();
-    let given = variable(name).filter(|it| !it.trim().is_empty());
+    let is_there = |it: &String| !it.trim().is_empty();
+    let given =
+        variable(name).filter(is_there).or_else(|| dotenv::variable(Path::new(dotenv::FILE), name).filter(is_there));
     let source = match (&config.key_file, given) {
         (Some(path), _) => KeySource::File(path.clone()),
         (None, Some(text)) => KeySource::Given(Key::new(&text)),
@@ -180,6 +184,6 @@ fn replay(config: &Config) -> Result<Replay, LlmError> {
     Replay::read(BufReader::new(file), |model| config.prices.get(model).copied())
 }
 
-fn file_error(key: &'static str, path: &std::path::Path, error: &std::io::Error) -> LlmError {
+fn file_error(key: &'static str, path: &Path, error: &std::io::Error) -> LlmError {
     LlmError::File { key, path: path.to_owned(), reason: error.to_string() }
 }
