@@ -11,12 +11,18 @@ pub trait Model: Send + Sync {
     /// `provider/model`, as it stands in transcripts and metrics.
     fn name(&self) -> &str;
 
-    /// One turn. Text goes to `on_text` piece by piece as it arrives, and stands whole in the answer.
+    /// One turn. Text goes to `on_text` piece by piece as it arrives, and stands whole in the answer. The answer counts:
+    /// pieces may be the beginning of a try that failed, and those of further tries are not told then.
     fn turn<'a>(
         &'a self,
         ask: &'a Ask<'a>,
         on_text: &'a mut (dyn FnMut(&str) + Send),
     ) -> BoxFuture<'a, Result<Turn, ModelError>>;
+
+    /// US dollars for these tokens; none if the price is not known.
+    fn cost(&self, _usage: &Usage) -> Option<f64> {
+        None
+    }
 }
 
 /// What a model is given for one turn.
@@ -122,7 +128,8 @@ pub struct ToolSpec {
 }
 
 /// Why there is no turn.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 pub enum ModelError {
     /// Too many requests; tried again after the pause.
     #[error("the provider limits our requests")]
@@ -148,4 +155,7 @@ pub enum ModelError {
     /// Too many failures of late: it is not asked until the pause is over.
     #[error("the provider failed too often and is left alone for a while")]
     Open,
+    /// As many requests as are allowed wait already.
+    #[error("too many requests wait for the provider")]
+    Busy,
 }

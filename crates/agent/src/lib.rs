@@ -7,9 +7,12 @@
 #![warn(missing_docs)]
 
 mod chat;
+mod config;
 mod llm;
 mod tool;
 mod tools;
 
 pub use chat::{Ask, Message, Model, ModelError, Stop, ToolCall, ToolResult, ToolSpec, Turn, Usage};
+pub use config::{AnswerFormat, BreakerConfig, Budget, Config, Price, Provider, RetryConfig};
+pub use llm::{Key, Llm, LlmError, Replay};
 pub use tool::{Finding, Knowledge, Passage, PassageKind, Tool, ToolError};

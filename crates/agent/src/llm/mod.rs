@@ -1,1 +1,189 @@
-//! How is each provider spoken to? One file for each wire.
+//! How is each provider spoken to, and what stands between it and us?
+//!
+//! Reading order: `wire` is what must be known of a provider, with one file for each; `framing`, `reading`, `problem` and
+//! `schema` are the pure rest, `transport` and `provider` send. Around a provider stand, from the outside: `record`,
+//! `retried`, `bounded`, `breaker`, `measured`. `replay` stands in for all of it.
+
+pub mod address;
+mod anthropic;
+mod bounded;
+mod breaker;
+mod counters;
+mod dotenv;
+mod framing;
+mod gemini;
+#[cfg(test)]
+mod golden;
+mod key;
+#[cfg(test)]
+mod layers;
+mod measured;
+mod ollama;
+mod openai;
+mod pause;
+mod problem;
+mod provider;
+mod reading;
+mod record;
+mod replay;
+mod retried;
+mod schema;
+mod transport;
+mod wire;
+
+use std::fs::OpenOptions;
+use std::io::BufReader;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use signal::{Meter, Metric};
+
+use self::bounded::Bounded;
+use self::breaker::Breaker;
+use self::counters::Counters;
+pub use self::key::Key;
+use self::key::KeySource;
+use self::measured::Measured;
+use self::provider::ProviderModel;
+pub use self::record::Recorded;
+pub use self::replay::Replay;
+use self::retried::Retried;
+use self::wire::Wire;
+use crate::{Config, Model, Provider};
+
+/// The model that is configured, with all that guards it.
+pub struct Llm {
+    model: Arc<dyn Model>,
+    counters: Arc<Counters>,
+}
+
+/// Why a configured model cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LlmError {
+    /// The provider wants a key and there is none; the operator sets it.
+    #[error("agent: {provider} wants a key; set {variable} in the environment or .env, or agent.key_file")]
+    NoKey {
+        /// Who.
+        provider: &'static str,
+        /// Where.
+        variable: &'static str,
+    },
+    /// Others could read the key on its way.
+    #[error(
+        "agent.base_url: {0} is another machine without TLS, and would get the key; use https:// or set agent.insecure"
+    )]
+    KeyInTheOpen(String),
+    /// The file with certificates is of no use.
+    #[error("agent.ca_file: {}: {reason}", path.display())]
+    CaFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The file with the key cannot be read.
+    #[error("{0}")]
+    KeyFile(String),
+    /// TLS cannot be set up.
+    #[error("agent: cannot prepare requests: {0}")]
+    Client(String),
+    /// A recording cannot be opened.
+    #[error("agent.{key}: {}: {reason}", path.display())]
+    File {
+        /// Of the configuration.
+        key: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A recording is not one of ours.
+    #[error("agent.replay_file: line {line}: {reason}")]
+    Recording {
+        /// From 1.
+        line: usize,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Llm {
+    /// As configured; none without a provider. `variable` gives variables of the environment, where the key may be; if it
+    /// is not there, `.env` in the working directory may have it.
+    pub fn build(config: &Config, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, LlmError> {
+        let Some(provider) = config.provider else { return Ok(None) };
+        let counters = Arc::new(Counters::new(provider.as_str()));
+        let Some(wire) = wire(provider) else {
+            let replay = Arc::new(replay(config)?);
+            let model = Arc::new(Measured::new(replay, Arc::clone(&counters)));
+            return Ok(Some(Self { model, counters }));
+        };
+        let key = key(provider, config, variable)?;
+        let name = format!("{}/{}", provider.as_str(), config.model);
+        let mut model: Arc<dyn Model> = Arc::new(ProviderModel::new(name, wire, config, key)?);
+        model = Arc::new(Measured::new(model, Arc::clone(&counters)));
+        model = Arc::new(Breaker::new(model, config.breaker, Arc::clone(&counters)));
+        model = Arc::new(Bounded::new(model, config, Arc::clone(&counters)));
+        model = Arc::new(Retried::new(model, config.retry, Arc::clone(&counters), fastrand::f64));
+        if let Some(path) = &config.record_file {
+            let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+            let file = opened.map_err(|error| file_error("record_file", path, &error))?;
+            model = Arc::new(Recorded::new(model, Box::new(file), Arc::clone(&counters)));
+        }
+        Ok(Some(Self { model, counters }))
+    }
+
+    /// Who is asked.
+    pub fn model(&self) -> Arc<dyn Model> {
+        Arc::clone(&self.model)
+    }
+}
+
+impl Meter for Llm {
+    fn metrics(&self) -> Vec<Metric> {
+        self.counters.metrics()
+    }
+}
+
+fn wire(provider: Provider) -> Option<Box<dyn Wire>> {
+    match provider {
+        Provider::Gemini => Some(Box::new(gemini::Gemini)),
+        Provider::OpenAi => Some(Box::new(openai::OpenAi)),
+        Provider::Anthropic => Some(Box::new(anthropic::Anthropic)),
+        Provider::Ollama => Some(Box::new(ollama::Ollama)),
+        Provider::Replay => None,
+    }
+}
+
+fn key(provider: Provider, config: &Config, variable: impl Fn(&str) -> Option<String>) -> Result<KeySource, LlmError> {
+    let name = provider.key_variable().unwrap_or_default();
+    let is_there = |it: &String| !it.trim().is_empty();
+    let given =
+        variable(name).filter(is_there).or_else(|| dotenv::variable(Path::new(dotenv::FILE), name).filter(is_there));
+    let source = match (&config.key_file, given) {
+        (Some(path), _) => KeySource::File(path.clone()),
+        (None, Some(text)) => KeySource::Given(Key::new(&text)),
+        (None, None) => KeySource::None,
+    };
+    source.read().map_err(LlmError::KeyFile)?;
+    let has_key = source != KeySource::None;
+    // Servers of one's own often want none.
+    if !has_key && provider != Provider::Ollama && config.url() == provider.default_url() {
+        return Err(LlmError::NoKey { provider: provider.as_str(), variable: name });
+    }
+    if has_key && !config.insecure && !address::is_private(config.url()) {
+        return Err(LlmError::KeyInTheOpen(config.url().to_owned()));
+    }
+    Ok(source)
+}
+
+fn replay(config: &Config) -> Result<Replay, LlmError> {
+    let path = config.replay_file.clone().unwrap_or_default();
+    let file = std::fs::File::open(&path).map_err(|error| file_error("replay_file", &path, &error))?;
+    Replay::read(BufReader::new(file), |model| config.prices.get(model).copied())
+}
+
+fn file_error(key: &'static str, path: &Path, error: &std::io::Error) -> LlmError {
+    LlmError::File { key, path: path.to_owned(), reason: error.to_string() }
+}
