@@ -9,13 +9,14 @@ use anyhow::Context as _;
 use axum::Router;
 use detect::{AlertBudgets, LogWatch, ServiceMap, SpanWatch};
 use serve::{Live, Ports, Queries, ScrapedTarget};
-use signal::{Clock, History, Ledger, Meter, PlanStore};
+use signal::{Clock, History, Meter, PlanStore};
 use store::{Recovery, Store};
 
 use crate::alert_desk::AlertDesk;
 use crate::back_tester::StoredBackTester;
 use crate::bands::Bands;
 use crate::book::Book;
+use crate::clean::{self, CleanLedger, CleanMeter};
 use crate::config::Config;
 use crate::eyes::Eyes;
 use crate::forecasts::{Forecasts, Overlay};
@@ -168,13 +169,14 @@ impl System {
         let on_plan = Arc::clone(&responder);
         let desk = Desk::open(
             config.act.clone(),
-            Arc::clone(&store) as Arc<dyn Ledger>,
+            Arc::new(CleanLedger(Arc::clone(&store))),
             Arc::clone(&store) as Arc<dyn PlanStore>,
             Arc::clone(&clock),
             crate::key::signing_key(&store)?,
             Arc::new(move |plan| on_plan.plan_changed(plan)),
         )
         .context("cannot open the plans")?;
+        desk.hide_secrets_by(clean::owned);
         responder.connect(Arc::clone(&desk));
         let kafka_outbox = KafkaOutbox::open(&config.kafka_out)?.map(Arc::new);
         if let Some(outbox) = &kafka_outbox {
@@ -366,6 +368,7 @@ impl System {
             Arc::clone(&self.responder) as _,
             Arc::clone(&self.desk) as _,
             Arc::clone(&self.health) as _,
+            Arc::new(CleanMeter) as _,
         ]);
         meters.extend(self.kafka_outbox.iter().map(|it| Arc::clone(it) as _));
         meters

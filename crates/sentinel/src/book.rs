@@ -10,6 +10,7 @@ use signal::{
 };
 use store::Store;
 
+use crate::clean::CleanLedger;
 use crate::responder::Responder;
 
 /// Charts in one report; the first symptoms tell the story.
@@ -42,7 +43,7 @@ impl Book {
         change: impl FnOnce(&mut Incident),
     ) -> Result<Incident, PortError> {
         let incident = self.responder.change(id, change)?;
-        Ledger::append(&*self.store, actor, action, &id.to_string(), "{}")?;
+        CleanLedger(Arc::clone(&self.store)).append(actor, action, &id.to_string(), "{}")?;
         Ok(incident)
     }
 

@@ -9,6 +9,7 @@ mod backtest;
 mod bands;
 mod bench;
 mod book;
+mod clean;
 mod cli;
 mod client;
 mod config;

@@ -18,6 +18,7 @@ use signal::{
 use store::Store;
 
 use crate::backlog::Backlog;
+use crate::clean;
 use crate::eyes::Eyes;
 use crate::inbox::Inbox;
 use crate::shards::Judged;
@@ -122,7 +123,9 @@ impl Responder {
     /// Takes anomalies in, from any thread; they are worked on at the next tick.
     pub fn anomalies(&self, anomalies: Vec<Anomaly>) {
         for anomaly in &anomalies {
-            self.live.send(Event::Anomaly(Box::new(anomaly.clone())));
+            let mut told = anomaly.clone();
+            clean::anomaly(&mut told);
+            self.live.send(Event::Anomaly(Box::new(told)));
         }
         self.inbox.push(anomalies);
     }
@@ -185,6 +188,7 @@ impl Responder {
         let change = |it: &mut Incident| {
             before = it.feedback;
             change(it);
+            clean::incident(it);
         };
         let incident = match state.open.get_mut(&id) {
             Some(following) => {
@@ -247,6 +251,7 @@ impl Responder {
 
     /// Takes over what the correlator says of an incident.
     fn follow(&self, mut incident: Incident) {
+        clean::incident(&mut incident);
         let id = incident.id;
         // What is followed is stored; a large incident is not read again just to know that.
         let is_new = !self.lock().open.contains_key(&id) && self.backlog.incident(id).is_err();
@@ -265,6 +270,7 @@ impl Responder {
         if !incident.is_open() {
             // Plans that nobody has approved yet are no longer needed.
             self.plan(&mut incident);
+            clean::incident(&mut incident);
         }
         self.keep(&incident);
         match (is_new, incident.status) {
