@@ -2,6 +2,8 @@
 
 mod catalog;
 mod command;
+#[cfg(test)]
+mod fuzzed;
 mod terminate_process;
 mod webhook;
 

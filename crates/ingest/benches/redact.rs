@@ -9,11 +9,28 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 fn of_services() -> Vec<String> {
     let line = |idx: usize| match idx % 6 {
-        0 => format!("2026-01-31T12:00:{:02}.123Z INFO request done method=GET path=/api/v1/orders/{idx} status=200 took={}ms", idx % 60, idx % 97),
-        1 => format!(r#"{{"time":"2026-01-31T12:00:{:02}Z","level":"info","msg":"order {idx} stored","service":"orders","trace_id":"{idx:032x}","took_ms":{}}}"#, idx % 60, idx % 31),
-        2 => format!("10.0.{}.{} - - [31/Jan/2026:12:00:00 +0000] \"GET /static/app.{idx:08x}.js HTTP/1.1\" 200 {idx} \"-\" \"Mozilla/5.0\"", idx % 256, idx % 255),
-        3 => format!("WARN pool exhausted: active=50 idle=0 waiting={idx} timeout=30000ms url=postgres://db:5432/orders"),
-        4 => format!("ERROR com.shop.Payments - cannot reach gateway at 10.1.2.{}: java.net.SocketTimeoutException: Read timed out", idx % 256),
+        0 => format!(
+            "2026-01-31T12:00:{:02}.123Z INFO request done method=GET path=/api/v1/orders/{idx} status=200 took={}ms",
+            idx % 60,
+            idx % 97
+        ),
+        1 => format!(
+            r#"{{"time":"2026-01-31T12:00:{:02}Z","level":"info","msg":"order {idx} stored","service":"orders","trace_id":"{idx:032x}","took_ms":{}}}"#,
+            idx % 60,
+            idx % 31
+        ),
+        2 => format!(
+            "10.0.{}.{} - - [31/Jan/2026:12:00:00 +0000] \"GET /static/app.{idx:08x}.js HTTP/1.1\" 200 {idx} \"-\" \"Mozilla/5.0\"",
+            idx % 256,
+            idx % 255
+        ),
+        3 => {
+            format!("WARN pool exhausted: active=50 idle=0 waiting={idx} timeout=30000ms url=postgres://db:5432/orders")
+        }
+        4 => format!(
+            "ERROR com.shop.Payments - cannot reach gateway at 10.1.2.{}: java.net.SocketTimeoutException: Read timed out",
+            idx % 256
+        ),
         _ => format!("DEBUG session {idx} user={idx} password=hunter{idx} refused"),
     };
     (0..2000).map(line).collect()

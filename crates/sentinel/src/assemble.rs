@@ -19,6 +19,7 @@ use crate::book::Book;
 use crate::clean::{self, CleanLedger, CleanMeter};
 use crate::config::Config;
 use crate::eyes::Eyes;
+use crate::feedback_desk::FeedbackDesk;
 use crate::forecasts::{Forecasts, Overlay};
 use crate::front::Front;
 use crate::groups::Groups;
@@ -75,6 +76,8 @@ pub struct System {
     pub desk: Arc<Desk>,
     /// Incidents for people.
     pub book: Arc<Book>,
+    /// What people say of incidents.
+    pub feedback: Arc<FeedbackDesk>,
     /// What was expected, also of the past.
     pub bands: Arc<Bands>,
     /// The way in for signals.
@@ -195,6 +198,15 @@ impl System {
             scores: Arc::clone(&bands) as _,
             clock: Arc::clone(&clock),
         });
+        let feedback = FeedbackDesk::open(
+            config.feedback.clone(),
+            Arc::clone(&store),
+            Arc::clone(&budgets),
+            Arc::clone(&responder),
+            Arc::clone(&clock),
+        )
+        .context("cannot read what was learned from feedback")?;
+        responder.heed(Arc::clone(&feedback) as _);
         let alert_desk = AlertDesk::open(Arc::clone(&store), Arc::clone(&responder));
         let alert_desk = Arc::new(alert_desk.context("cannot read the alerts that fired")?);
         let intake = Arc::new(Intake {
@@ -263,6 +275,7 @@ impl System {
             responder,
             desk,
             book,
+            feedback,
             bands,
             intake,
             alert_desk,
@@ -294,6 +307,7 @@ impl System {
         let ports = Arc::new(Ports {
             incidents: Arc::clone(&self.book) as _,
             plans: Arc::clone(&self.desk) as _,
+            feedback: Arc::clone(&self.feedback) as _,
             ledger: Arc::clone(&self.store) as _,
             traces: Arc::clone(&self.eyes.traces),
             history: Arc::clone(&self.overlay) as _,
@@ -338,6 +352,7 @@ impl System {
         self.news_desk.tick(now);
         self.shards.tick(now);
         self.budgets.tick(now);
+        self.feedback.tick(now);
         self.groups.tick(&self.responder);
         self.alert_desk.tick(now);
         self.model_watches.tick(now);
@@ -369,6 +384,7 @@ impl System {
             Arc::clone(&self.desk) as _,
             Arc::clone(&self.health) as _,
             Arc::new(CleanMeter) as _,
+            Arc::clone(&self.feedback) as _,
         ]);
         meters.extend(self.kafka_outbox.iter().map(|it| Arc::clone(it) as _));
         meters

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use report::{Chart, IncidentReport};
 use signal::{
-    Clock, History, Incident, IncidentBook, IncidentFilter, IncidentId, IncidentStatus, Ledger, Opinion, PlanDesk,
-    PortError, ReportFormat, Reports, Scores, Symptom, TimeRange, TimelineEntry,
+    Clock, History, Incident, IncidentBook, IncidentFilter, IncidentId, IncidentStatus, Ledger, PlanDesk, PortError,
+    ReportFormat, Reports, Scores, Symptom, TimeRange, TimelineEntry,
 };
 use store::Store;
 
@@ -78,15 +78,6 @@ impl IncidentBook for Book {
             incident.status = IncidentStatus::Acknowledged;
             incident.timeline.push(entry);
         })
-    }
-
-    fn feedback(&self, id: IncidentId, opinion: Opinion, actor: &str) -> Result<Incident, PortError> {
-        let action = match opinion {
-            Opinion::Right => "incident.feedback.right",
-            Opinion::Wrong => "incident.feedback.wrong",
-            Opinion::Noise => "incident.feedback.noise",
-        };
-        self.note(id, actor, action, |incident| incident.feedback = Some(opinion))
     }
 }
 

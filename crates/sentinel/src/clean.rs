@@ -34,7 +34,8 @@ fn labels(place: &mut Labels) {
     for (name, value) in place.iter() {
         let assigned = format!("{name}={value}");
         if let Cow::Owned(it) = text(&assigned) {
-            safe = safe.with(name, it.strip_prefix(name).and_then(|it| it.strip_prefix('=')).unwrap_or("[redacted:value]"));
+            safe = safe
+                .with(name, it.strip_prefix(name).and_then(|it| it.strip_prefix('=')).unwrap_or("[redacted:value]"));
         }
     }
     *place = safe;
@@ -121,15 +122,15 @@ impl Ledger for CleanLedger {
     fn append(&self, actor: &str, action: &str, subject: &str, detail: &str) -> Result<LedgerEntry, PortError> {
         // Signatures and digests are facts of ours that only look like secrets.
         let detail = if action.starts_with("plan.approved") { detail.to_owned() } else { json(detail) };
-        self.0.append(&text(actor), action, &text(subject), &detail)
+        Ledger::append(&*self.0, &text(actor), action, &text(subject), &detail)
     }
 
     fn entries(&self, after: u64, limit: usize) -> Result<Vec<LedgerEntry>, PortError> {
-        self.0.entries(after, limit)
+        Ledger::entries(&*self.0, after, limit)
     }
 
     fn verify(&self) -> Result<u64, PortError> {
-        self.0.verify()
+        Ledger::verify(&*self.0)
     }
 }
 

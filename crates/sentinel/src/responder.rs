@@ -12,8 +12,8 @@ use diagnose::Sources;
 use ingest::MonitorVerdict;
 use serve::Live;
 use signal::{
-    Anomaly, Diagnosis, Event, Incident, IncidentId, IncidentStatus, Meter, Metric, Outbox, Plan, PortError, Score,
-    TimelineEntry, Timestamp,
+    Anomaly, Diagnosis, Event, Incident, IncidentId, IncidentStatus, Meter, Metric, Outbox, Plan, PortError, Priors,
+    Score, TimelineEntry, Timestamp,
 };
 use store::Store;
 
@@ -39,6 +39,7 @@ pub struct Responder {
     live: Live,
     desk: OnceLock<Arc<Desk>>,
     outbox: OnceLock<Arc<dyn Outbox>>,
+    priors: OnceLock<Arc<dyn Priors>>,
     inbox: Inbox,
     backlog: Backlog,
     state: Mutex<State>,
@@ -99,6 +100,7 @@ impl Responder {
             live,
             desk: OnceLock::new(),
             outbox: OnceLock::new(),
+            priors: OnceLock::new(),
             inbox: Inbox::default(),
             state: Mutex::new(state),
             changed_plans: Mutex::default(),
@@ -118,6 +120,12 @@ impl Responder {
         self.open_incidents().iter().for_each(|it| outbox.post(it));
         // A second call would be a mistake in assembly; the first outbox stays.
         let _ = self.outbox.set(outbox);
+    }
+
+    /// Connects what people have said of earlier causes; called once by the composition root.
+    pub fn heed(&self, priors: Arc<dyn Priors>) {
+        // A second call would be a mistake in assembly; the first stays.
+        let _ = self.priors.set(priors);
     }
 
     /// Takes anomalies in, from any thread; they are worked on at the next tick.
@@ -318,6 +326,9 @@ impl Responder {
         // What could not be seen for others is none of this.
         drop((self.eyes.gaps)());
         let (mut diagnosis, problems) = diagnose::diagnose(&incident, now, &self.sources());
+        if let Some(priors) = self.priors.get() {
+            diagnose::weigh(&mut diagnosis, &**priors);
+        }
         let gaps = (self.eyes.gaps)();
         let seconds = started.elapsed().as_secs_f64();
         diagnosis.took_ms = seconds * 1000.0;

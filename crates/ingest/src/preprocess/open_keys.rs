@@ -93,6 +93,9 @@ mod tests {
         let it = Preprocessor::new(&serde_json::from_str("{}").unwrap()).unwrap();
         let begin = format!("-----BEGIN {} KEY-----", "PRIVATE");
         let kept = it.logs(vec![line("a", &begin), line("a", "GET /a 200, fine."), line("a", "q1W2")]);
-        assert_eq!(kept.iter().map(|it| it.line.as_str()).collect::<Vec<_>>(), ["[redacted:private_key]", "GET /a 200, fine.", "q1W2"]);
+        assert_eq!(
+            kept.iter().map(|it| it.line.as_str()).collect::<Vec<_>>(),
+            ["[redacted:private_key]", "GET /a 200, fine.", "q1W2"]
+        );
     }
 }

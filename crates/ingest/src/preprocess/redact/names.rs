@@ -254,7 +254,8 @@ impl Place {
     fn of(text: &str, from: usize) -> Self {
         let rest = text.get(from..).unwrap_or("");
         let bare = rest.trim_start_matches([' ', '\t', '=', '>', ':', '|', '\\', '\r', '\n']);
-        let bare = ["&quot;", "&#34;", "&#39;", "%22", "u0022"].iter().find_map(|it| bare.strip_prefix(it)).unwrap_or(bare);
+        let bare =
+            ["&quot;", "&#34;", "&#39;", "%22", "u0022"].iter().find_map(|it| bare.strip_prefix(it)).unwrap_or(bare);
         let gap = rest.get(..rest.len() - bare.len()).unwrap_or("");
         let is_near = !gap.contains('\n') && !gap.contains("\\n");
         let start = from + gap.len();

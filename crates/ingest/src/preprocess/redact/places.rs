@@ -35,7 +35,8 @@ pub(super) fn in_address(text: &str, idx: usize) -> Option<(Range<usize>, Secret
     }
     let last = (from + MOST_USER_BYTES).min(text.len());
     let user = text.as_bytes().get(from..last)?;
-    let is_end = |it: &u8| it.is_ascii_whitespace() || matches!(it, b'@' | b'/' | b'"' | b'\'' | b'[' | b'<' | b'>' | b'\\');
+    let is_end =
+        |it: &u8| it.is_ascii_whitespace() || matches!(it, b'@' | b'/' | b'"' | b'\'' | b'[' | b'<' | b'>' | b'\\');
     let length = user.iter().position(is_end)?;
     if user.get(length) != Some(&b'@') {
         return None;
