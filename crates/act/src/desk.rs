@@ -4,7 +4,7 @@
 //! What has already happened in the world goes the other way round: memory first, because it is true in any case.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -55,6 +55,8 @@ pub struct Desk {
     on_change: Arc<dyn Fn(&Plan) + Send + Sync>,
     plans: Mutex<BTreeMap<PlanId, Plan>>,
     recorded_refusals: Mutex<HashSet<(IncidentId, String)>>,
+    /// Takes secrets out of a text.
+    hide: OnceLock<fn(&str) -> String>,
     /// Held while limits are checked and the decision is taken, so that two decisions cannot both be the last allowed.
     deciding: Mutex<()>,
 }
@@ -91,10 +93,22 @@ impl Desk {
             on_change,
             plans: Mutex::new(plans.into_iter().map(|it| (it.id, it)).collect()),
             recorded_refusals: Mutex::default(),
+            hide: OnceLock::new(),
             deciding: Mutex::default(),
         };
         desk.recover()?;
         Ok(Arc::new(desk))
+    }
+
+    /// From now on what programs and servers answer is kept and told as this function leaves it, because they may answer
+    /// with anything. Called once by the composition root.
+    pub fn hide_secrets_by(&self, hide: fn(&str) -> String) {
+        // A second call would be a mistake in assembly; the first function stays.
+        let _ = self.hide.set(hide);
+    }
+
+    pub(crate) fn without_secrets(&self, text: String) -> String {
+        self.hide.get().map_or_else(|| text.clone(), |hide| hide(&text))
     }
 
     /// Makes plans for the top cause of an incident, or withdraws those that no longer fit. Call it whenever an

@@ -287,10 +287,10 @@ impl Desk {
     async fn act(&self, plan: &Plan, step: &StepKind, idempotency_key: &str) -> Effect {
         let tools = Tools { config: &self.config, client: &self.client, idempotency_key: idempotency_key.to_owned() };
         let remedy = remedy(step);
-        tracing::info!(plan = %plan.id, step = remedy.describe(), "Step begins.");
-        let effect = remedy.carry_out(&tools).await;
-        self.counters.step(effect.is_ok);
-        effect
+        tracing::info!(plan = %plan.id, step = self.without_secrets(remedy.describe()), "Step begins.");
+        let Effect { is_ok, detail } = remedy.carry_out(&tools).await;
+        self.counters.step(is_ok);
+        Effect { is_ok, detail: self.without_secrets(detail) }
     }
 
     fn set_outcome(&self, plan: &mut Plan, idx: usize, effect: Effect) {

@@ -5,6 +5,8 @@ mod airflow_run;
 mod airflow_stop;
 mod catalog;
 mod command;
+#[cfg(test)]
+mod fuzzed;
 mod terminate_process;
 mod train;
 mod webhook;

@@ -10,6 +10,7 @@ use signal::{
 use crate::account::{Account, Candidate};
 use crate::budget::Budget;
 use crate::config::Config;
+use crate::learned::Learned;
 use crate::saved::{self, RestoreError};
 
 /// With `each` there are at most so many budgets; further values share the last.
@@ -22,6 +23,7 @@ const OTHERS: &str = "others";
 pub struct AlertBudgets {
     configs: Vec<Budget>,
     accounts: Mutex<BTreeMap<String, Arc<Account>>>,
+    learned: Learned,
 }
 
 /// What the replay of history would have alerted, from one shard.
@@ -33,7 +35,12 @@ impl AlertBudgets {
     pub fn new(config: &Config) -> Self {
         let fixed = config.budgets.iter().filter(|it| it.each.is_none());
         let accounts = fixed.map(|it| (it.own_name(), account(it.own_name(), it))).collect();
-        Self { configs: config.budgets.clone(), accounts: Mutex::new(accounts) }
+        Self { configs: config.budgets.clone(), accounts: Mutex::new(accounts), learned: Learned::default() }
+    }
+
+    /// What people have said of the series.
+    pub const fn learned(&self) -> &Learned {
+        &self.learned
     }
 
     /// The budget that a series spends: the first that matches.
@@ -170,6 +177,18 @@ impl Meter for AlertBudgets {
             ]
             .map(|metric| metric.label("budget", &it.name))
         };
-        self.budgets().iter().flat_map(of).collect()
+        let learned = [
+            Metric::gauge(
+                "sentinel_detect_learned_thresholds",
+                "Kinds of series whose threshold people's opinions have raised.",
+                self.learned.count() as f64,
+            ),
+            Metric::counter(
+                "sentinel_detect_learned_held_points_total",
+                "Points that would have counted if nobody had said that their kind is noise.",
+                self.learned.held(),
+            ),
+        ];
+        self.budgets().iter().flat_map(of).chain(learned).collect()
     }
 }

@@ -145,7 +145,7 @@ impl Correlator {
         }
         ours.diagnosis = incident.diagnosis.clone().or_else(|| ours.diagnosis.take());
         ours.plans.clone_from(&incident.plans);
-        ours.feedback = incident.feedback.or(ours.feedback);
+        ours.feedback = incident.feedback;
         let added: Vec<TimelineEntry> =
             incident.timeline.iter().filter(|it| !ours.timeline.contains(it)).cloned().collect();
         ours.timeline.extend(added);

@@ -1,7 +1,7 @@
 //! Which series gets which estimator, when is a deviation worth a word, and which anomalies are one incident?
 //!
 //! Reading order: `config`, `policy`, `calendar` say what is wanted; `shard` owns the state of its `series` and judges
-//! points; `budgets` says how high the threshold must be for few enough alerts (`account`, `calibrator`, `ladder`);
+//! points; `budgets` says how high the threshold must be for few enough alerts (`account`, `calibrator`, `ladder`), `lessons` what people have said (`learned`);
 //! `spans` makes series and the service graph of traces; `log_watch` takes in log lines, `log_finder` judges them, `log_rules` counts them and `windows` makes series of them;
 //! `correlator` groups anomalies into incidents along the `service_map`.
 
@@ -20,6 +20,8 @@ mod episode;
 mod fields;
 mod groups;
 mod ladder;
+mod learned;
+mod lessons;
 mod load;
 mod log_config;
 mod log_counted;
@@ -55,6 +57,8 @@ pub use calendar::{Day, Maintenance};
 pub use config::{Config, CorrelatorConfig};
 pub use correlator::Correlator;
 pub use groups::{Findings, FleetConfig, GroupSample, GroupWatch, GroupsConfig, JointConfig};
+pub use learned::Learned;
+pub use lessons::{FeedbackConfig, LessonBook, Never};
 pub use log_config::{FromLevel, LogConfig, SymptomFrom};
 pub use log_rules::LogRule;
 pub use log_watch::{LogNews, LogWatch, LogWatchConfig};

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::episode::{self, Episode};
 use crate::policy::{Rule, Usage, direction_of};
 use crate::rate::Rate;
-use crate::threshold::Threshold;
+use crate::threshold::{Threshold, widened};
 
 /// Everything a shard keeps of a series.
 #[derive(Clone, Debug)]
@@ -54,6 +54,8 @@ pub(crate) struct Series {
     pub band: Option<Band>,
     /// If the threshold is not the estimator's own.
     pub threshold: Option<Box<Threshold>>,
+    /// From this score on a point counts, by what people have said; 1 is usual.
+    pub learned: f64,
     /// If there is a budget for the alerts of this series.
     pub spending: Option<Spending>,
     /// What was new about the newest point that was.
@@ -103,6 +105,7 @@ impl Series {
             is_habit: false,
             band: None,
             threshold: Threshold::new(rule.criterion),
+            learned: 1.0,
             spending: None,
             explanation: None,
             incident_secs: f64::from(config.incidents.resolve_after_secs + config.incidents.reopen_within_secs),
@@ -160,7 +163,7 @@ impl Series {
             _ => {
                 let judgment = self.detector.score_at(millis, moment.local_millis, y);
                 // An excursion that is no news has to last, as the policy says.
-                (judgment.band, Some(judgment).filter(|it| it.news.score >= 1.0))
+                (judgment.band, Some(judgment).filter(|it| it.news.score >= self.learned))
             }
         };
         let score = Score {
@@ -181,6 +184,7 @@ impl Series {
             let direction = direction_of(&score);
             return (score, Some((AnomalyKind::Impossible, direction)));
         }
+        let score = if self.learned > 1.0 { widened(score, self.learned) } else { score };
         if let Some(judgment) = judgment {
             return self.judge_news(score, &judgment);
         }
@@ -204,7 +208,7 @@ impl Series {
 
     /// A point that shows something new needs no second one, if the policy cares for it at all.
     fn judge_news(&mut self, score: Score, judgment: &Judgment) -> (Score, Option<(AnomalyKind, Direction)>) {
-        let value = score.value.max(judgment.value);
+        let value = score.value.max(judgment.value / self.learned);
         let News { view, shown, needed, .. } = judgment.news;
         let score = match view {
             // What is usual at this time of day is a better expectation than where the series was a moment ago.

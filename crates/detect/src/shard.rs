@@ -109,6 +109,8 @@ pub struct Shard {
     calendar: Calendar,
     wall_clock: WallClock,
     budgets: Arc<AlertBudgets>,
+    /// What of [`crate::Learned`] the series know.
+    learned: u64,
     /// While history is replayed: what it would have alerted.
     rehearsal: Option<Rehearsal>,
     pub(crate) series: Vec<Place>,
@@ -147,6 +149,7 @@ impl Shard {
     pub fn with_budgets(config: Arc<Config>, budgets: Arc<AlertBudgets>) -> Self {
         Self {
             budgets,
+            learned: 0,
             rehearsal: None,
             calendar: Calendar::new(&config.maintenance),
             wall_clock: WallClock::new(&config.time_zone),
@@ -222,6 +225,9 @@ impl Shard {
 
     fn take(&mut self, slot: Slot, point: Point, now: Timestamp, is_of_past: bool, out: &mut Vec<Anomaly>) -> Verdict {
         let first_now = *self.first_now.get_or_insert(now);
+        if self.learned != self.budgets.learned().version() {
+            self.take_over_learned();
+        }
         let config = &self.config;
         let place = self.series.get_mut(slot.idx as usize).filter(|it| it.generation == slot.generation);
         let Some(series) = place.and_then(|it| it.series.as_mut()) else {
@@ -246,6 +252,9 @@ impl Shard {
         let mut wants_band = false;
         let moment = Moment { time: point.time, local_millis: self.wall_clock.local_millis(point.time) };
         let (score, anomaly) = series.judge(moment, y);
+        if series.learned > 1.0 && (1.0 / series.learned..=1.0).contains(&score.value) {
+            self.budgets.learned().note_held();
+        }
         // What is told below describes this verdict.
         series.score.clone_from(&score);
         let is_planned = self.calendar.covers(&series.labels, point.time);
@@ -276,6 +285,14 @@ impl Shard {
             self.give_band(slot);
         }
         Verdict { score, fate, is_anomalous: anomaly.is_some() && !is_planned }
+    }
+
+    /// Somebody has said something: all series learn what it means for them.
+    fn take_over_learned(&mut self) {
+        let budgets = Arc::clone(&self.budgets);
+        self.learned = budgets.learned().version();
+        let series = self.series.iter_mut().filter_map(|it| it.series.as_mut());
+        series.for_each(|it| it.learned = budgets.learned().threshold(&it.labels));
     }
 
     /// Looks for series that have stopped, ends what will not end by itself, and forgets series that are long gone.
@@ -374,6 +391,7 @@ impl Shard {
     pub(crate) fn add(&mut self, mut series: Series) -> Slot {
         let owner = Owner::of(&series.labels);
         series.spending = self.budgets.account(&series.labels).map(Spending::new);
+        series.learned = self.budgets.learned().threshold(&series.labels);
         series.owner = *self.owner_idx.entry(owner.labels.id()).or_insert_with(|| {
             self.owners.push(owner);
             (self.owners.len() - 1) as u32

@@ -105,7 +105,7 @@ impl Threshold {
 }
 
 /// The same verdict with a band of `part` times its width.
-fn widened(score: Score, part: f64) -> Score {
+pub(crate) fn widened(score: Score, part: f64) -> Score {
     Score {
         value: score.value / part,
         yhat_lower: score.yhat - part * (score.yhat - score.yhat_lower),

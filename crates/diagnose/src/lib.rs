@@ -2,6 +2,7 @@
 //!
 //! Reading order: `facts` reads what moved around the incident's onset (`movement` compares two windows of one series);
 //! `rules` make typed hypotheses of it, each citing evidence from the `docket`; `rank` weighs them against each other;
+//! `prior` adds what people said of earlier ones;
 //! `reopen` reads each piece of evidence once more, and what cannot be read again is dropped.
 //! `case` ranks from plain data instead, without a store: a user's files, and published benchmarks.
 
@@ -13,6 +14,7 @@ mod error;
 mod facts;
 mod movement;
 mod phrase;
+mod prior;
 mod problem;
 mod rank;
 mod reopen;
@@ -21,6 +23,7 @@ mod rules;
 use signal::{ChangeLog, Diagnosis, History, Incident, LogSearch, Templates, Timestamp, Topology};
 
 pub use error::Error;
+pub use prior::weigh;
 pub use problem::Problem;
 pub use reopen::reopen;
 

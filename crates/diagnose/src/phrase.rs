@@ -38,7 +38,7 @@ pub(crate) fn quoted(text: &str) -> String {
 /// Control characters (but white space) and the marks that turn the direction of writing or take no room.
 fn is_hidden(it: char) -> bool {
     it.is_control() && !it.is_whitespace()
-        || matches!(it, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(it, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}' | '\u{180e}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The time of day: `14:03:12 UTC`.

@@ -9,15 +9,17 @@ use anyhow::Context as _;
 use axum::Router;
 use detect::{AlertBudgets, LogWatch, ServiceMap, SpanWatch};
 use serve::{Live, Ports, Queries, ScrapedTarget};
-use signal::{Clock, History, Ledger, Meter, PlanStore};
+use signal::{Clock, History, Meter, PlanStore};
 use store::{Recovery, Store};
 
 use crate::alert_desk::AlertDesk;
 use crate::back_tester::StoredBackTester;
 use crate::bands::Bands;
 use crate::book::Book;
+use crate::clean::{self, CleanLedger, CleanMeter};
 use crate::config::Config;
 use crate::eyes::Eyes;
+use crate::feedback_desk::FeedbackDesk;
 use crate::forecasts::{Forecasts, Overlay};
 use crate::front::Front;
 use crate::groups::Groups;
@@ -74,6 +76,8 @@ pub struct System {
     pub desk: Arc<Desk>,
     /// Incidents for people.
     pub book: Arc<Book>,
+    /// What people say of incidents.
+    pub feedback: Arc<FeedbackDesk>,
     /// What was expected, also of the past.
     pub bands: Arc<Bands>,
     /// The way in for signals.
@@ -168,13 +172,14 @@ impl System {
         let on_plan = Arc::clone(&responder);
         let desk = Desk::open(
             config.act.clone(),
-            Arc::clone(&store) as Arc<dyn Ledger>,
+            Arc::new(CleanLedger(Arc::clone(&store))),
             Arc::clone(&store) as Arc<dyn PlanStore>,
             Arc::clone(&clock),
             crate::key::signing_key(&store)?,
             Arc::new(move |plan| on_plan.plan_changed(plan)),
         )
         .context("cannot open the plans")?;
+        desk.hide_secrets_by(clean::owned);
         responder.connect(Arc::clone(&desk));
         let kafka_outbox = KafkaOutbox::open(&config.kafka_out)?.map(Arc::new);
         if let Some(outbox) = &kafka_outbox {
@@ -193,6 +198,15 @@ impl System {
             scores: Arc::clone(&bands) as _,
             clock: Arc::clone(&clock),
         });
+        let feedback = FeedbackDesk::open(
+            config.feedback.clone(),
+            Arc::clone(&store),
+            Arc::clone(&budgets),
+            Arc::clone(&responder),
+            Arc::clone(&clock),
+        )
+        .context("cannot read what was learned from feedback")?;
+        responder.heed(Arc::clone(&feedback) as _);
         let alert_desk = AlertDesk::open(Arc::clone(&store), Arc::clone(&responder));
         let alert_desk = Arc::new(alert_desk.context("cannot read the alerts that fired")?);
         let intake = Arc::new(Intake {
@@ -262,6 +276,7 @@ impl System {
             responder,
             desk,
             book,
+            feedback,
             bands,
             intake,
             alert_desk,
@@ -293,6 +308,7 @@ impl System {
         let ports = Arc::new(Ports {
             incidents: Arc::clone(&self.book) as _,
             plans: Arc::clone(&self.desk) as _,
+            feedback: Arc::clone(&self.feedback) as _,
             ledger: Arc::clone(&self.store) as _,
             traces: Arc::clone(&self.eyes.traces),
             history: Arc::clone(&self.overlay) as _,
@@ -337,6 +353,7 @@ impl System {
         self.news_desk.tick(now);
         self.shards.tick(now);
         self.budgets.tick(now);
+        self.feedback.tick(now);
         self.groups.tick(&self.responder);
         self.alert_desk.tick(now);
         self.model_watches.tick(now);
@@ -367,6 +384,8 @@ impl System {
             Arc::clone(&self.responder) as _,
             Arc::clone(&self.desk) as _,
             Arc::clone(&self.health) as _,
+            Arc::new(CleanMeter) as _,
+            Arc::clone(&self.feedback) as _,
         ]);
         meters.extend(self.kafka_outbox.iter().map(|it| Arc::clone(it) as _));
         meters

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use signal::{Incident, IncidentFilter, IncidentId, Ledger, Meter, Metric, PortError};
 use store::Store;
 
+use crate::clean::CleanLedger;
+
 /// Incidents that may wait; of more the oldest are given up.
 const MOST_INCIDENTS: usize = 1000;
 /// Entries of the ledger that may wait.
@@ -15,6 +17,7 @@ const MOST_ENTRIES: usize = 10_000;
 /// Incidents and entries, on disk or on their way to it.
 pub struct Backlog {
     store: Arc<Store>,
+    ledger: CleanLedger,
     waiting: Mutex<Waiting>,
 }
 
@@ -36,7 +39,7 @@ struct Entry {
 impl Backlog {
     /// Nothing waits.
     pub fn new(store: Arc<Store>) -> Self {
-        Self { store, waiting: Mutex::default() }
+        Self { ledger: CleanLedger(Arc::clone(&store)), store, waiting: Mutex::default() }
     }
 
     /// Saves an incident.
@@ -111,7 +114,7 @@ impl Backlog {
 
     fn write_entries(&self, waiting: &mut Waiting) -> Result<(), PortError> {
         while let Some(entry) = waiting.entries.front() {
-            Ledger::append(&*self.store, "sentinel", &entry.action, &entry.subject, &entry.detail)?;
+            self.ledger.append("sentinel", &entry.action, &entry.subject, &entry.detail)?;
             waiting.entries.pop_front();
         }
         Ok(())

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use report::{Chart, IncidentReport};
 use signal::{
-    Clock, History, Incident, IncidentBook, IncidentFilter, IncidentId, IncidentStatus, Ledger, Opinion, PlanDesk,
-    PortError, ReportFormat, Reports, Scores, Symptom, TimeRange, TimelineEntry,
+    Clock, History, Incident, IncidentBook, IncidentFilter, IncidentId, IncidentStatus, Ledger, PlanDesk, PortError,
+    ReportFormat, Reports, Scores, Symptom, TimeRange, TimelineEntry,
 };
 use store::Store;
 
+use crate::clean::CleanLedger;
 use crate::responder::Responder;
 
 /// Charts in one report; the first symptoms tell the story.
@@ -42,7 +43,7 @@ impl Book {
         change: impl FnOnce(&mut Incident),
     ) -> Result<Incident, PortError> {
         let incident = self.responder.change(id, change)?;
-        Ledger::append(&*self.store, actor, action, &id.to_string(), "{}")?;
+        CleanLedger(Arc::clone(&self.store)).append(actor, action, &id.to_string(), "{}")?;
         Ok(incident)
     }
 
@@ -77,15 +78,6 @@ impl IncidentBook for Book {
             incident.status = IncidentStatus::Acknowledged;
             incident.timeline.push(entry);
         })
-    }
-
-    fn feedback(&self, id: IncidentId, opinion: Opinion, actor: &str) -> Result<Incident, PortError> {
-        let action = match opinion {
-            Opinion::Right => "incident.feedback.right",
-            Opinion::Wrong => "incident.feedback.wrong",
-            Opinion::Noise => "incident.feedback.noise",
-        };
-        self.note(id, actor, action, |incident| incident.feedback = Some(opinion))
     }
 }
 

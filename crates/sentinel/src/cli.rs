@@ -391,15 +391,48 @@ pub struct PlanArgs {
 
 /// Options of `feedback`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct FeedbackArgs {
+    /// What to do with what was said; left out: says something.
+    #[command(subcommand)]
+    pub command: Option<FeedbackCommand>,
     /// The incident, for example INC-17.
-    pub incident: IncidentId,
+    #[arg(required = true)]
+    pub incident: Option<IncidentId>,
     /// What you think of it.
-    #[arg(value_enum)]
-    pub opinion: OpinionArg,
+    #[arg(value_enum, required = true)]
+    pub opinion: Option<OpinionArg>,
+    /// The service or host that was to blame.
+    #[arg(long, value_name = "SERVICE")]
+    pub cause: Option<String>,
+    /// Speaks of this plan, not of the incident, for example PLAN-3.
+    #[arg(long, value_name = "PLAN", conflicts_with = "cause")]
+    pub action: Option<PlanId>,
+    /// Why, in your words.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub comment: String,
     /// The server.
     #[command(flatten)]
     pub remote: RemoteArgs,
+}
+
+/// What to do with what was said.
+#[derive(Debug, Subcommand)]
+pub enum FeedbackCommand {
+    /// Lists what was said and what moved by it, the newest first.
+    List {
+        /// The server.
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
+    /// Takes an opinion back, with all that moved by it.
+    Undo {
+        /// The number of the lesson, as `sentinel feedback list` shows it.
+        lesson: u64,
+        /// The server.
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
 }
 
 /// Options of `models`.

@@ -5,9 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-use crate::cli::{
-    AuditCommand, FeedbackArgs, IncidentsArgs, OpinionArg, Output, PlanArgs, RemoteArgs, ReportArgs, ReportForm,
-};
+use crate::cli::{AuditCommand, IncidentsArgs, Output, PlanArgs, RemoteArgs, ReportArgs, ReportForm};
 
 /// `sentinel status`.
 pub async fn status(args: &RemoteArgs) -> anyhow::Result<()> {
@@ -62,19 +60,6 @@ pub async fn reject(args: &PlanArgs) -> anyhow::Result<()> {
     let path = format!("/sentinel/v1/plans/{}/reject", args.plan);
     let answer = call(&args.remote, reqwest::Method::POST, &path, Some(json!({ "actor": actor() }))).await?;
     print(&args.remote, &answer, |it| println!("{} is now {}.", field(it, "id"), field(it, "state")))
-}
-
-/// `sentinel feedback`.
-pub async fn feedback(args: &FeedbackArgs) -> anyhow::Result<()> {
-    let opinion = match args.opinion {
-        OpinionArg::Right => "right",
-        OpinionArg::Wrong => "wrong",
-        OpinionArg::Noise => "noise",
-    };
-    let path = format!("/sentinel/v1/incidents/{}/feedback", args.incident);
-    let body = json!({ "opinion": opinion, "actor": actor() });
-    let answer = call(&args.remote, reqwest::Method::POST, &path, Some(body)).await?;
-    print(&args.remote, &answer, |it| println!("Noted for {}.", field(it, "id")))
 }
 
 /// `sentinel report`.

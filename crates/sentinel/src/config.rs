@@ -70,6 +70,8 @@ pub struct Config {
     pub store: store::Config,
     /// What counts as an anomaly, and how anomalies become incidents.
     pub detect: detect::Config,
+    /// What may be learned from people's opinions.
+    pub feedback: detect::FeedbackConfig,
     /// How log lines are counted by template.
     pub templates: detect::LogWatchConfig,
     /// Series whose future is forecast.
@@ -120,6 +122,7 @@ impl Default for Config {
             tenants: ingest::TenantsConfig::default(),
             store: store::Config::default(),
             detect: detect::Config::default(),
+            feedback: detect::FeedbackConfig::default(),
             templates: detect::LogWatchConfig::default(),
             watches: vec![],
             models: vec![],
@@ -202,6 +205,7 @@ impl Config {
         problems.extend(prefixed("tenants", self.tenants.validate()));
         problems.extend(prefixed("store", self.store.validate()));
         problems.extend(prefixed("detect", self.detect.validate()));
+        problems.extend(prefixed("feedback", self.feedback.validate()));
         problems.extend(prefixed("templates", self.templates.validate()));
         problems.extend(forecast::watches(&self.watches).err().unwrap_or_default());
         problems.extend(crate::forecasts::expression_problems(&self.watches));
@@ -285,6 +289,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "tenants", &mut config.tenants, problems);
     take(&mut tree, "store", &mut config.store, problems);
     take(&mut tree, "detect", &mut config.detect, problems);
+    take(&mut tree, "feedback", &mut config.feedback, problems);
     take(&mut tree, "templates", &mut config.templates, problems);
     take_each(&mut tree, "watches", &mut config.watches, problems);
     take_each(&mut tree, "models", &mut config.models, problems);

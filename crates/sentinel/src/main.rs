@@ -9,11 +9,14 @@ mod backtest;
 mod bands;
 mod bench;
 mod book;
+mod clean;
 mod cli;
 mod client;
 mod config;
 mod demo;
 mod eyes;
+mod feedback_client;
+mod feedback_desk;
 mod forecasts;
 mod front;
 mod groups;
@@ -114,7 +117,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Actions(args) => client::actions(&args).await?,
         Command::Approve(args) => client::approve(&args).await?,
         Command::Reject(args) => client::reject(&args).await?,
-        Command::Feedback(args) => client::feedback(&args).await?,
+        Command::Feedback(args) => feedback_client::run(&args).await?,
         Command::Labels(args) => return offline::finish(label_client::run(&args).await),
         Command::Report(args) => client::report(&args).await?,
         Command::Models(args) => model_client::models(&args).await?,

@@ -12,12 +12,13 @@ use diagnose::Sources;
 use ingest::MonitorVerdict;
 use serve::Live;
 use signal::{
-    Anomaly, Diagnosis, Event, Incident, IncidentId, IncidentStatus, Meter, Metric, Outbox, Plan, PortError, Score,
-    TimelineEntry, Timestamp,
+    Anomaly, Diagnosis, Event, Incident, IncidentId, IncidentStatus, Meter, Metric, Outbox, Plan, PortError, Priors,
+    Score, TimelineEntry, Timestamp,
 };
 use store::Store;
 
 use crate::backlog::Backlog;
+use crate::clean;
 use crate::eyes::Eyes;
 use crate::inbox::Inbox;
 use crate::shards::Judged;
@@ -38,6 +39,7 @@ pub struct Responder {
     live: Live,
     desk: OnceLock<Arc<Desk>>,
     outbox: OnceLock<Arc<dyn Outbox>>,
+    priors: OnceLock<Arc<dyn Priors>>,
     inbox: Inbox,
     backlog: Backlog,
     state: Mutex<State>,
@@ -98,6 +100,7 @@ impl Responder {
             live,
             desk: OnceLock::new(),
             outbox: OnceLock::new(),
+            priors: OnceLock::new(),
             inbox: Inbox::default(),
             state: Mutex::new(state),
             changed_plans: Mutex::default(),
@@ -119,10 +122,18 @@ impl Responder {
         let _ = self.outbox.set(outbox);
     }
 
+    /// Connects what people have said of earlier causes; called once by the composition root.
+    pub fn heed(&self, priors: Arc<dyn Priors>) {
+        // A second call would be a mistake in assembly; the first stays.
+        let _ = self.priors.set(priors);
+    }
+
     /// Takes anomalies in, from any thread; they are worked on at the next tick.
     pub fn anomalies(&self, anomalies: Vec<Anomaly>) {
         for anomaly in &anomalies {
-            self.live.send(Event::Anomaly(Box::new(anomaly.clone())));
+            let mut told = anomaly.clone();
+            clean::anomaly(&mut told);
+            self.live.send(Event::Anomaly(Box::new(told)));
         }
         self.inbox.push(anomalies);
     }
@@ -185,6 +196,7 @@ impl Responder {
         let change = |it: &mut Incident| {
             before = it.feedback;
             change(it);
+            clean::incident(it);
         };
         let incident = match state.open.get_mut(&id) {
             Some(following) => {
@@ -247,6 +259,7 @@ impl Responder {
 
     /// Takes over what the correlator says of an incident.
     fn follow(&self, mut incident: Incident) {
+        clean::incident(&mut incident);
         let id = incident.id;
         // What is followed is stored; a large incident is not read again just to know that.
         let is_new = !self.lock().open.contains_key(&id) && self.backlog.incident(id).is_err();
@@ -265,6 +278,7 @@ impl Responder {
         if !incident.is_open() {
             // Plans that nobody has approved yet are no longer needed.
             self.plan(&mut incident);
+            clean::incident(&mut incident);
         }
         self.keep(&incident);
         match (is_new, incident.status) {
@@ -312,6 +326,9 @@ impl Responder {
         // What could not be seen for others is none of this.
         drop((self.eyes.gaps)());
         let (mut diagnosis, problems) = diagnose::diagnose(&incident, now, &self.sources());
+        if let Some(priors) = self.priors.get() {
+            diagnose::weigh(&mut diagnosis, &**priors);
+        }
         let gaps = (self.eyes.gaps)();
         let seconds = started.elapsed().as_secs_f64();
         diagnosis.took_ms = seconds * 1000.0;

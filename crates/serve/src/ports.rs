@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use signal::{
-    BackTester, Budgets, ChangeLog, Clock, ExemplarSearch, Groups, History, IncidentBook, Ledger, LogSearch, Meter,
-    PlanDesk, Reports, Scores, Templates, Topology, TraceSearch,
+    BackTester, Budgets, ChangeLog, Clock, ExemplarSearch, FeedbackDesk, Groups, History, IncidentBook, Ledger,
+    LogSearch, Meter, PlanDesk, Reports, Scores, Templates, Topology, TraceSearch,
 };
 
 use crate::forecasts::Forecasts;
@@ -16,8 +16,10 @@ use crate::{Queries, RuleGroup, ScrapedTarget};
 
 /// Everything `serve` reads from and the few words it passes on. All calls may touch the disk.
 pub struct Ports {
-    /// Incidents, acknowledgement, feedback.
+    /// Incidents, acknowledgement.
     pub incidents: Arc<dyn IncidentBook>,
+    /// What people say of incidents, and what followed from it.
+    pub feedback: Arc<dyn FeedbackDesk>,
     /// Plans, approval, rejection.
     pub plans: Arc<dyn PlanDesk>,
     /// The hash-chained record.

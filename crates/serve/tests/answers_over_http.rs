@@ -386,6 +386,17 @@ async fn people_can_act() {
     assert_eq!(acknowledged.json()["status"], "acknowledged");
     let told = post(&app, "/sentinel/v1/incidents/INC-2/feedback", r#"{"opinion":"right","actor":"alice"}"#).await;
     assert_eq!(told.json()["feedback"], "right");
+    let body = serde_json::json!({"opinion": "wrong", "cause": "db", "action": "PLAN-1", "comment": HOSTILE});
+    post(&app, "/sentinel/v1/incidents/INC-2/feedback", &body.to_string()).await.json();
+    let page = send(&app, "GET", "/feedback", &[], "").await.text;
+    assert!(page.contains("alice: Cause is right") && page.contains("1.00 to 1.32, now 1.30"), "{page}");
+    assert!(page.contains("PLAN-1") && page.contains("it was db") && !page.contains(HOSTILE), "{page}");
+    let listed = send(&app, "GET", "/sentinel/v1/feedback?limit=1", &[], "").await.json();
+    assert_eq!((&listed["items"][0]["id"], &listed["next_cursor"]), (&2.into(), &"1".into()));
+    let undone = post(&app, "/sentinel/v1/feedback/2/undo", r#"{"actor":"bob"}"#).await.json();
+    assert_eq!(undone["undone_by"], "bob");
+    post(&app, "/sentinel/v1/feedback/9/undo", "{}").await.assert_problem(409, "9");
+    post(&app, "/sentinel/v1/feedback/x/undo", "{}").await.assert_problem(404, "x");
     let approve = "/sentinel/v1/plans/PLAN-1/approve";
     post(&app, approve, r#"{"digest":"other"}"#).await.assert_problem(409, "digest");
     let approved = post(&app, approve, &format!(r#"{{"digest":"{DIGEST}","actor":"alice"}}"#)).await.json();
@@ -446,6 +457,10 @@ async fn problems_say_what_is_wrong() {
     post(&app, "/sentinel/v1/plans/PLAN-1/approve", "{").await.assert_problem(400, "JSON");
     post(&app, "/sentinel/v1/plans/PLAN-1/approve", "{}").await.assert_problem(422, "digest");
     post(&app, "/sentinel/v1/incidents/INC-2/feedback", r#"{"opinion":"meh"}"#).await.assert_problem(422, "meh");
+    let long = format!(r#"{{"opinion":"right","comment":"{}"}}"#, "x".repeat(1001));
+    post(&app, "/sentinel/v1/incidents/INC-2/feedback", &long).await.assert_problem(422, "comment");
+    let action = r#"{"opinion":"right","action":"restart"}"#;
+    post(&app, "/sentinel/v1/incidents/INC-2/feedback", action).await.assert_problem(422, "action");
     post(&app, "/sentinel/v1/incidents/INC-2/feedback", r#"{"opinion":"right","actor":" "}"#)
         .await
         .assert_problem(422, "actor");

@@ -2,7 +2,7 @@
 //!
 //! Reading order: what comes in (`time`, `labels`, `sample`, `log`, `span`, `change`,
 //! `inference`), what is found in it
-//! (`anomaly`, `group`, `incident`, `evidence`, `diagnosis`), what is done about it (`plan`, `ledger`), how often people are told (`budget`, `backtest`), how a
+//! (`anomaly`, `group`, `incident`, `evidence`, `diagnosis`), what is done about it (`plan`, `ledger`), how often people are told (`budget`, `backtest`), what they say to it (`lesson`), how a
 //! stage is told about the outside (`ports`), and how it tells about itself (`meter`).
 
 #![warn(missing_docs)]
@@ -21,6 +21,7 @@ mod incident;
 mod inference;
 mod labels;
 mod ledger;
+mod lesson;
 mod log;
 mod meter;
 mod plan;
@@ -46,6 +47,7 @@ pub use incident::{Incident, IncidentId, IncidentStatus, Opinion, Symptom, Timel
 pub use inference::{FeatureValue, Inference, Label, LoggedInference};
 pub use labels::{LabelParseError, Labels, Matcher, SeriesId};
 pub use ledger::LedgerEntry;
+pub use lesson::{Feedback, FeedbackDesk, Lesson, LessonEffect, LessonTarget, Priors};
 pub use log::{LogHit, LogId, LogLevel, LogRecord};
 pub use meter::{Meter, Metric, MetricKind};
 pub use plan::{Approval, Plan, PlanId, PlanState, PlannedStep, StepKind, StepOutcome, Verification};

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Anomaly, Change, Exemplar, Incident, IncidentId, IncidentStatus, Label, Labels, LedgerEntry, LogHit, LogId,
-    LogLevel, LogRecord, LoggedInference, Matcher, NativeHistogram, Opinion, Plan, PlanId, Point, Score, SeriesId,
-    TimeRange, Timestamp,
+    LogLevel, LogRecord, LoggedInference, Matcher, NativeHistogram, Plan, PlanId, Point, Score, SeriesId, TimeRange,
+    Timestamp,
 };
 
 /// Why a port could not answer.
@@ -269,8 +269,6 @@ pub trait IncidentBook: Send + Sync {
     fn incident(&self, id: IncidentId) -> Result<Incident, PortError>;
     /// Somebody looks after it.
     fn acknowledge(&self, id: IncidentId, actor: &str) -> Result<Incident, PortError>;
-    /// What a person said of it.
-    fn feedback(&self, id: IncidentId, opinion: Opinion, actor: &str) -> Result<Incident, PortError>;
 }
 
 /// Plans and the two words a person can say to them.

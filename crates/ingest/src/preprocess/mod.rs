@@ -5,6 +5,7 @@
 //! stored: what a rule drops is dropped on purpose.
 
 mod config;
+mod open_keys;
 mod redact;
 mod rule;
 mod table;
@@ -16,6 +17,7 @@ use futures_util::future::BoxFuture;
 use signal::{Change, Exemplar, HistogramSample, Labels, LogRecord, Meter, Metric, SeriesId, SeriesPoints, Span};
 
 pub use self::config::{LookupConfig, PreprocessConfig, RuleConfig, SignalKind};
+use self::open_keys::OpenKeys;
 pub use self::redact::{Secret, redacted, secrets};
 use self::rule::{Fate, Rule};
 pub use self::table::TableConfig;
@@ -32,6 +34,7 @@ pub struct Preprocessor {
     rules: Vec<Rule>,
     counts: Vec<RuleCounts>,
     secrets: [AtomicU64; Secret::ALL.len()],
+    open_keys: OpenKeys,
     /// None: the series passes as it is.
     series: RwLock<Hashed<SeriesId, Option<SeriesPlan>>>,
 }
@@ -63,6 +66,7 @@ impl Preprocessor {
             rules: config.rules.iter().map(|it| Rule::new(it, &tables)).collect(),
             counts: config.rules.iter().map(|_| RuleCounts::default()).collect(),
             secrets: Default::default(),
+            open_keys: OpenKeys::default(),
             series: RwLock::default(),
         })
     }
@@ -230,7 +234,12 @@ impl Preprocessor {
     /// `before`: labels of the line before and what they became.
     fn safe_line(&self, mut record: LogRecord, before: &mut Option<(Labels, Labels)>) -> LogRecord {
         if self.redact {
+            if let Some(rest) = self.open_keys.without_key(&record) {
+                self.count_secret(Secret::PrivateKey);
+                record.line = rest;
+            }
             if let std::borrow::Cow::Owned(line) = redacted(&record.line, &mut |it| self.count_secret(it)) {
+                self.open_keys.note(&record);
                 record.line = line;
             }
             if !record.metadata.is_empty() {
@@ -249,21 +258,24 @@ impl Preprocessor {
 
     fn safe_span(&self, mut span: Span) -> Span {
         if self.redact {
-            let safe = |text: &mut String| {
-                if let std::borrow::Cow::Owned(it) = redacted(text, &mut |it| self.count_secret(it)) {
-                    *text = it;
-                }
-            };
-            safe(&mut span.name);
-            safe(&mut span.message);
+            self.make_safe(&mut span.name);
+            self.make_safe(&mut span.message);
             span.resource = self.safe_labels(&span.resource);
             span.attributes = self.safe_labels(&span.attributes);
             for event in &mut span.events {
-                safe(&mut event.name);
+                self.make_safe(&mut event.name);
                 event.attributes = self.safe_labels(&event.attributes);
             }
         }
         span
+    }
+
+    fn make_safe(&self, text: &mut String) {
+        if self.redact
+            && let std::borrow::Cow::Owned(it) = redacted(text, &mut |it| self.count_secret(it))
+        {
+            *text = it;
+        }
     }
 
     /// Labels without secrets: a value is also looked at with its name, as in `password=...`.
@@ -366,7 +378,8 @@ impl Sink for Preprocessed {
         if kept.is_empty() { nothing() } else { self.inner.histograms(source, kept) }
     }
 
-    fn metadata(&self, batch: Vec<MetricMetadata>) {
+    fn metadata(&self, mut batch: Vec<MetricMetadata>) {
+        batch.iter_mut().for_each(|it| self.rules.make_safe(&mut it.help));
         self.inner.metadata(batch);
     }
 
@@ -381,10 +394,10 @@ impl Sink for Preprocessed {
     }
 
     fn changes(&self, mut batch: Vec<Change>) -> BoxFuture<'_, Result<Accepted, Refused>> {
-        if self.rules.redact {
-            for change in &mut batch {
-                change.title = redacted(&change.title, &mut |it| self.rules.count_secret(it)).into_owned();
-            }
+        for change in &mut batch {
+            self.rules.make_safe(&mut change.title);
+            self.rules.make_safe(&mut change.service);
+            change.version.iter_mut().for_each(|it| self.rules.make_safe(it));
         }
         self.inner.changes(batch)
     }
@@ -392,15 +405,14 @@ impl Sink for Preprocessed {
     fn alerts(&self, mut batch: Vec<Alert>) -> BoxFuture<'_, Result<Accepted, Refused>> {
         for alert in &mut batch {
             alert.labels = self.rules.safe_labels(&alert.labels);
-            if self.rules.redact {
-                alert.summary = redacted(&alert.summary, &mut |it| self.rules.count_secret(it)).into_owned();
-            }
+            self.rules.make_safe(&mut alert.summary);
         }
         self.inner.alerts(batch)
     }
 
-    /// The answer is about what was sent, so no rule drops it.
-    fn monitor(&self, batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<MonitorVerdict, Refused>> {
+    /// The answer is about what was sent, so no rule drops it; secrets go.
+    fn monitor(&self, mut batch: Vec<SeriesPoints>) -> BoxFuture<'_, Result<MonitorVerdict, Refused>> {
+        batch.iter_mut().for_each(|it| it.labels = self.rules.safe_labels(&it.labels));
         self.inner.monitor(batch)
     }
 }

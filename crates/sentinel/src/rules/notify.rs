@@ -66,7 +66,7 @@ impl Notifier {
             return;
         }
         let body: Vec<_> = alerts.iter().map(|it| self.sent_as(it, now.plus(valid))).collect();
-        let body = json!(body).to_string();
+        let body = crate::clean::json(&json!(body).to_string());
         let sends = self.addresses.iter().map(|it| self.send(it, &body, alerts.len() as u64));
         futures_util::future::join_all(sends).await;
     }

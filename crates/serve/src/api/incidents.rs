@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use signal::{Incident, IncidentFilter, IncidentId, IncidentStatus, Opinion, ReportFormat};
+use signal::{Incident, IncidentFilter, IncidentId, IncidentStatus, ReportFormat};
 
 use super::{actor, answer};
 use crate::app::App;
@@ -87,25 +87,6 @@ pub async fn acknowledge(
 ) -> Result<Response, Error> {
     let (id, actor) = (id(&text)?, actor(told.value.actor)?);
     let incident = app.ask(move |app| Ok(app.ports.incidents.acknowledge(id, &actor)?)).await?;
-    Ok(answer(told.is_form, id, &incident))
-}
-
-/// Body of a feedback.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Feedback {
-    opinion: Opinion,
-    actor: Option<String>,
-}
-
-/// `POST /sentinel/v1/incidents/{id}/feedback`.
-pub async fn feedback(
-    State(app): State<Arc<App>>,
-    Path(text): Path<String>,
-    told: Told<Feedback>,
-) -> Result<Response, Error> {
-    let (id, opinion, actor) = (id(&text)?, told.value.opinion, actor(told.value.actor)?);
-    let incident = app.ask(move |app| Ok(app.ports.incidents.feedback(id, opinion, &actor)?)).await?;
     Ok(answer(told.is_form, id, &incident))
 }
 

@@ -6,6 +6,7 @@ pub mod budgets;
 pub mod detect;
 pub mod drift;
 pub mod exemplars;
+pub mod feedback;
 pub mod forecasts;
 pub mod groups;
 pub mod health;

@@ -243,13 +243,25 @@ fn timeline(it: &Incident) -> Markup {
 
 fn feedback(it: &Incident) -> Markup {
     html! {
-        p.muted.small { "Your answer calibrates later confidence and is written to the ledger." }
+        p.muted.small { "Your answer moves thresholds and the weights of causes a little, and is written to the ledger: " a href="/feedback" { "what was learned" } "." }
         form.actions method="post" action={ "/sentinel/v1/incidents/" (it.id) "/feedback" } data-done="Thank you; recorded." {
             input type="hidden" name="actor" value="web";
+            label { "Cause was " input name="cause" maxlength="200" list="causes" autocomplete="off" data-testid="feedback-cause"; }
+            datalist id="causes" { @for service in suspects(it) { option value=(text::plain(service)) {} } }
+            label { "Comment " input name="comment" maxlength="1000" autocomplete="off" data-testid="feedback-comment"; }
             @for opinion in [Opinion::Right, Opinion::Wrong, Opinion::Noise] {
                 @let (value, words) = text::opinion(opinion);
                 button name="opinion" value=(value) aria-pressed=(it.feedback == Some(opinion)) data-testid={ "feedback-" (value) } { (words) }
             }
         }
     }
+}
+
+/// Services that a person may mean.
+fn suspects(it: &Incident) -> Vec<&str> {
+    let told = it.diagnosis.iter().flat_map(|it| &it.causes).map(|it| it.service.as_str());
+    let mut all: Vec<&str> = told.chain(it.services.iter().map(String::as_str)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }

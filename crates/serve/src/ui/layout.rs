@@ -30,13 +30,15 @@ pub enum Section {
     Traces,
     /// `/intake`
     Intake,
+    /// `/feedback`
+    Feedback,
     /// `/audit`
     Audit,
     /// Errors.
     None,
 }
 
-const LINKS: [(Section, &str, &str); 12] = [
+const LINKS: [(Section, &str, &str); 13] = [
     (Section::Overview, "/", "Overview"),
     (Section::Incidents, "/incidents", "Incidents"),
     (Section::Series, "/series", "Series"),
@@ -48,6 +50,7 @@ const LINKS: [(Section, &str, &str); 12] = [
     (Section::Logs, "/logs", "Logs"),
     (Section::Traces, "/traces", "Traces"),
     (Section::Intake, "/intake", "Intake"),
+    (Section::Feedback, "/feedback", "Feedback"),
     (Section::Audit, "/audit", "Audit"),
 ];
 

@@ -9,6 +9,7 @@ mod chart;
 mod exemplars;
 pub mod explore;
 mod fan;
+pub mod feedback;
 pub mod forecasts;
 pub mod groups;
 mod heat;

@@ -15,7 +15,13 @@ pub fn plain(text: &str) -> String {
         match it {
             '\u{1b}' => skip_escape(&mut rest),
             '\n' | '\t' => plain.push(it),
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
+            '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{e0000}'..='\u{e007f}' => {
                 plain.push('\u{fffd}');
             }
             _ if it.is_control() => plain.push('\u{fffd}'),

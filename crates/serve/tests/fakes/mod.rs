@@ -11,12 +11,12 @@ use std::time::Duration;
 use serve::{Health, IntakeStatus, NamedCount, Ports, Row, RowJudge, RowVerdict, TenantStatus};
 use signal::{
     AlertBudget, Anomaly, AnomalyKind, Approval, BackTest, BackTestAlert, BackTestOutcome, BackTestQuestion,
-    BackTester, BandPoint, BudgetStatus, Budgets, Change, ChangeKind, ChangeLog, Clock, Direction, GroupKind,
-    GroupMember, GroupStatus, Groups, HeldAlert, History, Incident, IncidentBook, IncidentFilter, IncidentId,
-    IncidentStatus, Labels, Ledger, LedgerEntry, LogHit, LogId, LogLevel, LogQuery, LogRecord, LogSearch, LogTemplate,
-    Matcher, Meter, Metric, Opinion, Plan, PlanDesk, PlanId, PlanState, Point, PortError, ReportFormat, Reports, Score,
-    Scores, SeriesId, SeriesQuery, Severity, TemplateChange, TemplateTrend, Templates, TimeRange, TimelineEntry,
-    Timestamp, Topology,
+    BackTester, BandPoint, BudgetStatus, Budgets, Change, ChangeKind, ChangeLog, Clock, Direction, Feedback,
+    FeedbackDesk, GroupKind, GroupMember, GroupStatus, Groups, HeldAlert, History, Incident, IncidentBook,
+    IncidentFilter, IncidentId, IncidentStatus, Labels, Ledger, LedgerEntry, Lesson, LessonEffect, LessonTarget,
+    LogHit, LogId, LogLevel, LogQuery, LogRecord, LogSearch, LogTemplate, Matcher, Meter, Metric, Plan, PlanDesk,
+    PlanId, PlanState, Point, PortError, ReportFormat, Reports, Score, Scores, SeriesId, SeriesQuery, Severity,
+    TemplateChange, TemplateTrend, Templates, TimeRange, TimelineEntry, Timestamp, Topology,
 };
 
 use shop::{change, incidents, lines, plan, shop};
@@ -35,6 +35,7 @@ pub struct World {
     incidents: Mutex<Vec<Incident>>,
     plans: Mutex<Vec<Plan>>,
     ledger: Mutex<Vec<LedgerEntry>>,
+    lessons: Mutex<Vec<Lesson>>,
     logs: Vec<LogRecord>,
     changes: Vec<Change>,
 }
@@ -49,6 +50,7 @@ impl World {
             incidents: Mutex::default(),
             plans: Mutex::default(),
             ledger: Mutex::default(),
+            lessons: Mutex::default(),
             logs: vec![],
             changes: vec![],
         })
@@ -65,6 +67,7 @@ impl World {
             incidents: Mutex::new(incidents(begin)),
             plans: Mutex::new(vec![plan]),
             ledger: Mutex::default(),
+            lessons: Mutex::default(),
             logs: lines(begin),
             changes: vec![
                 change(begin.minus(Duration::from_secs(9000)), "search", ChangeKind::Config, "Raise the cache size"),
@@ -84,6 +87,7 @@ impl World {
         Arc::new(Ports {
             incidents: self.clone(),
             plans: self.clone(),
+            feedback: self.clone(),
             ledger: self.clone(),
             history: self.clone(),
             queries: serve::Queries::new(&serve::QueryConfig::default(), self.clone()),
@@ -366,9 +370,28 @@ impl IncidentBook for World {
             it.timeline.push(entry);
         })
     }
+}
 
-    fn feedback(&self, id: IncidentId, opinion: Opinion, _: &str) -> Result<Incident, PortError> {
-        self.change_incident(id, |it| it.feedback = Some(opinion))
+impl FeedbackDesk for World {
+    fn give(&self, id: IncidentId, said: Feedback) -> Result<Incident, PortError> {
+        let incident = self.change_incident(id, |it| it.feedback = Some(said.opinion))?;
+        let mut lessons = self.lessons.lock().unwrap();
+        let target = LessonTarget::Threshold { metric: HOSTILE.to_owned(), owner: "pay".to_owned() };
+        let effects = vec![LessonEffect { target, basis: 1.2, from: 1.0, to: 1.32, now: 1.3 }];
+        let id = lessons.len() as u64 + 1;
+        lessons.insert(0, Lesson { id, time: self.clock.now(), incident: incident.id, said, effects, undone_by: None });
+        Ok(incident)
+    }
+
+    fn lessons(&self) -> Result<Vec<Lesson>, PortError> {
+        Ok(self.lessons.lock().unwrap().clone())
+    }
+
+    fn undo(&self, id: u64, actor: &str) -> Result<Lesson, PortError> {
+        let mut lessons = self.lessons.lock().unwrap();
+        let found = lessons.iter_mut().find(|it| it.id == id).ok_or_else(|| PortError::Refused(format!("no {id}")))?;
+        found.undone_by = Some(actor.to_owned());
+        Ok(found.clone())
     }
 }
 

@@ -5,6 +5,7 @@
 mod competition;
 pub mod drift;
 mod drift_online;
+pub mod feedback;
 pub mod forecast;
 pub mod nab;
 mod nab_files;
@@ -50,6 +51,8 @@ pub enum EvalCommand {
     Drift(drift::DriftEvalArgs),
     /// The scripts that Prometheus tests PromQL with: does each query have the expected outcome?
     Promql(DataArgs),
+    /// Opinions on incidents: do false alarms fall, and are faults still found?
+    Feedback(feedback::FeedbackEvalArgs),
     /// Published incidents with a known cause: is the service to blame the first of the list?
     Rca(rca::RcaArgs),
 }
@@ -89,6 +92,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
         EvalCommand::Forecast(args) => (forecast::evaluate(args)?, args.json),
         EvalCommand::Drift(args) => (drift::evaluate(args)?, args.json),
         EvalCommand::Promql(args) => (promql::evaluate(args)?, args.json),
+        EvalCommand::Feedback(args) => (feedback::evaluate(args)?, args.json),
         EvalCommand::Rca(args) => (rca::evaluate(args)?, args.data.json),
     };
     // Not `println!`, which panics when the reader has gone (`| head`).

@@ -37,6 +37,11 @@ impl Labeled {
         self.name.split('/').next().unwrap_or_default()
     }
 
+    /// The rows of its labeled windows.
+    pub fn windows(&self) -> &[RangeInclusive<usize>] {
+        &self.windows
+    }
+
     /// With somebody's scores, one for each row.
     pub fn scored(&self, scores: Vec<f64>) -> ScoredFile {
         let times = self.series.iter().map(|it| it.0.div_euclid(1000)).collect();
