@@ -1,6 +1,7 @@
 //! What can this machine take? Measured on the spot: in this process for the detector, from outside for the server.
 
 mod backfill;
+mod diagnose;
 mod drift;
 mod drift_data;
 mod folder;
@@ -58,6 +59,7 @@ pub async fn bench(args: &BenchArgs) -> anyhow::Result<()> {
         Some(BenchCommand::Backfill(it)) => backfill::backfill(it, args.json).await,
         Some(BenchCommand::Ingest(it)) => ingest::ingest(it, args.json).await,
         Some(BenchCommand::Kafka(it)) => kafka::kafka(it, args.json).await,
+        Some(BenchCommand::Diagnose(it)) => diagnose::diagnose(it, args.json).await,
         Some(BenchCommand::Drift(it)) => drift::drift(it, args.json),
         Some(BenchCommand::Predict(it)) => predict::predict(it, args.json).await,
         Some(BenchCommand::Query(it)) => query::query(it, args.json).await,
