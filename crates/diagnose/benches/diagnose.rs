@@ -8,7 +8,8 @@ use diagnose::Sources;
 use signal::{
     Anomaly, AnomalyKind, Change, ChangeLog, Direction, History, Incident, IncidentId, IncidentStatus, Labels, LogHit,
     LogId, LogQuery, LogRecord, LogSearch, LogTemplate, Point, PortError, Score, SeriesId, SeriesQuery, Severity,
-    Symptom, TemplateChange, Templates, TimeRange, Timestamp, Topology,
+    Span, SpanQuery, Symptom, TemplateChange, Templates, TimeRange, Timestamp, Topology, TraceId, TraceSearch,
+    TraceSummary,
 };
 
 const START: i64 = 1_700_000_000;
@@ -84,6 +85,16 @@ impl Templates for Store {
     }
 }
 
+impl TraceSearch for Store {
+    fn trace(&self, _: TraceId, _: TimeRange) -> Result<Vec<Span>, PortError> {
+        Ok(vec![])
+    }
+
+    fn traces(&self, _: &SpanQuery) -> Result<Vec<TraceSummary>, PortError> {
+        Ok(vec![])
+    }
+}
+
 impl ChangeLog for Store {
     fn changes(&self, _: TimeRange) -> Result<Vec<Change>, PortError> {
         Ok(vec![])
@@ -137,7 +148,14 @@ fn incident(labels: Labels) -> Incident {
 
 fn fifty_services(criterion: &mut Criterion) {
     let store = Store::new();
-    let sources = Sources { history: &store, logs: &store, templates: &store, changes: &store, topology: &store };
+    let sources = Sources {
+        history: &store,
+        logs: &store,
+        templates: &store,
+        traces: &store,
+        changes: &store,
+        topology: &store,
+    };
     let incident = incident(Labels::metric("latency_seconds", &[("service", "s0"), ("shard", "0")]));
     let now = Timestamp::from_secs(START + 60);
     criterion.bench_function("diagnose/50_services_200_series", |bench| {

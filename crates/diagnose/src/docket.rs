@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use signal::{
-    AnomalyKind, Cause, Change, Evidence, EvidenceId, EvidenceSource, LogId, LogQuery, TemplateChange, TemplateTrend,
-    TimeRange,
+    AnomalyKind, Cause, Change, Evidence, EvidenceId, EvidenceSource, LogId, LogQuery, RequestMeasure, TemplateChange,
+    TemplateTrend, TimeRange, TraceId,
 };
 
 use crate::facts::{Facts, Process};
+use crate::live::Claim;
 use crate::movement::{Movement, Stop};
 use crate::phrase::{clock, number, quoted, value};
 use crate::rank::Ranked;
@@ -146,6 +147,59 @@ impl<'a> Docket<'a> {
         let hits = self.sources.logs.search(&query).unwrap_or_default();
         let ours = hits.iter().filter(|hit| hit.record.labels.owner() == it.service);
         ours.filter(|hit| fits(&it.template, &hit.record.line)).take(MAX_LINES).map(|hit| hit.id).collect()
+    }
+
+    /// Requests are not as they were.
+    pub(crate) fn requests(&mut self, it: &Claim<'_>, range: TimeRange, traces: Vec<TraceId>) -> EvidenceId {
+        let (what, unit) = match it.measure {
+            RequestMeasure::SelfTime => ("take of their own", " ms"),
+            RequestMeasure::EdgeGap => ("are on the way for", " ms"),
+            RequestMeasure::Errors => ("fail in", " %"),
+            RequestMeasure::FirstErrors => ("fail, and nothing that they ask for does, in", " %"),
+        };
+        let factor = if unit == " %" { 100.0 } else { 1.0 };
+        let from = if it.caller.is_empty() { String::new() } else { format!(" from {}", quoted(it.caller)) };
+        let operation = if it.operation.is_empty() { String::new() } else { format!(" to {}", quoted(it.operation)) };
+        let text = format!(
+            "Requests{operation}{from} of {} {what} {}{unit} instead of {}{unit}.",
+            quoted(it.service),
+            number(it.during * factor),
+            number(it.before * factor),
+        );
+        let source = EvidenceSource::Requests {
+            service: it.service.to_owned(),
+            operation: it.operation.to_owned(),
+            caller: it.caller.to_owned(),
+            measure: it.measure,
+            range,
+            before: it.before,
+            during: it.during,
+            traces,
+        };
+        self.add(text, source)
+    }
+
+    /// Lines of a template that the caller has counted.
+    pub(crate) fn lines_of(
+        &mut self,
+        service: &str,
+        template: &str,
+        range: TimeRange,
+        (before_per_minute, during_per_minute): (f64, f64),
+        ids: Vec<LogId>,
+        example: String,
+    ) -> EvidenceId {
+        let text = format!(
+            "{} says {} {} times a minute after {} before.",
+            quoted(service),
+            quoted(&example),
+            number(during_per_minute),
+            number(before_per_minute),
+        );
+        let (service, template) = (service.to_owned(), template.to_owned());
+        let source =
+            EvidenceSource::LogLines { service, template, range, before_per_minute, during_per_minute, ids, example };
+        self.add(text, source)
     }
 
     /// A process uses a resource.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use signal::{
-    Change, Incident, Labels, LogLevel, Matcher, Role, SeriesQuery, TemplateChange, TemplateTrend, TimeRange, Timestamp,
+    Change, Incident, Labels, LogLevel, Matcher, Point, Role, SeriesQuery, TemplateChange, TemplateTrend, TimeRange,
+    Timestamp, is_counter, rates,
 };
 
 use crate::movement::{Course, LEAD, Movement, Stop, compare, median, needed};
@@ -58,6 +59,8 @@ pub(crate) struct Owner {
     pub(crate) n_series: usize,
     pub(crate) moves: Vec<Movement>,
     pub(crate) stops: Vec<Stop>,
+    /// Points of series that moved and of traffic; of counters their rates.
+    pub(crate) points: Vec<(Labels, Vec<Point>)>,
     /// Levels of limits and other constants.
     pub(crate) limits: Vec<(Labels, f64)>,
     pub(crate) templates: Vec<TemplateChange>,
@@ -281,7 +284,12 @@ fn read_one(owner: &mut Owner, labels: Labels, range: TimeRange, sources: &Sourc
         owner.limits.extend(points.last().map(|it| (labels, it.value)));
         return;
     }
-    match compare(&labels, &points, range) {
+    let course = compare(&labels, &points, range);
+    if role == Role::Traffic || matches!(course, Course::Moved(_)) {
+        let points = if is_counter(&labels) { rates(&points) } else { points };
+        owner.points.push((labels, points));
+    }
+    match course {
         Course::Moved(it) => owner.moves.push(it),
         Course::Stopped(it) => owner.stops.push(it),
         Course::Steady(_) | Course::Unknown => {}
@@ -292,7 +300,7 @@ fn is_limit(labels: &Labels) -> bool {
     labels.name().split('_').any(|it| matches!(it, "max" | "limit" | "capacity"))
 }
 
-fn read_process(owner: &mut Owner, labels: Labels, points: &[signal::Point], range: TimeRange) {
+fn read_process(owner: &mut Owner, labels: Labels, points: &[Point], range: TimeRange) {
     let split = points.partition_point(|it| it.time < range.from);
     let (base, window) = points.split_at_checked(split).unwrap_or_default();
     let before = median(&mut base.iter().map(|it| it.value).collect::<Vec<_>>());
@@ -306,7 +314,7 @@ fn read_process(owner: &mut Owner, labels: Labels, points: &[signal::Point], ran
     }
 }
 
-fn process(labels: Labels, before: f64, window: &[signal::Point]) -> Option<Process> {
+fn process(labels: Labels, before: f64, window: &[Point]) -> Option<Process> {
     let pid = labels.get("pid")?.parse().ok()?;
     let start_time = labels.get("start_time")?.parse().ok()?;
     let during = window.iter().map(|it| it.value).filter(|it| it.is_finite()).max_by(f64::total_cmp)?;

@@ -1,9 +1,9 @@
-//! Which hypothesis is best? Logistic confidence, lowered where another hypothesis explains it.
+//! Which hypothesis is best, and how likely is each, and none of them?
 //!
 //! A rule adds weights (in logits) of the features it finds to a negative bias. All weights are positive, so more
 //! evidence never lowers its own hypothesis. Then two things count against a hypothesis: distance from the symptoms,
-//! and a convincing hypothesis about somebody it depends on. The weights are set by hand; calibration on labelled
-//! cases will replace them.
+//! and a convincing hypothesis about somebody it depends on. In the end the hypotheses share the probability among each
+//! other and with "no cause", whose logit is 0: an incident has one cause, so what speaks for one speaks against others.
 
 use std::collections::HashSet;
 
@@ -15,6 +15,10 @@ use crate::facts::Facts;
 const MAX_CONFIDENCE: f64 = 0.97;
 /// Less than this is not worth a line.
 const MIN_CONFIDENCE: f64 = 0.10;
+/// What has a smaller share of the whole is not told.
+const MIN_SHARE: f64 = 0.02;
+/// What a logit of the rules is worth; `sentinel bench diagnose` tells how honest the confidence is.
+const CERTAINTY: f64 = 1.0;
 /// At most so many causes are told.
 const MAX_CAUSES: usize = 5;
 /// What one step from the symptoms costs, in logits.
@@ -59,7 +63,7 @@ impl Ranked {
     }
 }
 
-/// The best hypotheses, best first.
+/// The best hypotheses, best first, with their shares of the whole.
 pub(crate) fn rank(hypotheses: Vec<Hypothesis>, facts: &Facts) -> Vec<Ranked> {
     let alone: Vec<f64> = hypotheses.iter().map(|it| confidence(it.logit - distance(it, facts))).collect();
     let reach: Vec<HashSet<&str>> = hypotheses.iter().map(|it| facts.dependencies(&it.owner)).collect();
@@ -69,25 +73,35 @@ pub(crate) fn rank(hypotheses: Vec<Hypothesis>, facts: &Facts) -> Vec<Ranked> {
         let cost = others.map(|(other, sure)| explained(it, *own, other, *sure, reach, facts)).fold(0.0, f64::max);
         costs.push(distance(it, facts) + cost);
     }
-    let mut ranked: Vec<Ranked> = hypotheses
-        .into_iter()
-        .zip(costs)
-        .map(|(it, cost)| Ranked {
-            confidence: confidence(it.logit - cost),
-            evidence: it.evidence.clone(),
-            hypothesis: it,
-        })
-        .filter(|it| it.confidence >= MIN_CONFIDENCE)
-        .collect();
-    ranked.sort_by(|a, b| {
-        let onsets = a.hypothesis.onset.cmp(&b.hypothesis.onset);
-        let names = (&a.hypothesis.owner, a.hypothesis.fault).cmp(&(&b.hypothesis.owner, b.hypothesis.fault));
-        b.confidence.total_cmp(&a.confidence).then(onsets).then(names)
+    let weighed: Vec<(Hypothesis, f64)> =
+        hypotheses.into_iter().zip(costs).map(|(it, cost)| (it.logit - cost, it)).map(|(logit, it)| (it, logit)).collect();
+    let mut ranked = once_each(weighed);
+    let whole: f64 = 1.0 + ranked.iter().map(|it| odds(it.1)).sum::<f64>();
+    ranked.retain(|it| odds(it.1) / whole >= MIN_SHARE);
+    ranked.truncate(MAX_CAUSES);
+    let share = |(it, logit): (Hypothesis, f64)| Ranked {
+        confidence: (odds(logit) / whole).min(MAX_CONFIDENCE),
+        evidence: it.evidence.clone(),
+        hypothesis: it,
+    };
+    ranked.into_iter().map(share).collect()
+}
+
+/// The best hypothesis of each owner and fault, best first.
+fn once_each(mut weighed: Vec<(Hypothesis, f64)>) -> Vec<(Hypothesis, f64)> {
+    weighed.retain(|it| confidence(it.1) >= MIN_CONFIDENCE);
+    weighed.sort_by(|(a, a_logit), (b, b_logit)| {
+        let names = (&a.owner, a.fault).cmp(&(&b.owner, b.fault));
+        b_logit.total_cmp(a_logit).then(a.onset.cmp(&b.onset)).then(names)
     });
     let mut told = HashSet::new();
-    ranked.retain(|it| told.insert((it.hypothesis.owner.clone(), it.hypothesis.fault)));
-    ranked.truncate(MAX_CAUSES);
-    ranked
+    weighed.retain(|it| told.insert((it.0.owner.clone(), it.0.fault)));
+    weighed
+}
+
+/// Odds against "no cause". The weights of rules do not know of each other, so their sum says too much.
+fn odds(logit: f64) -> f64 {
+    (logit * CERTAINTY).exp()
 }
 
 fn distance(it: &Hypothesis, facts: &Facts) -> f64 {

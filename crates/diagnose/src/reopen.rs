@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use signal::{
-    Evidence, EvidenceSource, Labels, LogId, LogQuery, Point, PortError, Role, SeriesId, TimeRange, Timestamp,
+    Evidence, EvidenceSource, Labels, LogId, LogQuery, Point, PortError, Role, SeriesId, TimeRange, Timestamp, TraceId,
 };
 
+use crate::live::{Claim, holds};
 use crate::movement::{Course, compare, needed};
 use crate::{Error, Sources};
 
 /// Lines may come late into the store by so much.
 const TOLERANCE: Duration = Duration::from_secs(2);
+/// Requests that began before the window may end in it, and the other way round.
+const TRACE: Duration = Duration::from_secs(3600);
 /// Words of a template that a search asks for.
 const MAX_KEY_WORDS: usize = 4;
 
@@ -18,7 +21,8 @@ const MAX_KEY_WORDS: usize = 4;
 ///
 /// A series must have moved to the same side by at least half the deviation that is told; a deviation of 0 stands for
 /// a series that stopped. Of the lines at least one must still be there and fit the template; a template that is gone
-/// must still be gone. A process must still be seen in the window with most of the use that is told.
+/// must still be gone. A process must still be seen in the window with most of the use that is told. Of the
+/// traces at least one must still show requests as they are told.
 pub fn reopen(evidence: &Evidence, sources: &Sources<'_>) -> Result<bool, Error> {
     match &evidence.source {
         EvidenceSource::SeriesWindow { labels, range, before, during, deviation, onset } => {
@@ -34,6 +38,10 @@ pub fn reopen(evidence: &Evidence, sources: &Sources<'_>) -> Result<bool, Error>
             Ok(is_same("pid", &pid.to_string())
                 && is_same("start_time", &start_time.to_string())
                 && highest >= 0.8 * value)
+        }
+        EvidenceSource::Requests { service, operation, caller, measure, range, before, during, traces } => {
+            let claim = Claim { service, operation, caller, measure: *measure, before: *before, during: *during };
+            requests(&claim, *range, traces, sources)
         }
         EvidenceSource::Change { change, .. } => {
             let range = TimeRange::new(change.time.minus(TOLERANCE), change.time.plus(TOLERANCE));
@@ -87,6 +95,18 @@ fn lines(service: &str, template: &str, range: TimeRange, ids: &[LogId], sources
     let hits = sources.logs.search(&query).map_err(failed("log lines"))?;
     let found = hits.iter().any(|it| it.record.labels.owner() == service && fits(template, &it.record.line));
     Ok(!found)
+}
+
+/// True if one of the traces is still there and shows it.
+fn requests(claim: &Claim<'_>, range: TimeRange, traces: &[TraceId], sources: &Sources<'_>) -> Result<bool, Error> {
+    let range = TimeRange::new(range.from.minus(TRACE), range.to.plus(TRACE));
+    for id in traces {
+        let spans = sources.traces.trace(*id, range).map_err(failed("traces"))?;
+        if holds(claim, spans.iter()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// True if the constant parts of the template occur in the line, in their order.

@@ -8,6 +8,7 @@ use signal::{Cause, Diagnosis, Incident, Plan, PlannedStep};
 
 use crate::IncidentReport;
 use crate::chart;
+use crate::way;
 use crate::words::{self, MAX_ROWS, shown};
 
 /// Charts on a page at most, so that a page stays below 300 KB.
@@ -119,6 +120,11 @@ fn causes(diagnosis: Option<&Diagnosis>) -> Markup {
                     ol { @for it in diagnosis.causes.iter().take(MAX_CAUSES) { li { (cause(it)) } } }
                     (more(diagnosis.causes.len(), MAX_CAUSES))
                     p { "None of these: " (words::percent(diagnosis.no_cause_confidence)) "." }
+                    @if let Some(picture) = way::picture(&diagnosis.graph) {
+                        h3 { "How it spread" }
+                        figure { (picture) }
+                        p.muted { (shown(&diagnosis.graph.story())) }
+                    }
                     h3 { "Evidence" }
                     dl.evidence {
                         @for it in diagnosis.evidence.iter().take(MAX_ROWS) {
@@ -255,7 +261,7 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem}dt{color:v
 .plain{list-style:none;padding:0}
 .scroll,figure{overflow-x:auto}.scroll td{overflow-wrap:normal;min-width:7rem}table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;vertical-align:top;padding:.25rem .5rem;border-bottom:1px solid var(--rule)}
-figure{margin:1rem 0}svg{width:100%;min-width:30rem;height:auto}a{color:var(--line)}
+figure{margin:1rem 0}svg{width:100%;min-width:30rem;height:auto}svg.way{width:auto;max-width:100%;min-width:0}a{color:var(--line)}
 .line{fill:none;stroke:var(--line);stroke-width:1.5}.band{fill:var(--band)}.anomalous{fill:var(--shade)}
 .grid{stroke:var(--rule);stroke-width:.5}.label{fill:var(--muted);font:11px system-ui,sans-serif}
 @media print{:root{--text:#000;--ground:#fff}section,figure{break-inside:avoid-page}h2{break-after:avoid}}

@@ -9,6 +9,7 @@ mod chart;
 mod html;
 mod json;
 mod markdown;
+mod way;
 mod words;
 
 use serde::Serialize;
@@ -18,6 +19,7 @@ use signal::{Incident, Labels, LedgerEntry, Plan, Point, Score, TimeRange, Times
 pub use html::html;
 pub use json::json;
 pub use markdown::markdown;
+pub use way::svg;
 
 /// Everything that a report of one incident shows.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -74,6 +74,9 @@ fn causes(diagnosis: &Diagnosis) -> String {
         line(&mut text, format_args!("{}. {}", idx + 1, cause(it)));
     }
     line(&mut text, format_args!("\nNone of these: {}.", words::percent(diagnosis.no_cause_confidence)));
+    if !diagnosis.graph.nodes.is_empty() {
+        line(&mut text, format_args!("\nHow it spread: {}.", plain(&diagnosis.graph.story())));
+    }
     text.push_str("\n## Evidence\n\n");
     for it in diagnosis.evidence.iter().take(MAX_ROWS) {
         line(&mut text, format_args!("- **{}**: {}", plain(&it.id.0), plain(&it.text)));

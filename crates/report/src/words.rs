@@ -1,8 +1,8 @@
 //! How do facts read as words? Shared by all forms of a report, so that they tell the same story.
 
 use signal::{
-    AnomalyKind, ChangeKind, Direction, EvidenceSource, Incident, IncidentStatus, Opinion, Plan, PlanState, Severity,
-    StepKind, Symptom, Timestamp,
+    AnomalyKind, ChangeKind, Direction, EvidenceSource, Incident, IncidentStatus, Opinion, Plan, PlanState,
+    RequestMeasure, Severity, StepKind, Symptom, Timestamp,
 };
 
 /// Lines of evidence, timeline and ledger that a report shows at most; the JSON form holds all of them.
@@ -134,6 +134,22 @@ pub fn source(source: &EvidenceSource) -> String {
         ),
         EvidenceSource::Process { host, pid, start_time, command, value, .. } => {
             format!("process {pid} on {host}, started at {start_time} s, highest value {}: {command}", number(*value))
+        }
+        EvidenceSource::Requests { service, operation, caller, measure, before, during, traces, .. } => {
+            let measure = match measure {
+                RequestMeasure::SelfTime => "own time in ms",
+                RequestMeasure::EdgeGap => "time on the way in ms",
+                RequestMeasure::Errors => "share that fails",
+                RequestMeasure::FirstErrors => "share that fails first",
+            };
+            let caller = if caller.is_empty() { "anybody" } else { caller };
+            let traces: Vec<String> = traces.iter().map(ToString::to_string).collect();
+            format!(
+                "requests of {caller} to {service} {operation}: {measure} {} before, {} during; traces {}",
+                number(*before),
+                number(*during),
+                traces.join(", ")
+            )
         }
         EvidenceSource::Change { change, lead_secs } => {
             let kind = match change.kind {

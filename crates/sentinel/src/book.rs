@@ -84,6 +84,11 @@ impl IncidentBook for Book {
 impl Reports for Book {
     fn incident_report(&self, id: IncidentId, format: ReportFormat) -> Result<String, PortError> {
         let incident = self.incident(id)?;
+        if format == ReportFormat::Svg {
+            let graph = incident.diagnosis.as_ref().map(|it| &it.graph);
+            let none = || PortError::NotFound(format!("a picture of {id} (no cause has been found)"));
+            return graph.and_then(report::svg).ok_or_else(none);
+        }
         let end = incident.ended_at.unwrap_or_else(|| self.clock.now());
         let range = TimeRange::new(incident.started_at.minus(MARGIN), end.plus(MARGIN));
         let charts = incident
@@ -101,7 +106,7 @@ impl Reports for Book {
         Ok(match format {
             ReportFormat::Html => report::html(&report),
             ReportFormat::Md => report::markdown(&report),
-            ReportFormat::Json => report::json(&report),
+            ReportFormat::Json | ReportFormat::Svg => report::json(&report),
         })
     }
 }

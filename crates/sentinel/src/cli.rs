@@ -220,6 +220,20 @@ pub enum BenchCommand {
     Query(QueryBenchArgs),
     /// Makes two tables and measures what `sentinel drift` takes to compare them: time, processor time and memory.
     Drift(DriftBenchArgs),
+    /// Puts faults into simulated shops and measures how long it takes from the alert to a report with ranked causes, and
+    /// how often the first cause is right.
+    Diagnose(DiagnoseBenchArgs),
+}
+
+/// Options of `bench diagnose`.
+#[derive(Clone, Debug, Args)]
+pub struct DiagnoseBenchArgs {
+    /// Shops; each has all faults, one after the other.
+    #[arg(long, default_value_t = 3)]
+    pub shops: u32,
+    /// Seed of the first shop; the next ones count up from it.
+    #[arg(long, default_value_t = 11)]
+    pub seed: u64,
 }
 
 /// Options of `bench query`.

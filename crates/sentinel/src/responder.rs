@@ -400,6 +400,7 @@ impl Responder {
             history: &*self.eyes.history,
             logs: &*self.eyes.logs,
             templates: &*self.eyes.templates,
+            traces: &*self.eyes.traces,
             changes: &*self.store,
             topology: &*self.map,
         }

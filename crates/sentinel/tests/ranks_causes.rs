@@ -171,3 +171,90 @@ fn published_incidents_are_judged_as_published() {
     assert!((peer("N-sigma, rcd, its preparation") - 0.985).abs() <= 0.02, "{json}");
     assert!(json["ours"]["ac1"].as_f64().unwrap() >= 0.9, "{json}");
 }
+
+/// Seconds of a run of RCAEval before and after the fault, and services with their names in metrics and in traces.
+const RUN: (i64, i64) = (-300, 180);
+const SHOP: [(&str, &str); 3] = [("front-end", "frontendservice"), ("cart", "cart"), ("stock", "stock")];
+
+/// A run as RCAEval publishes it: a second per row, and traces whose first column is the time of day as text.
+fn rcaeval_run(folder: &Folder, path: &str, guilty: &str, is_traced: bool) {
+    let (mut metrics, mut traces, mut logs) = ("time".to_owned(), String::new(), String::new());
+    for (service, _) in SHOP.iter().chain([&("auth", "")]) {
+        for what in ["cpu", "mem", "diskio", "socket", "latency-50", "latency-90", "error", "workload"] {
+            write!(metrics, ",{service}_{what}").unwrap();
+        }
+    }
+    metrics += "\n";
+    traces += "time,traceID,spanID,parentSpanID,serviceName,methodName,operationName,startTimeMillis,startTime,duration,statusCode\n";
+    logs += "time,timestamp,container_name,message\n";
+    for second in RUN.0..RUN.1 {
+        let is_off = |service: &str| service == guilty && second >= 0;
+        let wave = (second.rem_euclid(7)) as f64 / 7.0;
+        write!(metrics, "{}", AT + second).unwrap();
+        for (service, _) in SHOP.iter().chain([&("auth", "")]) {
+            let cpu = if is_off(service) { 95.0 } else { 5.0 + wave };
+            write!(metrics, ",{cpu},{},{wave},{},{},{},0,{}", 2e8 + wave, 9.0 + wave, 0.02 + wave / 1e3, 0.04 + wave / 1e3, 50.0 + wave).unwrap();
+        }
+        metrics += "\n";
+        let (micros, clock) = ((AT + second) * 1_000_000, format!("{:02}:{:02}", 22, 13 + (second + 300) / 60));
+        let mut whole = 30_000 + if is_off("cart") || is_off("stock") { 200_000 } else { 0 };
+        let mut parent = "";
+        for (span, (service, name)) in ["a", "b", "c"].iter().zip(SHOP) {
+            writeln!(traces, "{clock},t{second},{span},{parent},{name},op,GET /{name},{},{micros},{whole},0", micros / 1000).unwrap();
+            whole -= 10_000 + if is_off(service) { 200_000 } else { 0 };
+            parent = span;
+            writeln!(logs, "{clock},{}000,{name},listed, {} \"things\"", micros, second + 400).unwrap();
+        }
+    }
+    folder.write(&format!("{path}/inject_time.txt"), format!("{AT}\n").as_bytes());
+    if is_traced {
+        folder.write(&format!("{path}/simple_metrics.csv"), metrics.as_bytes());
+        folder.write(&format!("{path}/metrics.csv"), b"time,other\n1,2\n");
+        folder.write(&format!("{path}/traces.csv"), traces.as_bytes());
+        folder.write(&format!("{path}/logs.csv"), logs.as_bytes());
+        folder.write(&format!("{path}/cluster_info.json"), b"{}");
+    } else {
+        folder.write(&format!("{path}/data.csv"), metrics.as_bytes());
+    }
+}
+
+/// Scenario: the layout of RCAEval (RE2 and ASE'24) with what its readers trip over: times of day as text, a stray folder
+/// beside the runs, another name of the frontend in traces, status codes that say nothing, a service without spans.
+/// Guarantees: MUST 635 and 636 of docs/specs/diagnosis.md.
+#[test]
+fn runs_of_rcaeval_are_found_and_their_traps_avoided() {
+    let folder = Folder::new("rca-rcaeval");
+    rcaeval_run(&folder, "RE2-OB/cart_cpu/1", "cart", true);
+    rcaeval_run(&folder, "RE2-OB/front-end_cpu/1", "front-end", true);
+    rcaeval_run(&folder, "RE2-OB/auth_cpu/2", "auth", true);
+    folder.write("RE2-OB/cart_cpu/multi-source-data/logs.csv", b"nothing,of,use\n");
+    folder.write("RE2-OB/README.md", b"no folder\n");
+    rcaeval_run(&folder, "ase/stock_cpu/3", "stock", false);
+    let output = sentinel(&["eval", "rca", &folder.path(""), "--json", "--cases"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((&json["ours"]["n_cases"], &json["ours"]["ac1"]), (&4.0.into(), &1.0.into()), "{json}");
+    assert_eq!(json["ours"]["sets"]["rcaeval RE2-OB"]["n_cases"], 3.0, "{json}");
+    assert_eq!(json["ours"]["sets"]["rcaeval ase"]["n_cases"], 1.0, "{json}");
+}
+
+/// Guarantees: MUST 630 to 632 of docs/specs/diagnosis.md.
+#[test]
+fn the_way_of_the_trouble_is_told_as_data_as_a_picture_and_in_words() {
+    let folder = Folder::new("rca-way");
+    let whole = folder.write("m.csv", metrics(AT - 600, AT + 300, 90.0).as_bytes());
+    let graph = folder.write("g.csv", b"caller,callee\nweb,pay\npay,db\n");
+    let (svg, dot) = (folder.path("way.svg"), folder.path("way.dot"));
+    let at = AT.to_string();
+    let json = diagnose(&["--metrics", &whole, "--graph", &graph, "--at", &at, "--svg", &svg, "--dot", &dot]);
+    let nodes = json["graph"]["nodes"].as_array().unwrap();
+    let of = |service: &str| nodes.iter().find(|it| it["service"] == service).unwrap_or_else(|| panic!("{json}"));
+    let (cause, effect) = (of("pay"), of("web"));
+    assert_eq!((&cause["what"], &cause["evidence"][0]), (&"cpu up".into(), &json["causes"][0]["evidence"][0]["id"]));
+    let edges = json["graph"]["edges"].as_array().unwrap();
+    assert!(edges.iter().any(|it| it["from"] == cause["id"] && it["to"] == effect["id"] && it["by"] == "calls"), "{json}");
+    assert_eq!(json["story"], "affected of web <- cpu up of pay");
+    let picture = std::fs::read_to_string(svg).unwrap();
+    assert!(picture.starts_with("<svg") && picture.contains("cpu up") && picture.contains("pay, "), "{picture}");
+    assert!(std::fs::read_to_string(dot).unwrap().contains("\"N1\" -> \"N2\""));
+}

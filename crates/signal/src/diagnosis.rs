@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Evidence, EvidenceId, Timestamp};
+use crate::{CausalGraph, Evidence, EvidenceId, Timestamp};
 
 /// The answer to "why": causes, best first, and the probability that none of them is right.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct Diagnosis {
     pub no_cause_confidence: f64,
     /// Everything that the causes cite.
     pub evidence: Vec<Evidence>,
+    /// The way that the trouble took.
+    #[serde(default)]
+    pub graph: CausalGraph,
     /// How long it took, in milliseconds of wall time.
     pub took_ms: f64,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Labels, LogId, TimeRange, Timestamp};
+use crate::{Change, Labels, LogId, TimeRange, Timestamp, TraceId};
 
 /// The identity of a piece of evidence inside one diagnosis: `E3`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,6 +72,25 @@ pub enum EvidenceSource {
         /// The highest value inside.
         value: f64,
     },
+    /// Requests, as their spans show them.
+    Requests {
+        /// The service that answers them.
+        service: String,
+        /// What is asked of it; empty for anything.
+        operation: String,
+        /// Who asks; empty for anybody.
+        caller: String,
+        /// What was measured of them.
+        measure: RequestMeasure,
+        /// When they came.
+        range: TimeRange,
+        /// The usual: milliseconds, or a share of requests.
+        before: f64,
+        /// The same inside.
+        during: f64,
+        /// Some that show it.
+        traces: Vec<TraceId>,
+    },
     /// A change shortly before.
     Change {
         /// The change.
@@ -79,4 +98,18 @@ pub enum EvidenceSource {
         /// Seconds from the change to the first symptom.
         lead_secs: f64,
     },
+}
+
+/// What is measured of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestMeasure {
+    /// Time without the requests that it makes itself, in milliseconds.
+    SelfTime,
+    /// Time on the way between caller and service, in milliseconds.
+    EdgeGap,
+    /// The share that fails.
+    Errors,
+    /// The share that fails although nothing fails that it asks for: failures begin here.
+    FirstErrors,
 }

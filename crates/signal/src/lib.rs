@@ -10,6 +10,7 @@
 mod anomaly;
 mod backtest;
 mod budget;
+mod causal;
 mod change;
 mod diagnosis;
 mod event;
@@ -38,8 +39,9 @@ pub use backtest::{BackTest, BackTestAlert, BackTestOutcome, BackTestQuestion, B
 pub use budget::{AlertBudget, BudgetStatus, Budgets, HeldAlert};
 pub use change::{Change, ChangeKind};
 pub use diagnosis::{Cause, Diagnosis, FaultClass};
+pub use causal::{CausalEdge, CausalGraph, CausalNode};
 pub use event::Event;
-pub use evidence::{Evidence, EvidenceId, EvidenceSource};
+pub use evidence::{Evidence, EvidenceId, EvidenceSource, RequestMeasure};
 pub use glob::glob_matches;
 pub use group::{GroupKind, GroupMember, GroupStatus, Groups};
 pub use histogram::{HISTOGRAM_MARK, HistogramSample, NativeHistogram, ResetHint, is_histogram_mark};

@@ -317,6 +317,8 @@ pub enum ReportFormat {
     Md,
     /// For machines.
     Json,
+    /// The way that the trouble took, as a picture alone.
+    Svg,
 }
 
 /// Makes reports.

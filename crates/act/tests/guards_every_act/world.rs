@@ -255,6 +255,7 @@ pub fn incident(number: u64, service: &str, host: &str, pid: u32, start_time: i6
             causes: vec![cause],
             no_cause_confidence: 0.05,
             evidence: vec![Evidence { id: EvidenceId("E1".to_owned()), text: "E1".to_owned(), source: process }],
+            graph: signal::CausalGraph::default(),
             took_ms: 1.0,
         }),
         plans: vec![],

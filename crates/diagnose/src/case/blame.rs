@@ -9,6 +9,7 @@ use super::input::{Case, Symptom};
 use super::kind::Kind;
 use super::metrics::{self, Deviation};
 use super::topology::Topology;
+use super::weights::{Weight, Weights};
 
 /// Less than this share of what was noticed is never told from nothing.
 const LEAST_SHARE: f64 = 0.02;
@@ -16,13 +17,6 @@ const LEAST_SHARE: f64 = 0.02;
 const EXPLAINING_SHARE: f64 = 0.4;
 /// And if it is surely off itself, in widths of the usual.
 const CONVINCING: f64 = 3.0;
-
-/// What is left of a symptom that somebody further down explains.
-const EXPLAINED: f64 = 0.15;
-/// Fewer or more requests within the system follow from what happens elsewhere.
-const SWEPT_ALONG: f64 = 0.1;
-/// What is left for a service that can explain the trouble of nobody.
-const UNCOVERED: f64 = 0.3;
 
 /// What the case says about where it was noticed, and by whom that may be caused.
 pub(crate) struct Blame<'a> {
@@ -43,8 +37,8 @@ struct Trouble {
 }
 
 impl<'a> Blame<'a> {
-    pub(crate) fn of(case: &'a Case, deviations: &[Deviation], topology: &Topology<'a>) -> Self {
-        let volumes = metrics::volumes(case);
+    pub(crate) fn of(case: &'a Case, kinds: &[Kind], deviations: &[Deviation], topology: &Topology<'a>) -> Self {
+        let volumes = metrics::volumes(case, kinds);
         let noticed = case.symptom.as_ref().map(|it| it.service.as_str()).or_else(|| topology.entry(&volumes));
         let service = |it: &Deviation| case.metrics.get(it.metric).map_or("", |it| it.service.as_str());
         let indicator = |it: &Deviation| case.metrics.get(it.metric).map_or("", |it| it.indicator.as_str());
@@ -81,14 +75,14 @@ impl<'a> Blame<'a> {
     }
 
     /// How much of a deviation counts for its own service, 0 to 1.
-    pub(crate) fn weight(&self, service: &str, kind: Kind, topology: &Topology<'_>) -> f64 {
+    pub(crate) fn weight(&self, service: &str, kind: Kind, topology: &Topology<'_>, weights: &Weights) -> f64 {
         let same = match self.kind {
             Some(noticed) if kind.is_symptom() && kind != noticed => 0.5,
             _ => 1.0,
         };
         if !kind.is_symptom() {
             let is_swept_along = kind == Kind::Workload && self.noticed.is_some_and(|it| it != service);
-            return if is_swept_along { SWEPT_ALONG } else { same };
+            return if is_swept_along { weights.of(Weight::SweptAlong) } else { same };
         }
         let trouble = self.excess.get(&(service, kind)).copied().unwrap_or_default();
         let share = trouble.share.unwrap_or(1.0).max(LEAST_SHARE);
@@ -97,11 +91,12 @@ impl<'a> Blame<'a> {
                 let theirs = self.excess.get(&(it, kind)).copied().unwrap_or_default();
                 theirs.strength >= CONVINCING && theirs.share.unwrap_or(1.0) >= share * EXPLAINING_SHARE
             });
-        same * share.sqrt() * if explained { EXPLAINED } else { 1.0 } * self.coverage(service, topology)
+        let explained = if explained { weights.of(Weight::SymptomExplained) } else { 1.0 };
+        same * share.sqrt() * explained * self.coverage(service, topology, weights.of(Weight::Uncovered))
     }
 
     /// Which share of the services in trouble may be so because of this one: those that call it, and itself.
-    fn coverage(&self, service: &str, topology: &Topology<'_>) -> f64 {
+    fn coverage(&self, service: &str, topology: &Topology<'_>, uncovered: f64) -> f64 {
         let Some(noticed) = self.kind else { return 1.0 };
         let troubled: Vec<&str> = self
             .excess
@@ -113,7 +108,7 @@ impl<'a> Blame<'a> {
             .collect();
         let covered = troubled.iter().filter(|it| **it == service || topology.reach(it).contains(service)).count();
         let share = covered as f64 / troubled.len().max(1) as f64;
-        UNCOVERED + (1.0 - UNCOVERED) * share
+        uncovered + (1.0 - uncovered) * share
     }
 }
 

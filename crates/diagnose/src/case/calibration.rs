@@ -1,71 +1,84 @@
-//! How likely is the first cause right, by how far it is ahead, how strong it is and whether anything was noticed?
+//! How likely is the first cause right, by how far it is ahead, how strong it is, how many things speak for it and whether
+//! anything was noticed?
 //!
-//! The weights are a logistic regression over cases with a known answer; `sentinel eval rca DIR --fit` makes them and
-//! says how well they do on systems that they were not fitted on.
+//! All four lie between -1 and 1 whatever the system, because what they were fitted on is not what they will meet. The
+//! weights are a logistic regression over cases with a known answer and over times without a fault;
+//! `sentinel eval rca DIR --fit` makes them and says how well they do on systems that they were not fitted on.
+
+use std::collections::BTreeSet;
+
+use super::rank::Finding;
 
 /// What the confidence of a cause is told from.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Features {
-    /// By how many factors of e in widths it is ahead of the next one; below 0 if it is behind. At most 3.
-    pub margin: f64,
-    /// How strong its findings are, in factors of e of widths, at most 6.
+    /// How far it is ahead of the next one, as a share of its own score; below 0 if it is behind.
+    pub lead: f64,
+    /// How strong its findings are: half for what is just worth a look, 1 for the strongest that there is.
     pub strength: f64,
+    /// How many indicators of it are off about as much, as a share of four.
+    pub agreement: f64,
     /// How far what was noticed falls short of being surely off, 0 to 1; 0 if nobody measured it.
     pub doubt: f64,
 }
 
 /// Constant and weights of the features.
-pub type Weights = [f64; 4];
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Calibration(pub [f64; 5]);
 
 /// Nothing is ever certain.
 pub(crate) const MOST: f64 = 0.97;
-const MARGIN_MOST: f64 = 3.0;
-const STRENGTH_MOST: f64 = 6.0;
+/// A score that is half of the strongest that there is.
+const HALF_SCORE: f64 = 8.0;
+/// What is off by at least this share of the strongest finding speaks for the same cause.
+const AGREEING_SHARE: f64 = 0.4;
+const AGREEING_MOST: f64 = 4.0;
 /// What was noticed is surely off from so many widths on.
 const SURE: f64 = 4.0;
 
-/// Made by `sentinel eval rca --fit`.
-const FITTED: Weights = [-5.020, 2.314, 2.323, -3.663];
-
 impl Features {
-    pub(crate) fn of(margin: f64, strength: f64, seen: Option<f64>) -> Self {
+    pub(crate) fn of(score: f64, rival: f64, findings: &[&Finding], seen: Option<f64>) -> Self {
+        let strongest = findings.first().map_or(0.0, |it| it.strength);
+        let agreeing = findings.iter().filter(|it| it.strength >= strongest * AGREEING_SHARE);
+        let agreeing: BTreeSet<(&str, &str)> = agreeing.map(|it| (it.signal, it.indicator.as_str())).collect();
         Self {
-            margin: margin.clamp(-MARGIN_MOST, MARGIN_MOST),
-            strength: strength.clamp(0.0, STRENGTH_MOST),
+            lead: (score - rival) / score.max(rival).max(f64::MIN_POSITIVE),
+            strength: score / (score + HALF_SCORE),
+            agreement: (agreeing.len() as f64 / AGREEING_MOST).min(1.0),
             doubt: seen.map_or(0.0, |it| (1.0 - it / SURE).clamp(0.0, 1.0)),
         }
     }
 
     /// The probability that a cause is right.
-    pub fn confidence(&self, weights: &Weights) -> f64 {
-        let logit: f64 = weights.iter().zip(self.values()).map(|(weight, value)| weight * value).sum();
+    pub fn confidence(&self, calibration: &Calibration) -> f64 {
+        let logit: f64 = calibration.0.iter().zip(self.values()).map(|(weight, value)| weight * value).sum();
         (1.0 / (1.0 + (-logit).exp())).min(MOST)
     }
 
-    /// The same, with the weights that we ship.
-    pub fn fitted(&self) -> f64 {
-        self.confidence(&FITTED)
+    const fn values(&self) -> [f64; 5] {
+        [1.0, self.lead, self.strength, self.agreement, self.doubt]
     }
+}
 
-    const fn values(&self) -> [f64; 4] {
-        [1.0, self.margin, self.strength, self.doubt]
-    }
+impl Calibration {
+    /// Made by `sentinel eval rca --fit`.
+    pub const SHIPPED: Self = Self([-5.0, 2.0, 6.0, 1.0, -3.5]);
 }
 
 /// Steps of the descent, and how long they are.
 const N_STEPS: usize = 20_000;
 const STEP: f64 = 0.3;
 /// Pulls weights to 0, so that few cases do not make them certain.
-const RIDGE: f64 = 0.001;
+const RIDGE: f64 = 0.003;
 
 /// Weights by logistic regression from features, whether the cause was right, and how much the case counts.
-pub fn fit(samples: &[(Features, bool, f64)]) -> Weights {
+pub fn fit(samples: &[(Features, bool, f64)]) -> Calibration {
     let whole: f64 = samples.iter().map(|it| it.2).sum::<f64>().max(f64::MIN_POSITIVE);
-    let mut weights = [0.0; 4];
+    let mut weights = [0.0; 5];
     for _ in 0..N_STEPS {
         let mut gradient = weights.map(|it| it * RIDGE);
         for (features, is_right, counts) in samples {
-            let error = features.confidence(&weights) - f64::from(*is_right);
+            let error = features.confidence(&Calibration(weights)) - f64::from(*is_right);
             for (slope, value) in gradient.iter_mut().zip(features.values()) {
                 *slope += error * value * counts / whole;
             }
@@ -74,7 +87,7 @@ pub fn fit(samples: &[(Features, bool, f64)]) -> Weights {
             *weight -= STEP * slope;
         }
     }
-    weights
+    Calibration(weights)
 }
 
 /// The expected calibration error in ten bins of equal width, from confidences, whether they were right, and weights.
@@ -98,20 +111,21 @@ mod tests {
     fn the_fit_finds_what_tells_right_from_wrong_and_is_calibrated() {
         let mut samples = vec![];
         for nth in 0..200 {
-            let margin = f64::from(nth % 20) / 10.0;
-            let is_right = f64::from(nth / 20) < 10.0 * margin / 2.0;
-            samples.push((Features::of(margin, 3.0, Some(9.0)), is_right, 1.0));
+            let lead = f64::from(nth % 20) / 20.0;
+            let is_right = f64::from(nth / 20) < 10.0 * lead;
+            samples.push((Features { lead, strength: 0.6, ..Features::default() }, is_right, 1.0));
         }
-        let weights = fit(&samples);
-        assert!(weights[1] > 1.0, "{weights:?}");
-        let judged: Vec<(f64, bool, f64)> = samples.iter().map(|it| (it.0.confidence(&weights), it.1, 1.0)).collect();
+        let fitted = fit(&samples);
+        assert!(fitted.0[1] > 1.0, "{fitted:?}");
+        let judged: Vec<(f64, bool, f64)> = samples.iter().map(|it| (it.0.confidence(&fitted), it.1, 1.0)).collect();
         assert!(expected_error(&judged) < 0.08, "{}", expected_error(&judged));
         assert!((expected_error(&[(0.9, false, 1.0)]) - 0.9).abs() < 1e-9);
     }
 
     #[test]
     fn nothing_noticed_means_no_cause() {
-        let quiet = Features::of(1.0, 2.0, Some(0.0));
-        assert!(quiet.fitted() < 0.5 && Features::of(1.0, 4.0, Some(9.0)).fitted() > 0.5);
+        let of = |score: f64, seen: f64| Features::of(score, score / 2.0, &[], Some(seen));
+        let confidence = |it: Features| it.confidence(&Calibration::SHIPPED);
+        assert!(confidence(of(6.0, 0.0)) < 0.5 && confidence(of(24.0, 9.0)) > 0.5);
     }
 }

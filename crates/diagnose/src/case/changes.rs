@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff;
+use super::habits::Habits;
 use super::input::{Case, Change, ChangeKind};
 use super::kind::{Fault, Kind};
 use super::metrics::{self, Deviation};
-use super::rank::Finding;
 
 /// A series counts as trouble from so many widths on.
 const CONVINCING: f64 = 4.0;
@@ -70,13 +70,13 @@ const COMMON: &[&str] = &[
 ];
 
 /// Judges the changes of a case.
-pub(crate) fn judge(case: &Case, findings: &[Finding]) -> Option<Verdict> {
+pub(crate) fn judge(case: &Case, kinds: &[Kind], habits: &Habits<'_>) -> Option<Verdict> {
     if case.changes.is_empty() {
         return None;
     }
     let deviations: Vec<Deviation> =
-        metrics::early_deviations(case).into_iter().filter(|it| it.strength >= CONVINCING).collect();
-    let trouble = Trouble::of(case, &deviations, findings);
+        metrics::early_deviations(case, kinds).into_iter().filter(|it| it.strength >= CONVINCING).collect();
+    let trouble = Trouble::of(case, &deviations, habits);
     let is_deployed = case.changes.iter().any(|it| it.kind == ChangeKind::Deploy);
     let mut scored: Vec<(usize, f64, String, Fault)> = vec![];
     for (idx, change) in case.changes.iter().enumerate().filter(|(_, it)| it.kind != ChangeKind::Outage) {
@@ -98,7 +98,7 @@ pub(crate) fn judge(case: &Case, findings: &[Finding]) -> Option<Verdict> {
 }
 
 impl<'a> Trouble<'a> {
-    fn of(case: &'a Case, deviations: &[Deviation], findings: &[Finding]) -> Self {
+    fn of(case: &'a Case, deviations: &[Deviation], habits: &Habits<'_>) -> Self {
         let mut onsets: BTreeMap<&str, i64> = BTreeMap::new();
         let mut words = BTreeSet::new();
         for it in deviations {
@@ -107,7 +107,7 @@ impl<'a> Trouble<'a> {
             *onset = (*onset).min(it.onset);
             words.extend(words_of(&metric.indicator));
         }
-        for it in findings.iter().filter(|it| it.signal == "log" && it.strength >= 2.0) {
+        for it in habits.said().filter(|it| it.strength >= 2.0) {
             words.extend(words_of(it.text.split('"').nth(1).unwrap_or_default()));
         }
         for it in case.spans.iter().filter(|it| it.is_error) {

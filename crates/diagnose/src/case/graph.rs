@@ -1,119 +1,111 @@
-//! Which way did the trouble take? The causes and those who call them, as data and as a picture.
+//! Which way did the trouble of a case take? Its likely causes, what they bring, and those that call them.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
+
+use signal::{CausalGraph, EvidenceId, Timestamp};
 
 use super::input::Call;
-use super::rank::Ranking;
-
-/// Services in trouble, and from whom it came.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CausalGraph {
-    /// Services by name.
-    pub nodes: Vec<Node>,
-    /// From a cause to whom it affects, by name.
-    pub edges: Vec<(String, String)>,
-}
-
-/// A service in trouble.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Node {
-    /// Its name.
-    pub service: String,
-    /// What is off most, or an empty text if only others of its way are off.
-    pub indicator: String,
-    /// How likely it is the cause, 0 to 1.
-    pub confidence: f64,
-}
+use super::kind::{Fault, Kind};
+use super::rank::{About, Finding, RankedCause, Ranking};
+use crate::graph::{Happening, Link, Stage, build};
 
 /// Causes less likely than this are left out, but for the first.
 const LEAST: f64 = 0.02;
+/// Findings of less than this share of the strongest of their service are left out.
+const LEAST_SHARE: f64 = 0.3;
 
-impl CausalGraph {
-    /// The graph of a ranking: each likely cause with its way to where it was noticed, and calls among all these.
-    pub fn of(ranking: &Ranking, calls: &[Call]) -> Self {
-        let mut nodes: BTreeMap<&str, Node> = BTreeMap::new();
-        let mut edges: BTreeSet<(String, String)> = BTreeSet::new();
-        for (nth, cause) in ranking.causes.iter().enumerate() {
-            if nth > 0 && cause.confidence < LEAST {
-                continue;
-            }
-            for service in &cause.path {
-                let node = Node { service: service.clone(), indicator: String::new(), confidence: 0.0 };
-                nodes.entry(service).or_insert(node);
-            }
-            for (caller, callee) in cause.path.iter().zip(cause.path.iter().skip(1)) {
-                edges.insert((callee.clone(), caller.clone()));
-            }
-            let (indicator, confidence) = (cause.indicator.clone(), cause.confidence);
-            nodes.insert(&cause.service, Node { service: cause.service.clone(), indicator, confidence });
+/// The graph of a ranking: each likely cause with its way to where it was noticed, by who calls whom.
+pub fn causal_graph(ranking: &Ranking, calls: &[Call]) -> CausalGraph {
+    let mut happenings = vec![];
+    let mut services: BTreeSet<&str> = BTreeSet::new();
+    let mut links = vec![];
+    for (nth, cause) in ranking.causes.iter().enumerate() {
+        if nth > 0 && cause.confidence < LEAST {
+            continue;
         }
-        let is_told = |it: &str| nodes.contains_key(it);
-        let among = calls.iter().filter(|it| it.caller != it.callee && is_told(&it.caller) && is_told(&it.callee));
-        edges.extend(among.map(|it| (it.callee.clone(), it.caller.clone())));
-        Self { nodes: nodes.into_values().collect(), edges: edges.into_iter().collect() }
+        happenings.extend(of_cause(ranking, cause));
+        services.extend(cause.path.iter().map(String::as_str).chain([cause.service.as_str()]));
+        let steps = cause.path.iter().zip(cause.path.iter().skip(1));
+        links.extend(steps.map(|(caller, callee)| link(caller, callee)));
     }
+    for service in &services {
+        if happenings.iter().all(|it: &Happening| it.service != **service || it.stage < Stage::Symptom) {
+            happenings.push(symptom(ranking, service));
+        }
+    }
+    let among = calls.iter().filter(|it| services.contains(&*it.caller) && services.contains(&*it.callee));
+    links.extend(among.map(|it| link(&it.caller, &it.callee)));
+    links.sort();
+    links.dedup();
+    build(happenings, &links)
+}
 
-    /// The graph in the language of Graphviz (<https://graphviz.org/doc/info/lang.html>).
-    pub fn to_dot(&self) -> String {
-        let mut text = "digraph causes {\n  rankdir=LR;\n  node [shape=box];\n".to_owned();
-        for it in &self.nodes {
-            let mut label = it.service.clone();
-            if !it.indicator.is_empty() {
-                label += &format!("\n{}", it.indicator);
-            }
-            if it.confidence > 0.0 {
-                label += &format!("\n{:.0} %", it.confidence * 100.0);
-            }
-            let _ = writeln!(text, "  {} [label={}];", quoted(&it.service), quoted(&label));
-        }
-        for (from, to) in &self.edges {
-            let _ = writeln!(text, "  {} -> {};", quoted(from), quoted(to));
-        }
-        text + "}\n"
+fn link(caller: &str, callee: &str) -> Link {
+    Link { cause: callee.to_owned(), effect: caller.to_owned(), by: "calls" }
+}
+
+fn of_cause(ranking: &Ranking, cause: &RankedCause) -> Vec<Happening> {
+    let cited: Vec<&Finding> = ranking.cited(cause).collect();
+    let strongest = cited.first().map_or(0.0, |it| it.strength);
+    let mut happenings: Vec<Happening> =
+        cited.iter().filter(|it| it.strength >= strongest * LEAST_SHARE).map(|it| happening(it)).collect();
+    // The cause itself is what comes first of all that speaks for it.
+    let first = happenings.iter_mut().min_by_key(|it| (it.indicator != cause.indicator, it.stage));
+    if let Some(it) = first {
+        it.confidence = cause.confidence;
+    }
+    happenings
+}
+
+fn happening(it: &Finding) -> Happening {
+    let (what, stage) = words(it);
+    Happening {
+        service: it.service.clone(),
+        what,
+        indicator: it.indicator.clone(),
+        stage,
+        confidence: 0.0,
+        onset: Some(Timestamp::from_millis(it.onset)),
+        evidence: vec![EvidenceId(it.id.clone())],
     }
 }
 
-/// A text of Graphviz; what a name holds is no statement of the language.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for letter in text.chars() {
-        match letter {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            it if it.is_control() => quoted.push(' '),
-            it => quoted.push(it),
-        }
-    }
-    quoted + "\""
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::calibration::Features;
-    use super::super::kind::Fault;
-    use super::super::rank::RankedCause;
-    use super::*;
-
-    #[test]
-    fn the_way_goes_from_the_cause_to_where_it_was_noticed() {
-        let cause = RankedCause {
-            service: "db\"; evil".to_owned(),
-            indicator: "cpu".to_owned(),
-            fault: Fault::Cpu,
-            confidence: 0.9,
-            score: 9.0,
-            features: Features::default(),
-            path: vec!["web".to_owned(), "db\"; evil".to_owned()],
-            change: None,
+/// Somebody on the way of whom only that is known.
+fn symptom(ranking: &Ranking, service: &str) -> Happening {
+    let own = |it: &&Finding| it.service == service && words(it).1 == Stage::Symptom;
+    match ranking.findings.iter().find(own) {
+        Some(it) => happening(it),
+        None => Happening {
+            service: service.to_owned(),
+            what: "affected".to_owned(),
+            indicator: String::new(),
+            stage: Stage::Symptom,
+            confidence: 0.0,
+            onset: None,
             evidence: vec![],
-        };
-        let ranking = Ranking { causes: vec![cause], ..Ranking::default() };
-        let graph = CausalGraph::of(&ranking, &[]);
-        assert_eq!(graph.edges, [("db\"; evil".to_owned(), "web".to_owned())]);
-        let dot = graph.to_dot();
-        assert!(dot.contains("\"db\\\"; evil\" -> \"web\";"), "{dot}");
-        assert!(dot.contains("[label=\"db\\\"; evil\\ncpu\\n90 %\"]"), "{dot}");
+        },
+    }
+}
+
+/// What a finding says in a few words, and how near it is to what users feel.
+fn words(it: &Finding) -> (String, Stage) {
+    let up = |what: &str| if it.text.ends_with("below usual") { format!("{what} down") } else { format!("{what} up") };
+    match (&it.about, it.signal) {
+        (About::Change(_), _) => (format!("{} changed", it.indicator), Stage::Deed),
+        (About::Outside, _) => (it.fault.as_str().replace('_', " "), Stage::Deed),
+        (About::Lines { is_more: true, .. }, _) => ("other log lines".to_owned(), Stage::Strain),
+        (About::Lines { .. }, _) => ("missing log lines".to_owned(), Stage::Strain),
+        (About::Requests { .. }, _) if it.fault == Fault::Code => (format!("other {}", it.indicator), Stage::Strain),
+        (About::Requests { .. }, _) => (up(&it.indicator), Stage::Symptom),
+        (About::Metric(_), _) => {
+            let kind = Kind::of(&it.indicator);
+            let stage = match kind {
+                Kind::Latency | Kind::Error | Kind::Success => Stage::Symptom,
+                Kind::Cpu | Kind::Memory | Kind::Disk | Kind::Loss => Stage::Resource,
+                Kind::Workload | Kind::Limit | Kind::Restart => Stage::Deed,
+                Kind::Network | Kind::Saturation | Kind::Hit | Kind::Other => Stage::Strain,
+            };
+            (up(&it.indicator), stage)
+        }
     }
 }

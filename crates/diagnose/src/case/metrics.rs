@@ -3,7 +3,7 @@
 //! Each series is compared with its own past on a robust scale with a floor: without one, a series that never moves is
 //! infinitely off as soon as it does, and the ranking is made by the rounding of idle services.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::episode::{self, Episode};
 use super::input::{Case, Metric};
@@ -78,22 +78,32 @@ struct Prepared {
     end: usize,
 }
 
+/// The kinds of a case's metrics, in their order. Many have the same name, which is looked at once.
+pub(crate) fn kinds(case: &Case) -> Vec<Kind> {
+    let mut known: HashMap<&str, Kind> = HashMap::new();
+    case.metrics.iter().map(|it| *known.entry(&it.indicator).or_insert_with_key(|it| Kind::of(it))).collect()
+}
+
+fn with_kinds<'a>(case: &'a Case, kinds: &[Kind]) -> impl Iterator<Item = (&'a Metric, Kind)> {
+    case.metrics.iter().zip(kinds.iter().copied())
+}
+
 /// All series that are off, in the order of the case.
-pub(crate) fn deviations(case: &Case) -> Vec<Deviation> {
-    judged(case, QUIET_SHARE)
+pub(crate) fn deviations(case: &Case, kinds: &[Kind]) -> Vec<Deviation> {
+    judged(case, kinds, QUIET_SHARE)
 }
 
 /// The same, when only the very beginning is taken for usual: tells how slow faults began, and is fooled by a day.
-pub(crate) fn early_deviations(case: &Case) -> Vec<Deviation> {
-    judged(case, EARLY_SHARE)
+pub(crate) fn early_deviations(case: &Case, kinds: &[Kind]) -> Vec<Deviation> {
+    judged(case, kinds, EARLY_SHARE)
 }
 
-fn judged(case: &Case, quiet_share: f64) -> Vec<Deviation> {
+fn judged(case: &Case, kinds: &[Kind], quiet_share: f64) -> Vec<Deviation> {
     let mut buffer = vec![];
     let prepared: Vec<Option<Prepared>> =
-        case.metrics.iter().map(|it| prepare(it, case.at, quiet_share, &mut buffer)).collect();
+        with_kinds(case, kinds).map(|(it, kind)| prepare(it, kind, case.at, quiet_share, &mut buffer)).collect();
     let floors = floors_of_kinds(&prepared);
-    let volumes = volumes(case);
+    let volumes = volumes(case, kinds);
     let judged = prepared.iter().zip(&case.metrics).enumerate();
     let judged = judged.filter_map(|(idx, (it, metric))| {
         let it = it.as_ref()?;
@@ -104,9 +114,9 @@ fn judged(case: &Case, quiet_share: f64) -> Vec<Deviation> {
 }
 
 /// The middle level of all series of memory, as they were measured; 0 without any.
-pub(crate) fn usual_memory(case: &Case) -> f64 {
+pub(crate) fn usual_memory(case: &Case, kinds: &[Kind]) -> f64 {
     let mut levels = vec![];
-    for it in case.metrics.iter().filter(|it| Kind::of(&it.indicator) == Kind::Memory) {
+    for (it, _) in with_kinds(case, kinds).filter(|it| it.1 == Kind::Memory) {
         let usual = if it.normal.is_empty() { &it.values } else { &it.normal };
         let mut values: Vec<f64> = usual.iter().copied().filter(|it| it.is_finite()).collect();
         levels.extend(quantile(&mut values, 0.5));
@@ -115,9 +125,9 @@ pub(crate) fn usual_memory(case: &Case) -> f64 {
 }
 
 /// How much is asked of each service between two points, where a series tells.
-pub(crate) fn volumes(case: &Case) -> BTreeMap<&str, f64> {
+pub(crate) fn volumes<'a>(case: &'a Case, kinds: &[Kind]) -> BTreeMap<&'a str, f64> {
     let mut volumes: BTreeMap<&str, f64> = BTreeMap::new();
-    for it in case.metrics.iter().filter(|it| Kind::of(&it.indicator) == Kind::Workload) {
+    for (it, _) in with_kinds(case, kinds).filter(|it| it.1 == Kind::Workload) {
         let mut values: Vec<f64> = it.values.iter().copied().filter(|it| it.is_finite()).collect();
         if let Some(volume) = quantile(&mut values, 0.5) {
             let known = volumes.entry(&it.service).or_default();
@@ -127,8 +137,7 @@ pub(crate) fn volumes(case: &Case) -> BTreeMap<&str, f64> {
     volumes
 }
 
-fn prepare(metric: &Metric, at: i64, quiet_share: f64, buffer: &mut Vec<f64>) -> Option<Prepared> {
-    let kind = Kind::of(&metric.indicator);
+fn prepare(metric: &Metric, kind: Kind, at: i64, quiet_share: f64, buffer: &mut Vec<f64>) -> Option<Prepared> {
     let detected = metric.times.partition_point(|it| *it < at);
     let end = metric.times.partition_point(|it| *it < at + LASTS_MS).max(detected + LASTS_POINTS);
     let end = end.min(metric.values.len());

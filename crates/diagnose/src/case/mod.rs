@@ -2,8 +2,10 @@
 //!
 //! Reading order: `input` is what a case holds; `column` and `kind` say what a number is about; `scale` and `episode`
 //! how far and since when it is off; `topology` who calls whom; `metrics` makes findings of series, `habits` of
-//! spans and log lines (`requests` joins these, `window` says which are from before); `changes`
-//! says which change may have brought it (`diff` reads what it does); `blame` says how much of the trouble a service can be the source of; `rank` joins them to one list, and `calibration` turns a score into a probability.
+//! spans and log lines (`requests` joins these, `templates` and `compare` tell what they do otherwise, `window` which
+//! are from before); `changes` says which change may have brought it (`diff` reads what it does); `blame` says how much
+//! of the trouble a service can be the source of; `rank` joins them to one list by `weights`, and `calibration` turns a
+//! score into a probability.
 //! `graph` shows the way that the trouble took;
 //! `peers` has the published rankers that ours is compared with.
 
@@ -11,6 +13,7 @@ mod blame;
 mod calibration;
 mod changes;
 mod column;
+mod compare;
 mod diff;
 mod episode;
 mod graph;
@@ -22,13 +25,18 @@ mod peers;
 mod rank;
 mod requests;
 mod scale;
+mod templates;
 mod topology;
+mod weights;
 mod window;
 
-pub use calibration::{Features, Weights, expected_error, fit};
+pub use calibration::{Calibration, Features, expected_error, fit};
 pub use column::{Column, column};
-pub use graph::{CausalGraph, Node};
+pub use graph::causal_graph;
+pub(crate) use habits::calls;
 pub use input::{Call, Case, Change, ChangeKind, Line, Metric, Span, Symptom};
 pub use kind::{Direction, Fault, Kind};
 pub use peers::{baro, n_sigma, published};
-pub use rank::{Blamed, Finding, RankedCause, Ranking, rank};
+pub(crate) use requests::measured;
+pub use rank::{About, Blamed, Finding, Observed, RankedCause, Ranking, rank};
+pub use weights::{Weight, Weights};

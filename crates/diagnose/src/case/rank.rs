@@ -3,36 +3,26 @@
 use std::collections::BTreeMap;
 
 use super::blame::Blame;
-use super::calibration::{Features, MOST};
+use super::calibration::{Calibration, Features, MOST};
 use super::changes::{self, Verdict};
-use super::graph::CausalGraph;
-use super::habits;
-use super::input::Case;
+use super::habits::{self, Habits};
+use super::input::{Call, Case};
 use super::kind::{Fault, Kind};
 use super::metrics::{self, Deviation};
 use super::topology::Topology;
+use super::weights::{Weight, Weights};
 
 /// At most so many causes are told.
 const MAX_CAUSES: usize = 10;
 /// At most so many findings are cited for a cause.
 const MAX_EVIDENCE: usize = 5;
-/// What a factor of e more widths of the usual is worth beside findings of spans and log lines.
-const SURPRISE: f64 = 2.5;
 /// From so many widths on a resource is surely short.
 const CONVINCING: f64 = 15.0;
-/// What a change that is surely to blame speaks for its service, and the least share that is worth telling.
-const CHANGE: f64 = 12.0;
+/// A change with a smaller share is not worth telling.
 const MIN_SHARE: f64 = 0.02;
 /// Memory that grew by so many widths, and by this share of what services usually have, explains the rest.
 const MEMORY_SURE: f64 = 6.0;
 const MEMORY_SHARE: f64 = 0.15;
-/// What the place where it was noticed gains if nobody knows who calls whom.
-const NOTICED: f64 = 1.5;
-/// How much a second signal adds to the strongest one.
-const SECOND: f64 = 0.5;
-/// What is left of a finding about a service that the noticed one does not call.
-const ELSEWHERE: f64 = 0.3;
-
 /// One thing that was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
@@ -54,6 +44,43 @@ pub struct Finding {
     pub onset: i64,
     /// The finding in words.
     pub text: String,
+    /// Where in the case it can be seen again.
+    pub about: About,
+}
+
+/// What a finding was seen in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum About {
+    /// This metric of the case.
+    Metric(usize),
+    /// Requests.
+    Requests {
+        /// Of this operation; of all if empty.
+        operation: String,
+        /// From this caller; from all if empty.
+        caller: String,
+        /// Milliseconds or a share of requests, as usual.
+        before: f64,
+        /// The same during the incident.
+        during: f64,
+    },
+    /// Log lines.
+    Lines {
+        /// Of this template.
+        template: String,
+        /// More of them than usual.
+        is_more: bool,
+    },
+    /// This change of the case.
+    Change(usize),
+    /// Nothing that a service does.
+    Outside,
+}
+
+impl About {
+    pub(crate) fn requests(operation: &str, caller: &str, before: f64, during: f64) -> Self {
+        Self::Requests { operation: operation.to_owned(), caller: caller.to_owned(), before, during }
+    }
 }
 
 /// A possible cause.
@@ -90,8 +117,6 @@ pub struct Ranking {
     pub change: Option<Blamed>,
     /// What was found, cited by the causes.
     pub findings: Vec<Finding>,
-    /// The way that the trouble took.
-    pub graph: CausalGraph,
 }
 
 /// A change that is to blame.
@@ -114,29 +139,61 @@ impl Ranking {
 
 /// Ranks the services of a case.
 pub fn rank(case: &Case) -> Ranking {
-    let topology = Topology::of(&case.calls);
-    let deviations = metrics::deviations(case);
-    let blame = Blame::of(case, &deviations, &topology);
-    let mut findings = of_metrics(case, &deviations, &topology, &blame);
-    findings.extend(habits::findings(case));
-    let verdict = changes::judge(case, &findings);
-    findings.extend(verdict.iter().flat_map(|it| of_changes(case, it)));
-    findings.sort_by(|a, b| b.strength.total_cmp(&a.strength).then_with(|| a.id.cmp(&b.id)));
-    let mut causes = of_findings(&findings, &blame, &topology);
-    let change = verdict.as_ref().and_then(|it| blamed(case, it));
-    if let Some(verdict) = &verdict {
-        name_changes(case, verdict, &change, &mut causes);
+    Observed::of(case).rank(&Weights::SHIPPED, &Calibration::SHIPPED)
+}
+
+/// All that a case shows, before it is weighed.
+pub struct Observed<'a> {
+    case: &'a Case,
+    /// What services usually have of memory.
+    memory: f64,
+    topology: Topology<'a>,
+    deviations: Vec<Deviation>,
+    blame: Blame<'a>,
+    habits: Habits<'a>,
+    verdict: Option<Verdict>,
+    /// Who calls whom by spans, where it is not known beforehand.
+    seen: Vec<Call>,
+}
+
+impl<'a> Observed<'a> {
+    /// Looks at everything once.
+    pub fn of(case: &'a Case) -> Self {
+        let topology = Topology::of(&case.calls);
+        let kinds = metrics::kinds(case);
+        let deviations = metrics::deviations(case, &kinds);
+        let blame = Blame::of(case, &kinds, &deviations, &topology);
+        let habits = habits::observe(case);
+        let verdict = changes::judge(case, &kinds, &habits);
+        let seen = if case.calls.is_empty() { habits::calls(&case.spans) } else { vec![] };
+        Self { case, memory: metrics::usual_memory(case, &kinds), topology, deviations, blame, habits, verdict, seen }
     }
-    let no_cause = causes.first().map_or(1.0, |it| 1.0 - it.confidence);
-    share_out(&mut causes);
-    let seen = if case.calls.is_empty() { habits::calls(&case.spans) } else { vec![] };
-    if !seen.is_empty() {
-        let noticed = case.symptom.as_ref().map(|it| it.service.as_str()).or_else(|| habits::entry(&case.spans));
-        add_paths(noticed, &Topology::of(&seen), &mut causes);
+
+    /// The list by these weights.
+    pub fn rank(&self, weights: &Weights, calibration: &Calibration) -> Ranking {
+        let case = self.case;
+        let mut findings = of_metrics(self, weights);
+        findings.extend(self.habits.weigh(weights));
+        findings.extend(self.verdict.iter().flat_map(|it| of_changes(case, it, weights.of(Weight::Change))));
+        findings.sort_by(|a, b| b.strength.total_cmp(&a.strength).then_with(|| a.id.cmp(&b.id)));
+        let mut causes = of_findings(&findings, self, weights, calibration);
+        let change = self.verdict.as_ref().and_then(|it| blamed(case, it));
+        if let Some(verdict) = &self.verdict {
+            name_changes(case, verdict, &change, &mut causes);
+        }
+        let no_cause = causes.first().map_or(1.0, |it| 1.0 - it.confidence);
+        share_out(&mut causes);
+        if !self.seen.is_empty() {
+            let noticed = case.symptom.as_ref().map(|it| it.service.as_str()).or_else(|| habits::entry(&case.spans));
+            add_paths(noticed, &Topology::of(&self.seen), &mut causes);
+        }
+        Ranking { causes, no_cause, change, findings }
     }
-    let mut ranking = Ranking { causes, no_cause, change, findings, graph: CausalGraph::default() };
-    ranking.graph = CausalGraph::of(&ranking, if seen.is_empty() { &case.calls } else { &seen });
-    ranking
+
+    /// Who calls whom.
+    pub fn calls(&self) -> &[Call] {
+        if self.seen.is_empty() { &self.case.calls } else { &self.seen }
+    }
 }
 
 /// Causes cannot be likelier together than one of them can be alone: of two that are equally strong, each is half.
@@ -163,7 +220,7 @@ fn blamed(case: &Case, verdict: &Verdict) -> Option<Blamed> {
 }
 
 /// Changes that may have brought it, and what else explains it.
-fn of_changes(case: &Case, verdict: &Verdict) -> Vec<Finding> {
+fn of_changes(case: &Case, verdict: &Verdict, weight: f64) -> Vec<Finding> {
     let mut findings = vec![];
     for (nth, it) in verdict.suspects.iter().enumerate().filter(|(_, it)| it.share >= MIN_SHARE) {
         let Some(change) = case.changes.get(it.change) else { continue };
@@ -173,10 +230,11 @@ fn of_changes(case: &Case, verdict: &Verdict) -> Vec<Finding> {
             service: change.service.clone(),
             indicator: change.id.clone(),
             fault: it.fault,
-            strength: CHANGE * it.share,
+            strength: weight * it.share,
             leads: false,
             onset: change.time,
             text: it.text.clone(),
+            about: About::Change(it.change),
         });
     }
     let noticed = case.symptom.as_ref().map(|it| it.service.clone());
@@ -187,10 +245,11 @@ fn of_changes(case: &Case, verdict: &Verdict) -> Vec<Finding> {
             service,
             indicator: fault.as_str().to_owned(),
             fault: *fault,
-            strength: CHANGE * verdict.none,
+            strength: weight * verdict.none,
             leads: false,
             onset: case.at,
             text: text.clone(),
+            about: About::Outside,
         });
     }
     findings
@@ -209,41 +268,45 @@ fn name_changes(case: &Case, verdict: &Verdict, change: &Option<Blamed>, causes:
     }
 }
 
-fn of_metrics(case: &Case, deviations: &[Deviation], topology: &Topology<'_>, blame: &Blame<'_>) -> Vec<Finding> {
-    let mut weights: BTreeMap<(&str, Kind), f64> = BTreeMap::new();
-    let memory = metrics::usual_memory(case);
+fn of_metrics(observed: &Observed<'_>, weights: &Weights) -> Vec<Finding> {
+    let Observed { case, topology, deviations, blame, memory, .. } = observed;
+    let mut shares: BTreeMap<(&str, Kind), f64> = BTreeMap::new();
     let mut findings = vec![];
     for it in deviations {
         let Some(metric) = case.metrics.get(it.metric) else { continue };
-        let weight = weights
+        let share = shares
             .entry((&metric.service, it.kind))
-            .or_insert_with(|| blame.weight(&metric.service, it.kind, topology));
-        let beside = if case.spans.is_empty() { 1.0 } else { beside_spans(it, &metric.indicator) };
+            .or_insert_with(|| blame.weight(&metric.service, it.kind, topology, weights));
+        let beside = if case.spans.is_empty() { 1.0 } else { beside_spans(it, &metric.indicator, weights) };
         findings.push(Finding {
             id: format!("m{}", it.metric + 1),
             signal: "metric",
             service: metric.service.clone(),
             indicator: metric.indicator.clone(),
             fault: it.kind.fault(),
-            strength: SURPRISE * (it.strength * *weight).ln_1p() * beside,
+            strength: weights.of(Weight::Widths) * (it.strength * *share).ln_1p() * beside,
             leads: it.kind == Kind::Memory
                 && it.strength >= MEMORY_SURE
                 && it.during - it.before >= memory * MEMORY_SHARE,
             onset: it.onset,
             text: text(metric.service.as_str(), &metric.indicator, it),
+            about: About::Metric(it.metric),
         });
     }
     findings
 }
 
 /// What is left of a deviation where spans tell better how requests fare: what is used up counts if it is convincing.
-fn beside_spans(it: &Deviation, indicator: &str) -> f64 {
-    let of_machine = if indicator.to_ascii_lowercase().starts_with("node") { 0.3 } else { 1.0 };
+fn beside_spans(it: &Deviation, indicator: &str, weights: &Weights) -> f64 {
+    let is_of_machine = indicator.to_ascii_lowercase().starts_with("node");
+    let of_machine = if is_of_machine { weights.of(Weight::MachineBesideSpans) } else { 1.0 };
     let of_kind = match it.kind {
         Kind::Cpu | Kind::Memory | Kind::Disk | Kind::Loss | Kind::Restart if it.strength >= CONVINCING => 1.0,
-        Kind::Cpu | Kind::Memory | Kind::Disk | Kind::Loss | Kind::Restart | Kind::Saturation => 0.3,
-        Kind::Latency | Kind::Error | Kind::Success | Kind::Limit | Kind::Hit => 0.2,
-        Kind::Network | Kind::Workload | Kind::Other => 0.1,
+        Kind::Cpu | Kind::Memory | Kind::Disk | Kind::Loss | Kind::Restart | Kind::Saturation => {
+            weights.of(Weight::ResourceBesideSpans)
+        }
+        Kind::Latency | Kind::Error | Kind::Success | Kind::Limit | Kind::Hit => weights.of(Weight::SymptomBesideSpans),
+        Kind::Network | Kind::Workload | Kind::Other => weights.of(Weight::OtherBesideSpans),
     };
     of_machine * of_kind
 }
@@ -255,17 +318,22 @@ fn text(service: &str, indicator: &str, it: &Deviation) -> String {
 }
 
 /// The strongest finding, and something for the strongest one of each other signal.
-fn together(findings: &[&Finding]) -> f64 {
+fn together(findings: &[&Finding], second: f64) -> f64 {
     let mut best: BTreeMap<&str, f64> = BTreeMap::new();
     for it in findings {
         let strength = best.entry(it.signal).or_default();
         *strength = strength.max(it.strength);
     }
     let most = best.values().copied().fold(0.0, f64::max);
-    most + (best.values().sum::<f64>() - most) * SECOND
+    most + (best.values().sum::<f64>() - most) * second
 }
 
-fn of_findings(findings: &[Finding], blame: &Blame<'_>, topology: &Topology<'_>) -> Vec<RankedCause> {
+fn of_findings(
+    findings: &[Finding],
+    Observed { blame, topology, .. }: &Observed<'_>,
+    weights: &Weights,
+    calibration: &Calibration,
+) -> Vec<RankedCause> {
     let noticed = blame.noticed.filter(|_| !topology.is_empty());
     let alone = blame.noticed.filter(|_| topology.is_empty());
     let below = noticed.map(|it| topology.reach(it));
@@ -276,11 +344,13 @@ fn of_findings(findings: &[Finding], blame: &Blame<'_>, topology: &Topology<'_>)
     for it in findings.iter().filter(|it| it.strength > 0.0) {
         by_service.entry(&it.service).or_default().push(it);
     }
+    let second = weights.of(Weight::SecondSignal);
     let mut scored: Vec<(f64, &str, Vec<&Finding>)> = by_service
         .into_iter()
         .map(|(service, findings)| {
-            let best = together(&findings) * if alone == Some(service) { NOTICED } else { 1.0 };
-            (best * if is_elsewhere(service) { ELSEWHERE } else { 1.0 }, service, findings)
+            let here = if alone == Some(service) { weights.of(Weight::NoticedAlone) } else { 1.0 };
+            let there = if is_elsewhere(service) { weights.of(Weight::Elsewhere) } else { 1.0 };
+            (together(&findings, second) * here * there, service, findings)
         })
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
@@ -290,12 +360,12 @@ fn of_findings(findings: &[Finding], blame: &Blame<'_>, topology: &Topology<'_>)
     let cause = |(score, service, findings): (f64, &str, Vec<&Finding>)| {
         let first = findings.iter().find(|it| it.leads).or(findings.first())?;
         let rival = if score == best { runner_up } else { best };
-        let features = Features::of((score - rival) / SURPRISE, score / SURPRISE, blame.seen);
+        let features = Features::of(score, rival, &findings, blame.seen);
         Some(RankedCause {
             service: service.to_owned(),
             indicator: first.indicator.clone(),
             fault: first.fault,
-            confidence: features.fitted(),
+            confidence: features.confidence(calibration),
             features,
             score,
             change: None,

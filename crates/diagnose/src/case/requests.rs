@@ -4,7 +4,9 @@
 //! requests to others, log lines) are its traits; comparing how often requests of one kind have a trait before and
 //! during the incident tells what the program does otherwise than before.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use signal::RequestMeasure;
 
 use super::input::{Case, Line, Span};
 use super::window::{Side, Window};
@@ -22,6 +24,8 @@ pub(crate) enum Trait<'a> {
     Began(u64),
     /// It failed.
     Failed,
+    /// It failed, and none of the requests that it made did.
+    FailedFirst,
 }
 
 /// One request to one service.
@@ -86,12 +90,33 @@ pub(crate) fn of<'a>(
             request.traits.insert(Trait::Call(&span.service, &span.operation));
         }
     }
+    first_failures(spans, &parents, &firsts, &mut requests);
     for ((line, template), linked) in case.logs.iter().zip(templates).zip(linked) {
         *linked = link(line, *template, &by_id, &firsts, &mut requests);
     }
     let mut requests: Vec<(usize, Request<'a>)> = requests.into_iter().collect();
     requests.sort_by_key(|it| it.0);
     requests.into_iter().map(|it| it.1).collect()
+}
+
+/// Who fails because somebody whom he asked did, only follows: the others failed first.
+fn first_failures(
+    spans: &[Span],
+    parents: &[Option<usize>],
+    firsts: &[usize],
+    requests: &mut HashMap<usize, Request<'_>>,
+) {
+    let mut following: HashSet<usize> = HashSet::new();
+    for (idx, _) in spans.iter().enumerate().filter(|(idx, _)| firsts.get(*idx) == Some(idx)) {
+        let has_failed = requests.get(&idx).is_some_and(|it| it.traits.contains(&Trait::Failed));
+        let above = parents.get(idx).copied().flatten().and_then(|it| firsts.get(it));
+        following.extend(above.filter(|_| has_failed));
+    }
+    for (idx, request) in requests.iter_mut().filter(|(_, it)| it.traits.contains(&Trait::Failed)) {
+        if !following.contains(idx) {
+            request.traits.insert(Trait::FailedFirst);
+        }
+    }
 }
 
 fn first_of(span: usize, spans: &[Span], parents: &[Option<usize>]) -> usize {
@@ -125,4 +150,29 @@ fn link<'a>(
     request.traits.insert(Trait::Said(template));
     request.traits.insert(Trait::Began(beginning));
     true
+}
+
+/// What requests of a case show: milliseconds, or 1 for a failure and 0 for none. An empty text stands for any.
+pub(crate) fn measured(
+    case: &Case,
+    service: &str,
+    operation: &str,
+    caller: &str,
+    measure: RequestMeasure,
+) -> Vec<f64> {
+    // Wherever a request stands in time, it is looked at.
+    let window = Window::of(i64::MAX / 2, std::iter::once(0));
+    let is_meant = |it: &&Request<'_>| {
+        it.service == service
+            && (operation.is_empty() || it.operation == operation)
+            && (caller.is_empty() || it.caller.is_some_and(|from| from.0 == caller))
+    };
+    let has = |it: &Request<'_>, one: Trait<'_>| f64::from(u8::from(it.traits.contains(&one)));
+    let value = |it: &Request<'_>| match measure {
+        RequestMeasure::SelfTime => Some(it.own_millis),
+        RequestMeasure::EdgeGap => it.caller.map(|it| it.1),
+        RequestMeasure::Errors => Some(has(it, Trait::Failed)),
+        RequestMeasure::FirstErrors => Some(has(it, Trait::FailedFirst)),
+    };
+    of(case, &window, &[], &mut []).iter().filter(is_meant).filter_map(value).collect()
 }

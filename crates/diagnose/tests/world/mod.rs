@@ -3,13 +3,14 @@
 // Each test file uses another part of it.
 #![allow(dead_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diagnose::Sources;
 use signal::{
     Anomaly, AnomalyKind, Change, ChangeKind, ChangeLog, Direction, History, Incident, IncidentId, IncidentStatus,
     Labels, LogHit, LogId, LogLevel, LogQuery, LogRecord, LogSearch, LogTemplate, Point, PortError, Score, SeriesId,
-    SeriesQuery, Severity, Symptom, TemplateChange, TemplateTrend, Templates, TimeRange, Timestamp, Topology,
+    SeriesQuery, Severity, Span, SpanId, SpanKind, SpanQuery, SpanStatus, Symptom, TemplateChange, TemplateTrend,
+    Templates, TimeRange, Timestamp, Topology, TraceId, TraceSearch, TraceSummary,
 };
 
 /// The onset of every incident.
@@ -29,6 +30,7 @@ pub struct World {
     pub lines: Vec<LogHit>,
     pub templates: Vec<TemplateChange>,
     pub changes: Vec<Change>,
+    pub spans: Vec<Span>,
     pub calls: Vec<(String, String)>,
     pub hosts: Vec<(String, String)>,
 }
@@ -92,7 +94,7 @@ impl World {
     }
 
     pub fn sources(&self) -> Sources<'_> {
-        Sources { history: self, logs: self, templates: self, changes: self, topology: self }
+        Sources { history: self, logs: self, templates: self, traces: self, changes: self, topology: self }
     }
 
     /// A service in its usual state, with a caller's view of each call.
@@ -141,6 +143,40 @@ impl World {
             world.host(host);
         }
         world
+    }
+
+    /// A request through a chain of services, each of which takes so long of its own, by client and server spans.
+    pub fn request(&mut self, secs: i64, nth: u8, chain: &[(&str, u64)], failing: Option<&str>) {
+        let trace = TraceId(((secs + START) as u128 * 256 + u128::from(nth) + (1 << 100)).to_be_bytes());
+        let mut parent = None;
+        for (depth, (service, _)) in chain.iter().enumerate() {
+            let below: u64 = chain.iter().skip(depth).map(|it| it.1).sum();
+            let broken = failing.and_then(|it| chain.iter().position(|(name, _)| *name == it));
+            let is_failing = broken.is_some_and(|it| depth <= it);
+            let mut span = |side: u8, kind: SpanKind, owner: &str, millis: u64, parent: Option<SpanId>| {
+                let id = SpanId([1, 1, 1, 1, 1, 1, side, depth as u8 + 1]);
+                self.spans.push(Span {
+                    trace,
+                    id,
+                    parent,
+                    name: format!("GET /{service}"),
+                    kind,
+                    start_nanos: (START + secs) as u64 * 1_000_000_000,
+                    duration_nanos: millis * 1_000_000,
+                    status: if is_failing { SpanStatus::Error } else { SpanStatus::Unset },
+                    message: String::new(),
+                    resource: Labels::new([("service", owner)]),
+                    attributes: Labels::default(),
+                    events: vec![],
+                    links: vec![],
+                });
+                Some(id)
+            };
+            if let Some((caller, _)) = depth.checked_sub(1).and_then(|it| chain.get(it)) {
+                parent = span(1, SpanKind::Client, caller, below + 1, parent);
+            }
+            parent = span(2, SpanKind::Server, service, below, parent);
+        }
     }
 
     /// What callers see when `name` gets slow: its latency, and that of everybody above it.
@@ -261,6 +297,33 @@ impl Templates for World {
 
     fn anomalies(&self, _: TimeRange, _: Option<&str>, _: usize) -> Vec<Anomaly> {
         vec![]
+    }
+}
+
+impl TraceSearch for World {
+    fn trace(&self, id: TraceId, _: TimeRange) -> Result<Vec<Span>, PortError> {
+        Ok(self.spans.iter().filter(|it| it.trace == id).cloned().collect())
+    }
+
+    fn traces(&self, query: &SpanQuery) -> Result<Vec<TraceSummary>, PortError> {
+        let fits = |it: &&Span| {
+            query.range.contains(it.start()) && query.service.as_deref().is_none_or(|wanted| wanted == it.service())
+        };
+        let mut found: Vec<&Span> = self.spans.iter().filter(fits).collect();
+        found.sort_by_key(|it| std::cmp::Reverse(it.start_nanos));
+        found.dedup_by_key(|it| it.trace);
+        let summary = |it: &&Span| TraceSummary {
+            trace: it.trace,
+            service: it.service().to_owned(),
+            name: it.name.clone(),
+            start: it.start(),
+            seconds: it.secs(),
+            spans: 1,
+            errors: 0,
+            services: BTreeSet::new(),
+            is_partial: false,
+        };
+        Ok(found.iter().take(query.limit).map(summary).collect())
     }
 }
 

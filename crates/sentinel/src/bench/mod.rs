@@ -2,6 +2,7 @@
 
 mod backfill;
 mod dead_sink;
+mod diagnose;
 mod drift;
 mod drift_data;
 mod folder;
@@ -60,6 +61,7 @@ pub async fn bench(args: &BenchArgs) -> anyhow::Result<()> {
         Some(BenchCommand::Backfill(it)) => backfill::backfill(it, args.json).await,
         Some(BenchCommand::Ingest(it)) => ingest::ingest(it, args.json).await,
         Some(BenchCommand::Kafka(it)) => kafka::kafka(it, args.json).await,
+        Some(BenchCommand::Diagnose(it)) => diagnose::diagnose(it, args.json).await,
         Some(BenchCommand::Drift(it)) => drift::drift(it, args.json),
         Some(BenchCommand::Predict(it)) => predict::predict(it, args.json).await,
         Some(BenchCommand::Query(it)) => query::query(it, args.json).await,

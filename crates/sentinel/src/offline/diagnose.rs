@@ -4,14 +4,17 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use diagnose::case::{Case, Finding, Line, Node, RankedCause, Ranking, Span, Symptom, rank};
+use diagnose::case::{
+    Calibration, Case, Finding, Line, Observed, RankedCause, Ranking, Span, Symptom, Weights, causal_graph,
+};
 use serde_json::{Value, json};
+use signal::CausalGraph;
 
 use super::bad_input::BadInput;
 use super::input::Input;
 use super::instants;
 use super::output::Output;
-use super::rca::{changes_file, graph_file, logs_file, metrics_file, spans_file};
+use super::rca::{changes_file, graph_file, logs_file, metrics_file, names, spans_file};
 use super::table::{Table, number};
 
 /// Options of `diagnose`.
@@ -50,6 +53,9 @@ pub struct DiagnoseArgs {
     /// Where to write the way that the trouble took, in the language of Graphviz.
     #[arg(long, value_name = "FILE")]
     pub dot: Option<PathBuf>,
+    /// Where to write the same as a picture (SVG).
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
     /// Prints the result as JSON.
     #[arg(long)]
     pub json: bool,
@@ -71,18 +77,27 @@ fn time(text: &str) -> Result<i64, String> {
 /// `BadInput` for the first problem of a file; else if the result cannot be written.
 pub fn run(args: &DiagnoseArgs) -> anyhow::Result<()> {
     let case = read(args)?;
-    let ranking = rank(&case);
-    if let Some(file) = &args.dot {
-        let mut dot = Output::create(Some(file))?;
-        write!(dot, "{}", ranking.graph.to_dot())?;
-        dot.finish()?;
-    }
+    let observed = Observed::of(&case);
+    let ranking = observed.rank(&Weights::SHIPPED, &Calibration::SHIPPED);
+    let graph = causal_graph(&ranking, observed.calls());
+    write_file(args.dot.as_ref(), || diagnose::to_dot(&graph))?;
+    write_file(args.svg.as_ref(), || report::svg(&graph).unwrap_or_else(|| EMPTY_SVG.to_owned()))?;
     let mut output = Output::create(None)?;
     if args.json {
-        writeln!(output, "{}", to_json(&ranking))?;
+        writeln!(output, "{}", to_json(&ranking, &graph))?;
     } else {
-        write!(output, "{}", to_text(&ranking))?;
+        write!(output, "{}", to_text(&ranking, &graph))?;
     }
+    output.finish()
+}
+
+/// A picture of nothing.
+const EMPTY_SVG: &str = r#"<svg xmlns="http://www.w3.org/2000/svg"></svg>"#;
+
+fn write_file(file: Option<&PathBuf>, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+    let Some(file) = file else { return Ok(()) };
+    let mut output = Output::create(Some(file))?;
+    write!(output, "{}", text())?;
     output.finish()
 }
 
@@ -110,7 +125,9 @@ fn read(args: &DiagnoseArgs) -> Result<Case, BadInput> {
     }
     changes_file::join_commits(&mut changes);
     let symptom = args.symptom.as_deref().map(symptom);
-    Ok(Case { at: args.at, metrics, spans, logs, changes, calls, symptom })
+    let mut case = Case { at: args.at, metrics, spans, logs, changes, calls, symptom };
+    names::unite(&mut case);
+    Ok(case)
 }
 
 /// What all files hold together.
@@ -131,7 +148,7 @@ fn symptom(text: &str) -> Symptom {
 }
 
 /// `{"causes":[{"service","indicator","fault","confidence","evidence":[..]}],"no_cause_confidence"}`.
-pub fn to_json(ranking: &Ranking) -> Value {
+pub fn to_json(ranking: &Ranking, graph: &CausalGraph) -> Value {
     let evidence = |it: &Finding| {
         json!({ "id": it.id, "kind": it.signal, "service": it.service, "indicator": it.indicator, "text": it.text,
             "strength": rounded(it.strength), "onset_ms": it.onset })
@@ -145,18 +162,15 @@ pub fn to_json(ranking: &Ranking) -> Value {
     let causes: Vec<Value> = ranking.causes.iter().map(cause).collect();
     let change = ranking.change.as_ref();
     let change = change.map(|it| json!({ "id": it.id, "service": it.service, "confidence": rounded(it.share) }));
-    let node =
-        |it: &Node| json!({ "service": it.service, "indicator": it.indicator, "confidence": rounded(it.confidence) });
-    let nodes: Vec<Value> = ranking.graph.nodes.iter().map(node).collect();
-    let graph = json!({ "nodes": nodes, "edges": ranking.graph.edges });
-    json!({ "causes": causes, "no_cause_confidence": rounded(ranking.no_cause), "change": change, "graph": graph })
+    json!({ "causes": causes, "no_cause_confidence": rounded(ranking.no_cause), "change": change, "graph": graph,
+        "story": graph.story() })
 }
 
 fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
-fn to_text(ranking: &Ranking) -> String {
+fn to_text(ranking: &Ranking, graph: &CausalGraph) -> String {
     let mut text = String::new();
     for (nth, it) in ranking.causes.iter().enumerate() {
         let sure = it.confidence * 100.0;
@@ -167,6 +181,9 @@ fn to_text(ranking: &Ranking) -> String {
         for finding in ranking.cited(it) {
             text += &format!("   [{}] {}\n", finding.id, finding.text);
         }
+    }
+    if !graph.edges.is_empty() {
+        text += &format!("How it spread: {}\n", graph.story());
     }
     if let Some(it) = &ranking.change {
         text += &format!("Change to blame: {} on {}, {:.0} %\n", it.id, it.service, it.share * 100.0);

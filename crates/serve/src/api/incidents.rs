@@ -110,6 +110,7 @@ pub async fn report(
         ReportFormat::Html => "text/html; charset=utf-8",
         ReportFormat::Md => "text/markdown; charset=utf-8",
         ReportFormat::Json => "application/json",
+        ReportFormat::Svg => "image/svg+xml",
     };
     Ok(([(CONTENT_TYPE, content_type), (CONTENT_SECURITY_POLICY, REPORT_POLICY)], report).into_response())
 }

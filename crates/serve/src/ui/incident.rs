@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::response::Html;
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 use signal::{
-    AnomalyKind, Diagnosis, Evidence, EvidenceSource, Incident, IncidentStatus, Opinion, Plan, TimeRange, Timestamp,
+    AnomalyKind, Diagnosis, Evidence, EvidenceSource, Incident, IncidentStatus, Opinion, Plan, ReportFormat, TimeRange,
+    Timestamp,
 };
 
 use super::incidents::{duration, percent};
@@ -47,6 +48,12 @@ fn body(app: &App, it: &Incident, plans: &[Plan]) -> Markup {
                     section aria-labelledby="h-cause" data-live id="causes" {
                         div.head { h2 id="h-cause" { "Likely cause" } }
                         (causes(it.diagnosis.as_ref()))
+                    }
+                    @if let Some(picture) = way(app, it) {
+                        section aria-labelledby="h-way" data-live id="way" {
+                            div.head { h2 id="h-way" { "How it spread" } span.muted.small { "from the cause to what was noticed" } }
+                            (picture)
+                        }
                     }
                     section aria-labelledby="h-symptoms" data-live id="symptoms" {
                         div.head { h2 id="h-symptoms" { "Symptoms" } (chart::legend()) }
@@ -135,6 +142,19 @@ fn causes(diagnosis: Option<&Diagnosis>) -> Markup {
             p.muted.small { "Probability that none of these is right: " (percent(diagnosis.no_cause_confidence)) "." }
         }
     }
+}
+
+/// The way that the trouble took: the picture, and the likeliest way in words.
+fn way(app: &App, it: &Incident) -> Option<Markup> {
+    let graph = &it.diagnosis.as_ref()?.graph;
+    if graph.nodes.is_empty() {
+        return None;
+    }
+    let picture = app.ports.reports.incident_report(it.id, ReportFormat::Svg).ok()?;
+    Some(html! {
+        figure.card.graph data-testid="causal-graph" { (PreEscaped(picture)) }
+        p.muted.small { (text::plain(&graph.story())) }
+    })
 }
 
 /// A bar and its value; the value alone carries the meaning.
@@ -229,6 +249,9 @@ fn source(source: &EvidenceSource) -> (&'static str, Option<(String, &'static st
             "Process",
             Some((format!("{}?{}", text::series_url(labels), between(range.from, range.to)), "open its series")),
         ),
+        EvidenceSource::Requests { traces, .. } => {
+            ("Requests", traces.first().map(|it| (format!("/traces/{it}"), "open one of the traces")))
+        }
         EvidenceSource::Change { .. } => ("Change", None),
     }
 }

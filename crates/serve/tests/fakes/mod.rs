@@ -584,6 +584,7 @@ impl Reports for World {
         Ok(match format {
             ReportFormat::Html => format!("<!doctype html><title>{id}</title>"),
             ReportFormat::Md => format!("# {id}\n"),
+            ReportFormat::Svg => "<svg xmlns=\"http://www.w3.org/2000/svg\"></svg>".to_owned(),
             ReportFormat::Json => serde_json::to_string(&incident).unwrap(),
         })
     }

@@ -198,7 +198,8 @@ pub fn diagnosis(begin: Timestamp) -> Diagnosis {
                 },
             ),
         ],
-        took_ms: 11.8,
+        graph: signal::CausalGraph::default(),
+            took_ms: 11.8,
     }
 }
 

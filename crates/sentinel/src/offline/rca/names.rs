@@ -1,4 +1,9 @@
-//! Which service does a pod belong to? `ts-auth-service-7f8d7d756d-k7b9j` is one of `ts-auth-service`.
+//! Which service does a pod belong to, and which names mean the same? `ts-auth-service-7f8d7d756d-k7b9j` is one of
+//! `ts-auth-service`, and the `front-end` of the metrics is the `frontendservice` of the traces.
+
+use std::collections::BTreeMap;
+
+use diagnose::case::Case;
 
 /// Letters and digits of the random parts of pod names: Kubernetes leaves vowels and look-alikes out of the last part.
 const LETTERS: &str = "bcdfghjklmnpqrstvwxz2456789";
@@ -23,9 +28,63 @@ pub fn service(name: &str) -> String {
     name.to_owned()
 }
 
+/// Gives services in spans, lines and changes the names that the metrics have for them, where only the spelling differs.
+pub fn unite(case: &mut Case) {
+    let mut names: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for it in &case.metrics {
+        let known = names.entry(bare(&it.service)).or_insert_with(|| Some(it.service.clone()));
+        // Of two that differ in spelling alone, nobody knows which one is meant.
+        if known.as_ref().is_some_and(|known| *known != it.service) {
+            *known = None;
+        }
+    }
+    let is_known = |name: &str| case.metrics.iter().any(|it| it.service == name);
+    let mut others: BTreeMap<String, String> = BTreeMap::new();
+    let services = case.spans.iter().map(|it| &it.service).chain(case.logs.iter().map(|it| &it.service));
+    for name in services.chain(case.changes.iter().map(|it| &it.service)) {
+        if !name.is_empty() && !others.contains_key(name) {
+            let same = if is_known(name) { None } else { names.get(&bare(name)).cloned().flatten() };
+            others.insert(name.clone(), same.unwrap_or_else(|| name.clone()));
+        }
+    }
+    let rename = |name: &mut String| {
+        if let Some(same) = others.get(name) {
+            name.clone_from(same);
+        }
+    };
+    case.spans.iter_mut().for_each(|it| rename(&mut it.service));
+    case.logs.iter_mut().for_each(|it| rename(&mut it.service));
+    case.changes.iter_mut().for_each(|it| rename(&mut it.service));
+}
+
+/// A name without what spellings differ in.
+fn bare(name: &str) -> String {
+    let letters: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase()).collect();
+    let short = ["service", "svc"].iter().find_map(|it| letters.strip_suffix(it)).filter(|it| !it.is_empty());
+    short.unwrap_or(&letters).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
+    use diagnose::case::{Metric, Span};
+
     use super::*;
+
+    /// Guarantees: MUST 636 of docs/specs/diagnosis.md.
+    #[test]
+    fn names_that_differ_in_spelling_alone_mean_the_same() {
+        let metric = |service: &str| Metric { service: service.to_owned(), ..Metric::default() };
+        let span = |service: &str| Span { service: service.to_owned(), ..Span::default() };
+        let mut case = Case {
+            metrics: ["front-end", "cart", "cartservice", "pay"].map(metric).to_vec(),
+            spans: ["frontendservice", "cart-svc", "pay", "stock"].map(span).to_vec(),
+            ..Case::default()
+        };
+        unite(&mut case);
+        let names: Vec<&str> = case.spans.iter().map(|it| it.service.as_str()).collect();
+        assert_eq!(names, ["front-end", "cart-svc", "pay", "stock"]);
+    }
 
     #[test]
     fn pods_belong_to_their_deployment() {

@@ -9,7 +9,7 @@ use super::labeled::{Labeled, entries, file, name_of};
 use crate::offline::bad_input::BadInput;
 use crate::offline::input::Input;
 use crate::offline::instants;
-use crate::offline::rca::{logs_file, metrics_file, spans_file};
+use crate::offline::rca::{logs_file, metrics_file, names, spans_file};
 use crate::offline::table::{Table, number};
 
 /// The cases of a folder; `None` if it does not hold this set.
@@ -43,6 +43,7 @@ pub fn read(folder: &Path) -> Result<Option<Vec<Labeled>>, BadInput> {
                 let (name, bytes) = Input::open(&traces)?.read_all()?;
                 case.spans = spans_file::read(&name, &bytes)?;
             }
+            names::unite(&mut case);
             cases.push(Labeled {
                 set: "rcaeval",
                 system: name_of(folder),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use diagnose::case::{self, Features, Metric};
+use diagnose::case::{self, Metric};
 
 use super::RcaArgs;
 use super::labeled::Labeled;
@@ -72,13 +72,11 @@ pub fn report(cases: &[Labeled], verdicts: &[Verdict], args: &RcaArgs) -> Report
     if args.cases {
         report.breakdowns.push(each_case(&judged));
     }
-    if args.fit {
-        report.notes.extend(fitted(&judged));
-    }
     report
 }
 
-fn share(places: &[usize], within: usize) -> f64 {
+/// Which share of places is among the first.
+pub fn share(places: &[usize], within: usize) -> f64 {
     places.iter().filter(|it| **it < within).count() as f64 / places.len().max(1) as f64
 }
 
@@ -223,7 +221,7 @@ fn changes(judged: &[(&Labeled, &Verdict)]) -> Breakdown {
 }
 
 /// What a case counts: all times without a fault of a system count together as much as its cases with one.
-fn counts(judged: &[(&Labeled, &Verdict)]) -> Vec<f64> {
+pub fn counts(judged: &[(&Labeled, &Verdict)]) -> Vec<f64> {
     let mut sizes: BTreeMap<(&str, &str), (f64, f64)> = BTreeMap::new();
     for (labeled, _) in judged {
         let size = sizes.entry((labeled.set, &labeled.system)).or_default();
@@ -261,7 +259,8 @@ fn calibration(judged: &[(&Labeled, &Verdict)]) -> Breakdown {
     }
 }
 
-fn precision(samples: &[(f64, bool, f64)]) -> (f64, Option<f64>) {
+/// How many are sure, and which share of these is right.
+pub fn precision(samples: &[(f64, bool, f64)]) -> (f64, Option<f64>) {
     let sure: Vec<&(f64, bool, f64)> = samples.iter().filter(|it| it.0 >= SURE).collect();
     let whole: f64 = sure.iter().map(|it| it.2).sum();
     let right: f64 = sure.iter().filter(|it| it.1).map(|it| it.2).sum();
@@ -298,30 +297,4 @@ fn each_case(judged: &[(&Labeled, &Verdict)]) -> Breakdown {
         figures: vec![Figure::new("place", "place", 0), Figure::new("confidence", "confidence", 3)],
         rows: judged.iter().map(row).collect(),
     }
-}
-
-/// The weights fitted to all cases, and what weights fitted without a set reach on it.
-fn fitted(judged: &[(&Labeled, &Verdict)]) -> Vec<String> {
-    let counts = counts(judged);
-    let samples: Vec<(&str, (Features, bool, f64))> = judged
-        .iter()
-        .zip(&counts)
-        .map(|((labeled, verdict), count)| (labeled.set, (verdict.features, verdict.strict == 0, *count)))
-        .collect();
-    let all: Vec<(Features, bool, f64)> = samples.iter().map(|it| it.1).collect();
-    let mut notes = vec![format!("weights of the confidence fitted to these cases: {:.3?}", case::fit(&all))];
-    let mut sets: Vec<&str> = samples.iter().map(|it| it.0).collect();
-    sets.sort_unstable();
-    sets.dedup();
-    for set in sets {
-        let others: Vec<(Features, bool, f64)> = samples.iter().filter(|it| it.0 != set).map(|it| it.1).collect();
-        let weights = case::fit(&others);
-        let own: Vec<(f64, bool, f64)> =
-            samples.iter().filter(|it| it.0 == set).map(|(_, it)| (it.0.confidence(&weights), it.1, it.2)).collect();
-        let (n_sure, precision) = precision(&own);
-        let precision = precision.map_or("-".to_owned(), |it| format!("{it:.3}"));
-        let error = case::expected_error(&own);
-        notes.push(format!("left out {set}: ECE {error:.3}, right where sure (at 0.8, {n_sure:.0} cases) {precision}"));
-    }
-    notes
 }

@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use diagnose::case::{self, Features, Metric, Ranking};
+use diagnose::case::{Calibration, Features, Metric, Observed, Ranking, Weights};
 
+use super::fit::Known;
 use super::labeled::Labeled;
 
 /// Beyond all places that are counted.
@@ -31,15 +32,13 @@ pub struct Verdict {
 }
 
 /// Ranks all cases.
-pub fn of(cases: &[Labeled], mut done: impl FnMut()) -> Vec<Verdict> {
-    let one = |it: &Labeled| {
+pub fn of(known: &Known<'_>, weights: &Weights, calibration: &Calibration) -> Vec<Verdict> {
+    let one = |(labeled, observed): (&Labeled, &Observed<'_>)| {
         let started = Instant::now();
-        let ranking = case::rank(&it.case);
-        let verdict = judge(it, &ranking, started.elapsed().as_secs_f64() * 1e3);
-        done();
-        verdict
+        let ranking = observed.rank(weights, calibration);
+        judge(labeled, &ranking, started.elapsed().as_secs_f64() * 1e3)
     };
-    cases.iter().map(one).collect()
+    known.cases.iter().zip(known.observed).map(one).collect()
 }
 
 fn judge(labeled: &Labeled, ranking: &Ranking, millis: f64) -> Verdict {

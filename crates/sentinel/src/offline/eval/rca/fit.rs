@@ -1,0 +1,126 @@
+//! What do weights and confidence reach on a system that they were not fitted to?
+//!
+//! Both are fitted from scratch: the weights by going along one at a time from neutral values, as far as it makes the true
+//! causes likelier by more than being unusual costs; the confidence by a logistic regression. Each set counts the same.
+//! With one set left out, they are tried on it.
+
+use std::collections::BTreeMap;
+
+use diagnose::case::{self, Calibration, Observed, Weight, Weights};
+
+use super::labeled::Labeled;
+use super::tables::{counts, precision, share};
+use super::verdicts::{self, Verdict};
+use crate::offline::eval::{Breakdown, Figure, Row};
+
+/// Steps along one weight, and rounds over all.
+const STEPS: [f64; 4] = [0.5, 0.75, 1.33, 2.0];
+const N_ROUNDS: usize = 3;
+/// No weight goes beyond these.
+const BOUNDS: (f64, f64) = (0.02, 24.0);
+/// A difference of scores by this makes a cause likelier by a factor of e.
+const SCALE: f64 = 3.0;
+/// What the squared logarithm of a weight's ratio to the neutral one costs.
+const SHRINKAGE: f64 = 0.01;
+
+/// Cases with what they show.
+pub struct Known<'a> {
+    /// The cases.
+    pub cases: &'a [Labeled],
+    /// What each shows.
+    pub observed: &'a [Observed<'a>],
+}
+
+/// The weights fitted to all cases but those of a set.
+pub fn weights(known: &Known<'_>, left_out: Option<&str>) -> Weights {
+    let mut best = Weights::NEUTRAL;
+    let mut least = loss(known, left_out, &best);
+    for _ in 0..N_ROUNDS {
+        let before = least;
+        for weight in Weight::ALL {
+            let from = best.of(*weight);
+            for step in STEPS {
+                let tried = best.with(*weight, (from * step).clamp(BOUNDS.0, BOUNDS.1));
+                let cost = loss(known, left_out, &tried);
+                if cost < least - 1e-9 {
+                    (best, least) = (tried, cost);
+                }
+            }
+        }
+        if before - least < 1e-4 {
+            break;
+        }
+    }
+    best
+}
+
+/// How unlikely the true causes are, each set alike, and how unusual the weights.
+fn loss(known: &Known<'_>, left_out: Option<&str>, weights: &Weights) -> f64 {
+    let mut sums: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for (labeled, observed) in known.cases.iter().zip(known.observed) {
+        let Some(service) = labeled.service.as_deref().filter(|_| left_out != Some(labeled.set)) else { continue };
+        let ranking = observed.rank(weights, &Calibration::SHIPPED);
+        let score = |it: f64| (it / SCALE).exp();
+        let own = ranking.causes.iter().find(|it| it.service == service).map_or(0.0, |it| it.score);
+        let others: f64 = ranking.causes.iter().filter(|it| it.service != service).map(|it| score(it.score)).sum();
+        let sum = sums.entry(labeled.set).or_default();
+        *sum = (sum.0 - (score(own) / (score(own) + others)).ln(), sum.1 + 1.0);
+    }
+    let mean = sums.values().map(|it| it.0 / it.1).sum::<f64>() / sums.len().max(1) as f64;
+    mean + SHRINKAGE * weights.distance(&Weights::NEUTRAL)
+}
+
+/// The calibration fitted to answers to all cases but those of a set.
+pub fn calibration(cases: &[Labeled], verdicts: &[Verdict], left_out: Option<&str>) -> Calibration {
+    let judged: Vec<(&Labeled, &Verdict)> = cases.iter().zip(verdicts).collect();
+    let counts = counts(&judged);
+    let used = judged.iter().zip(counts).filter(|((labeled, _), _)| left_out != Some(labeled.set));
+    let samples: Vec<_> = used.map(|((_, it), count)| (it.features, it.strict == 0, count)).collect();
+    case::fit(&samples)
+}
+
+/// What is fitted to all, and what is fitted to all but one set reaches on that one.
+pub fn report(known: &Known<'_>) -> (Vec<String>, Breakdown) {
+    let mut sets: Vec<&str> = known.cases.iter().map(|it| it.set).collect();
+    sets.sort_unstable();
+    sets.dedup();
+    let rows = if sets.len() > 1 { sets.iter().map(|it| held_out(known, it)).collect() } else { vec![] };
+    let fitted = weights(known, None);
+    let calibrated = calibration(known.cases, &verdicts::of(known, &fitted, &Calibration::SHIPPED), None);
+    let shipped = calibration(known.cases, &verdicts::of(known, &Weights::SHIPPED, &Calibration::SHIPPED), None);
+    let told: Vec<String> =
+        Weight::ALL.iter().map(|it| format!("{} {:.3}", it.as_str(), fitted.of(*it))).collect();
+    let notes = vec![
+        format!("weights fitted to these cases: {}", told.join(", ")),
+        format!("calibration of these weights: {:.3?}", calibrated.0),
+        format!("calibration of the shipped weights: {:.3?}", shipped.0),
+    ];
+    let figures = [("ac1", "AC@1"), ("ac3", "AC@3"), ("specificity", "no cause"), ("ece", "ECE"), ("precision", "right at 0.8")];
+    let figures = figures.into_iter().map(|(key, title)| Figure::new(key, title, 3)).collect();
+    let title = "Left out: weights and confidence fitted from neutral values to the other sets".to_owned();
+    (notes, Breakdown { key: "held_out", title, rows_are: "set", figures, rows })
+}
+
+fn held_out(known: &Known<'_>, set: &str) -> Row {
+    let weights = weights(known, Some(set));
+    let learned = verdicts::of(known, &weights, &Calibration::SHIPPED);
+    let calibration = calibration(known.cases, &learned, Some(set));
+    let verdicts = verdicts::of(known, &weights, &calibration);
+    let judged: Vec<(&Labeled, &Verdict)> = known.cases.iter().zip(&verdicts).filter(|it| it.0.set == set).collect();
+    let counts = counts(&judged);
+    let places: Vec<usize> = judged.iter().filter(|it| it.0.service.is_some()).map(|it| it.1.strict).collect();
+    let quiet: Vec<bool> = judged.iter().filter(|it| it.0.service.is_none()).map(|it| it.1.says_none).collect();
+    let samples: Vec<(f64, bool, f64)> =
+        judged.iter().zip(counts).map(|((_, it), count)| (it.confidence, it.strict == 0, count)).collect();
+    let specificity = quiet.iter().filter(|it| **it).count() as f64 / quiet.len() as f64;
+    Row::new(
+        set,
+        vec![
+            Some(share(&places, 1)),
+            Some(share(&places, 3)),
+            Some(specificity).filter(|it| it.is_finite()),
+            Some(case::expected_error(&samples)),
+            precision(&samples).1,
+        ],
+    )
+}
