@@ -4,6 +4,7 @@
 //! `rules` make typed hypotheses of it, each citing evidence from the `docket`; `rank` weighs them against each other;
 //! `reopen` reads each piece of evidence once more, and what cannot be read again is dropped.
 //! `case` ranks from plain data instead, without a store: a user's files, and published benchmarks.
+//! `question` reads what a person asks, so that the right incident or moment is explained.
 
 #![warn(missing_docs)]
 
@@ -14,6 +15,7 @@ mod facts;
 mod movement;
 mod phrase;
 mod problem;
+pub mod question;
 mod rank;
 mod reopen;
 mod rules;
@@ -22,7 +24,7 @@ use signal::{ChangeLog, Diagnosis, History, Incident, LogSearch, Templates, Time
 
 pub use error::Error;
 pub use problem::Problem;
-pub use reopen::reopen;
+pub use reopen::{fits, key_words, reopen};
 
 /// Where evidence is read.
 #[derive(Clone, Copy)]
