@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::document::{Document, Kind};
 use crate::embedder::{EmbedError, Embedder, cosine};
-use crate::fuse::fuse;
+use crate::fuse::{BESIDE_BUILT_IN, BESIDE_MODEL, fuse};
 use crate::shelf::{Shelf, Vector};
 use crate::words::terms;
 
@@ -199,7 +199,8 @@ impl Library {
             }
         }
         let mut passages: Vec<Passage> = vec![];
-        for it in fuse(&by_words, &by_vector, words_share) {
+        let usual = if vector.is_some() { BESIDE_MODEL } else { BESIDE_BUILT_IN };
+        for it in fuse(&by_words, &by_vector, words_share.unwrap_or(usual)) {
             let Some(document) = found.get(it.document) else { continue };
             let score = it.score + FIT_SHARE * query.fit(document);
             passages.push(Passage { document: (*document).clone(), score, words: it.words, similarity: it.vector });

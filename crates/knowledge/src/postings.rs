@@ -35,11 +35,6 @@ impl Postings {
         self.mean_length += (words.len() as f32 - self.mean_length) / self.lengths.len() as f32;
     }
 
-    /// How rare a word is; 0 for one that no document holds.
-    pub fn rarity(&self, word: &str) -> f32 {
-        self.lists.get(&key(word)).map_or(0.0, |it| rarity(it.len(), self.lengths.len()))
-    }
-
     /// The score of each document; 0 for those without any of the words.
     pub fn scores(&self, words: &[String]) -> Vec<f32> {
         let mut scores = vec![0.0; self.lengths.len()];
@@ -84,7 +79,6 @@ mod tests {
         let scores = postings.scores(&terms("exhausted pools"));
         assert!(scores[0] > scores[1] && scores[1] > 0.0 && scores[2] == 0.0, "{scores:?}");
         assert_eq!(postings.scores(&terms("nothing of it")), [0.0; 3]);
-        assert_eq!(postings.rarity("unheard"), 0.0);
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use signal::{
-    AnomalyKind, Direction, History, Labels, Matcher, Role, Score, SeriesQuery, Severity, Symptom, TimeRange, Timestamp,
+    AnomalyKind, Direction, History, Labels, Matcher, Point, Role, Score, SeriesQuery, Severity, Symptom, TimeRange,
+    Timestamp,
 };
 
 use crate::Problem;
-use crate::movement::{Course, Movement, compare, needed};
+use crate::movement::{Course, LEAD, Movement, compare, needed};
 use crate::question::{Question, Window};
 
 /// Series looked at.
@@ -19,7 +20,14 @@ const BEFORE: Duration = Duration::from_secs(5 * 60);
 /// And after it.
 const AFTER: Duration = Duration::from_secs(10 * 60);
 /// Longer spans are looked at only at their end.
-const LONGEST: Duration = Duration::from_secs(30 * 60);
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+/// A span is looked through in at most so many steps, none shorter than this.
+const STEPS: u32 = 40;
+const SHORTEST_STEP: Duration = Duration::from_secs(60);
+/// How far each step looks ahead: a spike must fill a fifth of it.
+const AHEAD: Duration = Duration::from_secs(120);
+/// What moved further than this from the strongest is another matter.
+const TOGETHER: Duration = Duration::from_secs(5 * 60);
 /// Labels that may name a service or host.
 const OWNER_LABELS: [&str; 8] =
     ["service", "service_name", "app", "job", "host", "instance", "deployment", "app_kubernetes_io_name"];
@@ -36,14 +44,14 @@ pub fn spikes(
     let range = looked_at(window);
     let mut found: Vec<(Movement, Symptom)> = vec![];
     for labels in candidates(question, range, history, problems) {
-        let points = match history.points(labels.id(), needed(Role::of(&labels), range)) {
+        let points = match history.points(labels.id(), whole(&labels, range)) {
             Ok(points) => points,
             Err(error) => {
                 problems.push(Problem::unread("points", &error));
                 continue;
             }
         };
-        if let Course::Moved(it) = compare(&labels, &points, range) {
+        if let Some(it) = strongest(&labels, &points, range) {
             let symptom = symptom(&it, range);
             found.push((it, symptom));
         }
@@ -51,8 +59,33 @@ pub fn spikes(
     // Users feel latency and errors; resources explain them.
     let weight = |it: &Movement| it.strength() + f64::from(u8::from(it.role.is_symptom()));
     found.sort_by(|a, b| weight(&b.0).total_cmp(&weight(&a.0)).then(a.0.onset.cmp(&b.0.onset)));
+    if let Some(onset) = found.first().map(|it| it.0.onset) {
+        found.retain(|it| it.0.onset.secs_since(onset).abs() <= TOGETHER.as_secs_f64());
+    }
     found.truncate(MAX_SYMPTOMS);
     found.into_iter().map(|it| it.1).collect()
+}
+
+/// The strongest movement that begins in the range. A spike is short beside the range, so it is looked for step by step,
+/// each with what came just before it as its base.
+fn strongest(labels: &Labels, points: &[Point], range: TimeRange) -> Option<Movement> {
+    let role = Role::of(labels);
+    let step = (range.to.since(range.from) / STEPS).max(SHORTEST_STEP);
+    let mut best: Option<Movement> = None;
+    let mut at = range.from;
+    while at <= range.to {
+        let part = TimeRange::new(at.minus(LEAD), at.plus(AHEAD));
+        let from = points.partition_point(|it| it.time < needed(role, part).from);
+        let to = points.partition_point(|it| it.time <= part.to);
+        if let Course::Moved(it) = compare(labels, points.get(from..to).unwrap_or_default(), part) {
+            let is_stronger = best.as_ref().is_none_or(|best| it.deviation.abs() > 1.2 * best.deviation.abs());
+            if !it.is_old && is_stronger && it.onset >= range.from.minus(LEAD) {
+                best = Some(it);
+            }
+        }
+        at = at.plus(step);
+    }
+    best
 }
 
 /// The part of a window that is compared with what came before it.
@@ -102,6 +135,12 @@ fn candidates(
     chosen
 }
 
+/// The points of all steps with their bases.
+fn whole(labels: &Labels, range: TimeRange) -> TimeRange {
+    let first = TimeRange::new(range.from.minus(LEAD), range.to);
+    TimeRange::new(needed(Role::of(labels), first).from, range.to.plus(AHEAD))
+}
+
 /// True if a label names the path, one below it, or one with a number in place of an identity.
 fn is_of_endpoint(labels: &Labels, path: &str) -> bool {
     let path = path.trim_end_matches('/');
@@ -138,4 +177,31 @@ fn symptom(it: &Movement, range: TimeRange) -> Symptom {
 
 fn last(onset: Timestamp, range: TimeRange) -> Timestamp {
     range.to.max(onset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points(spike_secs: i64) -> Vec<Point> {
+        let value =
+            |at: i64| if (1_000..1_000 + spike_secs).contains(&at) { 3.0 } else { 0.04 + (at % 7) as f64 / 1000.0 };
+        (0..2_000)
+            .step_by(10)
+            .map(|it| Point { time: Timestamp::from_secs(1_700_000_000 + it), value: value(it) })
+            .collect()
+    }
+
+    #[test]
+    fn short_and_long_spikes_are_found_where_they_begin() {
+        let labels = Labels::metric("latency_seconds", &[("service", "pay")]);
+        let range = TimeRange::new(Timestamp::from_secs(1_700_000_700), Timestamp::from_secs(1_700_001_600));
+        for spike_secs in [40, 180, 900] {
+            let found = strongest(&labels, &points(spike_secs), range).unwrap();
+            assert_eq!(found.onset, Timestamp::from_secs(1_700_001_000), "{spike_secs} s");
+            assert!(found.is_up());
+        }
+        assert_eq!(strongest(&labels, &points(0), range), None);
+        assert_eq!(strongest(&labels, &[], range), None);
+    }
 }

@@ -10,6 +10,8 @@ use crate::assets::{ICON, SCRIPT, STYLE};
 pub enum Section {
     /// `/`
     Overview,
+    /// `/ask`
+    Ask,
     /// `/incidents`
     Incidents,
     /// `/series`
@@ -28,6 +30,8 @@ pub enum Section {
     Logs,
     /// `/traces`
     Traces,
+    /// `/knowledge`
+    Knowledge,
     /// `/intake`
     Intake,
     /// `/audit`
@@ -36,8 +40,9 @@ pub enum Section {
     None,
 }
 
-const LINKS: [(Section, &str, &str); 12] = [
+const LINKS: [(Section, &str, &str); 14] = [
     (Section::Overview, "/", "Overview"),
+    (Section::Ask, "/ask", "Ask"),
     (Section::Incidents, "/incidents", "Incidents"),
     (Section::Series, "/series", "Series"),
     (Section::Explore, "/explore", "Explore"),
@@ -47,6 +52,7 @@ const LINKS: [(Section, &str, &str); 12] = [
     (Section::BackTest, "/backtest", "Back-test"),
     (Section::Logs, "/logs", "Logs"),
     (Section::Traces, "/traces", "Traces"),
+    (Section::Knowledge, "/knowledge", "Knowledge"),
     (Section::Intake, "/intake", "Intake"),
     (Section::Audit, "/audit", "Audit"),
 ];

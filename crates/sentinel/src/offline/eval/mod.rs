@@ -12,6 +12,7 @@ mod plain;
 pub mod promql;
 pub mod rca;
 pub mod report;
+pub mod retrieval;
 pub mod series;
 mod servers;
 pub mod templates;
@@ -49,6 +50,8 @@ pub enum EvalCommand {
     Drift(drift::DriftEvalArgs),
     /// The scripts that Prometheus tests PromQL with: does each query have the expected outcome?
     Promql(DataArgs),
+    /// Questions in plain words about the loghub sets: is the right template found, by words, by vectors, by both?
+    Retrieval(retrieval::RetrievalArgs),
     /// Published incidents with a known cause: is the service to blame the first of the list?
     Rca(rca::RcaArgs),
 }
@@ -88,6 +91,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
         EvalCommand::Forecast(args) => (forecast::evaluate(args)?, args.json),
         EvalCommand::Drift(args) => (drift::evaluate(args)?, args.json),
         EvalCommand::Promql(args) => (promql::evaluate(args)?, args.json),
+        EvalCommand::Retrieval(args) => (retrieval::evaluate(args)?, args.data.json),
         EvalCommand::Rca(args) => (rca::evaluate(args)?, args.data.json),
     };
     // Not `println!`, which panics when the reader has gone (`| head`).
