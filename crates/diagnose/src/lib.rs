@@ -18,6 +18,7 @@ mod movement;
 mod phrase;
 mod prior;
 mod problem;
+pub mod question;
 mod rank;
 mod reopen;
 mod rules;
@@ -28,7 +29,7 @@ pub use error::Error;
 pub use graph::to_dot;
 pub use prior::weigh;
 pub use problem::Problem;
-pub use reopen::reopen;
+pub use reopen::{fits, key_words, reopen};
 
 /// Where evidence is read.
 #[derive(Clone, Copy)]

@@ -110,7 +110,7 @@ fn requests(claim: &Claim<'_>, range: TimeRange, traces: &[TraceId], sources: &S
 }
 
 /// True if the constant parts of the template occur in the line, in their order.
-pub(crate) fn fits(template: &str, line: &str) -> bool {
+pub fn fits(template: &str, line: &str) -> bool {
     let mut rest = line;
     template.split("<*>").flat_map(str::split_whitespace).all(|part| match rest.split_once(part) {
         Some((_, after)) => {
@@ -122,7 +122,7 @@ pub(crate) fn fits(template: &str, line: &str) -> bool {
 }
 
 /// The longest words of a template that are surely whole words of its lines.
-pub(crate) fn key_words(template: &str) -> String {
+pub fn key_words(template: &str) -> String {
     let is_plain = |it: &&str| it.len() >= 3 && it.bytes().all(|byte| byte.is_ascii_alphabetic());
     let tokens = template.split_whitespace().map(|it| it.trim_matches(|it: char| matches!(it, ',' | '.' | ':' | ';')));
     let mut words: Vec<&str> = tokens.filter(is_plain).collect();

@@ -9,10 +9,11 @@ use anyhow::Context as _;
 use axum::Router;
 use detect::{AlertBudgets, LogWatch, ServiceMap, SpanWatch};
 use serve::{Live, Ports, Queries, ScrapedTarget};
-use signal::{Clock, History, Meter, PlanStore};
+use signal::{Clock, History, Ledger, Meter, PlanDesk, PlanStore};
 use store::{Recovery, Store};
 
 use crate::alert_desk::AlertDesk;
+use crate::ask::AskDesk;
 use crate::back_tester::StoredBackTester;
 use crate::bands::Bands;
 use crate::book::Book;
@@ -26,6 +27,7 @@ use crate::groups::Groups;
 use crate::health::Health;
 use crate::intake::Intake;
 use crate::kafka_out::KafkaOutbox;
+use crate::knowledge_desk::KnowledgeDesk;
 use crate::metadata_book::MetadataBook;
 use crate::model_watch::ModelWatches;
 use crate::news_desk::NewsDesk;
@@ -78,6 +80,10 @@ pub struct System {
     pub book: Arc<Book>,
     /// What people say of incidents.
     pub feedback: Arc<FeedbackDesk>,
+    /// Runbooks, past incidents, log templates.
+    pub knowledge: Arc<KnowledgeDesk>,
+    /// Answers to questions.
+    pub ask: Arc<AskDesk>,
     /// What was expected, also of the past.
     pub bands: Arc<Bands>,
     /// The way in for signals.
@@ -207,6 +213,19 @@ impl System {
         )
         .context("cannot read what was learned from feedback")?;
         responder.heed(Arc::clone(&feedback) as _);
+        // ## Know and answer
+        let plans: Arc<dyn PlanDesk> = Arc::clone(&desk) as _;
+        let knowledge = KnowledgeDesk::open(&config, &eyes, &store, &responder, Arc::clone(&plans), &clock)?;
+        let ask = Arc::new(AskDesk::new(
+            eyes.clone(),
+            Arc::clone(&store),
+            Arc::clone(&map),
+            Arc::clone(&responder),
+            plans,
+            Arc::clone(&bands) as _,
+            Arc::clone(&knowledge),
+            Arc::clone(&clock),
+        ));
         let alert_desk = AlertDesk::open(Arc::clone(&store), Arc::clone(&responder));
         let alert_desk = Arc::new(alert_desk.context("cannot read the alerts that fired")?);
         let intake = Arc::new(Intake {
@@ -277,6 +296,8 @@ impl System {
             desk,
             book,
             feedback,
+            knowledge,
+            ask,
             bands,
             intake,
             alert_desk,
@@ -328,6 +349,8 @@ impl System {
             groups: Arc::clone(&self.groups) as _,
             back_tester: Arc::clone(&self.back_tester) as _,
             rows: Arc::clone(&self.row_desk) as _,
+            knowledge: Arc::clone(&self.knowledge) as _,
+            answers: Arc::clone(&self.ask) as _,
             reports: Arc::clone(&self.book) as _,
             forecasts: Arc::clone(&self.forecasts) as _,
             drift: Arc::clone(&self.model_watches) as _,
@@ -383,6 +406,8 @@ impl System {
             Arc::clone(&self.predictions.log) as _,
             Arc::clone(&self.responder) as _,
             Arc::clone(&self.desk) as _,
+            Arc::clone(&self.knowledge) as _,
+            Arc::clone(&self.ask) as _,
             Arc::clone(&self.health) as _,
             Arc::new(CleanMeter) as _,
             Arc::clone(&self.feedback) as _,

@@ -83,6 +83,10 @@ pub enum Command {
     Labels(LabelsArgs),
     /// Writes the report of one incident of a running server.
     Report(ReportArgs),
+    /// Asks a running server in words: why, what changed, is it healthy, which is worst, how to fix it.
+    Ask(AskArgs),
+    /// Searches runbooks, past incidents and log templates, or pins runbooks.
+    Knowledge(KnowledgeArgs),
     /// Lists the forecast models of a running server, with their versions.
     Models(ModelsArgs),
     /// Trains a forecast model of a running server soon.
@@ -504,6 +508,71 @@ pub enum OpinionArg {
     Wrong,
     /// Not a fault.
     Noise,
+}
+
+/// Options of `ask`.
+#[derive(Debug, Args)]
+pub struct AskArgs {
+    /// The question, for example "Analyze spike in /api/v1 latency at 14:32 UTC".
+    #[arg(required = true, num_args = 1..)]
+    pub question: Vec<String>,
+    /// The zone in which times are meant, such as Europe/Berlin; UTC if left out.
+    #[arg(long)]
+    pub zone: Option<String>,
+    /// The server.
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+}
+
+/// Options of `knowledge`.
+#[derive(Debug, Args)]
+pub struct KnowledgeArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: KnowledgeCommand,
+}
+
+/// What to do with what is known.
+#[derive(Debug, Subcommand)]
+pub enum KnowledgeCommand {
+    /// Finds what fits words best, on a running server.
+    Search {
+        /// The words.
+        #[arg(required = true, num_args = 1..)]
+        words: Vec<String>,
+        /// Only this kind: runbook, incident or template.
+        #[arg(long)]
+        kind: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 10)]
+        limit: usize,
+        /// The server.
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
+    /// Lists the runbooks of a running server and whether they are as they were pinned.
+    Runbooks {
+        /// The server.
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
+    /// Writes the SHA-256 of runbooks into the file of pins: their text of now is what is approved.
+    Pin {
+        /// Only these files, as paths below the folder; all if left out.
+        files: Vec<String>,
+        /// The folder of runbooks; by default that of the configuration.
+        #[arg(long, value_name = "DIR")]
+        runbooks: Option<PathBuf>,
+        /// The file of pins; by default `.sentinel-pins.json` in the folder.
+        #[arg(long, value_name = "FILE")]
+        pins: Option<PathBuf>,
+        /// Writes nothing, and ends with exit code 1 if a runbook is not as it was pinned.
+        #[arg(long)]
+        check: bool,
+        /// Which configuration.
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
 }
 
 /// Options of `report`.

@@ -86,6 +86,8 @@ pub struct Config {
     pub model_watches: Vec<drift::WatchConfig>,
     /// A language model that investigates incidents.
     pub agent: agent::Config,
+    /// Runbooks and past incidents, and how they are found.
+    pub knowledge: knowledge::Config,
     /// What may be done about incidents.
     pub act: act::Config,
     /// The API and the UI.
@@ -130,6 +132,7 @@ impl Default for Config {
             predict: predict::Config::default(),
             model_watches: vec![],
             agent: agent::Config::default(),
+            knowledge: knowledge::Config::default(),
             act: act::Config::default(),
             serve: serve::Config::default(),
             query: serve::QueryConfig::default(),
@@ -215,6 +218,7 @@ impl Config {
         problems.extend(prefixed("predict", self.predict.validate()));
         problems.extend(crate::model_watch::problems(&self.model_watches));
         problems.extend(prefixed("agent", self.agent.validate()));
+        problems.extend(prefixed("knowledge", self.knowledge.validate()));
         problems.extend(prefixed("act", self.act.validate()));
         problems.extend(prefixed("serve", self.serve.validate()));
         problems.extend(prefixed("query", self.query.validate()));
@@ -297,6 +301,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "predict", &mut config.predict, problems);
     take_each(&mut tree, "model_watches", &mut config.model_watches, problems);
     take(&mut tree, "agent", &mut config.agent, problems);
+    take(&mut tree, "knowledge", &mut config.knowledge, problems);
     take(&mut tree, "act", &mut config.act, problems);
     take(&mut tree, "serve", &mut config.serve, problems);
     take(&mut tree, "query", &mut config.query, problems);
@@ -331,6 +336,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "predict",
         "model_watches",
         "agent",
+        "knowledge",
         "act",
         "serve",
         "query",

@@ -2,6 +2,7 @@
 
 mod access;
 mod alert_desk;
+mod ask;
 mod assemble;
 mod back_tester;
 mod backlog;
@@ -25,6 +26,8 @@ mod inbox;
 mod intake;
 mod kafka_out;
 mod key;
+mod knowledge_client;
+mod knowledge_desk;
 mod label_client;
 mod metadata_book;
 mod model_client;
@@ -120,6 +123,8 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Feedback(args) => feedback_client::run(&args).await?,
         Command::Labels(args) => return offline::finish(label_client::run(&args).await),
         Command::Report(args) => client::report(&args).await?,
+        Command::Ask(args) => knowledge_client::ask(&args).await?,
+        Command::Knowledge(args) => return knowledge_client::knowledge(&args).await,
         Command::Models(args) => model_client::models(&args).await?,
         Command::Retrain(args) => model_client::retrain(&args).await?,
         Command::Rollback(args) => model_client::rollback(&args).await?,

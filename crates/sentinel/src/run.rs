@@ -59,6 +59,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     system.front.watch(&system.config, &stopped, &mut tasks);
     system.forecasts.run(&stopped, &mut tasks);
     system.model_watches.run(&stopped, &mut tasks);
+    system.knowledge.run(&stopped, &mut tasks);
     let reload = system.rules.run(&stopped, &mut tasks);
     tasks.spawn(reload.clone().follow_hangups(stopped.clone()));
     let router = system.router_with(address, reload.routes(), &[clock as _])?;

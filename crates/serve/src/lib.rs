@@ -13,6 +13,7 @@ mod error;
 mod exposition;
 mod forecasts;
 mod guard;
+mod knowledge;
 mod live;
 mod model_drift;
 mod operations;
@@ -32,6 +33,10 @@ pub use config::Config;
 pub use error::Error;
 pub use forecasts::{
     CrossStatus, ForecastChart, ForecastPoint, Forecasts, ModelStatus, Switched, Triggered, WatchStatus,
+};
+pub use knowledge::{
+    Answer, AnswerCause, Answers, Asking, Knowledge, KnowledgePassage, KnowledgeQuery, KnowledgeStatus, LinesQuery,
+    ProposedAction, Related, RunbookStatus, Understood,
 };
 pub use live::Live;
 pub use model_drift::{

@@ -11,6 +11,7 @@ use signal::{
 };
 
 use crate::forecasts::Forecasts;
+use crate::knowledge::{Answers, Knowledge};
 use crate::model_drift::ModelDrift;
 use crate::{Queries, RuleGroup, ScrapedTarget};
 
@@ -64,6 +65,10 @@ pub struct Ports {
     pub forecasts: Arc<dyn Forecasts>,
     /// Models whose predictions are compared with a reference.
     pub drift: Arc<dyn ModelDrift>,
+    /// Runbooks, past incidents, log templates.
+    pub knowledge: Arc<dyn Knowledge>,
+    /// Questions in words.
+    pub answers: Arc<dyn Answers>,
     /// Incident reports.
     pub reports: Arc<dyn Reports>,
     /// The stages that count what they do; printed on /metrics.

@@ -215,6 +215,24 @@ async fn tenants_are_shown_with_the_label_that_is_too_much() {
     assert!(text.contains("1000 of 1000") && text.contains("user_id") && !text.contains(HOSTILE));
 }
 
+/// Guarantees: MUST 651, 653 and 669 of docs/specs/knowledge.md.
+#[tokio::test]
+async fn knowledge_and_answers_are_shown_with_their_warnings_and_without_markup_of_others() {
+    let found = get("/sentinel/v1/knowledge?q=pool").await.json();
+    assert_eq!((&found["items"][0]["id"], &found["items"][0]["standing"]), (&"pool.md#1".into(), &"changed".into()));
+    get("/sentinel/v1/knowledge?q=pool&kind=rumor").await.assert_problem(422, "kind");
+    get("/sentinel/v1/knowledge").await.assert_problem(422, "q");
+    get("/sentinel/v1/ask?question=why&q=why").await.assert_problem(400, "duplicate");
+    let answer = get("/sentinel/v1/ask?question=why").await.json();
+    assert_eq!((&answer["question"], &answer["is_clear"]), (&"why".into(), &true.into()));
+    assert_eq!(get("/sentinel/v1/ask?q=why&format=md").await.text, "# Answer");
+    for path in ["/ask?q=why", "/knowledge?q=pool", "/incidents/INC-2"] {
+        let text = page(path).await.text;
+        assert!(text.contains("changed since it was pinned"), "{path}");
+        assert!(!text.contains(HOSTILE) && text.contains("&lt;script&gt;"), "{path}");
+    }
+}
+
 #[tokio::test]
 async fn groups_with_a_member_apart_come_first() {
     let groups = get("/sentinel/v1/groups").await.json();
@@ -483,6 +501,10 @@ async fn every_page_escapes_and_protects() {
         "/audit",
         "/audit?verify=1",
         "/groups",
+        "/ask",
+        "/ask?q=why",
+        "/knowledge",
+        "/knowledge?q=pool",
         "/forecasts",
         "/forecasts/00000000000000aa",
         "/forecasts/00000000000000bb",

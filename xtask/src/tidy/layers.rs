@@ -6,12 +6,12 @@ use super::Finding;
 
 /// The stages, which `sentinel` and nobody else sees all of.
 const ALL: &[&str] = &[
-    "signal", "learn", "ingest", "store", "detect", "forecast", "predict", "drift", "onnx", "diagnose", "agent", "act",
-    "report", "promql", "serve", "cluster", "testkit",
+    "signal", "learn", "ingest", "store", "detect", "forecast", "predict", "drift", "onnx", "diagnose", "knowledge",
+    "agent", "act", "report", "promql", "serve", "cluster", "testkit",
 ];
 
 /// Each crate with the crates of ours that it may import. A new crate or a new edge needs a decision record.
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("signal", &[]),
     ("learn", &[]),
     ("ingest", &["signal"]),
@@ -22,6 +22,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("drift", &["signal", "learn"]),
     ("onnx", &[]),
     ("diagnose", &["signal", "learn"]),
+    ("knowledge", &["signal"]),
     ("agent", &["signal"]),
     ("act", &["signal"]),
     ("report", &["signal"]),
@@ -35,7 +36,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
 ];
 
 /// Crates whose result depends on their arguments only: time, history and seeds come in from outside.
-const PURE: [&str; 8] = ["signal", "learn", "detect", "forecast", "drift", "diagnose", "report", "promql"];
+const PURE: [&str; 9] = ["signal", "learn", "detect", "forecast", "drift", "diagnose", "knowledge", "report", "promql"];
 
 /// What a pure crate does not have: tasks, sockets, the host, randomness without a seed.
 const IMPURE: [&str; 8] = ["tokio", "axum", "hyper", "reqwest", "getrandom", "rand", "sysinfo", "fastrand"];

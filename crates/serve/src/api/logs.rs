@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use serde::Deserialize;
 use signal::{Anomaly, LogHit, LogLevel, LogQuery, LogTemplate, Matcher, TemplateChange, TimeRange};
 
+use super::knowledge::tenant;
 use crate::app::App;
 use crate::error::Error;
+use crate::knowledge::LinesQuery;
 use crate::parameters::{Ask, Page, duration, given, range, time};
 
 /// A search without a range looks back this far.
@@ -21,11 +24,13 @@ const DEFAULT_WINDOW: Duration = Duration::from_secs(300);
 const SERVICE_LABELS: [&str; 6] = ["service", "service_name", "app", "app_kubernetes_io_name", "deployment", "job"];
 
 /// Which lines.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SearchQuery {
     /// Words that must all occur; a quoted part is a phrase.
     pub q: Option<String>,
+    /// Words whose meaning is searched for instead; the likest lines come first.
+    pub semantic: Option<String>,
     /// Only this service.
     pub service: Option<String>,
     /// At least this bad.
@@ -39,8 +44,33 @@ pub struct SearchQuery {
 }
 
 /// `GET /sentinel/v1/logs`.
-pub async fn search(State(app): State<Arc<App>>, Ask(query): Ask<SearchQuery>) -> Result<Json<Page<LogHit>>, Error> {
-    app.ask(move |app| find(app, &query)).await.map(|it| Json(Page::whole(it)))
+pub async fn search(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Ask(query): Ask<SearchQuery>,
+) -> Result<Json<Page<LogHit>>, Error> {
+    let tenant = tenant(&headers);
+    let search = move |app: &App| match given(&query.semantic) {
+        Some(words) => like(app, &query, words, tenant),
+        None => find(app, &query),
+    };
+    app.ask(search).await.map(|it| Json(Page::whole(it)))
+}
+
+/// Lines by meaning, the likest first.
+pub fn like(app: &App, query: &SearchQuery, words: &str, tenant: Option<String>) -> Result<Vec<LogHit>, Error> {
+    if given(&query.q).is_some() {
+        return Err(Error::Unusable("semantic: cannot be combined with q".to_owned()));
+    }
+    let wanted = LinesQuery {
+        text: words.to_owned(),
+        service: given(&query.service).map(str::to_owned),
+        min_level: given(&query.level).map(level).transpose()?,
+        range: range(&query.from, &query.to, app.now(), DEFAULT_SPAN)?,
+        limit: app.limit(query.limit)?,
+        tenant,
+    };
+    Ok(app.ports.knowledge.lines(&wanted)?)
 }
 
 /// Lines that match, newest first.

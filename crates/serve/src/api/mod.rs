@@ -1,5 +1,6 @@
 //! What do programs get? JSON, one file per noun, and the document that describes it.
 
+pub mod ask;
 pub mod audit;
 pub mod backtest;
 pub mod budgets;
@@ -12,6 +13,7 @@ pub mod groups;
 pub mod health;
 pub mod incidents;
 pub mod intake;
+pub mod knowledge;
 pub mod logs;
 pub mod plans;
 pub mod prometheus;

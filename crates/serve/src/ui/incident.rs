@@ -13,10 +13,11 @@ use signal::{
 
 use super::incidents::{duration, percent};
 use super::layout::{Section, page as layout};
-use super::{chart, exemplars, explore, plan, text};
+use super::{chart, exemplars, explore, knowledge, plan, text};
 use crate::api::incidents::id;
 use crate::app::App;
 use crate::error::Error;
+use crate::knowledge::Related;
 
 /// Charts of main symptoms.
 const CHARTS: usize = 4;
@@ -33,12 +34,13 @@ pub async fn page(State(app): State<Arc<App>>, Path(text): Path<String>) -> Resu
     app.page(move |app| {
         let incident = app.ports.incidents.incident(id)?;
         let plans = app.ports.plans.plans(Some(id))?;
-        Ok(layout(app, &incident.title, Section::Incidents, &body(app, &incident, &plans)))
+        let related = app.ports.knowledge.related(&incident)?;
+        Ok(layout(app, &incident.title, Section::Incidents, &body(app, &incident, &plans, &related)))
     })
     .await
 }
 
-fn body(app: &App, it: &Incident, plans: &[Plan]) -> Markup {
+fn body(app: &App, it: &Incident, plans: &[Plan], related: &Related) -> Markup {
     let now = app.now();
     html! {
         article data-incident=(it.id) {
@@ -65,8 +67,28 @@ fn body(app: &App, it: &Incident, plans: &[Plan]) -> Markup {
                             ol.evidence { @for it in &diagnosis.evidence { (evidence(it)) } }
                         }
                     }
+                    @if !related.runbooks.is_empty() {
+                        section aria-labelledby="h-runbooks" data-testid="runbooks" {
+                            div.head { h2 id="h-runbooks" { "Runbooks" } }
+                            (knowledge::passages(&related.runbooks))
+                        }
+                    }
+                    @if !related.similar.is_empty() {
+                        section aria-labelledby="h-similar" data-testid="similar" {
+                            div.head { h2 id="h-similar" { "Similar incidents" } }
+                            (knowledge::passages(&related.similar))
+                        }
+                    }
                 }
                 div.side {
+                    section aria-labelledby="h-ask" {
+                        div.head { h2 id="h-ask" { "Ask about it" } }
+                        form.search method="get" action="/ask" {
+                            label.hidden for="ask-q" { "Question" }
+                            input.grow type="search" id="ask-q" name="q" value={ "How do I fix " (it.id) "?" } autocomplete="off";
+                            button { "Ask" }
+                        }
+                    }
                     section aria-labelledby="h-plan" data-live id="plans" {
                         div.head { h2 id="h-plan" { "Plan" } }
                         @if plans.is_empty() { div.empty { p { "No playbook matches this fault. Actions are off until a playbook in the configuration enables them." } } }
@@ -215,7 +237,7 @@ fn symptoms(app: &App, it: &Incident) -> Markup {
     }
 }
 
-fn evidence(it: &Evidence) -> Markup {
+pub fn evidence(it: &Evidence) -> Markup {
     let (kind, link) = source(&it.source);
     html! {
         li id=(it.id.0) data-testid="evidence" data-key=(it.id.0) tabindex="-1" {

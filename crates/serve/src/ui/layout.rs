@@ -10,6 +10,8 @@ use crate::assets::{ICON, SCRIPT, STYLE};
 pub enum Section {
     /// `/`
     Overview,
+    /// `/ask`
+    Ask,
     /// `/incidents`
     Incidents,
     /// `/series`
@@ -28,6 +30,8 @@ pub enum Section {
     Logs,
     /// `/traces`
     Traces,
+    /// `/knowledge`
+    Knowledge,
     /// `/intake`
     Intake,
     /// `/feedback`
@@ -38,8 +42,9 @@ pub enum Section {
     None,
 }
 
-const LINKS: [(Section, &str, &str); 13] = [
+const LINKS: [(Section, &str, &str); 15] = [
     (Section::Overview, "/", "Overview"),
+    (Section::Ask, "/ask", "Ask"),
     (Section::Incidents, "/incidents", "Incidents"),
     (Section::Series, "/series", "Series"),
     (Section::Explore, "/explore", "Explore"),
@@ -49,6 +54,7 @@ const LINKS: [(Section, &str, &str); 13] = [
     (Section::BackTest, "/backtest", "Back-test"),
     (Section::Logs, "/logs", "Logs"),
     (Section::Traces, "/traces", "Traces"),
+    (Section::Knowledge, "/knowledge", "Knowledge"),
     (Section::Intake, "/intake", "Intake"),
     (Section::Feedback, "/feedback", "Feedback"),
     (Section::Audit, "/audit", "Audit"),

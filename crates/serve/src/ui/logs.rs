@@ -9,7 +9,7 @@ use signal::{Labels, LogHit, Timestamp, TraceId};
 
 use super::layout::{Section, page as layout};
 use super::{log_kinds, text};
-use crate::api::logs::{KindsQuery, SearchQuery, anomalies, find, kinds};
+use crate::api::logs::{KindsQuery, SearchQuery, anomalies, find, kinds, like};
 use crate::app::App;
 use crate::error::Error;
 use crate::parameters::{Ask, given};
@@ -28,13 +28,21 @@ pub const RANGES: [(&str, &str); 5] =
 /// `GET /logs`.
 pub async fn page(State(app): State<Arc<App>>, Ask(query): Ask<SearchQuery>) -> Result<Html<String>, Error> {
     app.page(move |app| {
-        let (hits, problem) = match find(app, &query) {
+        let found = match given(&query.semantic) {
+            Some(words) => like(app, &SearchQuery { q: None, ..query.clone() }, words, None),
+            None => find(app, &query),
+        };
+        let (hits, problem) = match found {
             Ok(hits) => (hits, None),
             Err(Error::Unusable(problem)) => (vec![], Some(problem)),
             Err(error) => return Err(error),
         };
         // Who asks for words wants lines.
-        let overview = if problem.is_none() && given(&query.q).is_none() { Some(overview(app, &query)?) } else { None };
+        let overview = if problem.is_none() && given(&query.q).is_none() && given(&query.semantic).is_none() {
+            Some(overview(app, &query)?)
+        } else {
+            None
+        };
         let body = html! {
             div.title-row { h1 { "Logs" } }
             (form(&query))
@@ -73,6 +81,8 @@ fn form(query: &SearchQuery) -> Markup {
         form.search role="search" method="get" action="/logs" {
             label.hidden for="q" { "Words" }
             input.grow type="search" id="q" name="q" value=(given(&query.q).unwrap_or("")) placeholder="Words; \"quoted\" is a phrase" autocomplete="off" spellcheck="false";
+            label.hidden for="semantic" { "Meaning" }
+            input.grow type="search" id="semantic" name="semantic" value=(given(&query.semantic).unwrap_or("")) placeholder="Or by meaning: cannot reach the database" autocomplete="off";
             label.hidden for="service" { "Service" }
             input type="text" id="service" name="service" value=(given(&query.service).unwrap_or("")) placeholder="Service" autocomplete="off" spellcheck="false";
             label.hidden for="level" { "Level" }

@@ -2,6 +2,7 @@
 //!
 //! Every text from telemetry goes through `text::plain` and through maud's escaping; nothing is ever inserted raw.
 
+pub mod ask;
 pub mod audit;
 pub mod backtest;
 mod budgets;
@@ -16,6 +17,7 @@ mod heat;
 pub mod incident;
 pub mod incidents;
 pub mod intake;
+pub mod knowledge;
 mod layout;
 mod log_kinds;
 pub mod logs;

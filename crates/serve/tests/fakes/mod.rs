@@ -2,6 +2,7 @@
 
 mod drift;
 mod forecasts;
+mod knowledge;
 mod shop;
 mod traces;
 
@@ -109,6 +110,8 @@ impl World {
             scores: self.clone(),
             forecasts: Arc::new(forecasts::FakeForecasts),
             drift: Arc::new(drift::FakeDrift),
+            knowledge: Arc::new(knowledge::FakeKnowledge),
+            answers: Arc::new(knowledge::FakeKnowledge),
             reports: self.clone(),
             budgets: self.clone(),
             groups: self.clone(),

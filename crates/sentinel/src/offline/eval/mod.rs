@@ -14,6 +14,7 @@ mod plain;
 pub mod promql;
 pub mod rca;
 pub mod report;
+pub mod retrieval;
 pub mod series;
 mod servers;
 pub mod templates;
@@ -53,6 +54,8 @@ pub enum EvalCommand {
     Promql(DataArgs),
     /// Opinions on incidents: do false alarms fall, and are faults still found?
     Feedback(feedback::FeedbackEvalArgs),
+    /// Questions in plain words about the loghub sets: is the right template found, by words, by vectors, by both?
+    Retrieval(retrieval::RetrievalArgs),
     /// Published incidents with a known cause: is the service to blame the first of the list?
     Rca(rca::RcaArgs),
 }
@@ -93,6 +96,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
         EvalCommand::Drift(args) => (drift::evaluate(args)?, args.json),
         EvalCommand::Promql(args) => (promql::evaluate(args)?, args.json),
         EvalCommand::Feedback(args) => (feedback::evaluate(args)?, args.json),
+        EvalCommand::Retrieval(args) => (retrieval::evaluate(args)?, args.data.json),
         EvalCommand::Rca(args) => (rca::evaluate(args)?, args.data.json),
     };
     // Not `println!`, which panics when the reader has gone (`| head`).

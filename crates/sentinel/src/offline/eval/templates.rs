@@ -103,7 +103,7 @@ fn raw_lines(truth: &Path, count: usize) -> Result<Vec<String>, BadInput> {
 }
 
 /// The name of each set and its file of true templates, by name.
-fn files(folder: &Path) -> Result<Vec<(String, PathBuf)>, BadInput> {
+pub fn files(folder: &Path) -> Result<Vec<(String, PathBuf)>, BadInput> {
     let name = folder.display().to_string();
     let unreadable = |error| BadInput::of_file(&name, format!("cannot read it: {error}"), ADVICE);
     let mut found = vec![];
