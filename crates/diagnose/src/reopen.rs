@@ -35,6 +35,8 @@ pub fn reopen(evidence: &Evidence, sources: &Sources<'_>) -> Result<bool, Error>
                 && is_same("start_time", &start_time.to_string())
                 && highest >= 0.8 * value)
         }
+        // Only whoever has the tool can ask it again.
+        EvidenceSource::Answer { .. } => Ok(false),
         EvidenceSource::Change { change, .. } => {
             let range = TimeRange::new(change.time.minus(TOLERANCE), change.time.plus(TOLERANCE));
             let changes = sources.changes.changes(range).map_err(failed("changes"))?;

@@ -135,6 +135,7 @@ pub fn source(source: &EvidenceSource) -> String {
         EvidenceSource::Process { host, pid, start_time, command, value, .. } => {
             format!("process {pid} on {host}, started at {start_time} s, highest value {}: {command}", number(*value))
         }
+        EvidenceSource::Answer { tool, fact, .. } => format!("answer of {tool}: {fact}"),
         EvidenceSource::Change { change, lead_secs } => {
             let kind = match change.kind {
                 ChangeKind::Deploy => "deploy",

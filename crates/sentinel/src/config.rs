@@ -82,6 +82,8 @@ pub struct Config {
     pub predict: predict::Config,
     /// Models whose predictions are compared with a reference.
     pub model_watches: Vec<drift::WatchConfig>,
+    /// A language model that investigates incidents.
+    pub agent: agent::Config,
     /// What may be done about incidents.
     pub act: act::Config,
     /// The API and the UI.
@@ -124,6 +126,7 @@ impl Default for Config {
             forecast: forecast::Config::default(),
             predict: predict::Config::default(),
             model_watches: vec![],
+            agent: agent::Config::default(),
             act: act::Config::default(),
             serve: serve::Config::default(),
             query: serve::QueryConfig::default(),
@@ -207,6 +210,7 @@ impl Config {
         problems.extend(prefixed("forecast", self.forecast.validate()));
         problems.extend(prefixed("predict", self.predict.validate()));
         problems.extend(crate::model_watch::problems(&self.model_watches));
+        problems.extend(prefixed("agent", self.agent.validate()));
         problems.extend(prefixed("act", self.act.validate()));
         problems.extend(prefixed("serve", self.serve.validate()));
         problems.extend(prefixed("query", self.query.validate()));
@@ -287,6 +291,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
     take(&mut tree, "forecast", &mut config.forecast, problems);
     take(&mut tree, "predict", &mut config.predict, problems);
     take_each(&mut tree, "model_watches", &mut config.model_watches, problems);
+    take(&mut tree, "agent", &mut config.agent, problems);
     take(&mut tree, "act", &mut config.act, problems);
     take(&mut tree, "serve", &mut config.serve, problems);
     take(&mut tree, "query", &mut config.query, problems);
@@ -320,6 +325,7 @@ fn sections(mut tree: Map<String, Value>, problems: &mut Vec<String>) -> Config 
         "forecast",
         "predict",
         "model_watches",
+        "agent",
         "act",
         "serve",
         "query",

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use signal::{
-    BackTester, Budgets, ChangeLog, Clock, ExemplarSearch, Groups, History, IncidentBook, Ledger, LogSearch, Meter,
-    PlanDesk, Reports, Scores, Templates, Topology, TraceSearch,
+    BackTester, Budgets, ChangeLog, Clock, ExemplarSearch, Groups, History, IncidentBook, Investigations, Ledger,
+    LogSearch, Meter, PlanDesk, Reports, Scores, Templates, Topology, TraceSearch,
 };
 
 use crate::forecasts::Forecasts;
@@ -18,6 +18,8 @@ use crate::{Queries, RuleGroup, ScrapedTarget};
 pub struct Ports {
     /// Incidents, acknowledgement, feedback.
     pub incidents: Arc<dyn IncidentBook>,
+    /// What a language model added to their diagnoses.
+    pub investigations: Arc<dyn Investigations>,
     /// Plans, approval, rejection.
     pub plans: Arc<dyn PlanDesk>,
     /// The hash-chained record.

@@ -19,6 +19,7 @@ mod group;
 mod histogram;
 mod incident;
 mod inference;
+mod investigation;
 mod labels;
 mod ledger;
 mod log;
@@ -44,6 +45,10 @@ pub use group::{GroupKind, GroupMember, GroupStatus, Groups};
 pub use histogram::{HISTOGRAM_MARK, HistogramSample, NativeHistogram, ResetHint, is_histogram_mark};
 pub use incident::{Incident, IncidentId, IncidentStatus, Opinion, Symptom, TimelineEntry};
 pub use inference::{FeatureValue, Inference, Label, LoggedInference};
+pub use investigation::{
+    CauseOpinion, Claim, DroppedClaims, Investigation, InvestigationOutcome, InvestigationStep, Investigations,
+    StepResult,
+};
 pub use labels::{LabelParseError, Labels, Matcher, SeriesId};
 pub use ledger::LedgerEntry;
 pub use log::{LogHit, LogId, LogLevel, LogRecord};

@@ -7,12 +7,13 @@ use axum::extract::{Path, State};
 use axum::response::Html;
 use maud::{Markup, html};
 use signal::{
-    AnomalyKind, Diagnosis, Evidence, EvidenceSource, Incident, IncidentStatus, Opinion, Plan, TimeRange, Timestamp,
+    AnomalyKind, Diagnosis, Evidence, EvidenceSource, Incident, IncidentStatus, Investigation, Opinion, Plan,
+    TimeRange, Timestamp,
 };
 
 use super::incidents::{duration, percent};
 use super::layout::{Section, page as layout};
-use super::{chart, exemplars, explore, plan, text};
+use super::{chart, exemplars, explore, investigation, plan, text};
 use crate::api::incidents::id;
 use crate::app::App;
 use crate::error::Error;
@@ -32,12 +33,13 @@ pub async fn page(State(app): State<Arc<App>>, Path(text): Path<String>) -> Resu
     app.page(move |app| {
         let incident = app.ports.incidents.incident(id)?;
         let plans = app.ports.plans.plans(Some(id))?;
-        Ok(layout(app, &incident.title, Section::Incidents, &body(app, &incident, &plans)))
+        let found = app.ports.investigations.investigation(id)?;
+        Ok(layout(app, &incident.title, Section::Incidents, &body(app, &incident, &plans, found.as_ref())))
     })
     .await
 }
 
-fn body(app: &App, it: &Incident, plans: &[Plan]) -> Markup {
+fn body(app: &App, it: &Incident, plans: &[Plan], found: Option<&Investigation>) -> Markup {
     let now = app.now();
     html! {
         article data-incident=(it.id) {
@@ -48,6 +50,7 @@ fn body(app: &App, it: &Incident, plans: &[Plan]) -> Markup {
                         div.head { h2 id="h-cause" { "Likely cause" } }
                         (causes(it.diagnosis.as_ref()))
                     }
+                    (investigation::section(found))
                     section aria-labelledby="h-symptoms" data-live id="symptoms" {
                         div.head { h2 id="h-symptoms" { "Symptoms" } (chart::legend()) }
                         (symptoms(app, it))
@@ -230,6 +233,7 @@ fn source(source: &EvidenceSource) -> (&'static str, Option<(String, &'static st
             Some((format!("{}?{}", text::series_url(labels), between(range.from, range.to)), "open its series")),
         ),
         EvidenceSource::Change { .. } => ("Change", None),
+        EvidenceSource::Answer { .. } => ("Answer of a tool", None),
     }
 }
 

@@ -15,6 +15,7 @@ mod heat;
 pub mod incident;
 pub mod incidents;
 pub mod intake;
+mod investigation;
 mod layout;
 mod log_kinds;
 pub mod logs;
