@@ -145,6 +145,38 @@ impl Desk {
         Ok(result)
     }
 
+    /// Makes plans for the top cause of an incident by one playbook, or by all, on the word of somebody who may not
+    /// approve: they wait for a person, also where the playbook would approve itself.
+    pub fn suggest(&self, incident: &Incident, playbook: Option<&str>, actor: &str) -> Result<Consideration, Error> {
+        let _deciding = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut result = Consideration::default();
+        let cause = incident.diagnosis.as_ref().and_then(|it| Some((it, it.causes.first()?)));
+        let Some((diagnosis, cause)) = cause.filter(|_| self.config.enabled && incident.is_open()) else {
+            return Ok(result);
+        };
+        let now = self.clock.now();
+        for book in self.config.playbooks.iter().filter(|it| playbook.is_none_or(|name| it.name == name)) {
+            if !draft::matches(&book.when, incident.severity, cause, diagnosis) {
+                continue;
+            }
+            let drafted = draft::plan(self.next_id(), incident, cause, book, &self.config, now);
+            match drafted.and_then(|it| self.admit(it)) {
+                Ok(None) => {}
+                Ok(Some(plan)) => {
+                    let record = |source| Error::Record { what: "a plan", source };
+                    self.withdraw(
+                        |it| is_replaced_by(it, &plan),
+                        &format!("The diagnosis changed; {} replaces it.", plan.id),
+                    )?;
+                    self.note(actor, "plan.proposed", &plan, json!({"steps": plan.steps})).map_err(record)?;
+                    result.plans.push(self.commit(plan).map_err(record)?);
+                }
+                Err(refusal) => result.notes.extend(self.record_refusal(incident.id, book, &refusal)?),
+            }
+        }
+        Ok(result)
+    }
+
     /// None if the same was already planned for this incident.
     fn admit(&self, plan: Plan) -> Result<Option<Plan>, Refusal> {
         let plans = self.lock();

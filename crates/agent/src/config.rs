@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::Usage;
 use crate::llm::address;
+use crate::{Limits, McpEndpointConfig, McpServerConfig};
 
 /// A language model that puts diagnoses into words. Without a provider nothing of it runs and nothing leaves the machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +64,12 @@ pub struct Config {
     pub prices: BTreeMap<String, Price>,
     /// How much one investigation may use.
     pub budget: Budget,
+    /// How much it may ask of tools.
+    pub limits: Limits,
+    /// Servers of the Model Context Protocol whose tools it may call. Default none.
+    pub mcp_servers: Vec<McpServerConfig>,
+    /// Sentinel's own tools for other programs, at `/mcp`.
+    pub mcp: McpEndpointConfig,
     /// File to which each request and its answer is added, as lines of JSON. It holds what the model was told. Default none.
     pub record_file: Option<PathBuf>,
     /// The recorded file that answers with `provider: replay`. Default none.
@@ -169,6 +176,9 @@ impl Default for Config {
             breaker: BreakerConfig::default(),
             prices: BTreeMap::new(),
             budget: Budget::default(),
+            limits: Limits::default(),
+            mcp_servers: vec![],
+            mcp: McpEndpointConfig::default(),
             record_file: None,
             replay_file: None,
         }
@@ -242,6 +252,14 @@ impl Config {
         let mut problems = vec![];
         problems.extend(self.problems_of_provider());
         problems.extend(self.problems_of_numbers());
+        problems.extend(self.limits.validate().into_iter().map(|it| format!("agent.limits.{it}")));
+        problems.extend(self.mcp.validate().into_iter().map(|it| format!("agent.mcp.{it}")));
+        for (idx, server) in self.mcp_servers.iter().enumerate() {
+            problems.extend(server.validate().into_iter().map(|it| format!("agent.mcp_servers[{idx}].{it}")));
+            if self.mcp_servers.iter().take(idx).any(|it| it.name == server.name) {
+                problems.push(format!("agent.mcp_servers[{idx}].name: {:?} is there twice", server.name));
+            }
+        }
         for (model, price) in &self.prices {
             let is_price = |it: f64| it.is_finite() && it >= 0.0;
             if !is_price(price.input_dollars_per_million) || !is_price(price.output_dollars_per_million) {

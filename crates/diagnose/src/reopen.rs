@@ -43,6 +43,8 @@ pub fn reopen(evidence: &Evidence, sources: &Sources<'_>) -> Result<bool, Error>
             let claim = Claim { service, operation, caller, measure: *measure, before: *before, during: *during };
             requests(&claim, *range, traces, sources)
         }
+        // Only whoever has the tool can ask it again.
+        EvidenceSource::Answer { .. } => Ok(false),
         EvidenceSource::Change { change, .. } => {
             let range = TimeRange::new(change.time.minus(TOLERANCE), change.time.plus(TOLERANCE));
             let changes = sources.changes.changes(range).map_err(failed("changes"))?;

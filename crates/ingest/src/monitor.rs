@@ -65,13 +65,14 @@ pub(crate) fn answer(verdict: &MonitorVerdict, service: &str) -> Value {
         return json!({ "status": "Healthy", "message": verdict.message, "z_score": verdict.z_score });
     }
     let report = verdict.report.as_ref().unwrap_or(&verdict.message);
+    let investigation = verdict.investigation.as_ref().unwrap_or(report);
     json!({
         "status": "CRITICAL",
         "service": service,
         "deviation": format!("{:.2} sigma", verdict.z_score),
         "incident_report": report,
-        "investigation_report": report,
-        "investigation": report,
+        "investigation_report": investigation,
+        "investigation": investigation,
         "incident_id": verdict.incident.map(|it| it.to_string()),
         "message": verdict.message,
         "z_score": verdict.z_score,
@@ -298,6 +299,7 @@ mod tests {
             message: "Normal".to_owned(),
             z_score: 0.5,
             report: None,
+            investigation: None,
             incident: None,
         };
         let healthy = answer(&verdict, "pay");
@@ -308,5 +310,9 @@ mod tests {
         for key in ["incident_report", "investigation_report", "investigation"] {
             assert_eq!(critical[key], "Root", "{key}");
         }
+        verdict.investigation = Some("Pool is full [T1]".to_owned());
+        let investigated = answer(&verdict, "pay");
+        let of = |key: &str| investigated[key].as_str().unwrap().to_owned();
+        assert_eq!((of("investigation"), of("incident_report")), ("Pool is full [T1]".to_owned(), "Root".to_owned()));
     }
 }

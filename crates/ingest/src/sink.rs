@@ -159,6 +159,8 @@ pub struct MonitorVerdict {
     pub z_score: f64,
     /// The incident's report.
     pub report: Option<String>,
+    /// What a language model added to it, as far as it holds.
+    pub investigation: Option<String>,
     /// The incident.
     pub incident: Option<IncidentId>,
 }

@@ -108,7 +108,7 @@ fn with_text(text: impl Fn(&str) -> String) -> IncidentReport {
         no_cause_confidence: 0.04,
         evidence: evidence.collect(),
         graph: signal::CausalGraph::default(),
-            took_ms: 1.0,
+        took_ms: 1.0,
     };
     let incident = Incident {
         id: IncidentId(7),

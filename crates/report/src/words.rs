@@ -151,6 +151,7 @@ pub fn source(source: &EvidenceSource) -> String {
                 traces.join(", ")
             )
         }
+        EvidenceSource::Answer { tool, fact, .. } => format!("answer of {tool}: {fact}"),
         EvidenceSource::Change { change, lead_secs } => {
             let kind = match change.kind {
                 ChangeKind::Deploy => "deploy",

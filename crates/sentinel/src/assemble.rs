@@ -12,6 +12,7 @@ use serve::{Live, Ports, Queries, ScrapedTarget};
 use signal::{Clock, History, Ledger, Meter, PlanDesk, PlanStore};
 use store::{Recovery, Store};
 
+use crate::agent::{Conversations, Diagnosed, SourcesOf};
 use crate::alert_desk::AlertDesk;
 use crate::ask::AskDesk;
 use crate::back_tester::StoredBackTester;
@@ -104,6 +105,8 @@ pub struct System {
     pub news_desk: Arc<NewsDesk>,
     /// What reading from Kafka counts.
     pub kafka_counts: Arc<ingest::KafkaCounts>,
+    /// Conversations with a language model about incidents.
+    pub conversations: Arc<Conversations>,
     /// Incidents for other programs.
     pub kafka_outbox: Option<Arc<KafkaOutbox>>,
     /// Live events.
@@ -272,6 +275,27 @@ impl System {
             &responder,
             Arc::clone(&clock),
         )?;
+        // ## Agent
+        let tools = SourcesOf {
+            config: &config,
+            queries: &queries,
+            eyes: &eyes,
+            store: &store,
+            map: &map,
+            knowledge: None,
+            clock: &clock,
+        };
+        let reopen = Diagnosed { eyes: eyes.clone(), store: Arc::clone(&store), map: Arc::clone(&map) };
+        let parts = crate::agent::Parts {
+            sources: tools.build()?,
+            reopen: Arc::new(reopen),
+            history: Arc::clone(&eyes.history),
+            live: live.clone(),
+            clock: Arc::clone(&clock),
+        };
+        let conversations = Conversations::open(&config, data_dir, parts)?;
+        conversations.tell(Arc::clone(&responder));
+        responder.investigate_with(Arc::clone(&conversations));
         let health = Arc::new(Health::new(Arc::clone(&store)));
         let kafka_counts = Arc::new(ingest::KafkaCounts::default());
         let config = Arc::new(config);
@@ -308,6 +332,7 @@ impl System {
             model_watches,
             news_desk,
             kafka_counts,
+            conversations,
             kafka_outbox,
             live,
             health,
@@ -328,6 +353,7 @@ impl System {
     ) -> anyhow::Result<Router> {
         let ports = Arc::new(Ports {
             incidents: Arc::clone(&self.book) as _,
+            investigations: Arc::clone(&self.conversations) as _,
             plans: Arc::clone(&self.desk) as _,
             feedback: Arc::clone(&self.feedback) as _,
             ledger: Arc::clone(&self.store) as _,
@@ -360,9 +386,24 @@ impl System {
             health: Arc::clone(&self.health) as _,
         });
         let models = predict::routes(Arc::clone(&self.predictions));
-        let signals = self.front.routes().merge(models).merge(routes);
+        let signals = self.front.routes().merge(models).merge(routes).merge(self.mcp());
         let router = serve::router(ports, self.live.clone(), &self.config.serve, signals);
         crate::access::guard(router, &self.config, address)
+    }
+
+    /// The tools for other programs.
+    fn mcp(&self) -> Router {
+        let proposals = crate::agent::Proposals {
+            desk: Arc::clone(&self.desk),
+            book: Arc::clone(&self.book),
+            responder: Arc::clone(&self.responder),
+        };
+        crate::agent::routes(agent::mcp::Served {
+            tools: self.conversations.tools().clone(),
+            propose: Arc::new(proposals),
+            config: self.config.agent.mcp.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+        })
     }
 
     /// The history port.
@@ -408,6 +449,7 @@ impl System {
             Arc::clone(&self.desk) as _,
             Arc::clone(&self.knowledge) as _,
             Arc::clone(&self.ask) as _,
+            Arc::clone(&self.conversations) as _,
             Arc::clone(&self.health) as _,
             Arc::new(CleanMeter) as _,
             Arc::clone(&self.feedback) as _,

@@ -1,6 +1,7 @@
 //! The binary: reads the command line and does what it says.
 
 mod access;
+mod agent;
 mod alert_desk;
 mod ask;
 mod assemble;

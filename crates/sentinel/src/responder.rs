@@ -17,6 +17,7 @@ use signal::{
 };
 use store::Store;
 
+use crate::agent::Conversations;
 use crate::backlog::Backlog;
 use crate::clean;
 use crate::eyes::Eyes;
@@ -40,6 +41,7 @@ pub struct Responder {
     desk: OnceLock<Arc<Desk>>,
     outbox: OnceLock<Arc<dyn Outbox>>,
     priors: OnceLock<Arc<dyn Priors>>,
+    investigations: OnceLock<Arc<Conversations>>,
     inbox: Inbox,
     backlog: Backlog,
     state: Mutex<State>,
@@ -101,6 +103,7 @@ impl Responder {
             desk: OnceLock::new(),
             outbox: OnceLock::new(),
             priors: OnceLock::new(),
+            investigations: OnceLock::new(),
             inbox: Inbox::default(),
             state: Mutex::new(state),
             changed_plans: Mutex::default(),
@@ -112,6 +115,12 @@ impl Responder {
     pub fn connect(&self, desk: Arc<Desk>) {
         // A second call would be a mistake in assembly; the first desk stays.
         let _ = self.desk.set(desk);
+    }
+
+    /// Connects what has incidents investigated; called once by the composition root.
+    pub fn investigate_with(&self, conversations: Arc<Conversations>) {
+        // A second call would be a mistake in assembly; the first stays.
+        let _ = self.investigations.set(conversations);
     }
 
     /// Connects what tells other programs of incidents; those that are open are told again, because the process before
@@ -249,6 +258,7 @@ impl Responder {
             message: "Anomaly".to_owned(),
             z_score: sigma,
             report: Some(report),
+            investigation: incident.and_then(|it| self.investigations.get()?.prose(it.id)),
             incident: incident.map(|it| it.id),
         }
     }
@@ -347,6 +357,9 @@ impl Responder {
             self.plan(&mut incident);
         }
         notes.extend(incident.timeline.drain(known_entries..));
+        if let Some(it) = self.investigations.get().filter(|_| now.since(incident.detected_at) >= SETTLED) {
+            it.consider(&incident);
+        }
         let plans: Vec<_> = incident.plans.drain(known_plans..).collect();
         let changed = self.change(id, |it| {
             it.diagnosis = Some(diagnosis);
@@ -421,7 +434,14 @@ fn news(before: Option<&Diagnosis>, now: &Diagnosis, time: Timestamp) -> Vec<Tim
 }
 
 fn healthy(message: &str, z_score: f64) -> MonitorVerdict {
-    MonitorVerdict { is_critical: false, message: message.to_owned(), z_score, report: None, incident: None }
+    MonitorVerdict {
+        is_critical: false,
+        message: message.to_owned(),
+        z_score,
+        report: None,
+        investigation: None,
+        incident: None,
+    }
 }
 
 /// An incident in a few sentences.

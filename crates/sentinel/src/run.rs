@@ -131,8 +131,10 @@ pub fn background(system: &Arc<System>, stopped: &watch::Receiver<bool>, tasks: 
     tasks.spawn(Arc::clone(&system.desk).run(system.history(), stopped.clone()));
     let it = Arc::clone(system);
     tasks.spawn(every(TICK, stopped.clone(), move || it.tick()));
+    system.conversations.run(stopped, tasks);
     let it = Arc::clone(system);
     tasks.spawn(every(MAINTAIN, stopped.clone(), move || {
+        it.conversations.maintain();
         if let Err(error) = it.store.maintain(it.clock.now()) {
             tracing::error!(%error, "Retention failed.");
         }

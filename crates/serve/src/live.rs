@@ -129,6 +129,7 @@ fn is_about_the_same(a: &Event, b: &Event) -> bool {
         (Event::Anomaly(a), Event::Anomaly(b)) => a.labels == b.labels && a.onset == b.onset,
         (Event::Incident(a), Event::Incident(b)) => a.id == b.id,
         (Event::Plan(a), Event::Plan(b)) => a.id == b.id,
+        (Event::Investigation(a), Event::Investigation(b)) => a.incident == b.incident,
         _ => false,
     }
 }
@@ -176,6 +177,7 @@ fn print(sequence: u64, event: &Event) -> sse::Event {
         Event::Anomaly(_) => "anomaly",
         Event::Incident(_) => "incident",
         Event::Plan(_) => "plan",
+        Event::Investigation(_) => "investigation",
     };
     let data = serde_json::to_string(event).unwrap_or_else(|_| "{}".to_owned());
     sse::Event::default().id(sequence.to_string()).event(name).data(data)

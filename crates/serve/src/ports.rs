@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use signal::{
-    BackTester, Budgets, ChangeLog, Clock, ExemplarSearch, FeedbackDesk, Groups, History, IncidentBook, Ledger,
-    LogSearch, Meter, PlanDesk, Reports, Scores, Templates, Topology, TraceSearch,
+    BackTester, Budgets, ChangeLog, Clock, ExemplarSearch, FeedbackDesk, Groups, History, IncidentBook, Investigations,
+    Ledger, LogSearch, Meter, PlanDesk, Reports, Scores, Templates, Topology, TraceSearch,
 };
 
 use crate::forecasts::Forecasts;
@@ -21,6 +21,8 @@ pub struct Ports {
     pub incidents: Arc<dyn IncidentBook>,
     /// What people say of incidents, and what followed from it.
     pub feedback: Arc<dyn FeedbackDesk>,
+    /// What a language model added to their diagnoses.
+    pub investigations: Arc<dyn Investigations>,
     /// Plans, approval, rejection.
     pub plans: Arc<dyn PlanDesk>,
     /// The hash-chained record.

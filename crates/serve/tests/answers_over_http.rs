@@ -627,6 +627,20 @@ async fn the_incident_page_offers_all_it_should() {
     assert!(text.contains(&format!(r#"name="digest" value="{DIGEST}""#)));
 }
 
+/// Guarantees: MUST 712 and 713 of docs/specs/agent.md.
+#[tokio::test]
+async fn an_investigation_is_shown_with_its_evidence_and_nothing_foreign() {
+    let answer = get("/sentinel/v1/incidents/INC-1").await.json();
+    assert_eq!(answer["investigation"]["claims"][0]["evidence"], serde_json::json!(["T1"]));
+    assert_eq!(answer["investigation_report"], format!("Three lines of catalog fit {HOSTILE} [T1]"));
+    assert!(get("/sentinel/v1/incidents/INC-2").await.json().get("investigation").is_none());
+    let page = page("/incidents/INC-1").await.text;
+    assert!(page.contains("href=\"#inv-T1\"") && page.contains("id=\"inv-T1\""), "{page}");
+    assert!(page.contains("1200 tokens read, 80 written, 0.0123 US dollars."), "{page}");
+    assert!(page.contains("2 that did not hold were left out."), "{page}");
+    assert!(!page.contains(HOSTILE), "{page}");
+}
+
 #[tokio::test]
 async fn an_empty_server_says_what_to_do() {
     let app = router(World::empty(Arc::new(FixedClock)).ports(), Live::new(), &Config::default(), axum::Router::new());

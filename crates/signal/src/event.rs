@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Anomaly, Incident, Plan};
+use crate::{Anomaly, Incident, Investigation, Plan};
 
 /// A change of state that listeners may show.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,4 +14,6 @@ pub enum Event {
     Incident(Box<Incident>),
     /// A plan was made or has changed.
     Plan(Box<Plan>),
+    /// A conversation with a language model about an incident has ended.
+    Investigation(Box<Investigation>),
 }

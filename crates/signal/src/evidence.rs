@@ -98,6 +98,15 @@ pub enum EvidenceSource {
         /// Seconds from the change to the first symptom.
         lead_secs: f64,
     },
+    /// What a tool that only reads has answered; it is asked again to read it again.
+    Answer {
+        /// The tool.
+        tool: String,
+        /// What it was asked: a JSON object with absolute times.
+        arguments: String,
+        /// The part of the answer that is cited, as code wrote it; foreign text in it is quoted and shortened (untrusted).
+        fact: String,
+    },
 }
 
 /// What is measured of requests.

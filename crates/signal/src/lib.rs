@@ -20,6 +20,7 @@ mod group;
 mod histogram;
 mod incident;
 mod inference;
+mod investigation;
 mod labels;
 mod ledger;
 mod lesson;
@@ -37,9 +38,9 @@ mod trace;
 pub use anomaly::{Anomaly, AnomalyKind, Direction, Score, Severity};
 pub use backtest::{BackTest, BackTestAlert, BackTestOutcome, BackTestQuestion, BackTester, BandPoint, Choice};
 pub use budget::{AlertBudget, BudgetStatus, Budgets, HeldAlert};
+pub use causal::{CausalEdge, CausalGraph, CausalNode};
 pub use change::{Change, ChangeKind};
 pub use diagnosis::{Cause, Diagnosis, FaultClass};
-pub use causal::{CausalEdge, CausalGraph, CausalNode};
 pub use event::Event;
 pub use evidence::{Evidence, EvidenceId, EvidenceSource, RequestMeasure};
 pub use glob::glob_matches;
@@ -47,6 +48,10 @@ pub use group::{GroupKind, GroupMember, GroupStatus, Groups};
 pub use histogram::{HISTOGRAM_MARK, HistogramSample, NativeHistogram, ResetHint, is_histogram_mark};
 pub use incident::{Incident, IncidentId, IncidentStatus, Opinion, Symptom, TimelineEntry};
 pub use inference::{FeatureValue, Inference, Label, LoggedInference};
+pub use investigation::{
+    CauseOpinion, Claim, DroppedClaims, Investigation, InvestigationOutcome, InvestigationStep, Investigations,
+    StepResult,
+};
 pub use labels::{LabelParseError, Labels, Matcher, SeriesId};
 pub use ledger::LedgerEntry;
 pub use lesson::{Feedback, FeedbackDesk, Lesson, LessonEffect, LessonTarget, Priors};

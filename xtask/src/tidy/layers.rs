@@ -6,8 +6,24 @@ use super::Finding;
 
 /// The stages, which `sentinel` and nobody else sees all of.
 const ALL: &[&str] = &[
-    "signal", "learn", "ingest", "store", "detect", "forecast", "predict", "drift", "onnx", "diagnose", "knowledge",
-    "agent", "act", "report", "promql", "serve", "cluster", "testkit",
+    "signal",
+    "learn",
+    "ingest",
+    "store",
+    "detect",
+    "forecast",
+    "predict",
+    "drift",
+    "onnx",
+    "diagnose",
+    "knowledge",
+    "agent",
+    "act",
+    "report",
+    "promql",
+    "serve",
+    "cluster",
+    "testkit",
 ];
 
 /// Each crate with the crates of ours that it may import. A new crate or a new edge needs a decision record.

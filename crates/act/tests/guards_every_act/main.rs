@@ -372,6 +372,22 @@ async fn automatic_approval_needs_an_undo_for_every_step() {
     assert_eq!(config.validate().len(), 1, "{:?}", config.validate());
 }
 
+/// Guarantees: MUST 726 of docs/specs/agent.md.
+#[tokio::test]
+async fn what_is_suggested_waits_for_a_person_whatever_the_playbook_says() {
+    let world = World::new().await;
+    let mut config = world.config();
+    config.playbooks[0].approval = act::ApprovalMode::Automatic;
+    let desk = world.open(config.clone());
+    let suggest = |playbook: Option<&str>| desk.suggest(&simple(1, "pay"), playbook, "mcp").unwrap().plans;
+    assert_eq!(suggest(Some("no such playbook")), []);
+    let plan = suggest(Some(&config.playbooks[0].name)).remove(0);
+    assert_eq!((plan.state, plan.approval.as_ref()), (PlanState::Proposed, None));
+    assert_eq!(suggest(None), [], "the same is not proposed twice");
+    world.advance(&desk).await;
+    assert_eq!((state(&desk, &plan), world.calls().len()), (PlanState::Proposed, 0));
+}
+
 #[tokio::test]
 async fn hostile_names_never_reach_a_step() {
     let world = World::new().await;

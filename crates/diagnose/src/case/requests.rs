@@ -153,13 +153,7 @@ fn link<'a>(
 }
 
 /// What requests of a case show: milliseconds, or 1 for a failure and 0 for none. An empty text stands for any.
-pub(crate) fn measured(
-    case: &Case,
-    service: &str,
-    operation: &str,
-    caller: &str,
-    measure: RequestMeasure,
-) -> Vec<f64> {
+pub(crate) fn measured(case: &Case, service: &str, operation: &str, caller: &str, measure: RequestMeasure) -> Vec<f64> {
     // Wherever a request stands in time, it is looked at.
     let window = Window::of(i64::MAX / 2, std::iter::once(0));
     let is_meant = |it: &&Request<'_>| {

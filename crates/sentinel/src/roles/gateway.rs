@@ -126,6 +126,7 @@ impl Sink for Gateway {
                 message: "Accepted; a worker will judge it".to_owned(),
                 z_score: 0.0,
                 report: None,
+                investigation: None,
                 incident: None,
             })
         })

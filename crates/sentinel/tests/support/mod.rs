@@ -7,6 +7,7 @@ pub mod browser;
 pub mod client;
 pub mod kafka;
 pub mod load;
+pub mod model;
 pub mod namespaces;
 pub mod offline;
 pub mod prometheus;

@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use signal::{Incident, IncidentFilter, IncidentId, IncidentStatus, ReportFormat};
+use serde::{Deserialize, Serialize};
+use signal::{Incident, IncidentFilter, IncidentId, IncidentStatus, Investigation, ReportFormat};
 
 use super::{actor, answer};
 use crate::app::App;
@@ -66,10 +66,29 @@ pub fn id(text: &str) -> Result<IncidentId, Error> {
     text.parse().map_err(|_| Error::not_found(format!("incident {text:?}")))
 }
 
+/// An incident with what a language model added.
+#[derive(Serialize)]
+pub struct Investigated {
+    #[serde(flatten)]
+    incident: Incident,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    investigation: Option<Investigation>,
+    /// Its claims in one text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    investigation_report: Option<String>,
+}
+
 /// `GET /sentinel/v1/incidents/{id}`.
-pub async fn one(State(app): State<Arc<App>>, Path(text): Path<String>) -> Result<Json<Incident>, Error> {
+pub async fn one(State(app): State<Arc<App>>, Path(text): Path<String>) -> Result<Json<Investigated>, Error> {
     let id = id(&text)?;
-    app.ask(move |app| Ok(app.ports.incidents.incident(id)?)).await.map(Json)
+    app.ask(move |app| {
+        let incident = app.ports.incidents.incident(id)?;
+        let investigation = app.ports.investigations.investigation(id)?;
+        let investigation_report = investigation.as_ref().map(Investigation::prose);
+        Ok(Investigated { incident, investigation, investigation_report })
+    })
+    .await
+    .map(Json)
 }
 
 /// Body of an acknowledgement.

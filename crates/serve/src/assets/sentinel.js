@@ -40,7 +40,7 @@ function startLive() {
   const connect = () => {
     source = new EventSource("/sentinel/v1/events");
     source.addEventListener("hello", () => { say("on", "Live"); refreshSoon(); });
-    for (const name of ["anomaly", "incident", "plan", "lagged"]) source.addEventListener(name, refreshSoon);
+    for (const name of ["anomaly", "incident", "plan", "investigation", "lagged"]) source.addEventListener(name, refreshSoon);
     source.onerror = () => {
       say("wait", "Reconnecting");
       // A refusal (503) ends the source for good; try again later.

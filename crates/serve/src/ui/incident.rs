@@ -7,13 +7,13 @@ use axum::extract::{Path, State};
 use axum::response::Html;
 use maud::{Markup, PreEscaped, html};
 use signal::{
-    AnomalyKind, Diagnosis, Evidence, EvidenceSource, Incident, IncidentStatus, Opinion, Plan, ReportFormat, TimeRange,
-    Timestamp,
+    AnomalyKind, Diagnosis, Evidence, EvidenceSource, Incident, IncidentStatus, Investigation, Opinion, Plan,
+    ReportFormat, TimeRange, Timestamp,
 };
 
 use super::incidents::{duration, percent};
 use super::layout::{Section, page as layout};
-use super::{chart, exemplars, explore, knowledge, plan, text};
+use super::{chart, exemplars, explore, investigation, knowledge, plan, text};
 use crate::api::incidents::id;
 use crate::app::App;
 use crate::error::Error;
@@ -35,12 +35,21 @@ pub async fn page(State(app): State<Arc<App>>, Path(text): Path<String>) -> Resu
         let incident = app.ports.incidents.incident(id)?;
         let plans = app.ports.plans.plans(Some(id))?;
         let related = app.ports.knowledge.related(&incident)?;
-        Ok(layout(app, &incident.title, Section::Incidents, &body(app, &incident, &plans, &related)))
+        let found = app.ports.investigations.investigation(id)?;
+        let known = Known { related: &related, found: found.as_ref() };
+        Ok(layout(app, &incident.title, Section::Incidents, &body(app, &incident, &plans, known)))
     })
     .await
 }
 
-fn body(app: &App, it: &Incident, plans: &[Plan], related: &Related) -> Markup {
+/// What stands elsewhere about the incident.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    related: &'a Related,
+    found: Option<&'a Investigation>,
+}
+
+fn body(app: &App, it: &Incident, plans: &[Plan], known: Known<'_>) -> Markup {
     let now = app.now();
     html! {
         article data-incident=(it.id) {
@@ -57,6 +66,7 @@ fn body(app: &App, it: &Incident, plans: &[Plan], related: &Related) -> Markup {
                             (picture)
                         }
                     }
+                    (investigation::section(known.found))
                     section aria-labelledby="h-symptoms" data-live id="symptoms" {
                         div.head { h2 id="h-symptoms" { "Symptoms" } (chart::legend()) }
                         (symptoms(app, it))
@@ -67,16 +77,16 @@ fn body(app: &App, it: &Incident, plans: &[Plan], related: &Related) -> Markup {
                             ol.evidence { @for it in &diagnosis.evidence { (evidence(it)) } }
                         }
                     }
-                    @if !related.runbooks.is_empty() {
+                    @if !known.related.runbooks.is_empty() {
                         section aria-labelledby="h-runbooks" data-testid="runbooks" {
                             div.head { h2 id="h-runbooks" { "Runbooks" } }
-                            (knowledge::passages(&related.runbooks))
+                            (knowledge::passages(&known.related.runbooks))
                         }
                     }
-                    @if !related.similar.is_empty() {
+                    @if !known.related.similar.is_empty() {
                         section aria-labelledby="h-similar" data-testid="similar" {
                             div.head { h2 id="h-similar" { "Similar incidents" } }
-                            (knowledge::passages(&related.similar))
+                            (knowledge::passages(&known.related.similar))
                         }
                     }
                 }
@@ -275,6 +285,7 @@ fn source(source: &EvidenceSource) -> (&'static str, Option<(String, &'static st
             ("Requests", traces.first().map(|it| (format!("/traces/{it}"), "open one of the traces")))
         }
         EvidenceSource::Change { .. } => ("Change", None),
+        EvidenceSource::Answer { .. } => ("Answer of a tool", None),
     }
 }
 

@@ -17,6 +17,7 @@ mod heat;
 pub mod incident;
 pub mod incidents;
 pub mod intake;
+mod investigation;
 pub mod knowledge;
 mod layout;
 mod log_kinds;

@@ -176,6 +176,15 @@ fn feed_item(event: &Event, now: Timestamp) -> Markup {
                 }
             }
         },
+        Event::Investigation(it) => html! {
+            li data-key={ "i" (it.incident) } {
+                span.pip.accent aria-hidden="true" {}
+                div {
+                    a href={ "/incidents/" (it.incident) "#investigation" } { (it.incident) } " was investigated"
+                    p.muted { (it.claims.len()) " claims with evidence, " (it.steps.len()) " questions" }
+                }
+            }
+        },
     }
 }
 

@@ -14,10 +14,11 @@ use signal::{
     AlertBudget, Anomaly, AnomalyKind, Approval, BackTest, BackTestAlert, BackTestOutcome, BackTestQuestion,
     BackTester, BandPoint, BudgetStatus, Budgets, Change, ChangeKind, ChangeLog, Clock, Direction, Feedback,
     FeedbackDesk, GroupKind, GroupMember, GroupStatus, Groups, HeldAlert, History, Incident, IncidentBook,
-    IncidentFilter, IncidentId, IncidentStatus, Labels, Ledger, LedgerEntry, Lesson, LessonEffect, LessonTarget,
-    LogHit, LogId, LogLevel, LogQuery, LogRecord, LogSearch, LogTemplate, Matcher, Meter, Metric, Plan, PlanDesk,
-    PlanId, PlanState, Point, PortError, ReportFormat, Reports, Score, Scores, SeriesId, SeriesQuery, Severity,
-    TemplateChange, TemplateTrend, Templates, TimeRange, TimelineEntry, Timestamp, Topology,
+    IncidentFilter, IncidentId, IncidentStatus, Investigation, Investigations, Labels, Ledger, LedgerEntry, Lesson,
+    LessonEffect, LessonTarget, LogHit, LogId, LogLevel, LogQuery, LogRecord, LogSearch, LogTemplate, Matcher, Meter,
+    Metric, Opinion, Plan, PlanDesk, PlanId, PlanState, Point, PortError, ReportFormat, Reports, Score, Scores,
+    SeriesId, SeriesQuery, Severity, TemplateChange, TemplateTrend, Templates, TimeRange, TimelineEntry, Timestamp,
+    Topology,
 };
 
 use shop::{change, incidents, lines, plan, shop};
@@ -87,6 +88,7 @@ impl World {
     pub fn ports(self: &Arc<Self>) -> Arc<Ports> {
         Arc::new(Ports {
             incidents: self.clone(),
+            investigations: self.clone(),
             plans: self.clone(),
             feedback: self.clone(),
             ledger: self.clone(),
@@ -564,6 +566,12 @@ impl Templates for World {
 impl ChangeLog for World {
     fn changes(&self, range: TimeRange) -> Result<Vec<Change>, PortError> {
         Ok(self.changes.iter().filter(|it| range.contains(it.time)).cloned().collect())
+    }
+}
+
+impl Investigations for World {
+    fn investigation(&self, id: IncidentId) -> Result<Option<Investigation>, PortError> {
+        Ok((id == IncidentId(1)).then(|| shop::investigation(id)))
     }
 }
 

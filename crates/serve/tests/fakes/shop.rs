@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use signal::{
-    AnomalyKind, Cause, Change, ChangeKind, Diagnosis, Direction, Evidence, EvidenceId, EvidenceSource, FaultClass,
-    Incident, IncidentId, IncidentStatus, Labels, LogId, LogRecord, Opinion, Plan, PlanId, PlanState, PlannedStep,
-    Score, Severity, StepKind, Symptom, TimeRange, TimelineEntry, Timestamp, Verification,
+    AnomalyKind, Cause, CauseOpinion, Change, ChangeKind, Claim, Diagnosis, Direction, DroppedClaims, Evidence,
+    EvidenceId, EvidenceSource, FaultClass, Incident, IncidentId, IncidentStatus, Investigation, InvestigationOutcome,
+    InvestigationStep, Labels, LogId, LogRecord, Opinion, Plan, PlanId, PlanState, PlannedStep, Score, Severity,
+    StepKind, StepResult, Symptom, TimeRange, TimelineEntry, Timestamp, Verification,
 };
 
 use super::{DIGEST, HOSTILE, SERVICES};
@@ -34,6 +35,37 @@ pub fn shop() -> Vec<Labels> {
 
 pub fn checkout(name: &str) -> Labels {
     shop().into_iter().find(|it| it.name() == name && it.service() == Some("checkout")).unwrap()
+}
+
+/// What a model said of an incident: foreign text in all of it.
+pub fn investigation(id: IncidentId) -> Investigation {
+    let source = EvidenceSource::Answer {
+        tool: "search_logs".to_owned(),
+        arguments: format!("{{\"words\":\"{HOSTILE}\"}}"),
+        fact: format!("3 lines fit {HOSTILE}."),
+    };
+    let claim =
+        Claim { text: format!("Three lines of catalog fit {HOSTILE}"), evidence: vec![EvidenceId("T1".to_owned())] };
+    Investigation {
+        incident: id,
+        model: "fake/one".to_owned(),
+        started_at: Timestamp::from_secs(1_700_000_000),
+        seconds: 4.2,
+        outcome: InvestigationOutcome::Answered,
+        reason: String::new(),
+        claims: vec![claim],
+        opinion: CauseOpinion::Agrees,
+        evidence: vec![Evidence { id: EvidenceId("T1".to_owned()), text: format!("3 lines fit {HOSTILE}."), source }],
+        steps: vec![InvestigationStep {
+            tool: "search_logs".to_owned(),
+            arguments: "{}".to_owned(),
+            outcome: StepResult::Answered,
+            evidence: vec![EvidenceId("T1".to_owned())],
+        }],
+        dropped: vec![DroppedClaims { reason: "number".to_owned(), count: 2 }],
+        tokens: (1200, 80),
+        cost_usd: 0.0123,
+    }
 }
 
 pub fn change(time: Timestamp, service: &str, kind: ChangeKind, title: &str) -> Change {
@@ -199,7 +231,7 @@ pub fn diagnosis(begin: Timestamp) -> Diagnosis {
             ),
         ],
         graph: signal::CausalGraph::default(),
-            took_ms: 11.8,
+        took_ms: 11.8,
     }
 }
 

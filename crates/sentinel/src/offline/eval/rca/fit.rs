@@ -88,14 +88,14 @@ pub fn report(known: &Known<'_>) -> (Vec<String>, Breakdown) {
     let fitted = weights(known, None);
     let calibrated = calibration(known.cases, &verdicts::of(known, &fitted, &Calibration::SHIPPED), None);
     let shipped = calibration(known.cases, &verdicts::of(known, &Weights::SHIPPED, &Calibration::SHIPPED), None);
-    let told: Vec<String> =
-        Weight::ALL.iter().map(|it| format!("{} {:.3}", it.as_str(), fitted.of(*it))).collect();
+    let told: Vec<String> = Weight::ALL.iter().map(|it| format!("{} {:.3}", it.as_str(), fitted.of(*it))).collect();
     let notes = vec![
         format!("weights fitted to these cases: {}", told.join(", ")),
         format!("calibration of these weights: {:.3?}", calibrated.0),
         format!("calibration of the shipped weights: {:.3?}", shipped.0),
     ];
-    let figures = [("ac1", "AC@1"), ("ac3", "AC@3"), ("specificity", "no cause"), ("ece", "ECE"), ("precision", "right at 0.8")];
+    let figures =
+        [("ac1", "AC@1"), ("ac3", "AC@3"), ("specificity", "no cause"), ("ece", "ECE"), ("precision", "right at 0.8")];
     let figures = figures.into_iter().map(|(key, title)| Figure::new(key, title, 3)).collect();
     let title = "Left out: weights and confidence fitted from neutral values to the other sets".to_owned();
     (notes, Breakdown { key: "held_out", title, rows_are: "set", figures, rows })
