@@ -282,7 +282,7 @@ impl System {
             eyes: &eyes,
             store: &store,
             map: &map,
-            knowledge: None,
+            knowledge: Some(Arc::clone(&knowledge) as _),
             clock: &clock,
         };
         let reopen = Diagnosed { eyes: eyes.clone(), store: Arc::clone(&store), map: Arc::clone(&map) };

@@ -1,12 +1,14 @@
 //! What is known already, and is it up to date? Runbooks are read from their folder, incidents from the store, templates
 //! from the detector; a search looks at what is new first, and vectors of a model are made in the background.
 //!
-//! `refresh` reads, `remote` asks an API for vectors, `lines` finds log lines by meaning, `answers` is what pages see.
+//! `refresh` reads, `remote` asks an API for vectors, `lines` finds log lines by meaning, `answers` is what pages see, `tools`
+//! what an investigation finds.
 
 mod answers;
 mod lines;
 mod refresh;
 mod remote;
+mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -87,9 +89,8 @@ impl KnowledgeDesk {
         }))
     }
 
-    /// What is known, for whoever searches by himself: the agent's tools.
-    #[allow(dead_code, reason = "the tools of an agent search here once one is configured")]
-    pub fn library(&self) -> &Library {
+    /// What is known, after a look at what is new.
+    fn library(&self) -> &Library {
         self.refresh_if_old();
         &self.library
     }
