@@ -72,9 +72,8 @@ impl Errors {
             order.push_back((id, row.sequence));
         }
         while order.len() > most {
-            if let Some((oldest, _)) = order.pop_front() {
-                by_id.remove(&oldest);
-            }
+            let oldest = order.pop_front();
+            oldest.map(|it| by_id.remove(&it.0));
         }
         // Those whose label has come make room when it is their turn.
         while order.front().is_some_and(|it| !by_id.contains_key(&it.0)) {
