@@ -211,7 +211,7 @@ pub(crate) mod tests {
                 no_cause_confidence: 0.05,
                 evidence,
                 graph: signal::CausalGraph::default(),
-            took_ms: 1.0,
+                took_ms: 1.0,
             }),
             plans: vec![],
             timeline: vec![],

@@ -7,9 +7,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use diagnose::Sources;
 use signal::{
     Anomaly, AnomalyKind, Change, ChangeLog, Direction, History, Incident, IncidentId, IncidentStatus, Labels, LogHit,
-    LogId, LogQuery, LogRecord, LogSearch, LogTemplate, Point, PortError, Score, SeriesId, SeriesQuery, Severity,
-    Span, SpanQuery, Symptom, TemplateChange, Templates, TimeRange, Timestamp, Topology, TraceId, TraceSearch,
-    TraceSummary,
+    LogId, LogQuery, LogRecord, LogSearch, LogTemplate, Point, PortError, Score, SeriesId, SeriesQuery, Severity, Span,
+    SpanQuery, Symptom, TemplateChange, Templates, TimeRange, Timestamp, Topology, TraceId, TraceSearch, TraceSummary,
 };
 
 const START: i64 = 1_700_000_000;
@@ -148,14 +147,8 @@ fn incident(labels: Labels) -> Incident {
 
 fn fifty_services(criterion: &mut Criterion) {
     let store = Store::new();
-    let sources = Sources {
-        history: &store,
-        logs: &store,
-        templates: &store,
-        traces: &store,
-        changes: &store,
-        topology: &store,
-    };
+    let sources =
+        Sources { history: &store, logs: &store, templates: &store, traces: &store, changes: &store, topology: &store };
     let incident = incident(Labels::metric("latency_seconds", &[("service", "s0"), ("shard", "0")]));
     let now = Timestamp::from_secs(START + 60);
     criterion.bench_function("diagnose/50_services_200_series", |bench| {

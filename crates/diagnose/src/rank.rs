@@ -73,8 +73,12 @@ pub(crate) fn rank(hypotheses: Vec<Hypothesis>, facts: &Facts) -> Vec<Ranked> {
         let cost = others.map(|(other, sure)| explained(it, *own, other, *sure, reach, facts)).fold(0.0, f64::max);
         costs.push(distance(it, facts) + cost);
     }
-    let weighed: Vec<(Hypothesis, f64)> =
-        hypotheses.into_iter().zip(costs).map(|(it, cost)| (it.logit - cost, it)).map(|(logit, it)| (it, logit)).collect();
+    let weighed: Vec<(Hypothesis, f64)> = hypotheses
+        .into_iter()
+        .zip(costs)
+        .map(|(it, cost)| (it.logit - cost, it))
+        .map(|(logit, it)| (it, logit))
+        .collect();
     let mut ranked = once_each(weighed);
     let whole: f64 = 1.0 + ranked.iter().map(|it| odds(it.1)).sum::<f64>();
     ranked.retain(|it| odds(it.1) / whole >= MIN_SHARE);

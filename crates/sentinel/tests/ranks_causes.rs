@@ -193,14 +193,28 @@ fn rcaeval_run(folder: &Folder, path: &str, guilty: &str, is_traced: bool) {
         write!(metrics, "{}", AT + second).unwrap();
         for (service, _) in SHOP.iter().chain([&("auth", "")]) {
             let cpu = if is_off(service) { 95.0 } else { 5.0 + wave };
-            write!(metrics, ",{cpu},{},{wave},{},{},{},0,{}", 2e8 + wave, 9.0 + wave, 0.02 + wave / 1e3, 0.04 + wave / 1e3, 50.0 + wave).unwrap();
+            write!(
+                metrics,
+                ",{cpu},{},{wave},{},{},{},0,{}",
+                2e8 + wave,
+                9.0 + wave,
+                0.02 + wave / 1e3,
+                0.04 + wave / 1e3,
+                50.0 + wave
+            )
+            .unwrap();
         }
         metrics += "\n";
         let (micros, clock) = ((AT + second) * 1_000_000, format!("{:02}:{:02}", 22, 13 + (second + 300) / 60));
         let mut whole = 30_000 + if is_off("cart") || is_off("stock") { 200_000 } else { 0 };
         let mut parent = "";
         for (span, (service, name)) in ["a", "b", "c"].iter().zip(SHOP) {
-            writeln!(traces, "{clock},t{second},{span},{parent},{name},op,GET /{name},{},{micros},{whole},0", micros / 1000).unwrap();
+            writeln!(
+                traces,
+                "{clock},t{second},{span},{parent},{name},op,GET /{name},{},{micros},{whole},0",
+                micros / 1000
+            )
+            .unwrap();
             whole -= 10_000 + if is_off(service) { 200_000 } else { 0 };
             parent = span;
             writeln!(logs, "{clock},{}000,{name},listed, {} \"things\"", micros, second + 400).unwrap();
@@ -246,13 +260,29 @@ fn the_way_of_the_trouble_is_told_as_data_as_a_picture_and_in_words() {
     let graph = folder.write("g.csv", b"caller,callee\nweb,pay\npay,db\n");
     let (svg, dot) = (folder.path("way.svg"), folder.path("way.dot"));
     let at = AT.to_string();
-    let json = diagnose(&["--metrics", &whole, "--graph", &graph, "--at", &at, "--svg", &svg, "--dot", &dot]);
+    let json = diagnose(&[
+        "--metrics",
+        &whole,
+        "--graph",
+        &graph,
+        "--symptom",
+        "web",
+        "--at",
+        &at,
+        "--svg",
+        &svg,
+        "--dot",
+        &dot,
+    ]);
     let nodes = json["graph"]["nodes"].as_array().unwrap();
     let of = |service: &str| nodes.iter().find(|it| it["service"] == service).unwrap_or_else(|| panic!("{json}"));
     let (cause, effect) = (of("pay"), of("web"));
     assert_eq!((&cause["what"], &cause["evidence"][0]), (&"cpu up".into(), &json["causes"][0]["evidence"][0]["id"]));
     let edges = json["graph"]["edges"].as_array().unwrap();
-    assert!(edges.iter().any(|it| it["from"] == cause["id"] && it["to"] == effect["id"] && it["by"] == "calls"), "{json}");
+    assert!(
+        edges.iter().any(|it| it["from"] == cause["id"] && it["to"] == effect["id"] && it["by"] == "calls"),
+        "{json}"
+    );
     assert_eq!(json["story"], "affected of web <- cpu up of pay");
     let picture = std::fs::read_to_string(svg).unwrap();
     assert!(picture.starts_with("<svg") && picture.contains("cpu up") && picture.contains("pay, "), "{picture}");

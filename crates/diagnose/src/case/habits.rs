@@ -108,11 +108,10 @@ impl Habits<'_> {
             *strength = strength.max(it.strength);
         }
         for it in found.iter_mut() {
-            let explaining = self
-                .calls
-                .iter()
-                .filter(|(caller, _)| *caller == it.service)
-                .any(|(_, callee)| best.get(*callee).is_some_and(|theirs| *theirs >= it.strength * EXPLAINING_SHARE));
+            let explaining =
+                self.calls.iter().filter(|(caller, _)| *caller == it.service).any(|(_, callee)| {
+                    best.get(*callee).is_some_and(|theirs| *theirs >= it.strength * EXPLAINING_SHARE)
+                });
             if explaining {
                 it.strength *= weights.of(Weight::CallerExplained);
             }

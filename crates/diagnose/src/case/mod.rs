@@ -37,6 +37,6 @@ pub(crate) use habits::calls;
 pub use input::{Call, Case, Change, ChangeKind, Line, Metric, Span, Symptom};
 pub use kind::{Direction, Fault, Kind};
 pub use peers::{baro, n_sigma, published};
-pub(crate) use requests::measured;
 pub use rank::{About, Blamed, Finding, Observed, RankedCause, Ranking, rank};
+pub(crate) use requests::measured;
 pub use weights::{Weight, Weights};

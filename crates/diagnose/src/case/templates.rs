@@ -62,7 +62,6 @@ impl Templates {
     }
 }
 
-
 /// At most so many bytes from the front, without a broken character.
 fn head(text: &str, n_bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(n_bytes)).unwrap_or(text)

@@ -124,7 +124,8 @@ fn series(facts: &mut Facts) -> Vec<(Labels, Metric)> {
 
 /// The name of a series with what tells it apart, in words that say what it is about.
 fn indicator(labels: &Labels) -> String {
-    let mut name = labels.name().strip_suffix("_total").filter(|_| is_counter(labels)).unwrap_or(labels.name()).to_owned();
+    let mut name =
+        labels.name().strip_suffix("_total").filter(|_| is_counter(labels)).unwrap_or(labels.name()).to_owned();
     if Role::of(labels) == Role::Errors && case::Kind::of(&name) != case::Kind::Error {
         name += "_errors";
     }
@@ -138,7 +139,9 @@ fn calls(facts: &Facts) -> Vec<Call> {
     let mut calls = vec![];
     for owner in facts.owners.values() {
         let hosts = owner.neighbors.iter().filter(|_| !owner.is_host);
-        calls.extend(owner.callees.iter().chain(hosts).map(|it| Call { caller: owner.name.clone(), callee: it.clone() }));
+        calls.extend(
+            owner.callees.iter().chain(hosts).map(|it| Call { caller: owner.name.clone(), callee: it.clone() }),
+        );
     }
     calls
 }

@@ -136,12 +136,7 @@ fn of_lines(it: &Finding, template: &str, gathered: &Gathered, docket: &mut Dock
 }
 
 /// A service of which no rule knows a mechanism.
-fn alone(
-    cause: &RankedCause,
-    first: &Finding,
-    cited: &[(EvidenceId, &Finding)],
-    facts: &Facts,
-) -> Hypothesis {
+fn alone(cause: &RankedCause, first: &Finding, cited: &[(EvidenceId, &Finding)], facts: &Facts) -> Hypothesis {
     let fault = match first.indicator.as_str() {
         "edge gap" => FaultClass::Network,
         "errors" | "first errors" => FaultClass::ErrorBurst,

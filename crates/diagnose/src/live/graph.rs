@@ -99,14 +99,12 @@ fn of_evidence(it: &Evidence) -> Happening {
         EvidenceSource::SeriesWindow { labels, deviation, onset, .. } => {
             Happening { onset: Some(*onset), ..of_series(labels, *deviation > 0.0) }
         }
-        EvidenceSource::LogLines { service, template, .. } => Happening {
-            indicator: plain(template),
-            ..happening(service, "other log lines".to_owned(), Stage::Strain)
-        },
-        EvidenceSource::Process { host, pid, labels, .. } => Happening {
-            indicator: labels.to_string(),
-            ..happening(host, format!("process {pid} busy"), Stage::Deed)
-        },
+        EvidenceSource::LogLines { service, template, .. } => {
+            Happening { indicator: plain(template), ..happening(service, "other log lines".to_owned(), Stage::Strain) }
+        }
+        EvidenceSource::Process { host, pid, labels, .. } => {
+            Happening { indicator: labels.to_string(), ..happening(host, format!("process {pid} busy"), Stage::Deed) }
+        }
         EvidenceSource::Change { change, .. } => Happening {
             indicator: plain(&change.title),
             onset: Some(change.time),

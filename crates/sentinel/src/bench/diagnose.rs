@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use serde::Serialize;
-use signal::{Clock as _, Incident, IncidentBook as _, IncidentFilter, ReportFormat, Reports as _, SystemClock, Timestamp};
+use signal::{
+    Clock as _, Incident, IncidentBook as _, IncidentFilter, ReportFormat, Reports as _, SystemClock, Timestamp,
+};
 use testkit::shop::{Fault, Shop};
 
 use super::{quantile, table};
@@ -128,8 +130,7 @@ impl Seen {
         };
         let cause = incident.diagnosis.as_ref().and_then(|it| it.causes.first());
         let expected = fault.expected_cause();
-        let is_right =
-            cause.zip(expected).is_some_and(|(it, expected)| expected.accepts(&it.service, it.fault));
+        let is_right = cause.zip(expected).is_some_and(|(it, expected)| expected.accepts(&it.service, it.fault));
         let told = cause.map_or_else(|| "no cause".to_owned(), |it| format!("{} of {}", it.fault.as_str(), it.service));
         if !is_right {
             self.wrong.push(format!("{}: {told}", fault.name()));

@@ -199,7 +199,7 @@ pub fn diagnosis(begin: Timestamp) -> Diagnosis {
             ),
         ],
         graph: signal::CausalGraph::default(),
-            took_ms: 11.8,
+        took_ms: 11.8,
     }
 }
 

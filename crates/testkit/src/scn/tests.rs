@@ -76,7 +76,7 @@ impl Threshold {
                 no_cause_confidence: 0.1,
                 evidence: vec![],
                 graph: signal::CausalGraph::default(),
-            took_ms: 0.0,
+                took_ms: 0.0,
             }),
             plans: vec![PlanId(id.0)],
             timeline: vec![TimelineEntry { time, text: "Opened.".to_owned() }],

@@ -59,8 +59,7 @@ pub fn unite(case: &mut Case) {
 
 /// A name without what spellings differ in.
 fn bare(name: &str) -> String {
-    let letters: String =
-        name.chars().filter(char::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase()).collect();
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase()).collect();
     let short = ["service", "svc"].iter().find_map(|it| letters.strip_suffix(it)).filter(|it| !it.is_empty());
     short.unwrap_or(&letters).to_owned()
 }
