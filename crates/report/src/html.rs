@@ -280,6 +280,8 @@ mod tests {
             "Process 41 takes the CPU. (cpu_hog, 91 %)",
             "<a href=\"#evidence-E1\">E1</a>",
             "<dt id=\"evidence-E1\">E1</dt>",
+            "<svg class=\"way\"",
+            "<p class=\"muted\">latency up of pay &lt;- cpu hog of pay</p>",
             "<polygon class=\"band\"",
             "<rect class=\"anomalous\"",
             "<desc id=\"chart-0-text\">60 points from",

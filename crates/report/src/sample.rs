@@ -107,7 +107,7 @@ fn with_text(text: impl Fn(&str) -> String) -> IncidentReport {
         }],
         no_cause_confidence: 0.04,
         evidence: evidence.collect(),
-        graph: signal::CausalGraph::default(),
+        graph: graph(),
         took_ms: 1.0,
     };
     let incident = Incident {
@@ -222,4 +222,18 @@ pub fn large() -> IncidentReport {
     report.plans = vec![report.plans[0].clone(); 100];
     report.ledger = vec![report.ledger[0].clone(); 5000];
     report
+}
+
+/// A process takes the processor, and requests wait.
+fn graph() -> signal::CausalGraph {
+    let node = |id: &str, what: &str, confidence: f64| signal::CausalNode {
+        id: id.to_owned(),
+        service: "pay".to_owned(),
+        what: what.to_owned(),
+        confidence,
+        evidence: vec![signal::EvidenceId("E1".to_owned())],
+        ..signal::CausalNode::default()
+    };
+    let edge = signal::CausalEdge { from: "N1".to_owned(), to: "N2".to_owned(), by: "within".to_owned() };
+    signal::CausalGraph { nodes: vec![node("N1", "cpu hog", 0.91), node("N2", "latency up", 0.0)], edges: vec![edge] }
 }

@@ -260,7 +260,20 @@ fn the_way_of_the_trouble_is_told_as_data_as_a_picture_and_in_words() {
     let graph = folder.write("g.csv", b"caller,callee\nweb,pay\npay,db\n");
     let (svg, dot) = (folder.path("way.svg"), folder.path("way.dot"));
     let at = AT.to_string();
-    let json = diagnose(&["--metrics", &whole, "--graph", &graph, "--at", &at, "--svg", &svg, "--dot", &dot]);
+    let json = diagnose(&[
+        "--metrics",
+        &whole,
+        "--graph",
+        &graph,
+        "--symptom",
+        "web",
+        "--at",
+        &at,
+        "--svg",
+        &svg,
+        "--dot",
+        &dot,
+    ]);
     let nodes = json["graph"]["nodes"].as_array().unwrap();
     let of = |service: &str| nodes.iter().find(|it| it["service"] == service).unwrap_or_else(|| panic!("{json}"));
     let (cause, effect) = (of("pay"), of("web"));

@@ -1,50 +1,40 @@
-//! How likely is the first cause right, by how far it is ahead, how strong it is, how many things speak for it and whether
-//! anything was noticed?
+//! How likely is the first cause right, by how far it is ahead, how strong it is and whether anything was noticed?
 //!
-//! All four lie between -1 and 1 whatever the system, because what they were fitted on is not what they will meet. The
+//! All three lie between -1 and 1 whatever the system, because what they were fitted on is not what they will meet. The
 //! weights are a logistic regression over cases with a known answer and over times without a fault;
 //! `sentinel eval rca DIR --fit` makes them and says how well they do on systems that they were not fitted on.
-
-use std::collections::BTreeSet;
-
-use super::rank::Finding;
 
 /// What the confidence of a cause is told from.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Features {
-    /// How far it is ahead of the next one, as a share of its own score; below 0 if it is behind.
+    /// How far it is ahead of the next one: 1 for surely, below 0 if it is behind.
     pub lead: f64,
-    /// How strong its findings are: half for what is just worth a look, 1 for the strongest that there is.
+    /// How strong its findings are: -1 for what quiet times have, too, 1 for what they surely have not.
     pub strength: f64,
-    /// How many indicators of it are off about as much, as a share of four.
-    pub agreement: f64,
     /// How far what was noticed falls short of being surely off, 0 to 1; 0 if nobody measured it.
     pub doubt: f64,
 }
 
 /// Constant and weights of the features.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Calibration(pub [f64; 5]);
+pub struct Calibration(pub [f64; 4]);
 
 /// Nothing is ever certain.
 pub(crate) const MOST: f64 = 0.97;
-/// A score that is half of the strongest that there is.
-const HALF_SCORE: f64 = 8.0;
-/// What is off by at least this share of the strongest finding speaks for the same cause.
-const AGREEING_SHARE: f64 = 0.4;
-const AGREEING_MOST: f64 = 4.0;
+/// A lead of this share of its own score is sure.
+const SURE_LEAD: f64 = 0.3;
+/// Quiet times of the four published systems have scores below the first; from the second on nothing was quiet.
+const QUIET_SCORE: f64 = 4.0;
+const LOUD_SCORE: f64 = 7.0;
 /// What was noticed is surely off from so many widths on.
 const SURE: f64 = 4.0;
 
 impl Features {
-    pub(crate) fn of(score: f64, rival: f64, findings: &[&Finding], seen: Option<f64>) -> Self {
-        let strongest = findings.first().map_or(0.0, |it| it.strength);
-        let agreeing = findings.iter().filter(|it| it.strength >= strongest * AGREEING_SHARE);
-        let agreeing: BTreeSet<(&str, &str)> = agreeing.map(|it| (it.signal, it.indicator.as_str())).collect();
+    pub(crate) fn of(score: f64, rival: f64, seen: Option<f64>) -> Self {
+        let lead = (score - rival) / score.max(rival).max(f64::MIN_POSITIVE);
         Self {
-            lead: (score - rival) / score.max(rival).max(f64::MIN_POSITIVE),
-            strength: score / (score + HALF_SCORE),
-            agreement: (agreeing.len() as f64 / AGREEING_MOST).min(1.0),
+            lead: (lead / SURE_LEAD).clamp(-1.0, 1.0),
+            strength: ((score - QUIET_SCORE) / (LOUD_SCORE - QUIET_SCORE)).clamp(-1.0, 1.0),
             doubt: seen.map_or(0.0, |it| (1.0 - it / SURE).clamp(0.0, 1.0)),
         }
     }
@@ -55,28 +45,30 @@ impl Features {
         (1.0 / (1.0 + (-logit).exp())).min(MOST)
     }
 
-    const fn values(&self) -> [f64; 5] {
-        [1.0, self.lead, self.strength, self.agreement, self.doubt]
+    const fn values(&self) -> [f64; 4] {
+        [1.0, self.lead, self.strength, self.doubt]
     }
 }
 
 impl Calibration {
     /// Made by `sentinel eval rca --fit`.
-    pub const SHIPPED: Self = Self([-5.0, 2.0, 6.0, 1.0, -3.5]);
+    pub const SHIPPED: Self = Self([-2.33, 1.60, 2.52, -1.65]);
 }
 
 /// Steps of the descent, and how long they are.
 const N_STEPS: usize = 20_000;
-const STEP: f64 = 0.3;
+const STEP: f64 = 1.0;
 /// Pulls weights to 0, so that few cases do not make them certain.
 const RIDGE: f64 = 0.003;
 
 /// Weights by logistic regression from features, whether the cause was right, and how much the case counts.
 pub fn fit(samples: &[(Features, bool, f64)]) -> Calibration {
     let whole: f64 = samples.iter().map(|it| it.2).sum::<f64>().max(f64::MIN_POSITIVE);
-    let mut weights = [0.0; 5];
+    let mut weights = [0.0; 4];
     for _ in 0..N_STEPS {
-        let mut gradient = weights.map(|it| it * RIDGE);
+        let [_, rest @ ..] = weights;
+        let [lead, strength, doubt] = rest.map(|it| it * RIDGE);
+        let mut gradient = [0.0, lead, strength, doubt];
         for (features, is_right, counts) in samples {
             let error = features.confidence(&Calibration(weights)) - f64::from(*is_right);
             for (slope, value) in gradient.iter_mut().zip(features.values()) {
@@ -124,7 +116,7 @@ mod tests {
 
     #[test]
     fn nothing_noticed_means_no_cause() {
-        let of = |score: f64, seen: f64| Features::of(score, score / 2.0, &[], Some(seen));
+        let of = |score: f64, seen: f64| Features::of(score, score / 2.0, Some(seen));
         let confidence = |it: Features| it.confidence(&Calibration::SHIPPED);
         assert!(confidence(of(6.0, 0.0)) < 0.5 && confidence(of(24.0, 9.0)) > 0.5);
     }

@@ -18,6 +18,8 @@ const MIN_BEFORE: f64 = 3.0;
 const SOMETIMES: f64 = 0.6;
 /// With so many requests a slowdown counts half; it is less with few.
 const FEW_REQUESTS: f64 = 3.0;
+/// Time on the way that may as well be the caller's own counts for so much.
+const MIXED: f64 = 0.5;
 /// A slowdown less sure than this many standard errors is none.
 const SURE: f64 = 2.0;
 /// Milliseconds below which a time is as good as none.
@@ -144,6 +146,8 @@ fn slower(before: &mut [f64], during: &mut [f64]) -> Option<(f64, f64, f64)> {
 struct Gaps {
     before: Vec<f64>,
     during: Vec<f64>,
+    /// Of some of them the caller's own time is a part.
+    is_mixed: bool,
 }
 
 /// Time on the way between a caller and a callee: longer for the caller than for the callee.
@@ -152,12 +156,14 @@ pub(crate) fn edges(case: &Case, requests: &[Request<'_>]) -> Vec<Raw> {
     for it in requests {
         let Some((caller, gap)) = it.caller else { continue };
         let gaps = edges.entry((caller, it.service)).or_default();
+        gaps.is_mixed |= !it.is_bracketed;
         if it.side == Side::Before { &mut gaps.before } else { &mut gaps.during }.push((gap + SHORT_MILLIS).ln());
     }
     let edge = |((caller, callee), mut gaps): ((&str, &str), Gaps)| {
         let (strength, was, is) = slower(&mut gaps.before, &mut gaps.during)?;
         let text =
             format!("requests of {caller} are {is:.1} ms on the way to and from {callee} instead of {was:.1} ms");
+        let strength = if gaps.is_mixed { strength * MIXED } else { strength };
         let about = About::requests("", caller, was, is);
         Some((Weight::EdgeGap, Of("trace", callee, "edge gap", Fault::Network).finding(strength, case.at, text, about)))
     };

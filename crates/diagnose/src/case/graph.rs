@@ -29,7 +29,7 @@ pub fn causal_graph(ranking: &Ranking, calls: &[Call]) -> CausalGraph {
         links.extend(steps.map(|(caller, callee)| link(caller, callee)));
     }
     for service in &services {
-        if happenings.iter().all(|it: &Happening| it.service != **service || it.stage < Stage::Symptom) {
+        if happenings.iter().all(|it: &Happening| it.service != **service) {
             happenings.push(symptom(ranking, service));
         }
     }

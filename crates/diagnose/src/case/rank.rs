@@ -360,7 +360,7 @@ fn of_findings(
     let cause = |(score, service, findings): (f64, &str, Vec<&Finding>)| {
         let first = findings.iter().find(|it| it.leads).or(findings.first())?;
         let rival = if score == best { runner_up } else { best };
-        let features = Features::of(score, rival, &findings, blame.seen);
+        let features = Features::of(score, rival, blame.seen);
         Some(RankedCause {
             service: service.to_owned(),
             indicator: first.indicator.clone(),

@@ -38,6 +38,8 @@ pub(crate) struct Request<'a> {
     pub(crate) own_millis: f64,
     /// Who asked, and how much longer it took for them, in milliseconds.
     pub(crate) caller: Option<(&'a str, f64)>,
+    /// A span of the caller's holds this request alone; else its own time cannot be told from the time on the way.
+    pub(crate) is_bracketed: bool,
     pub(crate) traits: BTreeSet<Trait<'a>>,
 }
 
@@ -69,10 +71,11 @@ pub(crate) fn of<'a>(
         let caller = parents.get(idx).copied().flatten().and_then(|it| spans.get(it));
         let caller = caller.map(|it| (it.service.as_str(), (it.millis - span.millis).max(0.0)));
         let (service, operation) = (span.service.as_str(), span.operation.as_str());
-        requests.insert(
-            idx,
-            Request { service, operation, side, own_millis: span.millis, caller, traits: BTreeSet::new() },
-        );
+        let above = parents.get(idx).copied().flatten();
+        let is_bracketed = above.is_some_and(|it| firsts.get(it) != Some(&it));
+        let traits = BTreeSet::new();
+        requests
+            .insert(idx, Request { service, operation, side, own_millis: span.millis, caller, is_bracketed, traits });
     }
     for (idx, span) in spans.iter().enumerate() {
         let Some(first) = firsts.get(idx).copied().filter(|_| is_known(idx, span)) else { continue };

@@ -74,17 +74,31 @@ fn loss(known: &Known<'_>, left_out: Option<&str>, weights: &Weights) -> f64 {
 pub fn calibration(cases: &[Labeled], verdicts: &[Verdict], left_out: Option<&str>) -> Calibration {
     let judged: Vec<(&Labeled, &Verdict)> = cases.iter().zip(verdicts).collect();
     let counts = counts(&judged);
+    let mut wholes: BTreeMap<&str, f64> = BTreeMap::new();
+    judged.iter().zip(&counts).for_each(|((labeled, _), count)| *wholes.entry(labeled.set).or_default() += count);
     let used = judged.iter().zip(counts).filter(|((labeled, _), _)| left_out != Some(labeled.set));
-    let samples: Vec<_> = used.map(|((_, it), count)| (it.features, it.strict == 0, count)).collect();
+    let alike = |labeled: &Labeled, count: f64| count / wholes.get(labeled.set).copied().unwrap_or(1.0);
+    let samples: Vec<_> =
+        used.map(|((labeled, it), count)| (it.features, it.strict == 0, alike(labeled, count))).collect();
     case::fit(&samples)
 }
 
-/// What is fitted to all, and what is fitted to all but one set reaches on that one.
-pub fn report(known: &Known<'_>) -> (Vec<String>, Breakdown) {
+/// What is fitted to all, and what is fitted to all but one set reaches on that one: with weights of its own, and with the
+/// shipped ones.
+pub fn report(known: &Known<'_>) -> (Vec<String>, Vec<Breakdown>) {
     let mut sets: Vec<&str> = known.cases.iter().map(|it| it.set).collect();
     sets.sort_unstable();
     sets.dedup();
-    let rows = if sets.len() > 1 { sets.iter().map(|it| held_out(known, it)).collect() } else { vec![] };
+    let anew = "Left out: weights and confidence fitted from neutral values to the other sets".to_owned();
+    let shipped = "Left out: the confidence fitted to the other sets, with the shipped weights".to_owned();
+    let breakdowns = if sets.len() > 1 {
+        vec![
+            breakdown("held_out", anew, known, &sets, |set| weights(known, Some(set))),
+            breakdown("held_out_confidence", shipped, known, &sets, |_| Weights::SHIPPED),
+        ]
+    } else {
+        vec![]
+    };
     let fitted = weights(known, None);
     let calibrated = calibration(known.cases, &verdicts::of(known, &fitted, &Calibration::SHIPPED), None);
     let shipped = calibration(known.cases, &verdicts::of(known, &Weights::SHIPPED, &Calibration::SHIPPED), None);
@@ -94,33 +108,53 @@ pub fn report(known: &Known<'_>) -> (Vec<String>, Breakdown) {
         format!("calibration of these weights: {:.3?}", calibrated.0),
         format!("calibration of the shipped weights: {:.3?}", shipped.0),
     ];
-    let figures =
-        [("ac1", "AC@1"), ("ac3", "AC@3"), ("specificity", "no cause"), ("ece", "ECE"), ("precision", "right at 0.8")];
-    let figures = figures.into_iter().map(|(key, title)| Figure::new(key, title, 3)).collect();
-    let title = "Left out: weights and confidence fitted from neutral values to the other sets".to_owned();
-    (notes, Breakdown { key: "held_out", title, rows_are: "set", figures, rows })
+    (notes, breakdowns)
 }
 
-fn held_out(known: &Known<'_>, set: &str) -> Row {
-    let weights = weights(known, Some(set));
-    let learned = verdicts::of(known, &weights, &Calibration::SHIPPED);
+fn breakdown(
+    key: &'static str,
+    title: String,
+    known: &Known<'_>,
+    sets: &[&str],
+    weights_without: impl Fn(&str) -> Weights,
+) -> Breakdown {
+    let (mut rows, mut pooled) = (vec![], vec![]);
+    for set in sets {
+        let (row, samples) = held_out(known, set, &weights_without(set));
+        rows.push(row);
+        pooled.extend(samples);
+    }
+    let all = vec![None, None, None, Some(case::expected_error(&pooled)), precision(&pooled).1];
+    rows.push(Row::new("all of these", all));
+    let figures = vec![
+        Figure::new("ac1", "AC@1", 3),
+        Figure::new("ac3", "AC@3", 3),
+        Figure::new("specificity", "no cause", 3),
+        Figure::new("ece", "ECE", 3),
+        Figure::new("precision", "right at 0.8", 3),
+    ];
+    Breakdown { key, title, rows_are: "set", figures, rows }
+}
+
+type Samples = Vec<(f64, bool, f64)>;
+
+fn held_out(known: &Known<'_>, set: &str, weights: &Weights) -> (Row, Samples) {
+    let learned = verdicts::of(known, weights, &Calibration::SHIPPED);
     let calibration = calibration(known.cases, &learned, Some(set));
-    let verdicts = verdicts::of(known, &weights, &calibration);
+    let verdicts = verdicts::of(known, weights, &calibration);
     let judged: Vec<(&Labeled, &Verdict)> = known.cases.iter().zip(&verdicts).filter(|it| it.0.set == set).collect();
     let counts = counts(&judged);
     let places: Vec<usize> = judged.iter().filter(|it| it.0.service.is_some()).map(|it| it.1.strict).collect();
     let quiet: Vec<bool> = judged.iter().filter(|it| it.0.service.is_none()).map(|it| it.1.says_none).collect();
-    let samples: Vec<(f64, bool, f64)> =
+    let samples: Samples =
         judged.iter().zip(counts).map(|((_, it), count)| (it.confidence, it.strict == 0, count)).collect();
     let specificity = quiet.iter().filter(|it| **it).count() as f64 / quiet.len() as f64;
-    Row::new(
-        set,
-        vec![
-            Some(share(&places, 1)),
-            Some(share(&places, 3)),
-            Some(specificity).filter(|it| it.is_finite()),
-            Some(case::expected_error(&samples)),
-            precision(&samples).1,
-        ],
-    )
+    let figures = vec![
+        Some(share(&places, 1)),
+        Some(share(&places, 3)),
+        Some(specificity).filter(|it| it.is_finite()),
+        Some(case::expected_error(&samples)),
+        precision(&samples).1,
+    ];
+    (Row::new(set, figures), samples)
 }

@@ -75,7 +75,7 @@ pub fn evaluate(args: &RcaArgs) -> Result<Report, BadInput> {
     if args.fit {
         let (notes, held_out) = fit::report(&known);
         report.notes.extend(notes);
-        report.breakdowns.push(held_out);
+        report.breakdowns.extend(held_out);
     }
     Ok(report)
 }

@@ -288,13 +288,22 @@ fn each_case(judged: &[(&Labeled, &Verdict)]) -> Breakdown {
     let row = |(labeled, verdict): &(&Labeled, &Verdict)| {
         let wanted = labeled.service.as_deref().unwrap_or("no cause");
         let label = format!("{} {} {}: {wanted}, told {}", labeled.set, labeled.fault, labeled.name, verdict.first);
-        Row::new(label, vec![place(verdict.strict), Some(verdict.confidence)])
+        let it = verdict.features;
+        let told = [verdict.confidence, it.lead, it.strength, it.doubt].map(Some);
+        Row::new(label, [&[place(verdict.strict)], &told[..]].concat())
     };
     Breakdown {
         key: "cases",
-        title: "Each case: the place of the true cause, and the confidence of the first".to_owned(),
+        title: "Each case: the place of the true cause, the confidence of the first, and what that was told from"
+            .to_owned(),
         rows_are: "case",
-        figures: vec![Figure::new("place", "place", 0), Figure::new("confidence", "confidence", 3)],
+        figures: vec![
+            Figure::new("place", "place", 0),
+            Figure::new("confidence", "confidence", 3),
+            Figure::new("lead", "lead", 3),
+            Figure::new("strength", "strength", 3),
+            Figure::new("doubt", "doubt", 3),
+        ],
         rows: judged.iter().map(row).collect(),
     }
 }
