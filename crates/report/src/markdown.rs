@@ -55,7 +55,7 @@ fn summary(report: &IncidentReport) -> String {
     text.push_str("\n## Symptoms\n\n");
     for it in incident.symptoms.iter().take(MAX_ROWS) {
         let name = code(&it.labels.to_string());
-        line(&mut text, format_args!("- {name}: {}, from {}", words::symptom(it), it.onset));
+        line(&mut text, format_args!("- {name}: {}, from {}", plain(&words::symptom(it)), it.onset));
     }
     text
 }

@@ -50,7 +50,7 @@ pub fn incident(it: &mut Incident) {
         replace(&mut symptom.explanation);
         labels(&mut symptom.labels);
     }
-    for diagnosis in &mut it.diagnosis {
+    if let Some(diagnosis) = &mut it.diagnosis {
         for cause in &mut diagnosis.causes {
             replace(&mut cause.service);
             replace(&mut cause.indicator);

@@ -1,3 +1,5 @@
+//! What do lessons move, how far, and what do they leave alone?
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
 
 use signal::{Diagnosis, Direction, IncidentId, IncidentStatus, Score, Severity};

@@ -1,5 +1,5 @@
 //! What does an attacked service send? The same fault for all of them: its pool of connections is used up; with the
-//! attack's text in one of its signals.
+//! texts of attacks in its signals.
 
 use serde_json::{Value, json};
 use testkit::attacks::{Attack, Channel};
@@ -10,15 +10,15 @@ pub const FAULT: i64 = 24;
 /// Longer names are shortened by everybody.
 const MOST_NAME: usize = 200;
 
-/// A service with its attack; none: nobody attacks it.
+/// A service with its attacks, each by another way; none: nobody attacks it.
 pub struct Victim {
     pub service: String,
-    pub attack: Option<Attack>,
+    pub attacks: Vec<Attack>,
 }
 
 impl Victim {
     fn is_by(&self, channel: Channel) -> Option<&str> {
-        self.attack.as_ref().filter(|it| it.channel == channel).map(|it| it.text.as_str())
+        self.attacks.iter().find(|it| it.channel == channel).map(|it| it.text.as_str())
     }
 
     fn resource(&self) -> Value {
