@@ -91,6 +91,8 @@ impl Partner for Live<'_> {
             match tokio::time::timeout(self.remaining(), self.with.model.turn(ask, &mut ignore)).await {
                 Ok(Ok(turn)) => {
                     let dollars = self.with.model.cost(&turn.usage).unwrap_or(0.0);
+                    // Read back from a transcript it must be the same number.
+                    let dollars = (dollars * 1e9).round() / 1e9;
                     Ok((turn, dollars))
                 }
                 Ok(Err(error)) => Err(self.with.tools.redact(&error.to_string())),
