@@ -295,6 +295,7 @@ impl System {
         };
         let conversations = Conversations::open(&config, data_dir, parts)?;
         conversations.tell(Arc::clone(&responder));
+        ask.connect(Arc::clone(&conversations) as _);
         responder.investigate_with(Arc::clone(&conversations));
         let health = Arc::new(Health::new(Arc::clone(&store)));
         let kafka_counts = Arc::new(ingest::KafkaCounts::default());

@@ -113,6 +113,13 @@ fn an_incident_is_investigated_and_only_what_holds_is_shown() {
     assert_ne!(again["incident_report"], again["investigation"], "the report stands as it is");
     assert!(server.metric("sentinel_agent_claims_published_total", &[]) >= 1.0);
     assert!(server.metric("sentinel_agent_claims_dropped_total", &["advice"]) >= 1.0);
+    // Guarantees: MUST 670 of docs/specs/knowledge.md.
+    let answer = server.get_json(&format!("/sentinel/v1/ask?q=How%20do%20I%20fix%20{id}"));
+    assert_eq!(
+        (&answer["incident"], &answer["prose"]),
+        (&json!(id), &json!("The highest value was 900. [T1]")),
+        "{answer}"
+    );
 
     let transcripts = server.data_dir().join("agent/transcripts");
     let file = std::fs::read_dir(transcripts).unwrap().next().unwrap().unwrap().path();

@@ -177,7 +177,7 @@ pub struct Answer {
     pub problems: Vec<String>,
     /// The whole answer as Markdown.
     pub markdown: String,
-    /// The same told by a language model, if one is configured; it decides nothing.
+    /// Checked claims of a language model that investigated the incident, with what they cite.
     pub prose: Option<String>,
 }
 

@@ -1,5 +1,5 @@
 //! What is the answer to a question in words? Read by `diagnose::question`, answered from incidents, evidence, runbooks and
-//! log lines by code. A language model may say the same in its words (`prose`), and decides nothing.
+//! log lines by code. What an investigation by a language model found about the incident stands beside, and decides nothing.
 //!
 //! `inventory` has the known names; `why` finds or makes a diagnosis; `surveys` answers the other shapes; `advice` proposes
 //! what to do; `markdown` writes it all down.
@@ -7,7 +7,6 @@
 mod advice;
 mod inventory;
 mod markdown;
-pub mod prose;
 mod surveys;
 mod why;
 
@@ -20,13 +19,12 @@ use diagnose::question::{Question, Setting, Shape, parse, time_zone};
 use jiff::tz::TimeZone;
 use knowledge::Reader;
 use serve::{Answer, Answers, Asking, Understood};
-use signal::{Clock, Meter, Metric, PlanDesk, PortError, Scores, TimeRange, Timestamp};
+use signal::{Clock, Investigations, Meter, Metric, PlanDesk, PortError, Scores, TimeRange, Timestamp};
 use store::Store;
 
 use crate::eyes::Eyes;
 use crate::knowledge_desk::{KnowledgeDesk, reader};
 use crate::responder::Responder;
-use prose::Prose;
 
 /// What is looked at where a question names no time.
 const USUAL: Duration = Duration::from_secs(3_600);
@@ -61,7 +59,7 @@ pub struct AskDesk {
     pub clock: Arc<dyn Clock>,
     /// The time zone of whoever names none.
     pub zone: TimeZone,
-    prose: OnceLock<Arc<dyn Prose>>,
+    investigations: OnceLock<Arc<dyn Investigations>>,
     counts: Mutex<Counts>,
 }
 
@@ -70,7 +68,6 @@ struct Counts {
     questions: BTreeMap<&'static str, u64>,
     seconds: f64,
     diagnoses: u64,
-    prose_dropped: u64,
 }
 
 /// A question with what is needed to answer it.
@@ -96,15 +93,23 @@ impl AskDesk {
         knowledge: Arc<KnowledgeDesk>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (prose, counts) = (OnceLock::new(), Mutex::default());
-        Self { eyes, store, map, responder, plans, scores, knowledge, clock, zone: TimeZone::UTC, prose, counts }
+        let (investigations, counts) = (OnceLock::new(), Mutex::default());
+        let zone = TimeZone::UTC;
+        Self { eyes, store, map, responder, plans, scores, knowledge, clock, zone, investigations, counts }
     }
 
-    /// Connects what says answers in its own words; called at most once by the composition root.
-    #[allow(dead_code, reason = "a language model is connected by the composition root where one is configured")]
-    pub fn connect(&self, prose: Arc<dyn Prose>) {
+    /// Connects what a language model found; called once by the composition root.
+    pub fn connect(&self, investigations: Arc<dyn Investigations>) {
         // A second call would be a mistake in assembly; the first stays.
-        let _ = self.prose.set(prose);
+        let _ = self.investigations.set(investigations);
+    }
+
+    /// The claims about the incident that held when they were checked.
+    fn investigated(&self, answer: &Answer) -> Result<Option<String>, PortError> {
+        let incident = answer.incident.as_ref().and_then(|it| it.parse().ok());
+        let Some((investigations, id)) = self.investigations.get().zip(incident) else { return Ok(None) };
+        let found = investigations.investigation(id)?;
+        Ok(found.map(|it| it.prose()).filter(|it| !it.is_empty()))
     }
 
     fn answered(&self, asking: &Asking) -> Result<Answer, PortError> {
@@ -177,16 +182,10 @@ impl Answers for AskDesk {
         let started = Instant::now();
         let mut answer = self.answered(asking)?;
         let seconds = started.elapsed().as_secs_f64();
-        let mut dropped = false;
-        if let Some(prose) = self.prose.get().filter(|_| answer.is_clear) {
-            let told = prose.phrase(&answer);
-            answer.prose = told.as_deref().and_then(|it| prose::checked(it, &answer));
-            dropped = told.is_some() && answer.prose.is_none();
-        }
+        answer.prose = self.investigated(&answer)?;
         let mut counts = self.lock();
         *counts.questions.entry(answer.understood.shape).or_default() += 1;
         counts.seconds += seconds;
-        counts.prose_dropped += u64::from(dropped);
         Ok(answer)
     }
 }
@@ -201,18 +200,13 @@ impl Meter for AskDesk {
                     .label("shape", shape)
             })
             .collect();
-        let mut seconds = Metric::counter("sentinel_ask_seconds_total", "Time spent answering, without prose.", 0);
+        let mut seconds = Metric::counter("sentinel_ask_seconds_total", "Time spent answering.", 0);
         seconds.value = counts.seconds;
         metrics.push(seconds);
         metrics.push(Metric::counter(
             "sentinel_ask_diagnoses_total",
             "Causes looked for because no incident covers the question.",
             counts.diagnoses,
-        ));
-        metrics.push(Metric::counter(
-            "sentinel_ask_prose_dropped_total",
-            "Texts of a language model that said more than the answer does.",
-            counts.prose_dropped,
         ));
         metrics
     }
