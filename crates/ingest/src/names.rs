@@ -1,6 +1,8 @@
 //! How do names of other systems become names that Prometheus allows? As in Telegraf's Prometheus serializers: what is
 //! not allowed becomes `_`, except at both ends, where it is left out.
 
+use crate::preprocess::redacted;
+
 /// The name of a metric; empty if no character of it may stand in one.
 pub(crate) fn metric(name: &str) -> String {
     legal(name, |it| it == ':')
@@ -17,6 +19,8 @@ fn legal(name: &str, is_also_allowed: impl Fn(char) -> bool) -> String {
     if name.starts_with(is_letter) && name.chars().all(is_legal) {
         return name.to_owned();
     }
+    // Afterwards its signs are gone by which a secret is known.
+    let name = redacted(name, &mut |_| {});
     let rest = name.trim_start_matches(|it| !is_letter(it));
     let replaced: String = rest.chars().map(|it| if is_legal(it) { it } else { '_' }).collect();
     replaced.trim_matches('_').to_owned()
@@ -35,6 +39,7 @@ mod tests {
             ("_kept_", "_kept_"),
             ("caf\u{e9} x", "caf__x"),
             ("\u{e9}", ""),
+            ("at https://ops:hunter22@db/", "at_https:__ops:_redacted:address__db"),
         ] {
             assert_eq!(metric(name), expected);
         }
