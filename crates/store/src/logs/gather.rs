@@ -70,8 +70,8 @@ fn twins(columns: &[Vec<&str>]) -> Vec<bool> {
 /// What must be known of columns to say what they take.
 #[derive(Debug)]
 struct Sketch<'a> {
-    /// How they are numbers.
-    form: Form<'a>,
+    /// How they are numbers, if they are.
+    form: Option<Form<'a>>,
     has_zeros: bool,
     classes: Counts<u16>,
     plain_bits: f64,
@@ -81,44 +81,46 @@ struct Sketch<'a> {
 }
 
 impl<'a> Sketch<'a> {
-    /// None for a column that stays alone.
+    /// None for a column that stays alone: words that are neither numbers nor few.
     fn of(words: &[&'a str]) -> Option<Self> {
-        // Words that are no numbers are seen by zstd, whatever column they are in.
-        let form = Form::of(words)?;
+        let few = few(words);
+        let list = COLUMN_BITS + few.as_ref().map_or(f64::INFINITY, |it| list_bits(it, letters(it)));
+        let Some(form) = Form::of(words) else {
+            let (classes, plain_bits) = (Counts::default(), f64::INFINITY);
+            return Some(Self { form: None, has_zeros: false, classes, plain_bits, words: Some(few?), bits: list });
+        };
         let numbers: Vec<i64> = words.iter().map(|it| form.number(it)).collect();
         let (classes, plain_bits) = classes_of(numbers.iter().map(|it| *it as u64));
-        let words_of = few(words);
-        let list = words_of.as_ref().map_or(f64::INFINITY, |it| list_bits(it, letters(it)));
-        let bits = COLUMN_BITS + list.min(plain_bits + classes.bits());
+        let bits = list.min(COLUMN_BITS + plain_bits + classes.bits());
         let steps = numbers.iter().zip(numbers.iter().skip(1)).map(|(a, b)| b.wrapping_sub(*a).unsigned_abs());
         let (steps, plain_of_steps) = classes_of(steps);
         // Each step has a sign. Gathered columns do not count up.
         let stepwise = COLUMN_BITS + plain_of_steps + steps.bits() + words.len() as f64;
-        Some(Self {
-            form,
-            has_zeros: words.iter().any(|it| form.has_zeros(it)),
-            classes,
-            plain_bits,
-            words: words_of,
-            bits: if stepwise < COUNTS_UP * bits { stepwise } else { bits },
-        })
+        let bits = if stepwise < COUNTS_UP * bits { stepwise } else { bits };
+        let has_zeros = words.iter().any(|it| form.has_zeros(it));
+        Some(Self { form: Some(form), has_zeros, classes, plain_bits, words: few, bits })
     }
 
     /// True if both can be in one column.
     fn is_like(&self, other: &Self) -> bool {
+        let (one, two) = match (&self.form, &other.form) {
+            (Some(one), Some(two)) => (one, two),
+            (one, two) => return one.is_none() && two.is_none(),
+        };
         let are_natural = !self.has_zeros && !other.has_zeros;
-        let digits = self.form.digits();
-        self.form.is_like(&other.form) && (are_natural || (digits == other.form.digits() && digits > 0))
+        one.is_like(two) && (are_natural || (one.digits() == two.digits() && one.digits() > 0))
     }
 
     /// Of both in one column.
     fn bits_with(&self, other: &Self) -> f64 {
         let numbers = self.plain_bits + other.plain_bits + self.classes.bits_with(&other.classes);
         let list = self.words.as_ref().zip(other.words.as_ref()).map_or(f64::INFINITY, |(all, words)| {
-            let n_fresh = words.map.keys().filter(|it| !all.map.contains_key(*it)).count();
-            let is_list = all.map.len() + n_fresh <= MOST_LISTED;
-            let fresh = words.map.keys().filter(|it| !all.map.contains_key(*it)).map(|it| it.len() + 1).sum::<usize>();
-            if is_list { LETTER_BITS * (letters(all) + fresh) as f64 + all.bits_with(words) } else { f64::INFINITY }
+            let fresh = || words.map.keys().filter(|it| !all.map.contains_key(*it));
+            if all.map.len() + fresh().count() > MOST_LISTED {
+                return f64::INFINITY;
+            }
+            let n_letters = letters(all) + fresh().map(|it| it.len() + 1).sum::<usize>();
+            LETTER_BITS * n_letters as f64 + all.bits_with(words)
         });
         COLUMN_BITS + numbers.min(list)
     }
@@ -132,9 +134,8 @@ impl<'a> Sketch<'a> {
             Some(all).filter(|it| it.map.len() <= MOST_LISTED)
         });
         // Numbers of other lengths have no zeros before them.
-        if self.form.digits() != other.form.digits() {
-            self.form = self.form.natural();
-        }
+        self.form =
+            self.form.zip(other.form).map(|(one, two)| if one.digits() == two.digits() { one } else { one.natural() });
         self.has_zeros |= other.has_zeros;
     }
 }
@@ -239,8 +240,7 @@ mod tests {
             column(&mut |random, _| ["red", "green"][random.usize(..2)].to_owned()),
         ];
         let columns: Vec<Vec<&str>> = columns.iter().map(|it| it.iter().map(String::as_str).collect()).collect();
-        // Words that are no numbers stay where they are.
-        assert_eq!(gathered(&columns), [0, 1, 2, 0, 3, 1, 4, 5]);
+        assert_eq!(gathered(&columns), [0, 1, 2, 0, 3, 1, 4, 3]);
         assert!(gathered(&[]).is_empty());
     }
 }

@@ -95,7 +95,7 @@ fn bytes_of(sections: &Sections, columns: &[Vec<&str>]) -> usize {
     let text = sections.text();
     let text = zstd::bulk::compress(&text, zstd::DEFAULT_COMPRESSION_LEVEL).map_or(text.len(), |it| it.len());
     let words = columns.iter().flatten().map(|it| Word::new(&it.to_ascii_lowercase())).collect();
-    let filter = filter::build(words, sections.plain.words.clone()).len();
+    let filter = filter::build(words, sections.plain.words.clone(), Effort::Dense).len();
     text + sections.rows.len() + sections.plain.directory.len() + sections.plain.bytes.len() + filter
 }
 

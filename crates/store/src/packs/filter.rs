@@ -1,4 +1,4 @@
-//! Does a pack hold a word? "No" or "perhaps", in six bits per word and less for numbers that lie close together.
+//! Does a pack hold a word? "No" or "perhaps", in six or eight bits per word and less for numbers that lie close together.
 //!
 //! Numbers of which many are near each other (counted ids, times, ports) are kept as intervals: a number within one is
 //! perhaps there. All other words are in a ribbon filter (Dillinger and Walzer, arXiv 2103.02515): each word says which
@@ -7,17 +7,20 @@
 //! hashes make all the others, Kirsch and Mitzenmacher 2006).
 //!
 //! ```text
-//! filter = how many intervals | for each: distance from the end of the one before, length | tries | rows | bits of the rows
+//! filter = bits of a fingerprint (in older packs 6, without being said) | how many intervals | for each: distance from the end of the one before, length | tries | rows | bits of the rows
 //! ```
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::kind::Layout;
 use crate::bytes::{Reader, put_varint};
+use crate::rows::Effort;
 use crate::rows::bits::{BitReader, BitWriter};
 
-/// Bits of a fingerprint: 1.6 % of the words that are not there are taken for there.
-const FINGERPRINT_BITS: u32 = 6;
+/// Bits of a fingerprint: 1.6 % of the words that are not there are taken for there, as always in older packs.
+const QUICK_BITS: u32 = 6;
+/// The same for packs that are merged, of which few words are left in the filter: 0.4 %.
+const DENSE_BITS: u32 = 8;
 /// Rows that the equation of a word may reach.
 const WIDTH: usize = 128;
 /// Numbers at most so far apart are in one interval, if it has at least so many.
@@ -90,13 +93,14 @@ pub fn add_words(text: &str, out: &mut Vec<Word>) {
 }
 
 /// The bytes of a filter for these words, which may repeat, without those that are found elsewhere.
-pub fn build(mut words: Vec<Word>, mut found_elsewhere: Vec<u64>) -> Vec<u8> {
+pub fn build(mut words: Vec<Word>, mut found_elsewhere: Vec<u64>, effort: Effort) -> Vec<u8> {
     found_elsewhere.sort_unstable();
     words.retain(|it| found_elsewhere.binary_search(&it.hash).is_err());
     words.sort_unstable_by_key(|it| (it.number, it.hash));
     words.dedup();
     let intervals = intervals(words.iter().filter_map(|it| it.number));
-    let mut out = vec![];
+    let fingerprint_bits = if effort == Effort::Quick { QUICK_BITS } else { DENSE_BITS };
+    let mut out = vec![fingerprint_bits as u8];
     put_varint(&mut out, intervals.len() as u64);
     let mut end = 0;
     for (first, last) in &intervals {
@@ -106,7 +110,7 @@ pub fn build(mut words: Vec<Word>, mut found_elsewhere: Vec<u64>) -> Vec<u8> {
     }
     let is_in = |number: u64| within(&intervals, number);
     let hashes: Vec<u64> = words.iter().filter(|it| !it.number.is_some_and(is_in)).map(|it| it.hash).collect();
-    put_ribbon(&hashes, &mut out);
+    put_ribbon(&hashes, fingerprint_bits, &mut out);
     out
 }
 
@@ -116,7 +120,7 @@ pub fn lacking<'a>(filter: &[u8], words: &'a [Asked], layout: Layout) -> Vec<&'a
         return words.iter().filter(|it| !bloom_may_hold(filter, it.word)).collect();
     }
     // What cannot be read is no reason to pass over a pack: its records have a checksum of their own.
-    let Some(filter) = Filter::read(filter) else { return vec![] };
+    let Some(filter) = Filter::read(filter, layout) else { return vec![] };
     words.iter().filter(|it| filter.may_hold(it.word) == Some(false)).collect()
 }
 
@@ -127,7 +131,7 @@ pub fn estimate(words: &[&str]) -> usize {
     let intervals = intervals(numbers.iter().copied());
     let n_within = numbers.iter().filter(|it| within(&intervals, **it)).count();
     // Numbers within intervals take nothing, but packs that lack them are unpacked for them.
-    let bits = (words.len() - n_within) * FINGERPRINT_BITS as usize * 33 / 32 + n_within;
+    let bits = (words.len() - n_within) * DENSE_BITS as usize * 33 / 32 + n_within;
     bits.div_ceil(8) + 4 * intervals.len()
 }
 
@@ -149,11 +153,11 @@ fn within(intervals: &[(u64, u64)], number: u64) -> bool {
 }
 
 /// What a word says about the table: the first row, which of the rows from there on, and their sum.
-fn equation(hash: u64, tries: u64, n_rows: usize) -> (usize, u128, u8) {
+fn equation(hash: u64, tries: u64, n_rows: usize, fingerprint_bits: u32) -> (usize, u128, u8) {
     let mixed = mix(hash ^ mix(tries + 1));
     let first = (u128::from(mixed) * (n_rows - WIDTH + 1) as u128) >> 64;
     let (high, low) = (mix(mixed ^ 1), mix(mixed ^ 2));
-    (first as usize, u128::from(high) << 64 | u128::from(low) | 1, (mix(mixed ^ 3) >> (64 - FINGERPRINT_BITS)) as u8)
+    (first as usize, u128::from(high) << 64 | u128::from(low) | 1, (mix(mixed ^ 3) >> (64 - fingerprint_bits)) as u8)
 }
 
 /// The finalizer of MurmurHash3.
@@ -163,12 +167,12 @@ const fn mix(hash: u64) -> u64 {
     hash ^ (hash >> 33)
 }
 
-fn put_ribbon(hashes: &[u64], out: &mut Vec<u8>) {
+fn put_ribbon(hashes: &[u64], fingerprint_bits: u32, out: &mut Vec<u8>) {
     let mut tries = 0;
     let table = loop {
         // A few rows more with every try: one with twice as many is always solved.
         let n_rows = hashes.len() + hashes.len() * (2 + tries as usize) / 64 + WIDTH;
-        match solved(hashes, tries, n_rows) {
+        match solved(hashes, tries, n_rows, fingerprint_bits) {
             Some(table) => break table,
             None => tries += 1,
         }
@@ -176,15 +180,15 @@ fn put_ribbon(hashes: &[u64], out: &mut Vec<u8>) {
     put_varint(out, tries);
     put_varint(out, table.len() as u64);
     let mut bits = BitWriter::default();
-    table.iter().for_each(|it| bits.put(u64::from(*it), FINGERPRINT_BITS));
+    table.iter().for_each(|it| bits.put(u64::from(*it), fingerprint_bits));
     bits.finish(out);
 }
 
 /// A table for which all equations hold: Gauss' elimination, in which each equation reaches few rows.
-fn solved(hashes: &[u64], tries: u64, n_rows: usize) -> Option<Vec<u8>> {
+fn solved(hashes: &[u64], tries: u64, n_rows: usize, fingerprint_bits: u32) -> Option<Vec<u8>> {
     let mut rows: Vec<(u128, u8)> = vec![(0, 0); n_rows];
     for hash in hashes {
-        let (mut at, mut which, mut sum) = equation(*hash, tries, n_rows);
+        let (mut at, mut which, mut sum) = equation(*hash, tries, n_rows, fingerprint_bits);
         loop {
             let row = rows.get_mut(at)?;
             if row.0 == 0 {
@@ -225,6 +229,7 @@ fn xored(mut which: u128, row: impl Fn(usize) -> Option<u8>) -> Option<u8> {
 
 /// A filter that is read.
 struct Filter<'a> {
+    fingerprint_bits: u32,
     intervals: Vec<(u64, u64)>,
     tries: u64,
     n_rows: usize,
@@ -232,8 +237,12 @@ struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    fn read(bytes: &'a [u8]) -> Option<Self> {
+    fn read(bytes: &'a [u8], layout: Layout) -> Option<Self> {
         let mut reader = Reader::new(bytes);
+        let fingerprint_bits = if layout == Layout::Templates { QUICK_BITS } else { u32::from(reader.byte()?) };
+        if !(1..=u8::BITS).contains(&fingerprint_bits) {
+            return None;
+        }
         let mut end = 0_u64;
         let mut intervals = vec![];
         for _ in 0..reader.count()? {
@@ -243,7 +252,7 @@ impl<'a> Filter<'a> {
         }
         let tries = reader.varint()?;
         let n_rows = usize::try_from(reader.varint()?).ok().filter(|it| *it >= WIDTH)?;
-        Some(Self { intervals, tries, n_rows, bits: reader.rest() })
+        Some(Self { fingerprint_bits, intervals, tries, n_rows, bits: reader.rest() })
     }
 
     /// None if the filter is too short.
@@ -251,10 +260,10 @@ impl<'a> Filter<'a> {
         if word.number.is_some_and(|it| within(&self.intervals, it)) {
             return Some(true);
         }
-        let (first, which, sum) = equation(word.hash, self.tries, self.n_rows);
+        let (first, which, sum) = equation(word.hash, self.tries, self.n_rows, self.fingerprint_bits);
         let row = |it: usize| {
-            let mut bits = BitReader::from_bit(self.bits, (first + it).checked_mul(FINGERPRINT_BITS as usize)?);
-            bits.get(FINGERPRINT_BITS).map(|it| it as u8)
+            let mut bits = BitReader::from_bit(self.bits, (first + it).checked_mul(self.fingerprint_bits as usize)?);
+            bits.get(self.fingerprint_bits).map(|it| it as u8)
         };
         Some(xored(which, row)? == sum)
     }
@@ -284,7 +293,7 @@ mod tests {
     }
 
     fn holds(filter: &[u8], word: &str) -> bool {
-        lacking(filter, &[Asked::new(word)], Layout::Templates).is_empty()
+        lacking(filter, &[Asked::new(word)], Layout::Gathered).is_empty()
     }
 
     #[test]
@@ -300,18 +309,19 @@ mod tests {
     fn what_is_there_is_always_found_and_little_else() {
         let name = |it: u32| format!("n{it}");
         for n_words in [0, 1, 100, 10_000] {
-            let filter = build((0..n_words).map(|it| Word::new(&name(it))).collect(), vec![]);
+            let filter = build((0..n_words).map(|it| Word::new(&name(it))).collect(), vec![], Effort::Quick);
             assert!(filter.len() as f64 <= 0.80 * f64::from(n_words) + 110.0, "{n_words} in {} bytes", filter.len());
             assert!((0..n_words).all(|it| holds(&filter, &name(it))));
             let wrong = (10_000..30_000).filter(|it| holds(&filter, &name(*it))).count();
             assert!(wrong < 450, "{wrong} of 20,000");
         }
-        assert!(lacking(&build(vec![], vec![]), &[], Layout::Templates).is_empty());
+        assert!(lacking(&build(vec![], vec![], Effort::Quick), &[], Layout::Gathered).is_empty());
     }
 
     #[test]
     fn numbers_near_each_other_take_next_to_nothing() {
-        let filter = build((0..10_000).map(|it| Word::new(&(4_000_000 + it * 7).to_string())).collect(), vec![]);
+        let filter =
+            build((0..10_000).map(|it| Word::new(&(4_000_000 + it * 7).to_string())).collect(), vec![], Effort::Quick);
         assert!(filter.len() < 120, "{}", filter.len());
         assert!((0..10_000).all(|it| holds(&filter, &(4_000_000 + it * 7).to_string())));
         assert!((0..1000).filter(|it| holds(&filter, &(it * 1000).to_string())).count() < 110);
@@ -320,13 +330,13 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_missed(words in prop::collection::vec("[0-9]{1,4}|[0-9]{17,20}|[a-c]{1,3}", 0..200)) {
-            let filter = build(words.iter().map(|it| Word::new(it)).collect(), vec![]);
+            let filter = build(words.iter().map(|it| Word::new(it)).collect(), vec![], Effort::Quick);
             prop_assert!(words.iter().all(|it| holds(&filter, it)));
         }
 
         #[test]
         fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
-            for layout in [Layout::Templates, Layout::Shapes] {
+            for layout in [Layout::Gathered, Layout::Templates, Layout::Shapes] {
                 let _ = lacking(&bytes, &[Asked::new("a"), Asked::new("7")], layout);
             }
         }

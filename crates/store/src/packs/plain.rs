@@ -135,22 +135,32 @@ impl<'a> Entry<'a> {
     /// True if a number is among its bytes; None if these are damaged.
     pub fn holds(&self, bytes: &[u8], number: u64) -> Option<bool> {
         let (lows, highs) = bytes.split_at_checked(self.low_bytes)?;
-        let wanted = if self.low == 64 { number } else { number & ((1 << self.low) - 1) };
-        // What is above is the same for most, and only read if what is below is found.
-        let mut all_highs: Option<Vec<i64>> = None;
-        let mut bits = BitReader::new(lows);
-        for place in 0..self.count {
-            if bits.get(self.low)? != wanted {
-                continue;
-            }
-            if all_highs.is_none() {
-                all_highs = Some(rows::decode(&mut Reader::new(highs), self.count)?);
-            }
-            if all_highs.as_ref()?.get(place).copied()? as u64 == high(number, self.low) {
-                return Some(true);
+        let places = self.places(lows, number)?;
+        if places.is_empty() {
+            return Some(false);
+        }
+        let highs = rows::decode(&mut Reader::new(highs), self.count)?;
+        let wanted = high(number, self.low) as i64;
+        Some(places.into_iter().any(|it| highs.get(it) == Some(&wanted)))
+    }
+
+    /// Where the low bits are those of the number.
+    fn places(&self, lows: &[u8], number: u64) -> Option<Vec<usize>> {
+        match self.low {
+            // As most identities are.
+            32 => Some(places_of((number as u32).to_be_bytes(), lows)),
+            64 => Some(places_of(number.to_be_bytes(), lows)),
+            low => {
+                let (wanted, mut bits) = (number & ((1 << low) - 1), BitReader::new(lows));
+                let mut places = vec![];
+                for place in 0..self.count {
+                    if bits.get(low)? == wanted {
+                        places.push(place);
+                    }
+                }
+                Some(places)
             }
         }
-        Some(false)
     }
 
     /// All numbers.
@@ -162,6 +172,10 @@ impl<'a> Entry<'a> {
         let number = |it: i64| Some(bits.get(self.low)? | (it as u64).checked_shl(self.low).unwrap_or(0));
         highs.into_iter().map(number).map(|it| it.map(|it| it as i64)).collect()
     }
+}
+
+fn places_of<const N: usize>(wanted: [u8; N], lows: &[u8]) -> Vec<usize> {
+    lows.as_chunks().0.iter().enumerate().filter(|it| *it.1 == wanted).map(|it| it.0).collect()
 }
 
 /// Reads one column after the other.
