@@ -128,7 +128,7 @@ pub fn live(model: &WatchedModel) -> Markup {
 fn target(it: &LiveTarget) -> Markup {
     html! {
         tr data-testid="live-row" {
-            td data-label="What" { (text::plain(&it.name)) @if it.kind != "feature" { " " span.muted.small { (it.kind) } } }
+            td data-label="What" { (text::plain(&it.name)) @if it.kind != "feature" && it.kind != it.name { " " span.muted.small { (it.kind) } } }
             td data-label="State" { @if it.since.is_some() { (text::badge("bad", "drifts")) } @else { (text::badge("good", "same")) } }
             td data-label="Nearness to an alarm" { @match it.nearness { Some(share) => { meter min="0" max="1" value=(format!("{share:.3}")) aria-label={ "Nearness to an alarm: " (format!("{:.0} %", share * 100.0)) } {} }, None => { span.muted { "not told" } } } }
             td data-label="Since" { @if let Some(time) = it.since { (text::clock(time)) } }
