@@ -7,7 +7,7 @@ mod world;
 use signal::{Diagnosis, EvidenceSource, FaultClass, RequestMeasure};
 use world::{AGE, World, at, incident};
 
-const SHOP: &str = r#"request_seconds{service="shop"}"#;
+const SHOP: &str = r#"http_request_duration_seconds{service="shop"}"#;
 
 /// Requests of a shop by way of a cart to a stock, twice a second; from the onset on as told.
 fn world(during: &[(&str, u64)], failing: Option<&str>) -> World {

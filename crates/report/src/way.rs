@@ -20,7 +20,9 @@ const MAX_CHARS: usize = 25;
 
 /// The picture as a text of its own; None if there is nothing to draw.
 pub fn svg(graph: &CausalGraph) -> Option<String> {
-    picture(graph).map(Markup::into_string)
+    // A page says itself what it is written in; a file has to.
+    let named = |it: Markup| it.into_string().replacen("<svg", r#"<svg xmlns="http://www.w3.org/2000/svg""#, 1);
+    picture(graph).map(named)
 }
 
 /// The picture for a page; None if there is nothing to draw.
@@ -33,7 +35,7 @@ pub(crate) fn picture(graph: &CausalGraph) -> Option<Markup> {
     let end = |of: fn(&(f64, f64)) -> f64, size: f64| places.values().map(of).fold(0.0, f64::max) + size + MARGIN;
     let (width, height) = (end(|it| it.0, BOX.0), end(|it| it.1, BOX.1));
     Some(html! {
-        svg.way xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {width:.0} {height:.0}")) width=(format!("{width:.0}"))
+        svg.way viewBox=(format!("0 0 {width:.0} {height:.0}")) width=(format!("{width:.0}"))
             role="img" aria-label=(shown(&graph.story())) font-family="system-ui, sans-serif" font-size="12" fill="currentColor" {
             title { (shown(&graph.story())) }
             @for edge in &graph.edges {

@@ -196,11 +196,14 @@ impl<'a> Observed<'a> {
     }
 }
 
-/// Causes cannot be likelier together than one of them can be alone: of two that are equally strong, each is half.
+/// Causes cannot be likelier together than one of them can be alone. The first keeps what its calibration says; the others
+/// share what is left.
 fn share_out(causes: &mut [RankedCause]) {
-    let all: f64 = causes.iter().map(|it| it.confidence).sum();
-    if all > MOST {
-        causes.iter_mut().for_each(|it| it.confidence *= MOST / all);
+    let Some((first, others)) = causes.split_first_mut() else { return };
+    let rest: f64 = others.iter().map(|it| it.confidence).sum();
+    let left = (MOST - first.confidence).max(0.0);
+    if rest > left {
+        others.iter_mut().for_each(|it| it.confidence *= left / rest);
     }
 }
 

@@ -55,6 +55,15 @@ fn of_cause<'a>(cause: &Cause, cited: impl Iterator<Item = &'a Evidence>) -> Vec
     for it in cited {
         let mut happening = of_evidence(it);
         happening.evidence.push(it.id.clone());
+        if own.evidence.is_empty()
+            && rest.is_empty()
+            && happening.service == cause.service
+            && !has_mechanism(cause.fault)
+        {
+            // Without a mechanism, what shows it best says what it is.
+            own = Happening { confidence: own.confidence, indicator: own.indicator, ..happening };
+            continue;
+        }
         // What the cause is named after is the cause itself, and so is what somebody did.
         let is_same = happening.indicator == cause.indicator || happening.stage == Stage::Deed;
         if is_same && happening.service == cause.service && own.stage <= happening.stage {
@@ -66,6 +75,10 @@ fn of_cause<'a>(cause: &Cause, cited: impl Iterator<Item = &'a Evidence>) -> Vec
     }
     rest.push(own);
     rest
+}
+
+const fn has_mechanism(fault: FaultClass) -> bool {
+    !matches!(fault, FaultClass::ErrorBurst | FaultClass::Unknown)
 }
 
 const fn stage_of_fault(fault: FaultClass) -> Stage {
