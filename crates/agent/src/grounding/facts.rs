@@ -63,6 +63,13 @@ impl Facts {
                 self.numbers.extend([f64::from(*pid), *value]);
                 self.times.extend([range.from, range.to]);
             }
+            EvidenceSource::Requests { service, operation, caller, range, before, during, .. } => {
+                self.foreign.push(operation.clone());
+                self.add_text(&format!("requests traces spans {service} {operation} {caller}"));
+                self.numbers.extend([*before, *during, (during - before).abs()]);
+                self.times.extend([range.from, range.to]);
+                self.moved(*before, *during);
+            }
             EvidenceSource::Change { change, lead_secs } => {
                 self.foreign.push(change.title.clone());
                 let version = change.version.as_deref().unwrap_or("");

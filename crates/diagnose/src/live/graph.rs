@@ -132,6 +132,8 @@ fn of_evidence(it: &Evidence) -> Happening {
             };
             Happening { indicator: plain(operation), ..happening(service, what.to_owned(), Stage::Strain) }
         }
+        // Only an investigation cites these, after the diagnosis.
+        EvidenceSource::Answer { tool, .. } => happening(tool, "answered".to_owned(), Stage::Strain),
     }
 }
 

@@ -110,6 +110,7 @@ impl Sink for Recorder {
                 z_score: value,
                 report: is_critical.then(|| "Root cause: minerd".to_owned()),
                 incident: is_critical.then_some(signal::IncidentId(7)),
+                investigation: None,
             })
         }
         .boxed()
