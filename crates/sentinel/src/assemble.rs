@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use axum::Router;
 use detect::{AlertBudgets, LogWatch, ServiceMap, SpanWatch};
 use serve::{Live, Ports, Queries, ScrapedTarget};
-use signal::{Clock, History, Ledger, Meter, PlanDesk, PlanStore};
+use signal::{Clock, History, Meter, PlanDesk, PlanStore};
 use store::{Recovery, Store};
 
 use crate::agent::{Conversations, Diagnosed, SourcesOf};

@@ -60,6 +60,10 @@ pub fn incident(it: &mut Incident) {
             replace(&mut evidence.text);
             source(&mut evidence.source);
         }
+        for node in &mut diagnosis.graph.nodes {
+            [&mut node.service, &mut node.what, &mut node.indicator].into_iter().for_each(replace);
+        }
+        diagnosis.graph.edges.iter_mut().for_each(|it| replace(&mut it.by));
     }
 }
 
@@ -73,6 +77,10 @@ fn source(it: &mut EvidenceSource) {
             [host, command].into_iter().for_each(replace);
             labels(of);
         }
+        EvidenceSource::Requests { service, operation, caller, .. } => {
+            [service, operation, caller].into_iter().for_each(replace);
+        }
+        EvidenceSource::Answer { arguments, fact, .. } => [arguments, fact].into_iter().for_each(replace),
         EvidenceSource::Change { change, .. } => {
             [&mut change.service, &mut change.title].into_iter().for_each(replace);
             change.version.iter_mut().for_each(replace);

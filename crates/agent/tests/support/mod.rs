@@ -241,6 +241,7 @@ pub fn diagnosis() -> Diagnosis {
         ],
         no_cause_confidence: 0.08,
         evidence,
+        graph: signal::CausalGraph::default(),
         took_ms: 3.0,
     }
 }

@@ -76,6 +76,7 @@ impl Reopen for Diagnosed {
             history: &*self.eyes.history,
             logs: &*self.eyes.logs,
             templates: &*self.eyes.templates,
+            traces: &*self.eyes.traces,
             changes: &*self.store,
             topology: &*self.map,
         };

@@ -110,6 +110,7 @@ impl AskDesk {
             history: &*self.eyes.history,
             logs: &*self.eyes.logs,
             templates: &*self.eyes.templates,
+            traces: &*self.eyes.traces,
             changes: &*self.store,
             topology: &*self.map,
         }
