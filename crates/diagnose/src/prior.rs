@@ -54,6 +54,7 @@ mod tests {
             causes: vec![cause("a", 0.5), cause("b", 0.4), cause("c", 0.2)],
             no_cause_confidence: 0.1,
             evidence: vec![],
+            graph: signal::CausalGraph::default(),
             took_ms: 0.0,
         };
         let before = diagnosis.clone();

@@ -50,6 +50,7 @@ fn incident(id: u64, peak: f64) -> Incident {
             causes: vec![cause],
             no_cause_confidence: 0.1,
             evidence: vec![],
+            graph: signal::CausalGraph::default(),
             took_ms: 0.0,
         }),
         plans: vec![],
