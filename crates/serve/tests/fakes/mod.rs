@@ -16,9 +16,8 @@ use signal::{
     FeedbackDesk, GroupKind, GroupMember, GroupStatus, Groups, HeldAlert, History, Incident, IncidentBook,
     IncidentFilter, IncidentId, IncidentStatus, Investigation, Investigations, Labels, Ledger, LedgerEntry, Lesson,
     LessonEffect, LessonTarget, LogHit, LogId, LogLevel, LogQuery, LogRecord, LogSearch, LogTemplate, Matcher, Meter,
-    Metric, Opinion, Plan, PlanDesk, PlanId, PlanState, Point, PortError, ReportFormat, Reports, Score, Scores,
-    SeriesId, SeriesQuery, Severity, TemplateChange, TemplateTrend, Templates, TimeRange, TimelineEntry, Timestamp,
-    Topology,
+    Metric, Plan, PlanDesk, PlanId, PlanState, Point, PortError, ReportFormat, Reports, Score, Scores, SeriesId,
+    SeriesQuery, Severity, TemplateChange, TemplateTrend, Templates, TimeRange, TimelineEntry, Timestamp, Topology,
 };
 
 use shop::{change, incidents, lines, plan, shop};
