@@ -223,6 +223,7 @@ impl Shard {
         verdict
     }
 
+    // Long because the order of its steps is how a point is judged.
     fn take(&mut self, slot: Slot, point: Point, now: Timestamp, is_of_past: bool, out: &mut Vec<Anomaly>) -> Verdict {
         let first_now = *self.first_now.get_or_insert(now);
         if self.learned != self.budgets.learned().version() {

@@ -9,6 +9,8 @@ use crate::placeholder::{Facts, Process, is_safe};
 use crate::remedy::{Command, Template as _, TerminateProcess, Webhook, remedy};
 
 const VALUES: usize = 1_000_000;
+/// Pieces at the begin of `PIECES` that mean nothing to anybody.
+const N_PLAIN: usize = 8;
 const PIECES: [&str; 56] = [
     "a",
     "pay",
@@ -77,8 +79,10 @@ impl Dice {
         (self.0 >> 33) as usize % end
     }
 
+    /// Every second value is of plain pieces, so that some are planned.
     fn value(&mut self) -> String {
-        (0..=self.below(5)).map(|_| PIECES[self.below(PIECES.len())]).collect()
+        let n_pieces = if self.below(2) == 0 { N_PLAIN } else { PIECES.len() };
+        (0..=self.below(5)).map(|_| PIECES[self.below(n_pieces)]).collect()
     }
 }
 

@@ -49,6 +49,7 @@ struct Known<'a> {
     found: Option<&'a Investigation>,
 }
 
+// Long because it is the page, section by section.
 fn body(app: &App, it: &Incident, plans: &[Plan], known: Known<'_>) -> Markup {
     let now = app.now();
     html! {
