@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use crate::preprocess::redacted;
+
 /// What a metric measures, as far as its name depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -54,6 +56,8 @@ const PER_UNITS: [(&str, &str); 7] =
 /// The name of a metric: `http.server.duration` in `ms` is `http_server_duration_milliseconds`. "" if nothing of it
 /// can be a name.
 pub(super) fn metric(name: &str, unit: &str, kind: Kind) -> String {
+    // Afterwards its signs are gone by which a secret is known.
+    let name = redacted(name, &mut |_| {});
     let mut words: Vec<&str> =
         name.split(|it: char| !it.is_ascii_alphanumeric() && it != ':').filter(|it| !it.is_empty()).collect();
     if words.is_empty() {
@@ -89,8 +93,9 @@ pub(super) fn label(name: &str) -> Cow<'_, str> {
     if begins_well && name.chars().all(is_plain) && !name.contains("__") {
         return name.into();
     }
-    let mut label = String::with_capacity(name.len() + 4);
-    for it in name.chars() {
+    let safe = redacted(name, &mut |_| {});
+    let mut label = String::with_capacity(safe.len() + 4);
+    for it in safe.chars() {
         let it = if it.is_ascii_alphanumeric() { it } else { '_' };
         if it != '_' || !label.ends_with('_') {
             label.push(it);

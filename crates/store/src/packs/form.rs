@@ -234,9 +234,10 @@ impl Letters {
 
     /// Words of so many fit into 63 bits.
     fn most_digits(&self) -> usize {
+        let most = MOST_DIGITS.get(usize::from(LETTERS)).copied().unwrap_or(0);
         let mut room = i64::MAX as u64;
         let mut digits = 0;
-        while digits < MOST_DIGITS[usize::from(LETTERS)] && room >= self.count as u64 {
+        while digits < most && room >= self.count as u64 {
             room /= (self.count as u64).max(1);
             digits += 1;
         }
