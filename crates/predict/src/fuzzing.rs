@@ -28,11 +28,14 @@ pub fn tensors(body: &[u8], json_length: Option<usize>) -> Result<Vec<Tensor>, P
     Ok(tensors.into_iter().map(|it| (it.rows(), it.width(), it.data)).collect())
 }
 
+/// Names and values of headers, and the body.
+pub type Event<'a> = (Vec<(&'a str, &'a str)>, &'a [u8]);
+
 /// Rows that events of KServe's logger make together; headers of each event are lines before an empty line.
 ///
 /// # Errors
 /// As the server refuses an event.
-pub fn events(messages: &[(Vec<(&str, &str)>, &[u8])], now: Timestamp) -> Result<usize, PredictError> {
+pub fn events(messages: &[Event<'_>], now: Timestamp) -> Result<usize, PredictError> {
     let (pairs, mut rows) = (Pairs::default(), 0);
     for (given, body) in messages {
         let mut headers = HeaderMap::new();

@@ -88,7 +88,6 @@ impl Dice {
 
 /// Guarantees: MUST 756 of docs/specs/untrusted-text.md.
 #[test]
-#[expect(clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
 // Long because each value goes through every step.
 fn no_value_becomes_more_than_a_value() {
     let config = Config {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::http::Http;
-use super::message::{WITH_HANDSHAKE, notification};
+use super::message::{NEWEST_WITH_HANDSHAKE, WITH_HANDSHAKE, notification};
 use super::stdio::Stdio;
 use crate::McpServerConfig;
 use crate::frame::{quoted, shorten, visible};
@@ -140,9 +140,8 @@ impl Client {
             Some(url) => Connection::Http(Box::new(Http::new(&self.config, url)?)),
             None => Connection::Stdio(Box::new(Stdio::start(&self.config)?)),
         };
-        let newest = WITH_HANDSHAKE[WITH_HANDSHAKE.len() - 1];
         let hello = json!({
-            "protocolVersion": newest,
+            "protocolVersion": NEWEST_WITH_HANDSHAKE,
             "capabilities": {},
             "clientInfo": { "name": "sentinel", "version": env!("CARGO_PKG_VERSION") },
         });

@@ -14,7 +14,9 @@ pub const INVALID_PARAMS: i64 = -32602;
 pub const UNSUPPORTED_VERSION: i64 = -32022;
 
 /// Versions that begin with `initialize`, the oldest first.
-pub const WITH_HANDSHAKE: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+pub const WITH_HANDSHAKE: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", NEWEST_WITH_HANDSHAKE];
+/// The newest of them.
+pub const NEWEST_WITH_HANDSHAKE: &str = "2025-11-25";
 /// The version whose requests stand for themselves.
 pub const WITHOUT_HANDSHAKE: &str = "2026-07-28";
 

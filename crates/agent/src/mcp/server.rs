@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use signal::{IncidentId, Plan, PortError};
 
 use super::message::{
-    INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, UNSUPPORTED_VERSION, WITH_HANDSHAKE,
-    WITHOUT_HANDSHAKE, error, response,
+    INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, NEWEST_WITH_HANDSHAKE, PARSE_ERROR, UNSUPPORTED_VERSION,
+    WITH_HANDSHAKE, WITHOUT_HANDSHAKE, error, response,
 };
 use crate::arguments::{Arguments, schema, wrong};
 use crate::frame::{quoted, shorten, visible};
@@ -47,9 +47,7 @@ impl Served {
             // What has neither method nor id is no message at all; what has no method is an answer to nobody.
             return Some(error(&id, INVALID_REQUEST, "the body must be one JSON-RPC request or notification"));
         };
-        if message.get("id").is_none() {
-            return None;
-        }
+        message.get("id")?;
         if !(id.is_string() || id.is_i64() || id.is_u64()) {
             return Some(error(&Value::Null, INVALID_REQUEST, "id: must be a text or a whole number"));
         }
@@ -73,8 +71,7 @@ impl Served {
 
     fn initialize(&self, params: &Value) -> Value {
         let wanted = params.get("protocolVersion").and_then(Value::as_str).unwrap_or("");
-        let newest = WITH_HANDSHAKE[WITH_HANDSHAKE.len() - 1];
-        let version = WITH_HANDSHAKE.iter().find(|it| **it == wanted).copied().unwrap_or(newest);
+        let version = WITH_HANDSHAKE.iter().find(|it| **it == wanted).copied().unwrap_or(NEWEST_WITH_HANDSHAKE);
         json!({
             "protocolVersion": version,
             "capabilities": { "tools": {} },
