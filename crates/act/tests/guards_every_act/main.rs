@@ -1,6 +1,6 @@
 //! Nothing is done without a policy, an approval of exactly this plan, an entry in the ledger and a check afterwards.
 
-#![expect(clippy::unwrap_used, reason = "tests may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
 
 mod airflow;
 mod fake_airflow;

@@ -84,7 +84,7 @@ impl Settings {
             let found = (&config.model_type, &config.hidden_act);
             return Err(bad(format!("only models of type `bert` with `gelu` can be run here, this one is {found:?}")));
         }
-        if config.num_attention_heads == 0 || config.hidden_size % config.num_attention_heads != 0 {
+        if config.num_attention_heads == 0 || !config.hidden_size.is_multiple_of(config.num_attention_heads) {
             return Err(bad("num_attention_heads does not divide hidden_size".to_owned()));
         }
         let sentence: SentenceConfig = json(&folder.join("sentence_bert_config.json"))?.unwrap_or_default();
