@@ -1,5 +1,7 @@
 //! How long does a search take among ten thousand documents?
 
+#![allow(clippy::indexing_slicing, reason = "a benchmark that panics has failed, as it should")]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use knowledge::{Document, Kind, Library, Query};
 

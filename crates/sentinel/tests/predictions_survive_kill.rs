@@ -64,7 +64,9 @@ fn post(address: &Mutex<SocketAddr>, answered: &AtomicU64, is_over: &AtomicBool)
         let row = |id: &String| json!({"id": id, "model": "m", "prediction": 1, "features": {"x": 1.5, "y": "a"}});
         let body = Value::from(ids.iter().map(row).collect::<Vec<_>>()).to_string();
         let to = *address.lock().unwrap();
-        if send(to, "POST", "/sentinel/v1/inferences", &[], body.as_bytes()).is_ok_and(|it| it.status == 202) {
+        let headers = [("content-type", "application/json")];
+        let answer = send(to, "POST", "/sentinel/v1/inferences", &headers, body.as_bytes());
+        if answer.is_ok_and(|it| it.status == 202) {
             acknowledged.extend(ids);
             answered.fetch_add(1, Ordering::SeqCst);
         }

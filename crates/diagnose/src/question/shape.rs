@@ -414,7 +414,7 @@ const ASKING: [&str; 70] = [
 pub fn shape(tokens: &[Token], has_subject: bool) -> Shape {
     let words: Vec<&str> = tokens.iter().map(|it| it.lower.trim_matches(|it: char| !it.is_alphanumeric())).collect();
     let occurs = |phrase: &&str| has_phrase(&words, phrase);
-    if let Some((shape, _)) = PHRASES.iter().find(|(_, phrases)| phrases.iter().any(|it| occurs(it))) {
+    if let Some((shape, _)) = PHRASES.iter().find(|(_, phrases)| phrases.iter().any(&occurs)) {
         return *shape;
     }
     let is_event = words.iter().any(|it| EVENTS.contains(it));

@@ -28,7 +28,7 @@ pub(super) fn in_address(text: &str, idx: usize) -> Option<(Range<usize>, Secret
         let (start, end) = (from + hook.len(), end(from + hook.len()));
         return (end - start >= 16).then_some((start..end, Secret::Address));
     }
-    let host_end = run(text, from, |it| is_key_byte(it));
+    let host_end = run(text, from, is_key_byte);
     if text.get(from..host_end)?.ends_with(".webhook.office.com") {
         let end = end(host_end);
         return (end - host_end >= 16).then_some((host_end..end, Secret::Address));
