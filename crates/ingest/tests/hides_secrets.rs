@@ -1,6 +1,8 @@
 //! Is any secret of a known kind left over, wherever it stands? Kinds and places are tables; each kind is tried in each
 //! place.
 
+#![allow(clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
+
 #[path = "secrets/kinds.rs"]
 mod kinds;
 #[path = "secrets/places.rs"]

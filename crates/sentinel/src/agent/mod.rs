@@ -44,6 +44,9 @@ const REMEMBERED: usize = 4096;
 /// Longest entry of the timeline, in bytes.
 const MOST_ENTRY: usize = 2000;
 
+/// Service and fault; none where no cause was found.
+type FirstCause = Option<(String, FaultClass)>;
+
 /// What the composition root hands over.
 pub struct Parts {
     /// What tools read.
@@ -71,7 +74,7 @@ pub struct Conversations {
     sender: mpsc::Sender<Incident>,
     receiver: Mutex<Option<mpsc::Receiver<Incident>>>,
     /// First causes that were asked about, by incident.
-    asked: Mutex<BTreeMap<IncidentId, BTreeSet<Option<(String, FaultClass)>>>>,
+    asked: Mutex<BTreeMap<IncidentId, BTreeSet<FirstCause>>>,
     responder: OnceLock<Arc<Responder>>,
 }
 
