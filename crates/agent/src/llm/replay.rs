@@ -19,7 +19,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Reads what [`super::record::Recorded`] wrote. `price` gives the price of a model by its name.
+    /// Reads what `Recorded` wrote. `price` gives the price of a model by its name.
     pub fn read(from: impl BufRead, price: impl Fn(&str) -> Option<Price>) -> Result<Self, LlmError> {
         let mut lines = vec![];
         for (idx, line) in from.lines().enumerate() {
