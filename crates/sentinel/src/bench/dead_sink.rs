@@ -106,7 +106,8 @@ async fn load(server: &Server, rate: f64, seconds: f64, figures: &mut Figures) -
             let mut sent = vec![];
             for number in (sender..).step_by(SENDERS as usize) {
                 tokio::time::sleep_until((started + every.mul_f64(number as f64)).into()).await;
-                let answer = client.post(&*url).body(body(number)).send().await;
+                let request = client.post(&*url).header("content-type", "application/json");
+                let answer = request.body(body(number)).send().await;
                 let is_acknowledged = answer.as_ref().is_ok_and(|it| it.status().is_success());
                 sent.push(Sent { number, is_acknowledged });
                 match answer {
