@@ -1,6 +1,6 @@
 //! How long does `sentinel drift` take, and how much of the machine? As cold processes on two tables that are made by seed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,8 @@ struct Took {
     wall_seconds: f64,
     cpu_seconds: f64,
     peak_mb: f64,
-    html_kb: f64,
+    /// Of the page, or of the profile.
+    wrote_kb: f64,
 }
 
 /// `sentinel bench drift`.
@@ -61,14 +62,13 @@ pub(super) fn drift(args: &DriftBenchArgs, is_json: bool) -> anyhow::Result<()> 
     let mut all = vec![
         median("exact", args.rounds, &html, || compare(&reference, &[]))?,
         median("sketches", args.rounds, &html, || compare(&reference, &["--exact-rows", SKETCHED]))?,
-        median("make a profile", args.rounds, &html, || {
+        median("make a profile", args.rounds, &profile, || {
             let mut command = Command::new(&program);
             command.arg("drift").arg("--reference").arg(&reference).arg("--save-profile").arg(&profile);
             command
         })?,
         median("against the profile", args.rounds, &html, || compare(&profile, &[]))?,
     ];
-    let profile_kb = std::fs::metadata(&profile)?.len() as f64 / 1e3;
     if let Some(python) = &args.evidently {
         all.push(median("Evidently", 1, &html, || {
             let mut command = Command::new(python);
@@ -76,7 +76,7 @@ pub(super) fn drift(args: &DriftBenchArgs, is_json: bool) -> anyhow::Result<()> 
             command
         })?);
     }
-    print(&all, &profile_figures(&profile, profile_kb)?, is_json)
+    print(&all, &profile_figures(&profile)?, is_json)
 }
 
 /// What stored profiles are like.
@@ -88,8 +88,9 @@ struct ProfileFigures {
 }
 
 /// Merges a stored profile with itself, and compares the ranks of a sketch with those of the numbers it is of.
-fn profile_figures(path: &Path, profile_kb: f64) -> anyhow::Result<ProfileFigures> {
+fn profile_figures(path: &Path) -> anyhow::Result<ProfileFigures> {
     let bytes = std::fs::read(path)?;
+    let profile_kb = bytes.len() as f64 / 1e3;
     let profile = drift::Profile::from_bytes(&bytes)?;
     let budget = drift::Budget::default();
     let mut times: Vec<f64> = (0..MERGES)
@@ -130,11 +131,11 @@ fn print(all: &[Took], profile: &ProfileFigures, is_json: bool) -> anyhow::Resul
         println!("{}", serde_json::json!({"runs": all, "profile": profile}));
         return Ok(());
     }
-    println!("{:22}{:>10}{:>10}{:>10}{:>10}", "", "wall s", "CPU s", "peak MB", "HTML kB");
+    println!("{:22}{:>10}{:>10}{:>10}{:>10}", "", "wall s", "CPU s", "peak MB", "wrote kB");
     for it in all {
         println!(
             "{:22}{:>10.2}{:>10.2}{:>10.0}{:>10.0}",
-            it.what, it.wall_seconds, it.cpu_seconds, it.peak_mb, it.html_kb
+            it.what, it.wall_seconds, it.cpu_seconds, it.peak_mb, it.wrote_kb
         );
     }
     let ProfileFigures { profile_kb, merge_ms, rank_error_percent } = profile;
@@ -145,14 +146,17 @@ fn print(all: &[Took], profile: &ProfileFigures, is_json: bool) -> anyhow::Resul
 }
 
 /// The run with the median of the wall time.
-fn median(what: &str, rounds: usize, html: &PathBuf, command: impl Fn() -> Command) -> anyhow::Result<Took> {
-    let mut all = (0..rounds).map(|_| run(what, html, command())).collect::<anyhow::Result<Vec<Took>>>()?;
+fn median(what: &str, rounds: usize, product: &Path, command: impl Fn() -> Command) -> anyhow::Result<Took> {
+    let mut all = (0..rounds).map(|_| run(what, product, command())).collect::<anyhow::Result<Vec<Took>>>()?;
     all.sort_by(|a, b| a.wall_seconds.total_cmp(&b.wall_seconds));
     let middle = all.len() / 2;
     all.into_iter().nth(middle).context("no run")
 }
 
-fn run(what: &str, html: &PathBuf, mut command: Command) -> anyhow::Result<Took> {
+/// One run, which must write its product anew: a program that fails at once would look fast.
+fn run(what: &str, product: &Path, mut command: Command) -> anyhow::Result<Took> {
+    // There is none before the first run.
+    let _ = std::fs::remove_file(product);
     let started = Instant::now();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().context("cannot start it")?;
     let pid = Pid::from_child(&child);
@@ -168,6 +172,7 @@ fn run(what: &str, html: &PathBuf, mut command: Command) -> anyhow::Result<Took>
     let cpu_seconds = crate::health::cpu_seconds_of(&name).context("cannot read its processor time")?;
     let code = child.wait()?.code();
     ensure!(matches!(code, Some(0 | 1)), "{what} ended with {code:?}");
-    let html_kb = std::fs::metadata(html).map_or(0.0, |it| it.len() as f64 / 1e3);
-    Ok(Took { what: what.to_owned(), wall_seconds, cpu_seconds, peak_mb: peak / 1e6, html_kb })
+    let written = std::fs::metadata(product).with_context(|| format!("{what} wrote no {}", product.display()))?;
+    let wrote_kb = written.len() as f64 / 1e3;
+    Ok(Took { what: what.to_owned(), wall_seconds, cpu_seconds, peak_mb: peak / 1e6, wrote_kb })
 }
