@@ -164,7 +164,9 @@ impl Counted {
                 let share = if whole > 0.0 { to.secs_since(from) / whole } else { 1.0 };
                 f64::from(it.lines) * share.clamp(0.0, 1.0)
             })
-            .sum()
+            .sum::<f64>()
+            // The sum of no floats is -0.
+            + 0.0
     }
 
     /// The first line of the first bucket with clearly more lines than usual.

@@ -140,6 +140,17 @@ pub struct Asking {
     pub tenant: Option<String>,
 }
 
+/// Questions that are understood, for whoever asks in other words.
+pub const EXAMPLES: [&str; 7] = [
+    "Analyze spike in /api/v1 latency at 14:32 UTC",
+    "Why is checkout slow since the last deploy?",
+    "What changed in the last hour?",
+    "Is payments healthy?",
+    "Which service is worst?",
+    "Show logs like connection refused",
+    "How do I fix INC-1?",
+];
+
 /// The answer to a question.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Answer {

@@ -35,8 +35,8 @@ pub use forecasts::{
     CrossStatus, ForecastChart, ForecastPoint, Forecasts, ModelStatus, Switched, Triggered, WatchStatus,
 };
 pub use knowledge::{
-    Answer, AnswerCause, Answers, Asking, Knowledge, KnowledgePassage, KnowledgeQuery, KnowledgeStatus, LinesQuery,
-    ProposedAction, Related, RunbookStatus, Understood,
+    Answer, AnswerCause, Answers, Asking, EXAMPLES, Knowledge, KnowledgePassage, KnowledgeQuery, KnowledgeStatus,
+    LinesQuery, ProposedAction, Related, RunbookStatus, Understood,
 };
 pub use live::Live;
 pub use model_drift::{

@@ -64,7 +64,7 @@ pub use ports::{
     PortError, ReportFormat, Reports, Scores, SeriesQuery, SystemClock, TemplateChange, TemplateTrend, Templates,
     Topology,
 };
-pub use role::{Role, is_counter};
+pub use role::{Role, is_counter, is_derived};
 pub use sample::{Exemplar, Point, SeriesPoints, rates};
 pub use span::{IdParseError, Span, SpanEvent, SpanId, SpanKind, SpanStatus, TraceId};
 pub use time::{TimeRange, Timestamp};

@@ -60,7 +60,7 @@ impl Role {
     /// The role of a series.
     pub fn of(labels: &Labels) -> Self {
         let name = labels.name().to_ascii_lowercase();
-        if DERIVED.contains(&name.as_str()) {
+        if is_derived(labels) {
             return Self::Description;
         }
         if name.starts_with("host_process_") {
@@ -98,6 +98,11 @@ impl Role {
     pub const fn is_scored(self) -> bool {
         !matches!(self, Self::Process | Self::Description)
     }
+}
+
+/// True if detection itself has written it, about another series.
+pub fn is_derived(labels: &Labels) -> bool {
+    DERIVED.iter().any(|it| labels.name().eq_ignore_ascii_case(it))
 }
 
 /// True if a series only grows and is judged by its rate (Prometheus counters by their naming rule). A count per window

@@ -18,7 +18,7 @@ use detect::ServiceMap;
 use diagnose::question::{Question, Setting, Shape, parse, time_zone};
 use jiff::tz::TimeZone;
 use knowledge::Reader;
-use serve::{Answer, Answers, Asking, Understood};
+use serve::{Answer, Answers, Asking, EXAMPLES, Understood};
 use signal::{Clock, Investigations, Meter, Metric, PlanDesk, PortError, Scores, TimeRange, Timestamp};
 use store::Store;
 
@@ -28,16 +28,6 @@ use crate::responder::Responder;
 
 /// What is looked at where a question names no time.
 const USUAL: Duration = Duration::from_secs(3_600);
-/// Questions that are understood, for whoever asks in other words.
-const EXAMPLES: [&str; 7] = [
-    "Analyze spike in /api/v1 latency at 14:32 UTC",
-    "Why is checkout slow since the last deploy?",
-    "What changed in the last hour?",
-    "Is payments healthy?",
-    "Which service is worst?",
-    "Show logs like connection refused",
-    "How do I fix INC-1?",
-];
 
 /// Answers questions.
 pub struct AskDesk {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
-use signal::{Labels, Matcher, Point, Score, SeriesId, SeriesQuery, TimeRange, Timestamp, is_counter, rates};
+use signal::{
+    Labels, Matcher, Point, Score, SeriesId, SeriesQuery, TimeRange, Timestamp, is_counter, is_derived, rates,
+};
 
 use crate::app::App;
 use crate::error::Error;
@@ -65,6 +67,8 @@ pub struct ListQuery {
     /// A selector such as `cpu_usage{service="pay"}`, or words that occur in it.
     #[serde(rename = "match")]
     pub wanted: Option<String>,
+    /// False: without what detection has written about others (`anomaly_score`, `yhat` and so on).
+    pub derived: Option<bool>,
     /// Items at most.
     pub limit: Option<usize>,
     /// Where the page before ended.
@@ -87,7 +91,8 @@ pub fn find(app: &App, query: &ListQuery) -> Result<Page<SeriesItem>, Error> {
         let name = it.to_string().to_lowercase();
         words.iter().all(|word| name.contains(word))
     };
-    let found = all.into_iter().filter(|it| !matchers.is_empty() || words.is_empty() || has_words(it));
+    let found = all.into_iter().filter(|it| query.derived.unwrap_or(true) || !is_derived(it));
+    let found = found.filter(|it| !matchers.is_empty() || words.is_empty() || has_words(it));
     let page = Page::of(found, given(&query.cursor), limit)?;
     let items = page.items.into_iter().map(|it| {
         let scored = app.ports.scores.score(it.id());

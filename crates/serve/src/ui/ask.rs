@@ -14,7 +14,7 @@ use crate::api::ask::{Question, find};
 use crate::api::knowledge::tenant;
 use crate::app::App;
 use crate::error::Error;
-use crate::knowledge::{Answer, AnswerCause, ProposedAction};
+use crate::knowledge::{Answer, AnswerCause, EXAMPLES, ProposedAction};
 use crate::parameters::{Ask, given};
 
 /// `GET /ask`.
@@ -37,7 +37,10 @@ pub async fn page(
                 button.primary data-testid="ask" { "Ask" }
             }
             p.muted.small { "Times without a zone are UTC. The answer is made by code from what is stored; nothing is sent anywhere for it." }
-            @if let Some(answer) = &answer { (told(app, answer)) }
+            @match &answer {
+                Some(answer) => (told(app, answer)),
+                None => (examples(EXAMPLES)),
+            }
         };
         Ok(layout(app, "Ask", Section::Ask, &body))
     })
@@ -65,12 +68,17 @@ fn told(app: &App, answer: &Answer) -> Markup {
             @if !answer.lines.is_empty() { section { div.head { h2 { "Log lines" } } (logs::table(&answer.lines, app.now())) } }
             @if !answer.runbooks.is_empty() { section { div.head { h2 { "Runbooks" } } (knowledge::passages(&answer.runbooks)) } }
             @if !answer.similar.is_empty() { section { div.head { h2 { "Similar incidents" } } (knowledge::passages(&answer.similar)) } }
-            @if !answer.examples.is_empty() {
-                section { div.head { h2 { "You can ask" } }
-                    ul { @for it in &answer.examples { li { a href={ "/ask?q=" (text::encode(it)) } { (text::plain(it)) } } } } }
-            }
+            @if !answer.examples.is_empty() { (examples(answer.examples.iter().map(String::as_str))) }
             @for it in &answer.problems { p.notice.bad { (text::plain(it)) } }
         }
+    }
+}
+
+/// Questions to begin with, each to be asked by a click.
+fn examples<'a>(questions: impl IntoIterator<Item = &'a str>) -> Markup {
+    html! {
+        section data-testid="examples" { div.head { h2 { "You can ask" } }
+            ul { @for it in questions { li { a href={ "/ask?q=" (text::encode(it)) } { (text::plain(it)) } } } } }
     }
 }
 

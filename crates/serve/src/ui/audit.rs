@@ -69,14 +69,14 @@ fn table(entries: &[LedgerEntry]) -> Markup {
         } @else {
             table.stack {
                 caption.hidden { "Ledger entries, newest first" }
-                thead { tr { th.num scope="col" { "No." } th scope="col" { "Time" } th scope="col" { "Actor" } th scope="col" { "Action" } th scope="col" { "Subject" } th scope="col" { "Detail" } } }
+                thead { tr { th.num scope="col" { "No." } th scope="col" { "Time" } th.nowrap scope="col" { "Actor" } th.nowrap scope="col" { "Action" } th.nowrap scope="col" { "Subject" } th scope="col" { "Detail" } } }
                 tbody { @for it in entries {
                     tr data-key=(it.sequence) data-testid="ledger-entry" {
                         td.num data-label="No." { (it.sequence) }
                         td.nowrap data-label="Time" { (text::instant(it.time)) }
-                        td data-label="Actor" { (text::plain(&it.actor)) }
-                        td data-label="Action" { code { (text::plain(&it.action)) } }
-                        td data-label="Subject" { (subject(&it.subject)) }
+                        td.nowrap data-label="Actor" { (text::plain(&it.actor)) }
+                        td.nowrap data-label="Action" { code { (text::plain(&it.action)) } }
+                        td.nowrap data-label="Subject" { (subject(&it.subject)) }
                         td data-label="Detail" { div { code.small { (text::plain(&it.detail)) } p.muted.small title=(it.hash) { "hash " (it.hash.get(..16).unwrap_or(&it.hash)) } } }
                     }
                 } }

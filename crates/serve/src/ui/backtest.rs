@@ -112,7 +112,7 @@ pub async fn page(State(app): State<Arc<App>>, Ask(query): Ask<PageQuery>) -> Re
             Some(Err(error)) => (None, Some(error.to_string())),
         };
         let words = if wanted.contains('{') { None } else { Some(wanted.to_owned()) };
-        let known = find(app, &ListQuery { wanted: words, limit: Some(SUGGESTED.min(app.config.max_page_size)), cursor: None });
+        let known = find(app, &ListQuery { wanted: words, derived: Some(false), limit: Some(SUGGESTED.min(app.config.max_page_size)), cursor: None });
         let known: Vec<SeriesItem> = known.map(|it| it.items).unwrap_or_default();
         // Descriptions, and what Sentinel itself wrote about other series, are not judged.
         let known: Vec<SeriesItem> = known.into_iter().filter(|it| Role::of(&it.labels).is_scored()).collect();

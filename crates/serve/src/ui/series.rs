@@ -19,8 +19,10 @@ use crate::parameters::{Ask, duration, given, time};
 const RANGES: [&str; 6] = ["5m", "15m", "1h", "6h", "24h", "7d"];
 
 /// `GET /series`.
-pub async fn page(State(app): State<Arc<App>>, Ask(query): Ask<ListQuery>) -> Result<Html<String>, Error> {
+pub async fn page(State(app): State<Arc<App>>, Ask(mut query): Ask<ListQuery>) -> Result<Html<String>, Error> {
     app.page(move |app| {
+        // Nobody looks for scores first; who searches may mean them.
+        let derived = *query.derived.get_or_insert(given(&query.wanted).is_some());
         let wanted = given(&query.wanted).unwrap_or("");
         let (found, problem) = match find(app, &query) {
             Ok(page) => (Some(page), None),
@@ -39,8 +41,9 @@ pub async fn page(State(app): State<Arc<App>>, Ask(query): Ask<ListQuery>) -> Re
                 div data-live id="list" {
                     (list(&found.items, wanted))
                     @if let Some(cursor) = &found.next_cursor {
-                        p.more { a.button href={ "/series?match=" (text::encode(wanted)) "&cursor=" (text::encode(cursor)) } { "More series" } }
+                        p.more { a.button href={ "/series?match=" (text::encode(wanted)) "&derived=" (derived) "&cursor=" (text::encode(cursor)) } { "More series" } }
                     }
+                    @if !derived { p.muted { "Without scores and bands of these series. " a href={ "/series?match=" (text::encode(wanted)) "&derived=true" } { "Show them, too" } } }
                 }
             }
         };

@@ -98,6 +98,8 @@ pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return if value.is_nan() { "not a number".to_owned() } else { value.to_string() };
     }
+    // The sum of no floats is -0.
+    let value = value + 0.0;
     let (scaled, unit) = match value.abs() {
         it if it >= 1e15 => return format!("{value:.3e}"),
         it if it >= 1e12 => (value / 1e12, "T"),
@@ -297,6 +299,7 @@ mod tests {
     fn numbers_are_short() {
         let cases = [
             (0.0, "0"),
+            (-0.0, "0"),
             (0.12345, "0.123"),
             (0.004_123, "0.00412"),
             (8.0, "8"),
