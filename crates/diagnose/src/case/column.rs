@@ -92,7 +92,7 @@ fn split_of<'a>(name: &'a str, behinds: &HashMap<&str, usize>) -> Option<(&'a st
 }
 
 /// The split whose part is in most columns, of equals the last: the longest name of a metric.
-fn commonest<'a>(name: &'a str, count: impl Fn(&(&str, &str)) -> Option<usize>) -> Option<(&'a str, &'a str)> {
+fn commonest(name: &str, count: impl Fn(&(&str, &str)) -> Option<usize>) -> Option<(&str, &str)> {
     let most = splits(name).filter_map(|it| count(&it)).max()?;
     let is_meant = |it: &(&str, &str)| count(it).is_some_and(|it| it as f64 >= most as f64 * MEANT_SHARE);
     splits(name).filter(is_meant).last()

@@ -100,14 +100,19 @@ fn most_voted(votes: &[(i64, f64)]) -> Option<i64> {
     near(first).max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))).map(|it| it.0)
 }
 
+/// Times and values.
+type Series = (Vec<i64>, Vec<f64>);
+/// By stretch of time: what was added up, and how often.
+type Sums = BTreeMap<i64, (f64, f64)>;
+
 /// Durations and failures of spans and bad lines, by service and stretch of time.
-fn of_events(case: &Case) -> BTreeMap<(&str, u8), (Vec<i64>, Vec<f64>)> {
+fn of_events(case: &Case) -> BTreeMap<(&str, u8), Series> {
     let spans = || case.spans.iter().filter(|it| !it.is_normal);
     let lines = || case.logs.iter().filter(|it| !it.is_normal);
     let times = || spans().map(|it| it.start).chain(lines().map(|it| it.time));
     let (Some(first), Some(last)) = (times().min(), times().max()) else { return BTreeMap::new() };
     let stretch = ((last - first) / N_STRETCHES).max(1000);
-    let mut sums: BTreeMap<(&str, u8), BTreeMap<i64, (f64, f64)>> = BTreeMap::new();
+    let mut sums: BTreeMap<(&str, u8), Sums> = BTreeMap::new();
     let mut add = |service, what: u8, time: i64, value: f64| {
         let sum = sums.entry((service, what)).or_default().entry((time - first) / stretch).or_default();
         *sum = (sum.0 + value, sum.1 + 1.0);
@@ -120,9 +125,8 @@ fn of_events(case: &Case) -> BTreeMap<(&str, u8), (Vec<i64>, Vec<f64>)> {
         let is_bad = it.level.unwrap_or_else(|| LogLevel::of_text(&it.text)) >= LogLevel::Error;
         add(it.service.as_str(), 2, it.time, f64::from(u8::from(is_bad)));
     }
-    let series = |sums: BTreeMap<i64, (f64, f64)>| {
-        sums.into_iter().map(|(at, (sum, n))| (first + at * stretch, sum / n)).unzip()
-    };
+    let series =
+        |sums: Sums| -> Series { sums.into_iter().map(|(at, (sum, n))| (first + at * stretch, sum / n)).unzip() };
     sums.into_iter().map(|(key, sums)| (key, series(sums))).collect()
 }
 

@@ -109,6 +109,7 @@ impl<'a> Steps<'a> {
 }
 
 /// The requests of a case; `linked` gets those lines that belong to a request.
+// Long because requests, what happens in them and their lines are found with the same numbers at hand.
 pub(crate) fn of<'a>(case: &'a Case, window: &Window, templates: &Templates, linked: &mut [bool]) -> Requests<'a> {
     let spans = &case.spans;
     let steps = Steps::of(spans);
