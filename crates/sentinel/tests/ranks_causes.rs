@@ -176,80 +176,135 @@ fn published_incidents_are_judged_as_published() {
 const RUN: (i64, i64) = (-300, 180);
 const SHOP: [(&str, &str); 3] = [("front-end", "frontendservice"), ("cart", "cart"), ("stock", "stock")];
 
-/// A run as RCAEval publishes it: a second per row, and traces whose first column is the time of day as text.
-fn rcaeval_run(folder: &Folder, path: &str, guilty: &str, is_traced: bool) {
-    let (mut metrics, mut traces, mut logs) = ("time".to_owned(), String::new(), String::new());
-    for (service, _) in SHOP.iter().chain([&("auth", "")]) {
-        for what in ["cpu", "mem", "diskio", "socket", "latency-50", "latency-90", "error", "workload"] {
-            write!(metrics, ",{service}_{what}").unwrap();
+/// What stands in a run of RCAEval besides its metrics.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    /// `data.csv` alone, its columns as cAdvisor and Istio name them (RE1).
+    Raw,
+    /// Lines and traces (RE2 and RE3 of Online Boutique and Train Ticket).
+    Traced,
+    /// Lines, and a file of traces without any (RE3 of Sock Shop), and series that were made of them.
+    Untraced,
+}
+
+/// Names of columns, and what they show for a service that is busy or not.
+const RAW: [&str; 7] = [
+    "container-cpu-usage-seconds-total",
+    "container-memory-working-set-bytes",
+    "container-memory-failures-total",
+    "istio-latency-50",
+    "istio-latency-90",
+    "istio-error-total",
+    "istio-request-total",
+];
+const SIMPLE: [&str; 7] = ["cpu", "mem", "diskio", "latency-50", "latency-90", "error", "workload"];
+
+fn rcaeval_metrics(guilty: &str, names: [&str; 7]) -> String {
+    let services = || SHOP.iter().map(|it| it.0).chain(["auth"]);
+    let headings: Vec<String> = services().flat_map(|it| names.map(|what| format!("{it}_{what}"))).collect();
+    let mut text = format!("time,time.1,{}\n", headings.join(","));
+    for second in RUN.0..RUN.1 {
+        let wave = second.rem_euclid(7) as f64 / 7.0;
+        write!(text, "{},{}", AT + second, AT + second).unwrap();
+        for service in services() {
+            let cpu = if service == guilty && second >= 0 { 95.0 } else { 5.0 + wave };
+            let mem = if second == -50 { f64::INFINITY } else { 2e8 + wave };
+            let (fast, slow) = (0.02 + wave / 1e3, 0.04 + wave / 1e3);
+            write!(text, ",{cpu},{mem},{wave},{fast},{slow},0,{}", 50.0 + wave).unwrap();
         }
+        text += "\n";
     }
-    metrics += "\n";
-    traces += "time,traceID,spanID,parentSpanID,serviceName,methodName,operationName,startTimeMillis,startTime,duration,statusCode\n";
-    logs += "time,timestamp,container_name,message\n";
+    text
+}
+
+/// A run as RCAEval publishes it: a second per row, a time of day as text in the first column of lines and traces, and
+/// messages in the middle of a row, some of them over several lines.
+fn rcaeval_run(folder: &Folder, path: &str, guilty: &str, form: Form) {
+    let mut traces = "time,traceID,spanID,serviceName,methodName,operationName,startTimeMillis,startTime,duration,statusCode,parentSpanID\n".to_owned();
+    let mut logs = "time,timestamp,container_name,message,level,req_path,error\n".to_owned();
+    let mut latencies = "time,cart_GET /cart,stock_shop.Stock/Get\n".to_owned();
     for second in RUN.0..RUN.1 {
         let is_off = |service: &str| service == guilty && second >= 0;
-        let wave = (second.rem_euclid(7)) as f64 / 7.0;
-        write!(metrics, "{}", AT + second).unwrap();
-        for (service, _) in SHOP.iter().chain([&("auth", "")]) {
-            let cpu = if is_off(service) { 95.0 } else { 5.0 + wave };
-            write!(
-                metrics,
-                ",{cpu},{},{wave},{},{},{},0,{}",
-                2e8 + wave,
-                9.0 + wave,
-                0.02 + wave / 1e3,
-                0.04 + wave / 1e3,
-                50.0 + wave
-            )
-            .unwrap();
-        }
-        metrics += "\n";
         let (micros, clock) = ((AT + second) * 1_000_000, format!("{:02}:{:02}", 22, 13 + (second + 300) / 60));
         let mut whole = 30_000 + if is_off("cart") || is_off("stock") { 200_000 } else { 0 };
         let mut parent = "";
         for (span, (service, name)) in ["a", "b", "c"].iter().zip(SHOP) {
-            writeln!(
-                traces,
-                "{clock},t{second},{span},{parent},{name},op,GET /{name},{},{micros},{whole},0",
-                micros / 1000
-            )
-            .unwrap();
+            if form == Form::Traced {
+                writeln!(
+                    traces,
+                    "{clock},t{second},{span},{name},op,GET /{name},{},{micros},{whole},0.0,{parent}",
+                    micros / 1000
+                )
+                .unwrap();
+            }
             whole -= 10_000 + if is_off(service) { 200_000 } else { 0 };
             parent = span;
-            writeln!(logs, "{clock},{}000,{name},listed, {} \"things\"", micros, second + 400).unwrap();
+            let said = format!("listed, {} \"\"things\"\"\n  at line {second}", second + 400);
+            writeln!(logs, "{clock},{micros}000,{name},\"{said}\",info,/{name},").unwrap();
         }
+        let wave = second.rem_euclid(7) as f64;
+        let slow = |service: &str| if is_off(service) { 900.0 } else { 20.0 } + wave;
+        writeln!(latencies, "{},{},{}", AT + second, slow("cart"), slow("stock")).unwrap();
     }
     folder.write(&format!("{path}/inject_time.txt"), format!("{AT}\n").as_bytes());
-    if is_traced {
-        folder.write(&format!("{path}/simple_metrics.csv"), metrics.as_bytes());
-        folder.write(&format!("{path}/metrics.csv"), b"time,other\n1,2\n");
-        folder.write(&format!("{path}/traces.csv"), traces.as_bytes());
-        folder.write(&format!("{path}/logs.csv"), logs.as_bytes());
-        folder.write(&format!("{path}/cluster_info.json"), b"{}");
-    } else {
-        folder.write(&format!("{path}/data.csv"), metrics.as_bytes());
+    if form == Form::Raw {
+        folder.write(&format!("{path}/data.csv"), rcaeval_metrics(guilty, RAW).as_bytes());
+        return;
     }
+    let quiet = if form == Form::Untraced { "nobody" } else { guilty };
+    folder.write(&format!("{path}/simple_metrics.csv"), rcaeval_metrics(quiet, SIMPLE).as_bytes());
+    folder.write(&format!("{path}/metrics.csv"), b"time,other\n1,2\n");
+    folder.write(&format!("{path}/traces.csv"), traces.as_bytes());
+    folder.write(&format!("{path}/tracets_lat.csv"), latencies.as_bytes());
+    folder.write(&format!("{path}/logs.csv"), logs.as_bytes());
+    folder.write(&format!("{path}/cluster_info.json"), b"{}");
 }
 
-/// Scenario: the layout of RCAEval (RE2 and ASE'24) with what its readers trip over: times of day as text, a stray folder
-/// beside the runs, another name of the frontend in traces, status codes that say nothing, a service without spans.
-/// Guarantees: MUST 635 and 636 of docs/specs/diagnosis.md.
+/// Scenario: the layouts of RCAEval (RE1, RE2, RE3) with what its readers trip over: times of day as text, a stray folder
+/// beside the runs, another name of the frontend in traces, status codes that say nothing, a service without spans, a file
+/// of traces with a heading alone, messages over several lines in the middle of a row, two columns of times, infinite values.
+/// Guarantees: MUST 635, 636 and 782 of docs/specs/diagnosis.md.
 #[test]
 fn runs_of_rcaeval_are_found_and_their_traps_avoided() {
     let folder = Folder::new("rca-rcaeval");
-    rcaeval_run(&folder, "RE2-OB/cart_cpu/1", "cart", true);
-    rcaeval_run(&folder, "RE2-OB/front-end_cpu/1", "front-end", true);
-    rcaeval_run(&folder, "RE2-OB/auth_cpu/2", "auth", true);
+    rcaeval_run(&folder, "RE2-OB/cart_cpu/1", "cart", Form::Traced);
+    rcaeval_run(&folder, "RE2-OB/front-end_cpu/1", "front-end", Form::Traced);
+    rcaeval_run(&folder, "RE2-OB/auth_cpu/2", "auth", Form::Traced);
+    rcaeval_run(&folder, "RE3-SS/stock_f1/1", "stock", Form::Untraced);
     folder.write("RE2-OB/cart_cpu/multi-source-data/logs.csv", b"nothing,of,use\n");
     folder.write("RE2-OB/README.md", b"no folder\n");
-    rcaeval_run(&folder, "ase/stock_cpu/3", "stock", false);
+    rcaeval_run(&folder, "RE1-SS/stock_cpu/3", "stock", Form::Raw);
     let output = sentinel(&["eval", "rca", &folder.path(""), "--json", "--cases"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
-    assert_eq!((&json["ours"]["n_cases"], &json["ours"]["ac1"]), (&4.0.into(), &1.0.into()), "{json}");
+    assert_eq!((&json["ours"]["n_cases"], &json["ours"]["ac1"]), (&5.0.into(), &1.0.into()), "{json}");
     assert_eq!(json["ours"]["sets"]["rcaeval RE2-OB"]["n_cases"], 3.0, "{json}");
-    assert_eq!(json["ours"]["sets"]["rcaeval ase"]["n_cases"], 1.0, "{json}");
+    assert_eq!(json["ours"]["sets"]["rcaeval RE1-SS"]["n_cases"], 1.0, "{json}");
+}
+
+/// Guarantees: MUST 782 and 784 of docs/specs/diagnosis.md.
+#[test]
+fn without_a_time_the_begin_is_told_from_the_data_or_asked_for() {
+    let folder = Folder::new("rca-begin");
+    let pairs = |busy: f64| {
+        let value = |it: i64| if it >= AT { busy } else { 2.0 } + (it % 7) as f64 / 7.0;
+        let points: Vec<(i64, f64)> = (AT - 300..AT + 200).map(|it| (it, value(it))).collect();
+        points
+    };
+    let json = serde_json::json!({ "pay_cpu": pairs(90.0), "pay_mem": pairs(2.0), "web_cpu": pairs(2.0) });
+    let metrics = folder.write("metrics.json", json.to_string().as_bytes());
+    let json = diagnose(&["--metrics", &metrics]);
+    assert_eq!(json["causes"][0]["service"], "pay", "{json}");
+    let onset = json["causes"][0]["evidence"][0]["onset_ms"].as_i64().unwrap();
+    assert!((onset - AT * 1000).abs() <= 5000, "{json}");
+    let still = folder.write("still.csv", metrics_of_nobody().as_bytes());
+    let output = sentinel(&["diagnose", "--metrics", &still]);
+    assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+    assert!(stderr(&output).contains("nothing changes at any time") && stderr(&output).contains("--at"));
+}
+
+fn metrics_of_nobody() -> String {
+    metrics(AT - 300, AT, 2.0)
 }
 
 /// Guarantees: MUST 630 to 632 of docs/specs/diagnosis.md.

@@ -9,8 +9,9 @@ pub trait Knowledge: Send + Sync {
     fn search(&self, query: &KnowledgeQuery) -> Result<Vec<KnowledgePassage>, PortError>;
     /// Stored log lines by meaning, the likest first.
     fn lines(&self, query: &LinesQuery) -> Result<Vec<LogHit>, PortError>;
-    /// What helps with an incident: runbooks for its fault and services, and incidents like it.
-    fn related(&self, incident: &Incident) -> Result<Related, PortError>;
+    /// What helps with an incident: runbooks for its fault and services, and incidents like it; only what the tenant may
+    /// read, all if none.
+    fn related(&self, incident: &Incident, tenant: Option<&str>) -> Result<Related, PortError>;
     /// The runbooks that are there, each file once.
     fn runbooks(&self) -> Vec<RunbookStatus>;
     /// What makes the vectors, and what is wrong with runbooks or vectors.

@@ -231,6 +231,11 @@ async fn knowledge_and_answers_are_shown_with_their_warnings_and_without_markup_
         assert!(text.contains("changed since it was pinned"), "{path}");
         assert!(!text.contains(HOSTILE) && text.contains("&lt;script&gt;"), "{path}");
     }
+    for (tenant, is_shown) in [("shop", true), ("bakery", false)] {
+        let headers = [("accept", BROWSER), ("x-scope-orgid", tenant)];
+        let text = send(&app(), "GET", "/incidents/INC-2", &headers, "").await.text;
+        assert_eq!(text.contains("changed since it was pinned"), is_shown, "{tenant}");
+    }
 }
 
 #[tokio::test]

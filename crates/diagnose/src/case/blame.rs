@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use super::input::{Case, Symptom};
 use super::kind::Kind;
-use super::metrics::{self, Deviation};
+use super::metrics::Deviation;
 use super::topology::Topology;
+use super::volume::Volumes;
 use super::weights::{Weight, Weights};
 
 /// Less than this share of what was noticed is never told from nothing.
@@ -37,9 +38,14 @@ struct Trouble {
 }
 
 impl<'a> Blame<'a> {
-    pub(crate) fn of(case: &'a Case, kinds: &[Kind], deviations: &[Deviation], topology: &Topology<'a>) -> Self {
-        let volumes = metrics::volumes(case, kinds);
-        let noticed = case.symptom.as_ref().map(|it| it.service.as_str()).or_else(|| topology.entry(&volumes));
+    pub(crate) fn of(
+        case: &'a Case,
+        kinds: &[Kind],
+        volumes: &Volumes<'a>,
+        deviations: &[Deviation],
+        topology: &Topology<'a>,
+    ) -> Self {
+        let noticed = case.symptom.as_ref().map(|it| it.service.as_str()).or_else(|| topology.entry(volumes.iter()));
         let service = |it: &Deviation| case.metrics.get(it.metric).map_or("", |it| it.service.as_str());
         let indicator = |it: &Deviation| case.metrics.get(it.metric).map_or("", |it| it.indicator.as_str());
         let is_noticed = |it: &&Deviation| {
@@ -47,15 +53,15 @@ impl<'a> Blame<'a> {
         };
         let worst = deviations.iter().filter(is_noticed).max_by(|a, b| a.strength.total_cmp(&b.strength));
         let is_measured = noticed.is_some_and(|noticed| {
-            case.metrics.iter().any(|it| it.service == noticed && Kind::of(&it.indicator).is_symptom())
+            case.metrics.iter().zip(kinds).any(|(it, kind)| it.service == noticed && kind.is_symptom())
         });
         let seen = is_measured.then(|| worst.map_or(0.0, |it| it.strength));
         // Additional seconds or failures of what was noticed, by indicator: only the same are compared. What the
         // entry measures and what is not off there has none, and then nobody else has a share of it.
-        let measured = case.metrics.iter().filter(|it| noticed == Some(it.service.as_str()));
+        let measured = case.metrics.iter().zip(kinds).filter(|it| noticed == Some(it.0.service.as_str()));
         let mut total: BTreeMap<&str, f64> = measured
-            .filter(|it| Kind::of(&it.indicator).is_symptom() && volumes.contains_key(it.service.as_str()))
-            .map(|it| (it.indicator.as_str(), 0.0))
+            .filter(|(it, kind)| kind.is_symptom() && volumes.get(&it.service).is_some())
+            .map(|(it, _)| (it.indicator.as_str(), 0.0))
             .collect();
         for it in deviations.iter().filter(|it| noticed == Some(service(it)) && it.kind.is_symptom()) {
             if let (Some(total), Some(volume)) = (total.get_mut(indicator(it)), volumes.get(service(it))) {
@@ -64,7 +70,7 @@ impl<'a> Blame<'a> {
         }
         let mut blame = Self { noticed, seen, kind: worst.map(|it| it.kind), excess: BTreeMap::new() };
         for it in deviations.iter().filter(|it| it.kind.is_symptom()) {
-            let own = volumes.get(service(it)).map(|volume| excess(it) * volume);
+            let own = asked(service(it), volumes, topology).map(|volume| excess(it) * volume);
             let share = own.zip(total.get(indicator(it)));
             let share = share.map(|(own, total)| if *total > 0.0 { (own / total).clamp(0.0, 1.0) } else { 0.0 });
             let trouble = blame.excess.entry((service(it), it.kind)).or_default();
@@ -110,6 +116,12 @@ impl<'a> Blame<'a> {
         let share = covered as f64 / troubled.len().max(1) as f64;
         uncovered + (1.0 - uncovered) * share
     }
+}
+
+/// How much is asked of a service; where nobody counts that, as much as of the busiest one that calls it.
+fn asked(service: &str, volumes: &Volumes<'_>, topology: &Topology<'_>) -> Option<f64> {
+    let of_callers = || topology.callers(service).filter_map(|it| volumes.get(it)).reduce(f64::max);
+    volumes.get(service).or_else(of_callers)
 }
 
 /// Whether the symptom speaks of this indicator.

@@ -52,7 +52,7 @@ impl Features {
 
 impl Calibration {
     /// Made by `sentinel eval rca --fit`.
-    pub const SHIPPED: Self = Self([-2.33, 1.60, 2.52, -1.65]);
+    pub const SHIPPED: Self = Self([-2.65, 2.02, 2.41, -1.52]);
 }
 
 /// Steps of the descent, and how long they are.

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::diff;
 use super::habits::Habits;
 use super::input::{Case, Change, ChangeKind};
-use super::kind::{Fault, Kind};
+use super::kind::{Fault, Kind, is_of_machine};
 use super::metrics::{self, Deviation};
+use super::volume::Volumes;
 
 /// A series counts as trouble from so many widths on.
 const CONVINCING: f64 = 4.0;
@@ -70,12 +71,12 @@ const COMMON: &[&str] = &[
 ];
 
 /// Judges the changes of a case.
-pub(crate) fn judge(case: &Case, kinds: &[Kind], habits: &Habits<'_>) -> Option<Verdict> {
+pub(crate) fn judge(case: &Case, kinds: &[Kind], volumes: &Volumes<'_>, habits: &Habits<'_>) -> Option<Verdict> {
     if case.changes.is_empty() {
         return None;
     }
     let deviations: Vec<Deviation> =
-        metrics::early_deviations(case, kinds).into_iter().filter(|it| it.strength >= CONVINCING).collect();
+        metrics::early_deviations(case, kinds, volumes).into_iter().filter(|it| it.strength >= CONVINCING).collect();
     let trouble = Trouble::of(case, &deviations, habits);
     let is_deployed = case.changes.iter().any(|it| it.kind == ChangeKind::Deploy);
     let mut scored: Vec<(usize, f64, String, Fault)> = vec![];
@@ -247,11 +248,10 @@ fn surge(case: &Case, deviations: &[Deviation]) -> Option<String> {
 /// A machine is short of something, and somebody on it that has no part in requests took it.
 fn neighbor(case: &Case, deviations: &[Deviation]) -> Option<String> {
     let is_machine = |it: &&Deviation| {
-        case.metrics.get(it.metric).is_some_and(|metric| {
-            metric.indicator.starts_with("node_")
-                || metric.indicator.starts_with("host_")
-                || metric.service.starts_with("node")
-        }) && matches!(it.kind, Kind::Cpu | Kind::Memory | Kind::Disk | Kind::Network)
+        case.metrics
+            .get(it.metric)
+            .is_some_and(|metric| is_of_machine(&metric.indicator) || is_of_machine(&metric.service))
+            && matches!(it.kind, Kind::Cpu | Kind::Memory | Kind::Disk | Kind::Network)
     };
     let machine = deviations.iter().filter(is_machine).max_by(|a, b| a.strength.total_cmp(&b.strength))?;
     let metric = case.metrics.get(machine.metric)?;

@@ -1,11 +1,11 @@
 //! What do requests and lines show more or less often than before, and what takes longer?
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use super::input::Case;
 use super::kind::Fault;
 use super::rank::{About, Finding};
-use super::requests::{Request, Trait};
+use super::requests::{Requests, Trait};
 use super::scale::{Scale, quantile};
 use super::templates::Templates;
 use super::weights::Weight;
@@ -24,6 +24,10 @@ const MIXED: f64 = 0.5;
 const SURE: f64 = 2.0;
 /// Milliseconds below which a time is as good as none.
 const SHORT_MILLIS: f64 = 0.5;
+/// More requests than this are no surer: what is usual varies from hour to hour.
+const MOST_REQUESTS: f64 = 500.0;
+/// Up to this strength each line counts that is more or less than usual.
+const MANY: f64 = 10.0;
 /// Findings of less than this, before they are weighed, are not worth keeping.
 const MIN_RAW: f64 = 0.15;
 
@@ -37,32 +41,35 @@ struct Count {
     during: f64,
 }
 
-#[derive(Default)]
-struct Habit<'a> {
+#[derive(Clone, Default)]
+struct Habit {
     n: Count,
-    traits: HashMap<Trait<'a>, Count>,
     own_before: Vec<f64>,
     own_during: Vec<f64>,
 }
 
 /// What requests of a kind do otherwise, and how much of their own time they take.
-pub(crate) fn requests(case: &Case, requests: &[Request<'_>], templates: &Templates) -> Vec<Raw> {
-    let mut habits: BTreeMap<(&str, &str), Habit<'_>> = BTreeMap::new();
-    for it in requests {
-        let habit = habits.entry((it.service, it.operation)).or_default();
+pub(crate) fn requests(case: &Case, requests: &mut Requests<'_>, templates: &Templates) -> Vec<Raw> {
+    let mut habits: Vec<Habit> = vec![Habit::default(); requests.kinds.len()];
+    for it in &requests.list {
+        let Some(habit) = habits.get_mut(it.kind as usize) else { continue };
         habit.n.add(it.side);
-        it.traits.iter().for_each(|one| habit.traits.entry(*one).or_default().add(it.side));
         let own = (it.own_millis + SHORT_MILLIS).ln();
         if it.side == Side::Before { &mut habit.own_before } else { &mut habit.own_during }.push(own);
     }
     let mut found = vec![];
-    for ((service, operation), mut habit) in habits {
-        if habit.n.before < MIN_BEFORE || habit.n.during < 1.0 {
-            continue;
-        }
-        for (one, count) in &habit.traits {
-            found.extend(of_trait(case, (service, operation), *one, *count, habit.n, templates));
-        }
+    // All of one trait of one kind of request stand together, and a trait that a request has twice counts once.
+    requests.traits.sort_unstable();
+    requests.traits.dedup();
+    let Requests { list, kinds, traits } = requests;
+    for alike in traits.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        let Some((kind, one, _)) = alike.first().copied() else { continue };
+        let Some(n) = habits.get(kind as usize).map(|it| it.n).filter(|it| it.is_known()) else { continue };
+        let mut count = Count::default();
+        alike.iter().filter_map(|it| list.get(it.2 as usize)).for_each(|it| count.add(it.side));
+        found.extend(of_trait(case, kinds, kind, one, count, n, templates));
+    }
+    for (habit, (service, operation)) in habits.iter_mut().zip(kinds.iter()).filter(|(it, _)| it.n.is_known()) {
         if let Some((strength, before, during)) = slower(&mut habit.own_before, &mut habit.own_during) {
             let text = format!("{operation} of {service} takes {during:.1} ms of its own instead of {before:.1} ms");
             let about = About::requests(operation, "", before, during);
@@ -75,21 +82,27 @@ pub(crate) fn requests(case: &Case, requests: &[Request<'_>], templates: &Templa
 
 fn of_trait(
     case: &Case,
-    (service, operation): (&str, &str),
-    one: Trait<'_>,
+    kinds: &[(&str, &str)],
+    kind: u32,
+    one: Trait,
     count: Count,
     n: Count,
     templates: &Templates,
 ) -> Option<Raw> {
     let (usual, now) = (count.before / n.before, count.during / n.during);
     let is_more = now > usual;
-    let root = likelihood_ratio(count, n).sqrt() * (1.0 - SOMETIMES * 4.0 * usual * (1.0 - usual));
+    let root = likelihood_ratio(count.at_most(n, MOST_REQUESTS), n.at_most(n, MOST_REQUESTS)).sqrt()
+        * (1.0 - SOMETIMES * 4.0 * usual * (1.0 - usual));
     if root < MIN_RAW {
         return None;
     }
+    let name = |kind: u32| kinds.get(kind as usize).copied().unwrap_or_default();
+    let (service, operation) = name(kind);
     let (weight, of, what) = match one {
-        Trait::Step(step) => (Weight::Steps, Of("trace", service, "steps", Fault::Code), format!("do {step}")),
-        Trait::Call(to, _) => (Weight::Calls, Of("trace", service, "calls", Fault::Code), format!("call {to}")),
+        Trait::Step(step) => {
+            (Weight::Steps, Of("trace", service, "steps", Fault::Code), format!("do {}", name(step).1))
+        }
+        Trait::Call(to) => (Weight::Calls, Of("trace", service, "calls", Fault::Code), format!("call {}", name(to).0)),
         Trait::Failed if is_more => (Weight::Failures, Of("trace", service, "errors", Fault::Error), "fail".to_owned()),
         Trait::FailedFirst if is_more => {
             let what = "fail although nobody whom they ask fails".to_owned();
@@ -97,13 +110,13 @@ fn of_trait(
         }
         Trait::Failed => (Weight::FewerFailures, Of("trace", service, "errors", Fault::Error), "fail".to_owned()),
         Trait::FailedFirst => return None,
-        Trait::Said(id) | Trait::Began(id) => {
-            let weight = match (templates.is_bad(id), is_more) {
+        Trait::Said(number) | Trait::Began(number) => {
+            let weight = match (templates.is_bad(number), is_more) {
                 (true, true) => Weight::SaidError,
                 (true, false) => Weight::FewerFailures,
                 (false, _) => Weight::Said,
             };
-            let said = format!("say \"{}\"", templates.text(id));
+            let said = format!("say \"{}\"", templates.text(number));
             (weight, Of("log", service, "log template", Fault::Code), said)
         }
     };
@@ -111,7 +124,9 @@ fn of_trait(
     let (was, is) = (share(count.before, n.before), share(count.during, n.during));
     let text = format!("{is} requests to {operation} of {service} {what}, before {was}");
     let about = match one {
-        Trait::Said(id) | Trait::Began(id) => About::Lines { template: templates.text(id).to_owned(), is_more },
+        Trait::Said(number) | Trait::Began(number) => {
+            About::Lines { template: templates.text(number).to_owned(), is_more }
+        }
         _ => About::requests(operation, "", usual, now),
     };
     Some((weight, of.finding(root, case.at, text, about)))
@@ -150,15 +165,22 @@ struct Gaps {
     is_mixed: bool,
 }
 
+/// Who asks whom: time on the way, where that is longer than before.
+pub(crate) struct Edges<'a> {
+    pub(crate) raw: Vec<Raw>,
+    pub(crate) calls: BTreeSet<(&'a str, &'a str)>,
+}
+
 /// Time on the way between a caller and a callee: longer for the caller than for the callee.
-pub(crate) fn edges(case: &Case, requests: &[Request<'_>]) -> Vec<Raw> {
-    let mut edges: BTreeMap<(&str, &str), Gaps> = BTreeMap::new();
-    for it in requests {
+pub(crate) fn edges<'a>(case: &Case, requests: &Requests<'a>) -> Edges<'a> {
+    let mut edges: HashMap<(&str, &str), Gaps> = HashMap::new();
+    for it in &requests.list {
         let Some((caller, gap)) = it.caller else { continue };
         let gaps = edges.entry((caller, it.service)).or_default();
         gaps.is_mixed |= !it.is_bracketed;
         if it.side == Side::Before { &mut gaps.before } else { &mut gaps.during }.push((gap + SHORT_MILLIS).ln());
     }
+    let calls = edges.keys().copied().collect();
     let edge = |((caller, callee), mut gaps): ((&str, &str), Gaps)| {
         let (strength, was, is) = slower(&mut gaps.before, &mut gaps.during)?;
         let text =
@@ -167,25 +189,22 @@ pub(crate) fn edges(case: &Case, requests: &[Request<'_>]) -> Vec<Raw> {
         let about = About::requests("", caller, was, is);
         Some((Weight::EdgeGap, Of("trace", callee, "edge gap", Fault::Network).finding(strength, case.at, text, about)))
     };
-    edges.into_iter().filter_map(edge).collect()
+    Edges { raw: edges.into_iter().filter_map(edge).collect(), calls }
 }
 
 /// Lines that belong to no request, by service and template: more or fewer in the same time.
 pub(crate) fn lines(case: &Case, window: &Window, templates: &Templates, linked: &[bool]) -> Vec<Raw> {
-    let mut counts: BTreeMap<(&str, u64), Count> = BTreeMap::new();
-    let mut all: BTreeMap<&str, Count> = BTreeMap::new();
-    for ((line, template), is_linked) in case.logs.iter().zip(&templates.of_line).zip(linked) {
-        let Some(side) = window.side(line.time, line.is_normal).filter(|_| !is_linked) else { continue };
-        counts.entry((&line.service, template.0)).or_default().add(side);
-        all.entry(&line.service).or_default().add(side);
+    let mut counts: HashMap<(&str, u32), Count> = HashMap::new();
+    let mut total = Count::default();
+    for ((line, said), _) in case.logs.iter().zip(&templates.of_line).zip(linked).filter(|it| !it.1) {
+        let Some(side) = window.side(line.time, line.is_normal) else { continue };
+        counts.entry((&line.service, said.0)).or_default().add(side);
+        total.add(side);
     }
-    let total = all
-        .values()
-        .fold(Count::default(), |sum, it| Count { before: sum.before + it.before, during: sum.during + it.during });
     if total.before < 1.0 || total.during < 1.0 {
         return vec![];
     }
-    let of_template = |((service, template), count): ((&str, u64), Count)| {
+    let of_template = |((service, template), count): ((&str, u32), Count)| {
         let is_more = count.during / total.during > count.before / total.before;
         let weight = match (templates.is_bad(template), is_more) {
             (true, true) => Weight::SaidError,
@@ -193,7 +212,10 @@ pub(crate) fn lines(case: &Case, window: &Window, templates: &Templates, linked:
             (false, true) => Weight::MoreLines,
             (false, false) => Weight::FewerLines,
         };
-        let strength = likelihood_ratio(count, total).sqrt();
+        let strength = saturated(likelihood_ratio(count, total).sqrt());
+        if strength < MIN_RAW {
+            return None;
+        }
         let text = format!(
             "{service} says \"{}\" in {:.0} of {:.0} lines, before in {:.0} of {:.0}",
             templates.text(template),
@@ -204,7 +226,7 @@ pub(crate) fn lines(case: &Case, window: &Window, templates: &Templates, linked:
         );
         let about = About::Lines { template: templates.text(template).to_owned(), is_more };
         let of = Of("log", service, "log template", Fault::Error);
-        (strength >= MIN_RAW).then(|| (weight, of.finding(strength, case.at, text, about)))
+        Some((weight, of.finding(strength, case.at, text, about)))
     };
     counts.into_iter().filter_map(of_template).collect()
 }
@@ -220,7 +242,23 @@ impl Of<'_> {
     }
 }
 
+/// Chance is not all that makes numbers of lines vary: the more there are, the less a difference means by its size alone.
+fn saturated(strength: f64) -> f64 {
+    if strength > MANY { MANY * (1.0 + (strength / MANY).ln()) } else { strength }
+}
+
 impl Count {
+    /// Enough of both sides to compare them.
+    fn is_known(&self) -> bool {
+        self.before >= MIN_BEFORE && self.during >= 1.0
+    }
+
+    /// The same share of `most` requests, where there are more of them.
+    fn at_most(self, n: Self, most: f64) -> Self {
+        let part = |count: f64, n: f64| if n > most { count * most / n } else { count };
+        Self { before: part(self.before, n.before), during: part(self.during, n.during) }
+    }
+
     fn add(&mut self, side: Side) {
         match side {
             Side::Before => self.before += 1.0,

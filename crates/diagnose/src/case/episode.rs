@@ -16,36 +16,63 @@ pub(crate) struct Episode {
 const DRIFT: f64 = 1.5;
 /// Further off than this is as far as can be: one wild point does not outweigh many.
 const FARTHEST: f64 = 40.0;
+/// What a factor of e more beyond that adds to how far off an episode is.
+const BEYOND: f64 = 0.25;
+
+/// Whether there is an episode among points that lie between these.
+pub(crate) fn can_be(bounds: &[f64]) -> bool {
+    bounds.iter().any(|it| it.abs() > DRIFT)
+}
 
 /// The episode in `deviations` (widths from what is usual, in order of time); `None` if no point is off.
 pub(crate) fn find(deviations: &[f64]) -> Option<Episode> {
-    let up = heaviest(deviations, 1.0);
-    let down = heaviest(deviations, -1.0);
-    match (up, down) {
-        (Some(up), Some(down)) => Some(if up.0 >= down.0 { up.1 } else { down.1 }),
-        (one, other) => one.or(other).map(|it| it.1),
-    }
-}
-
-/// The stretch with the largest sum above the drift (Kadane's algorithm), with that sum.
-fn heaviest(deviations: &[f64], sign: f64) -> Option<(f64, Episode)> {
-    let (mut best, mut best_first, mut best_last) = (0.0, 0, 0);
-    let (mut sum, mut first) = (0.0, 0);
-    for (idx, deviation) in deviations.iter().enumerate() {
-        if sum <= 0.0 {
-            (sum, first) = (0.0, idx);
-        }
-        sum += (deviation * sign).clamp(-FARTHEST, FARTHEST) - DRIFT;
-        if sum > best {
-            (best, best_first, best_last) = (sum, first, idx);
-        }
-    }
-    let stretch = deviations.get(best_first..=best_last).filter(|_| best > 0.0)?;
+    let [up, down] = heaviest(deviations);
+    let sign = if up.sum >= down.sum { 1.0 } else { -1.0 };
+    let best = if sign > 0.0 { up } else { down };
+    let stretch = deviations.get(best.best_first..=best.best_last).filter(|_| best.sum > 0.0)?;
     let n_points = stretch.len() as f64;
     // The mean of roots lies between median and mean: a few extreme points count, but not alone.
-    let root = stretch.iter().map(|it| (it * sign).max(0.0).sqrt()).sum::<f64>() / n_points;
+    let root = stretch.iter().map(|it| far(it * sign).max(0.0).sqrt()).sum::<f64>() / n_points;
     let share = n_points / deviations.len() as f64;
-    Some((best, Episode { first: best_first, last: best_last, level: sign * root * root, share }))
+    Some(Episode { first: best.best_first, last: best.best_last, level: sign * root * root, share })
+}
+
+/// Beyond the farthest, distances still have an order, so that two that are far off do not look the same.
+fn far(deviation: f64) -> f64 {
+    if deviation > FARTHEST { FARTHEST * (1.0 + BEYOND * (deviation / FARTHEST).ln()) } else { deviation }
+}
+
+/// A stretch with the largest sum above the drift, and the one that is being added up.
+#[derive(Clone, Copy, Default)]
+struct Stretch {
+    sum: f64,
+    best_first: usize,
+    best_last: usize,
+    open: f64,
+    first: usize,
+}
+
+/// The heaviest stretches upward and downward (Kadane's algorithm), both in one pass.
+fn heaviest(deviations: &[f64]) -> [Stretch; 2] {
+    let mut stretches = [Stretch::default(); 2];
+    for (idx, deviation) in deviations.iter().enumerate() {
+        let [up, down] = &mut stretches;
+        up.add(idx, *deviation);
+        down.add(idx, -deviation);
+    }
+    stretches
+}
+
+impl Stretch {
+    fn add(&mut self, idx: usize, deviation: f64) {
+        if self.open <= 0.0 {
+            (self.open, self.first) = (0.0, idx);
+        }
+        self.open += deviation.clamp(-FARTHEST, FARTHEST) - DRIFT;
+        if self.open > self.sum {
+            (self.sum, self.best_first, self.best_last) = (self.open, self.first, idx);
+        }
+    }
 }
 
 #[cfg(test)]

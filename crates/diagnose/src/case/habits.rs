@@ -15,6 +15,8 @@ use super::window::Window;
 
 /// Whoever calls a service with a finding of at least this share of its own only follows it.
 const EXPLAINING_SHARE: f64 = 0.6;
+/// Shorter names are not looked for in texts.
+const MIN_NAME: usize = 2;
 /// Findings of less than this are not worth keeping.
 const MIN_STRENGTH: f64 = 1.0;
 /// More findings of one service that are weighed alike are not kept.
@@ -35,19 +37,19 @@ pub(crate) fn observe(case: &Case) -> Habits<'_> {
         return Habits::default();
     }
     let times = case.spans.iter().filter(|it| !it.is_normal).map(|it| it.start);
-    let window = Window::of(case.at, times.chain(case.logs.iter().filter(|it| !it.is_normal).map(|it| it.time)));
+    let times = times.chain(case.logs.iter().filter(|it| !it.is_normal).map(|it| it.time));
+    let has_usual = case.spans.iter().any(|it| it.is_normal) || case.logs.iter().any(|it| it.is_normal);
+    let window = Window::of(case.at, times, has_usual);
     let templates = Templates::of(case);
     let mut linked = vec![false; case.logs.len()];
-    let requests = requests::of(case, &window, &templates.of_line, &mut linked);
-    let mut raw = compare::requests(case, &requests, &templates);
-    raw.extend(compare::edges(case, &requests));
+    let mut requests = requests::of(case, &window, &templates, &mut linked);
+    let mut raw = compare::requests(case, &mut requests, &templates);
+    let edges = compare::edges(case, &requests);
+    raw.extend(edges.raw);
     raw.extend(compare::lines(case, &window, &templates, &linked));
     prune(&mut raw);
-    Habits {
-        raw,
-        services: requests.iter().map(|it| it.service).filter(|it| it.len() > 3).collect(),
-        calls: requests.iter().filter_map(|it| Some((it.caller?.0, it.service))).collect(),
-    }
+    let services = requests.kinds.iter().map(|it| it.0).filter(|it| it.len() >= MIN_NAME).collect();
+    Habits { raw, services, calls: edges.calls }
 }
 
 /// Of each service and each weight only the strongest can matter.
@@ -62,6 +64,13 @@ fn prune(raw: &mut Vec<Raw>) {
 }
 
 impl Habits<'_> {
+    /// Who calls whom in the requests that were compared.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        let call =
+            |(caller, callee): &(&str, &str)| Call { caller: (*caller).to_owned(), callee: (*callee).to_owned() };
+        self.calls.iter().map(call).collect()
+    }
+
     /// Findings in log lines before they are weighed.
     pub(crate) fn said(&self) -> impl Iterator<Item = &Finding> {
         self.raw.iter().map(|it| &it.1).filter(|it| it.signal == "log")
@@ -87,8 +96,10 @@ impl Habits<'_> {
         let mut named = vec![];
         for it in found.iter_mut().filter(|it| it.signal == "log" && is_failure(&it.text)) {
             let said = it.text.split_once('"').map_or("", |it| it.1);
-            let others = self.services.iter().filter(|other| **other != it.service && names(said, other));
-            let Some(other) = others.max_by_key(|it| it.len()) else { continue };
+            // Of several, the last: messages go from what failed to why.
+            let others = self.services.iter().filter(|other| **other != it.service);
+            let place = |other: &&&str| last_named(said, other).map(|at| (at, other.len()));
+            let Some(other) = others.filter(|it| place(it).is_some()).max_by_key(place) else { continue };
             named.push(Finding {
                 service: (*other).to_owned(),
                 fault: Fault::Dependency,
@@ -123,14 +134,15 @@ fn is_failure(text: &str) -> bool {
     LogLevel::of_text(text.split_once('"').map_or("", |it| it.1)) >= LogLevel::Warn
 }
 
-/// Whether a text holds a name as a word of its own.
-fn names(text: &str, name: &str) -> bool {
+/// Where a text holds a name as a word of its own, the last time.
+fn last_named(text: &str, name: &str) -> Option<usize> {
     let is_part = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
-    text.match_indices(name).any(|(at, _)| {
+    let is_word = |at: usize| {
         let before = text.get(..at).and_then(|it| it.chars().next_back());
         let after = text.get(at + name.len()..).and_then(|it| it.chars().next());
         !before.is_some_and(is_part) && !after.is_some_and(is_part)
-    })
+    };
+    text.rmatch_indices(name).map(|it| it.0).find(|it| is_word(*it))
 }
 
 /// Who calls whom, as spans show it.

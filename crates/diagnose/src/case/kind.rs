@@ -48,9 +48,9 @@ pub enum Direction {
 
 /// Words of names and what they tell, the most telling first: `cpu_throttled_seconds` is about waiting.
 const WORDS: &[(Kind, &[&str])] = &[
-    (Kind::Restart, &["oom", "oomkilled", "restart", "restarts", "killed", "evicted", "crash"]),
-    (Kind::Limit, &["limit", "limits", "quota", "capacity", "max"]),
-    (Kind::Success, &["availability", "success", "successes", "successrate", "uptime", "healthy", "up"]),
+    (Kind::Restart, &["oom", "oomkilled", "restart", "restarts", "killed", "evicted", "crash", "crashes"]),
+    (Kind::Limit, &["limit", "limits", "quota", "capacity", "max", "spec"]),
+    (Kind::Success, &["availability", "success", "successes", "successrate", "uptime", "healthy", "up", "apdex"]),
     (
         Kind::Error,
         &[
@@ -68,6 +68,8 @@ const WORDS: &[(Kind, &[&str])] = &[
             "rejected",
             "unauthorized",
             "timeouts",
+            "failcnt",
+            "aborted",
             "5xx",
             "4xx",
             "500",
@@ -97,9 +99,13 @@ const WORDS: &[(Kind, &[&str])] = &[
             "threads",
             "conns",
             "connections",
+            "socket",
+            "sockets",
+            "descriptors",
+            "iowait",
         ],
     ),
-    (Kind::Loss, &["loss", "lost", "retrans", "retransmits", "retransmit", "drop", "drops", "dropped"]),
+    (Kind::Loss, &["loss", "lost", "retrans", "retransmits", "retransmit", "drop", "drops", "dropped", "corrupt"]),
     (Kind::Hit, &["hit", "hits"]),
     (
         Kind::Latency,
@@ -111,15 +117,40 @@ const WORDS: &[(Kind, &[&str])] = &[
             "latencyp95",
             "latencyp99",
             "rt",
+            "mrt",
+            "rtt",
             "delay",
+            "elapsed",
+            "slowness",
+            "ttfb",
+            "percentile",
             "p50",
+            "p75",
             "p90",
             "p95",
             "p99",
+            "p999",
         ],
     ),
-    (Kind::Cpu, &["cpu", "cpuusage", "cpuusagerate", "processor", "cores"]),
-    (Kind::Memory, &["mem", "memory", "memoryusage", "memoryusagerate", "rss", "heap"]),
+    (Kind::Cpu, &["cpu", "cpus", "cpuusage", "cpuusagerate", "cpuutil", "processor", "cores", "millicores"]),
+    (
+        Kind::Memory,
+        &[
+            "mem",
+            "memory",
+            "memoryusage",
+            "memoryusagerate",
+            "memutil",
+            "rss",
+            "heap",
+            "swap",
+            "jvm",
+            "gc",
+            "pgfault",
+            "pgmajfault",
+            "workingset",
+        ],
+    ),
     (
         Kind::Disk,
         &[
@@ -142,8 +173,8 @@ const WORDS: &[(Kind, &[&str])] = &[
         &[
             "net",
             "network",
-            "socket",
-            "sockets",
+            "tcp",
+            "bandwidth",
             "bytes",
             "receive",
             "transmit",
@@ -162,6 +193,7 @@ const WORDS: &[(Kind, &[&str])] = &[
             "request",
             "rps",
             "qps",
+            "tps",
             "ops",
             "traffic",
             "queries",
@@ -173,18 +205,43 @@ const WORDS: &[(Kind, &[&str])] = &[
     ),
 ];
 
+/// What stands in names before what is measured, because of where the number is from.
+const PREFIXES: &[&str] = &["container", "istio", "http", "grpc", "envoy", "process", "kube", "cadvisor"];
+/// How names of machines begin, and of what is measured there.
+const MACHINES: &[&str] = &["node", "host", "machine", "system", "instance", "vm"];
+/// The load of a machine over so many minutes.
+const LOADS: &[&str] = &["load1", "load5", "load15"];
+
 impl Kind {
     /// The kind of a metric's name.
     pub fn of(indicator: &str) -> Self {
         let words: Vec<String> = words(indicator).collect();
-        let has = |known: &&[&str]| words.iter().any(|it| known.contains(&it.as_str()) || is_joined(it, known));
-        WORDS.iter().find(|(_, known)| has(known)).map_or(Self::Other, |(kind, _)| *kind)
+        let has = |known: &[&str]| words.iter().any(|it| known.contains(&it.as_str()) || is_joined(it, known));
+        let kind = WORDS.iter().find(|(_, known)| has(known)).map_or(Self::Other, |(kind, _)| *kind);
+        let is_about = |other: Self| WORDS.iter().any(|(it, known)| *it == other && has(known));
+        match kind {
+            // Page faults and the like: what fails is no request.
+            Self::Error if is_about(Self::Memory) => Self::Memory,
+            Self::Error if is_about(Self::Network) && !has(&["request", "requests"]) => Self::Loss,
+            // The largest use of something is no bound.
+            Self::Limit if has(&["usage", "used"]) && is_about(Self::Memory) => Self::Memory,
+            // `load1` of a machine is how many want its processor.
+            Self::Workload if has(LOADS) => Self::Cpu,
+            Self::Other if has(&["response", "resp", "processing"]) && has(&["time", "seconds", "ms"]) => Self::Latency,
+            Self::Other if has(&["responsetime", "resptime", "millis", "milliseconds"]) => Self::Latency,
+            Self::Other if has(&["start"]) && has(&["time"]) => Self::Restart,
+            kind => kind,
+        }
     }
 
     /// Whether a word of a name tells what is measured.
     pub(crate) fn knows(word: &str) -> bool {
-        let word = word.to_ascii_lowercase();
-        words(&word).next().is_some_and(|first| WORDS.iter().any(|(_, known)| known.contains(&first.as_str())))
+        words(word).next().is_some_and(|it| is_known(&it))
+    }
+
+    /// Whether a name begins with what is measured, or with what measures it.
+    pub(crate) fn begins(name: &str) -> bool {
+        words(name).find(|it| !PREFIXES.contains(&it.as_str())).is_some_and(|it| is_known(&it))
     }
 
     /// Which way is bad.
@@ -219,6 +276,12 @@ impl Kind {
     }
 }
 
+/// Whether a name begins as those of machines and their numbers do: `node_cpu`, `NodeMemory`, `host-3`, `system.disk.io`.
+pub(crate) fn is_of_machine(name: &str) -> bool {
+    let first = words(name).next().unwrap_or_default();
+    MACHINES.contains(&first.trim_end_matches(|it: char| it.is_ascii_digit()))
+}
+
 /// Words of a name in small letters: `PodServerLatencyP90(s)` has `pod`, `server`, `latencyp90` and `s`.
 fn words(name: &str) -> impl Iterator<Item = String> {
     let mut spaced = String::with_capacity(name.len() + 8);
@@ -233,6 +296,10 @@ fn words(name: &str) -> impl Iterator<Item = String> {
     let words: Vec<String> =
         spaced.split(|it: char| !it.is_ascii_alphanumeric()).filter(|it| !it.is_empty()).map(str::to_owned).collect();
     words.into_iter()
+}
+
+fn is_known(word: &str) -> bool {
+    WORDS.iter().any(|(_, known)| known.contains(&word) || is_joined(word, known))
 }
 
 /// `latency50` and `p99latency` are written as one word with a number.
@@ -338,6 +405,18 @@ mod tests {
             ("requests/Sum", Kind::Workload),
             ("diskio", Kind::Disk),
             ("NetworkReceiveBytes", Kind::Network),
+            ("container-memory-failures-total", Kind::Memory),
+            ("container-memory-max-usage-bytes", Kind::Memory),
+            ("container-spec-memory-limit-bytes", Kind::Limit),
+            ("container-network-receive-errors-total", Kind::Loss),
+            ("container-cpu-usage-seconds-total", Kind::Cpu),
+            ("istio-error-total", Kind::Error),
+            ("istio-request-total", Kind::Workload),
+            ("istio-latency-90", Kind::Latency),
+            ("response_time_ms", Kind::Latency),
+            ("node_load1", Kind::Cpu),
+            ("load", Kind::Workload),
+            ("socket", Kind::Saturation),
             ("colour", Kind::Other),
         ] {
             assert_eq!(Kind::of(name), kind, "{name}");

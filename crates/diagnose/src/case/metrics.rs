@@ -3,15 +3,18 @@
 //! Each series is compared with its own past on a robust scale with a floor: without one, a series that never moves is
 //! infinitely off as soon as it does, and the ranking is made by the rounding of idle services.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::episode::{self, Episode};
 use super::input::{Case, Metric};
 use super::kind::{Direction, Kind};
-use super::scale::{Scale, quantile};
+use super::scale::{Scale, quantile, sampled};
+use super::volume::Volumes;
 
 /// The detection time may be so much too late: what comes this long before it may belong to the fault.
 const GUARD_MS: i64 = 60_000;
+/// Of a past shorter than four guards only this share is left out before the incident.
+const GUARD_SHARE: i64 = 4;
 /// Points before the incident tell the level of the day only if they are older than this.
 const LOCAL_MS: i64 = 90_000;
 /// Without a time that is known to be good, the first part of what came before is taken for usual.
@@ -25,8 +28,8 @@ const LASTS_POINTS: usize = 5;
 const MIN_USUAL: usize = 4;
 /// A change by less than this share of the level is none.
 const FLOOR_OF_LEVEL: f64 = 0.05;
-/// A change by less than this share of what others of its kind have is none.
-const FLOOR_OF_KIND: f64 = 0.02;
+/// A change by less than this share of what others have of the same is none; of the largest if most have nothing.
+const FLOOR_OF_OTHERS: f64 = 0.02;
 /// A change of less than this share of all requests is none, and neither is one of less than a whole request.
 const FLOOR_OF_SHARE: f64 = 0.0025;
 /// How much a deviation to the good side counts: fewer failures are no fault, less processor time may be one.
@@ -34,6 +37,8 @@ const GOOD_SIDE: f64 = 0.2;
 const FEWER_FAILURES: f64 = 0.02;
 /// How much a deviation counts that may be good or bad.
 const EITHER_SIDE: f64 = 0.5;
+/// So many values tell the middle of a series where it need not be exact.
+const N_SAMPLED: usize = 64;
 /// An episode over this share of the incident counts whole.
 const WHOLE_SHARE: f64 = 0.25;
 
@@ -76,6 +81,8 @@ struct Prepared {
     detected: usize,
     /// The first value that is too late to belong to it.
     end: usize,
+    /// The least and the largest value from the first on; none if all are missing.
+    bounds: Option<(f64, f64)>,
 }
 
 /// The kinds of a case's metrics, in their order. Many have the same name, which is looked at once.
@@ -89,73 +96,79 @@ fn with_kinds<'a>(case: &'a Case, kinds: &[Kind]) -> impl Iterator<Item = (&'a M
 }
 
 /// All series that are off, in the order of the case.
-pub(crate) fn deviations(case: &Case, kinds: &[Kind]) -> Vec<Deviation> {
-    judged(case, kinds, QUIET_SHARE)
+pub(crate) fn deviations(case: &Case, kinds: &[Kind], volumes: &Volumes<'_>) -> Vec<Deviation> {
+    judged(case, kinds, volumes, QUIET_SHARE)
 }
 
 /// The same, when only the very beginning is taken for usual: tells how slow faults began, and is fooled by a day.
-pub(crate) fn early_deviations(case: &Case, kinds: &[Kind]) -> Vec<Deviation> {
-    judged(case, kinds, EARLY_SHARE)
+pub(crate) fn early_deviations(case: &Case, kinds: &[Kind], volumes: &Volumes<'_>) -> Vec<Deviation> {
+    judged(case, kinds, volumes, EARLY_SHARE)
 }
 
-fn judged(case: &Case, kinds: &[Kind], quiet_share: f64) -> Vec<Deviation> {
+fn judged(case: &Case, kinds: &[Kind], volumes: &Volumes<'_>, quiet_share: f64) -> Vec<Deviation> {
     let mut buffer = vec![];
     let prepared: Vec<Option<Prepared>> =
         with_kinds(case, kinds).map(|(it, kind)| prepare(it, kind, case.at, quiet_share, &mut buffer)).collect();
-    let floors = floors_of_kinds(&prepared);
-    let volumes = volumes(case, kinds);
+    let floors = floors_of_others(case, &prepared);
     let judged = prepared.iter().zip(&case.metrics).enumerate();
     let judged = judged.filter_map(|(idx, (it, metric))| {
         let it = it.as_ref()?;
-        let floor = it.floor(&floors, volumes.get(metric.service.as_str()).copied());
-        judge(idx, metric, it, floor, &mut buffer)
+        let of_others = floors.get(metric.indicator.as_str()).copied().unwrap_or(0.0);
+        judge(idx, metric, it, it.floor(of_others, volumes.per_point(&metric.service)), &mut buffer)
     });
     judged.collect()
 }
 
-/// The middle level of all series of memory, as they were measured; 0 without any.
-pub(crate) fn usual_memory(case: &Case, kinds: &[Kind]) -> f64 {
-    let mut levels = vec![];
+/// What services usually have of each series of memory: the middle of their levels, by name.
+pub(crate) fn usual_memory<'a>(case: &'a Case, kinds: &[Kind]) -> HashMap<&'a str, f64> {
+    let mut levels: HashMap<&str, Vec<f64>> = HashMap::new();
+    let mut values = vec![];
     for (it, _) in with_kinds(case, kinds).filter(|it| it.1 == Kind::Memory) {
         let usual = if it.normal.is_empty() { &it.values } else { &it.normal };
-        let mut values: Vec<f64> = usual.iter().copied().filter(|it| it.is_finite()).collect();
-        levels.extend(quantile(&mut values, 0.5));
+        values.clear();
+        values.extend(sampled(usual, N_SAMPLED).filter(|it| it.is_finite()));
+        levels.entry(&it.indicator).or_default().extend(quantile(&mut values, 0.5));
     }
-    quantile(&mut levels, 0.5).unwrap_or(0.0)
-}
-
-/// How much is asked of each service between two points, where a series tells.
-pub(crate) fn volumes<'a>(case: &'a Case, kinds: &[Kind]) -> BTreeMap<&'a str, f64> {
-    let mut volumes: BTreeMap<&str, f64> = BTreeMap::new();
-    for (it, _) in with_kinds(case, kinds).filter(|it| it.1 == Kind::Workload) {
-        let mut values: Vec<f64> = it.values.iter().copied().filter(|it| it.is_finite()).collect();
-        if let Some(volume) = quantile(&mut values, 0.5) {
-            let known = volumes.entry(&it.service).or_default();
-            *known = known.max(volume);
-        }
-    }
-    volumes
+    levels.into_iter().map(|(name, mut levels)| (name, quantile(&mut levels, 0.5).unwrap_or(0.0))).collect()
 }
 
 fn prepare(metric: &Metric, kind: Kind, at: i64, quiet_share: f64, buffer: &mut Vec<f64>) -> Option<Prepared> {
+    let guard = guard(metric, at);
     let detected = metric.times.partition_point(|it| *it < at);
     let end = metric.times.partition_point(|it| *it < at + LASTS_MS).max(detected + LASTS_POINTS);
     let end = end.min(metric.values.len());
+    let before = metric.times.partition_point(|it| *it < at - guard);
     let (usual_of, first) = if metric.normal.is_empty() {
-        let before = metric.times.partition_point(|it| *it < at - GUARD_MS);
         let quiet = ((before as f64 * quiet_share) as usize).max(before.min(2 * MIN_USUAL));
         (metric.values.get(..quiet)?, quiet)
     } else {
-        (metric.normal.as_slice(), metric.times.partition_point(|it| *it < at - GUARD_MS))
+        (metric.normal.as_slice(), before)
     };
-    let measure = Measure::of(kind, &metric.indicator, usual_of, metric.values.get(first..end)?, buffer);
+    let later = metric.values.get(first..end)?;
+    let bounds = bounds(later);
+    let measure = Measure::of(kind, &metric.indicator, usual_of, bounds, buffer);
     fill(buffer, usual_of, measure);
     if buffer.len() < MIN_USUAL {
         return None;
     }
     let usual = Scale::of(buffer)?;
     let local = if metric.normal.is_empty() { None } else { local_level(metric, at, measure, buffer) };
-    Some(Prepared { kind, measure, usual, local, first, detected, end })
+    Some(Prepared { kind, measure, usual, local, first, detected, end, bounds })
+}
+
+/// What comes this long before the incident may belong to it. A short past has no room for all of it.
+fn guard(metric: &Metric, at: i64) -> i64 {
+    let past = at - metric.times.first().copied().unwrap_or(at);
+    if metric.normal.is_empty() { GUARD_MS.min((past / GUARD_SHARE).max(0)) } else { GUARD_MS }
+}
+
+/// The least and the largest finite value.
+fn bounds(values: &[f64]) -> Option<(f64, f64)> {
+    let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
+    for it in values.iter().filter(|it| it.is_finite()) {
+        (least, most) = (least.min(*it), most.max(*it));
+    }
+    (least <= most).then_some((least, most))
 }
 
 fn local_level(metric: &Metric, at: i64, measure: Measure, buffer: &mut Vec<f64>) -> Option<f64> {
@@ -172,19 +185,28 @@ fn fill(buffer: &mut Vec<f64>, values: &[f64], measure: Measure) {
     buffer.extend(values.iter().filter(|it| it.is_finite()).map(|it| measure.of_value(*it)));
 }
 
-/// The floor of each kind: a share of the middle level of all its series, so that idle services do not shout.
-fn floors_of_kinds(prepared: &[Option<Prepared>]) -> BTreeMap<Kind, f64> {
-    let mut levels: BTreeMap<Kind, Vec<f64>> = BTreeMap::new();
-    for it in prepared.iter().flatten().filter(|it| it.measure == Measure::Plain) {
-        levels.entry(it.kind).or_default().push(it.usual.center.abs());
+/// The floor of each indicator: a share of the middle level of all series of that name, so that idle services do not
+/// shout. The same name means the same unit; where most have nothing, the largest of all tells what is much.
+fn floors_of_others<'a>(case: &'a Case, prepared: &[Option<Prepared>]) -> HashMap<&'a str, f64> {
+    let mut levels: HashMap<&str, (Vec<f64>, f64)> = HashMap::new();
+    for (it, metric) in prepared.iter().zip(&case.metrics) {
+        let Some(it) = it.as_ref().filter(|it| it.measure == Measure::Plain) else { continue };
+        let (levels, largest) = levels.entry(&metric.indicator).or_default();
+        levels.push(it.usual.center.abs());
+        *largest = it.bounds.map_or(*largest, |(least, most)| largest.max(least.abs()).max(most.abs()));
     }
-    let floor = |levels: &mut Vec<f64>| quantile(levels, 0.5).unwrap_or(0.0) * FLOOR_OF_KIND;
-    levels.iter_mut().map(|(kind, levels)| (*kind, floor(levels))).collect()
+    let floor = |(mut levels, largest): (Vec<f64>, f64)| {
+        let middle = quantile(&mut levels, 0.5).unwrap_or(0.0);
+        if middle > 0.0 { middle * FLOOR_OF_OTHERS } else { largest * FLOOR_OF_OTHERS }
+    };
+    levels.into_iter().map(|(name, it)| (name, floor(it))).collect()
 }
 
 fn judge(idx: usize, metric: &Metric, it: &Prepared, floor: f64, buffer: &mut Vec<f64>) -> Option<Deviation> {
     let width = it.usual.width.max(floor);
-    if width <= 0.0 {
+    let (least, most) = it.bounds?;
+    // Measures keep or turn the order of values: between two that are not off, none is.
+    if width <= 0.0 || !episode::can_be(&[it.deviation(least, width), it.deviation(most, width)]) {
         return None;
     }
     let points = metric.values.get(it.first..it.end)?;
@@ -192,7 +214,8 @@ fn judge(idx: usize, metric: &Metric, it: &Prepared, floor: f64, buffer: &mut Ve
     buffer.extend(points.iter().filter(|it| it.is_finite()).map(|value| it.deviation(*value, width)));
     let episode = episode::find(buffer)?;
     // Gaps were left out, so places are counted among the values that are there.
-    let place = |nth: usize| nth_finite(points, nth).map(|nth| nth + it.first);
+    let has_gaps = buffer.len() < points.len();
+    let place = |nth: usize| (if has_gaps { nth_finite(points, nth) } else { Some(nth) }).map(|nth| nth + it.first);
     let (first, last) = (place(episode.first)?, place(episode.last)?);
     let share = share_of_incident(it, first, last);
     fill(buffer, metric.values.get(first..=last)?, Measure::Plain);
@@ -243,14 +266,11 @@ fn strength(kind: Kind, measure: Measure, episode: Episode) -> f64 {
 }
 
 impl Prepared {
-    fn floor(&self, floors: &BTreeMap<Kind, f64>, volume: Option<f64>) -> f64 {
+    fn floor(&self, of_others: f64, requests: Option<f64>) -> f64 {
         match self.measure {
-            Measure::Plain => {
-                let of_level = self.usual.center.abs() * FLOOR_OF_LEVEL;
-                of_level.max(floors.get(&self.kind).copied().unwrap_or(0.0))
-            }
+            Measure::Plain => (self.usual.center.abs() * FLOOR_OF_LEVEL).max(of_others),
             Measure::Ratio(_) => FLOOR_OF_LEVEL,
-            Measure::Share { .. } => volume.map_or(FLOOR_OF_SHARE, |it| (1.0 / it.max(1.0)).max(FLOOR_OF_SHARE)),
+            Measure::Share { .. } => requests.map_or(FLOOR_OF_SHARE, |it| (1.0 / it.max(1.0)).max(FLOOR_OF_SHARE)),
         }
     }
 
@@ -268,9 +288,9 @@ impl Prepared {
 }
 
 impl Measure {
-    fn of(kind: Kind, indicator: &str, usual: &[f64], later: &[f64], buffer: &mut Vec<f64>) -> Self {
-        let finite = || usual.iter().chain(later).copied().filter(|it| it.is_finite());
-        let (least, most) = finite().fold((f64::MAX, f64::MIN), |(least, most), it| (least.min(it), most.max(it)));
+    fn of(kind: Kind, indicator: &str, usual: &[f64], later: Option<(f64, f64)>, buffer: &mut Vec<f64>) -> Self {
+        let all = [bounds(usual), later].into_iter().flatten();
+        let (least, most) = all.fold((f64::MAX, f64::MIN), |it, (least, most)| (it.0.min(least), it.1.max(most)));
         let is_good = kind == Kind::Success;
         match kind {
             Kind::Success | Kind::Error if least >= 0.0 && most <= 1.0 + 1e-9 => Self::Share { whole: 1.0, is_good },
@@ -280,7 +300,7 @@ impl Measure {
             }
             Kind::Latency | Kind::Memory | Kind::Network | Kind::Disk if least >= 0.0 => {
                 buffer.clear();
-                buffer.extend(finite());
+                buffer.extend(sampled(usual, N_SAMPLED).filter(|it| it.is_finite()));
                 let middle = quantile(buffer, 0.5).unwrap_or(0.0);
                 if middle > 0.0 { Self::Ratio(middle * 0.01) } else { Self::Plain }
             }

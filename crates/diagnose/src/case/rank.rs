@@ -1,15 +1,16 @@
 //! Who is to blame, by all that was found together?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::blame::Blame;
 use super::calibration::{Calibration, Features, MOST};
 use super::changes::{self, Verdict};
 use super::habits::{self, Habits};
 use super::input::{Call, Case};
-use super::kind::{Fault, Kind};
+use super::kind::{Fault, Kind, is_of_machine};
 use super::metrics::{self, Deviation};
 use super::topology::Topology;
+use super::volume::Volumes;
 use super::weights::{Weight, Weights};
 
 /// At most so many causes are told.
@@ -145,8 +146,8 @@ pub fn rank(case: &Case) -> Ranking {
 /// All that a case shows, before it is weighed.
 pub struct Observed<'a> {
     case: &'a Case,
-    /// What services usually have of memory.
-    memory: f64,
+    /// What services usually have of each series of memory.
+    memory: HashMap<&'a str, f64>,
     topology: Topology<'a>,
     deviations: Vec<Deviation>,
     blame: Blame<'a>,
@@ -161,11 +162,12 @@ impl<'a> Observed<'a> {
     pub fn of(case: &'a Case) -> Self {
         let topology = Topology::of(&case.calls);
         let kinds = metrics::kinds(case);
-        let deviations = metrics::deviations(case, &kinds);
-        let blame = Blame::of(case, &kinds, &deviations, &topology);
+        let volumes = Volumes::of(case, &kinds);
+        let deviations = metrics::deviations(case, &kinds, &volumes);
+        let blame = Blame::of(case, &kinds, &volumes, &deviations, &topology);
         let habits = habits::observe(case);
-        let verdict = changes::judge(case, &kinds, &habits);
-        let seen = if case.calls.is_empty() { habits::calls(&case.spans) } else { vec![] };
+        let verdict = changes::judge(case, &kinds, &volumes, &habits);
+        let seen = if case.calls.is_empty() { habits.calls() } else { vec![] };
         Self { case, memory: metrics::usual_memory(case, &kinds), topology, deviations, blame, habits, verdict, seen }
     }
 
@@ -280,7 +282,11 @@ fn of_metrics(observed: &Observed<'_>, weights: &Weights) -> Vec<Finding> {
         let share = shares
             .entry((&metric.service, it.kind))
             .or_insert_with(|| blame.weight(&metric.service, it.kind, topology, weights));
-        let beside = if case.spans.is_empty() { 1.0 } else { beside_spans(it, &metric.indicator, weights) };
+        let beside = if case.spans.is_empty() {
+            if is_of_machine(&metric.indicator) { weights.of(Weight::Machine) } else { 1.0 }
+        } else {
+            beside_spans(it, &metric.indicator, weights)
+        };
         findings.push(Finding {
             id: format!("m{}", it.metric + 1),
             signal: "metric",
@@ -290,7 +296,8 @@ fn of_metrics(observed: &Observed<'_>, weights: &Weights) -> Vec<Finding> {
             strength: weights.of(Weight::Widths) * (it.strength * *share).ln_1p() * beside,
             leads: it.kind == Kind::Memory
                 && it.strength >= MEMORY_SURE
-                && it.during - it.before >= memory * MEMORY_SHARE,
+                && it.during - it.before
+                    >= memory.get(metric.indicator.as_str()).copied().unwrap_or(0.0) * MEMORY_SHARE,
             onset: it.onset,
             text: text(metric.service.as_str(), &metric.indicator, it),
             about: About::Metric(it.metric),
@@ -301,8 +308,7 @@ fn of_metrics(observed: &Observed<'_>, weights: &Weights) -> Vec<Finding> {
 
 /// What is left of a deviation where spans tell better how requests fare: what is used up counts if it is convincing.
 fn beside_spans(it: &Deviation, indicator: &str, weights: &Weights) -> f64 {
-    let is_of_machine = indicator.to_ascii_lowercase().starts_with("node");
-    let of_machine = if is_of_machine { weights.of(Weight::MachineBesideSpans) } else { 1.0 };
+    let of_machine = if is_of_machine(indicator) { weights.of(Weight::MachineBesideSpans) } else { 1.0 };
     let of_kind = match it.kind {
         Kind::Cpu | Kind::Memory | Kind::Disk | Kind::Loss | Kind::Restart if it.strength >= CONVINCING => 1.0,
         Kind::Cpu | Kind::Memory | Kind::Disk | Kind::Loss | Kind::Restart | Kind::Saturation => {
@@ -344,7 +350,8 @@ fn of_findings(
         below.as_ref().is_some_and(|it| !it.contains(service)) && noticed.is_some_and(|it| it != service)
     };
     let mut by_service: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-    for it in findings.iter().filter(|it| it.strength > 0.0) {
+    // What nobody owns, such as a total of all, is nobody's fault.
+    for it in findings.iter().filter(|it| it.strength > 0.0 && !it.service.is_empty()) {
         by_service.entry(&it.service).or_default().push(it);
     }
     let second = weights.of(Weight::SecondSignal);
@@ -356,7 +363,13 @@ fn of_findings(
             (together(&findings, second) * here * there, service, findings)
         })
         .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    // Equal scores are rare; then more findings and an earlier begin decide, and the name only if nothing does.
+    let whole = |it: &[&Finding]| it.iter().map(|it| it.strength).sum::<f64>();
+    let begin = |it: &[&Finding]| it.first().map(|it| it.onset);
+    scored.sort_by(|a, b| {
+        let further = || whole(&b.2).total_cmp(&whole(&a.2)).then_with(|| begin(&a.2).cmp(&begin(&b.2)));
+        b.0.total_cmp(&a.0).then_with(further).then(a.1.cmp(b.1))
+    });
     scored.truncate(MAX_CAUSES);
     let runner_up = scored.get(1).map_or(0.0, |it| it.0);
     let best = scored.first().map_or(0.0, |it| it.0);

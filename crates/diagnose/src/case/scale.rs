@@ -20,24 +20,54 @@ const SD_PER_MAD: f64 = 1.4826;
 const TAIL_WIDTHS: f64 = 3.0;
 
 impl Scale {
-    /// The scale of finite `values`, which are reordered; `None` without any.
+    /// The scale of finite `values`, which are put in order; `None` without any.
     pub(crate) fn of(values: &mut [f64]) -> Option<Self> {
+        values.sort_unstable_by(f64::total_cmp);
         let n_values = values.len();
-        let center = quantile(values, 0.5)?;
-        let iqr = (quantile(values, 0.75)? - quantile(values, 0.25)?) / IQR_PER_SD;
+        let at = |q: f64| values.get(place(n_values, q)?).copied();
+        let center = at(0.5)?;
+        let iqr = (at(0.75)? - at(0.25)?) / IQR_PER_SD;
         let mean = values.iter().sum::<f64>() / n_values as f64;
         let variance = values.iter().map(|it| (it - mean).powi(2)).sum::<f64>() / n_values as f64;
-        values.iter_mut().for_each(|it| *it = (*it - center).abs());
-        let mad = quantile(values, 0.5)? * SD_PER_MAD;
-        let tail = quantile(values, 0.95)? / TAIL_WIDTHS;
-        Some(Self { center, width: iqr.max(mad).max(variance.sqrt() / 2.0).max(tail), n_values })
+        let [mad, tail] = distances(values, center, [place(n_values, 0.5)?, place(n_values, 0.95)?]);
+        let width = iqr.max(mad * SD_PER_MAD).max(variance.sqrt() / 2.0).max(tail / TAIL_WIDTHS);
+        Some(Self { center, width, n_values })
     }
+}
+
+/// The distances from the center at two places of their order: from both ends of the ordered values inwards, the largest
+/// comes first.
+fn distances(ordered: &[f64], center: f64, places: [usize; 2]) -> [f64; 2] {
+    let mut found = [0.0; 2];
+    let mut rest = ordered;
+    while let (Some(low), Some(high)) = (rest.first(), rest.last()) {
+        let (below, above) = (center - low, high - center);
+        let farthest = below.max(above);
+        let place = rest.len() - 1;
+        for (found, _) in found.iter_mut().zip(places).filter(|it| it.1 == place) {
+            *found = farthest;
+        }
+        rest = if below > above { rest.get(1..) } else { rest.get(..place) }.unwrap_or_default();
+        if place <= places.into_iter().min().unwrap_or(0) {
+            break;
+        }
+    }
+    found
+}
+
+/// Where in the order a share `q` of the others lies below.
+fn place(n_values: usize, q: f64) -> Option<usize> {
+    Some((n_values.checked_sub(1)? as f64 * q).round() as usize)
+}
+
+/// At most `n` of the values, evenly spread.
+pub(crate) fn sampled(values: &[f64], n: usize) -> impl Iterator<Item = f64> + '_ {
+    values.iter().copied().step_by(values.len().div_ceil(n.max(1)).max(1))
 }
 
 /// The value with a share `q` of the others below it; `values` are reordered.
 pub(crate) fn quantile(values: &mut [f64], q: f64) -> Option<f64> {
-    let last = values.len().checked_sub(1)?;
-    let idx = (last as f64 * q).round() as usize;
+    let idx = place(values.len(), q)?;
     Some(*values.select_nth_unstable_by(idx, f64::total_cmp).1)
 }
 

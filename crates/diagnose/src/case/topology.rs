@@ -25,15 +25,19 @@ impl<'a> Topology<'a> {
         self.callees.is_empty()
     }
 
+    pub(crate) fn callers(&self, service: &str) -> impl Iterator<Item = &'a str> + '_ {
+        self.callers.get(service).into_iter().flatten().copied()
+    }
+
     pub(crate) fn callees(&self, service: &str) -> impl Iterator<Item = &'a str> + '_ {
         self.callees.get(service).into_iter().flatten().copied()
     }
 
     /// Where requests come in: the busiest service that nobody calls.
-    pub(crate) fn entry(&self, volumes: &BTreeMap<&'a str, f64>) -> Option<&'a str> {
-        let roots = volumes.iter().filter(|(service, _)| !self.callers.contains_key(*service));
-        let roots = roots.filter(|(service, _)| self.callees.contains_key(*service));
-        roots.max_by(|a, b| a.1.total_cmp(b.1)).map(|(service, _)| *service)
+    pub(crate) fn entry(&self, volumes: impl Iterator<Item = (&'a str, f64)>) -> Option<&'a str> {
+        let roots = volumes.filter(|(service, _)| !self.callers.contains_key(service));
+        let roots = roots.filter(|(service, _)| self.callees.contains_key(service));
+        roots.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(service, _)| service)
     }
 
     /// A shortest way of calls from one service to another, both included.
@@ -96,6 +100,6 @@ mod tests {
         assert_eq!(topology.path("web", "web"), Some(vec!["web"]));
         assert_eq!(topology.path("pay", "db"), None);
         assert_eq!(topology.reach("cart"), BTreeSet::from(["db", "cart"]));
-        assert_eq!(topology.entry(&BTreeMap::from([("web", 1.0), ("cart", 9.0)])), Some("web"));
+        assert_eq!(topology.entry([("web", 1.0), ("cart", 9.0)].into_iter()), Some("web"));
     }
 }

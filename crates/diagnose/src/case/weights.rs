@@ -59,6 +59,8 @@ weights! {
     OtherBesideSpans "other_beside_spans" 0.5 0.1;
     /// The same of series of a machine.
     MachineBesideSpans "machine_beside_spans" 0.5 0.3;
+    /// What is left of a series of a machine without spans: who runs on it makes it busy.
+    Machine "machine" 0.5 0.8;
     /// Steps that requests do otherwise.
     Steps "steps" 1.0 0.8;
     /// Requests to others that requests make otherwise.

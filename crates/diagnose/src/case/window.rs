@@ -28,11 +28,14 @@ pub(crate) enum Side {
 }
 
 impl Window {
-    /// From the detection time and the times of all events, leaving out those that are usual by themselves.
-    pub(crate) fn of(at: i64, times: impl Iterator<Item = i64>) -> Self {
+    /// From the detection time and the times of all events, leaving out those that are usual by themselves. If there are
+    /// such, the others are from the incident, and a whole guard of them may belong to it.
+    pub(crate) fn of(at: i64, times: impl Iterator<Item = i64>, has_usual: bool) -> Self {
         let first = times.min().unwrap_or(at).min(at);
         let past = at - first;
-        let guard = GUARD_MS.min(past / GUARD_SHARE);
+        // Files of the incident may begin a little before it; so short a beginning is as good as usual.
+        let is_whole = has_usual && past >= GUARD_MS * 3 / 2;
+        let guard = if is_whole { GUARD_MS } else { GUARD_MS.min(past / GUARD_SHARE) };
         let quiet_until = if past > LONG_MS { first + (past as f64 * QUIET_SHARE) as i64 } else { at - guard };
         Self { quiet_until, from: at, to: at + LASTS_MS }
     }
@@ -57,14 +60,18 @@ mod tests {
     #[test]
     fn a_short_past_is_usual_nearly_to_its_end_and_a_long_one_for_its_first_part() {
         let at = 1_000 * MINUTE;
-        let short = Window::of(at, (0..10).map(|it| at - it * MINUTE));
+        let short = Window::of(at, (0..10).map(|it| at - it * MINUTE), false);
         assert_eq!(short.side(at - MINUTE, false), Some(Side::Before));
         assert_eq!(short.side(at - 1, false), None);
         assert_eq!(short.side(at, false), Some(Side::During));
         assert_eq!(short.side(at, true), Some(Side::Before));
         assert_eq!(short.side(at + 60 * MINUTE, false), None);
-        let long = Window::of(at, (0..100).map(|it| at - it * MINUTE));
+        let long = Window::of(at, (0..100).map(|it| at - it * MINUTE), false);
         assert_eq!(long.side(at - 30 * MINUTE, false), None);
         assert_eq!(long.side(at - 50 * MINUTE, false), Some(Side::Before));
+        let apart = Window::of(at, std::iter::once(at - 2 * MINUTE), true);
+        assert_eq!((apart.side(at - MINUTE, false), apart.side(at - MINUTE, true)), (None, Some(Side::Before)));
+        let short = Window::of(at, std::iter::once(at - MINUTE / 2), true);
+        assert_eq!(short.side(at - MINUTE / 2, false), Some(Side::Before));
     }
 }

@@ -115,7 +115,7 @@ impl AskDesk {
         let question = parse(&asking.question, &setting);
         let usual = TimeRange::ending_at(now, USUAL);
         let range = question.window.as_ref().map_or(usual, |it| it.range);
-        let asked = Asked { question: &question, now, range, reader: reader(asking.tenant.as_ref()) };
+        let asked = Asked { question: &question, now, range, reader: reader(asking.tenant.as_deref()) };
         let mut answer = Answer {
             question: question.text.clone(),
             is_clear: question.is_clear(),

@@ -37,8 +37,8 @@ impl KnowledgeDesk {
 }
 
 /// Who reads.
-pub fn reader(tenant: Option<&String>) -> Reader {
-    tenant.map_or(Reader::Operator, |it| Reader::Tenant(it.clone()))
+pub fn reader(tenant: Option<&str>) -> Reader {
+    tenant.map_or(Reader::Operator, |it| Reader::Tenant(it.to_owned()))
 }
 
 /// A standing in JSON.
@@ -80,7 +80,7 @@ impl Knowledge for KnowledgeDesk {
         Ok(self.passages(&Query {
             kinds: kinds.transpose()?.into_iter().collect(),
             services: query.service.clone().into_iter().collect(),
-            reader: reader(query.tenant.as_ref()),
+            reader: reader(query.tenant.as_deref()),
             ..Query::new(query.text.clone(), query.limit)
         }))
     }
@@ -89,8 +89,8 @@ impl Knowledge for KnowledgeDesk {
         self.find_lines(query)
     }
 
-    fn related(&self, incident: &Incident) -> Result<Related, PortError> {
-        Ok(self.related_for(incident, &Reader::Operator))
+    fn related(&self, incident: &Incident, tenant: Option<&str>) -> Result<Related, PortError> {
+        Ok(self.related_for(incident, &reader(tenant)))
     }
 
     fn runbooks(&self) -> Vec<RunbookStatus> {

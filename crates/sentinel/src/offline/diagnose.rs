@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use diagnose::case::{
-    Calibration, Case, Finding, Line, Observed, RankedCause, Ranking, Span, Symptom, Weights, causal_graph,
+    Calibration, Case, Finding, Line, Observed, RankedCause, Ranking, Span, Symptom, Weights, causal_graph, onset,
 };
 use serde_json::{Value, json};
 use signal::CausalGraph;
@@ -44,9 +44,9 @@ pub struct DiagnoseArgs {
     /// CSV of who calls whom: a matrix, or columns `caller` and `callee`.
     #[arg(long, value_name = "FILE")]
     pub graph: Option<PathBuf>,
-    /// When it was noticed: ISO 8601, or a number since 1970.
+    /// When it was noticed: ISO 8601, or a number since 1970; without it, when most of the data changes.
     #[arg(long, value_name = "TIME", value_parser = time)]
-    pub at: i64,
+    pub at: Option<i64>,
     /// Where it was noticed, if that is known: a service, or service/metric.
     #[arg(long, value_name = "SERVICE")]
     pub symptom: Option<String>,
@@ -104,11 +104,11 @@ fn write_file(file: Option<&PathBuf>, text: impl FnOnce() -> String) -> anyhow::
 fn read(args: &DiagnoseArgs) -> Result<Case, BadInput> {
     let mut metrics = vec![];
     for file in &args.metrics {
-        metrics.extend(metrics_file::read(&Table::read(file)?)?);
+        metrics.extend(metrics_file::open(file)?);
     }
     let mut normal = vec![];
     for file in &args.normal {
-        normal.extend(metrics_file::read(&Table::read(file)?)?);
+        normal.extend(metrics_file::open(file)?);
     }
     metrics_file::with_normal(&mut metrics, normal);
     let calls = match &args.graph {
@@ -125,7 +125,12 @@ fn read(args: &DiagnoseArgs) -> Result<Case, BadInput> {
     }
     changes_file::join_commits(&mut changes);
     let symptom = args.symptom.as_deref().map(symptom);
-    let mut case = Case { at: args.at, metrics, spans, logs, changes, calls, symptom };
+    let mut case = Case { at: 0, metrics, spans, logs, changes, calls, symptom };
+    case.at = args.at.or_else(|| onset(&case)).ok_or_else(|| {
+        let files = [&args.metrics, &args.logs, &args.traces].into_iter().flatten().next();
+        let name = files.map_or_else(|| "the input".to_owned(), |it| it.display().to_string());
+        BadInput::of_file(&name, "nothing changes at any time", "tell when it was noticed with --at")
+    })?;
     names::unite(&mut case);
     Ok(case)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::Html;
 use maud::{Markup, PreEscaped, html};
 use signal::{
@@ -15,6 +16,7 @@ use super::incidents::{duration, percent};
 use super::layout::{Section, page as layout};
 use super::{chart, exemplars, explore, investigation, knowledge, plan, text};
 use crate::api::incidents::id;
+use crate::api::knowledge::tenant;
 use crate::app::App;
 use crate::error::Error;
 use crate::knowledge::Related;
@@ -29,12 +31,16 @@ const BEFORE: Duration = Duration::from_secs(60);
 const TAIL: Duration = Duration::from_secs(2 * 60);
 
 /// `GET /incidents/{id}`.
-pub async fn page(State(app): State<Arc<App>>, Path(text): Path<String>) -> Result<Html<String>, Error> {
-    let id = id(&text)?;
+pub async fn page(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Path(text): Path<String>,
+) -> Result<Html<String>, Error> {
+    let (id, tenant) = (id(&text)?, tenant(&headers));
     app.page(move |app| {
         let incident = app.ports.incidents.incident(id)?;
         let plans = app.ports.plans.plans(Some(id))?;
-        let related = app.ports.knowledge.related(&incident)?;
+        let related = app.ports.knowledge.related(&incident, tenant.as_deref())?;
         let found = app.ports.investigations.investigation(id)?;
         let known = Known { related: &related, found: found.as_ref() };
         Ok(layout(app, &incident.title, Section::Incidents, &body(app, &incident, &plans, known)))

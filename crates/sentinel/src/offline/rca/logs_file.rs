@@ -36,8 +36,17 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Vec<Line>, BadInput> {
         }
         return Ok(lines);
     }
-    let rows = rows::read(file, bytes)?;
-    (0..rows.len()).map(|row| of_row(&rows, row)).collect()
+    let rows = rows::read(file, bytes, TEXT)?;
+    let mut lines: Vec<Line> = Vec::with_capacity(rows.len());
+    for row in 0..rows.len() {
+        // A text over several lines that nobody quoted goes on where no time begins a row.
+        let has_time = rows.text(row, TIME).and_then(instant).is_some();
+        match (rows.continued(row).filter(|_| !has_time), lines.last_mut()) {
+            (Some(more), Some(line)) => line.text += &format!("\n{more}"),
+            _ => lines.push(of_row(&rows, row)?),
+        }
+    }
+    Ok(lines)
 }
 
 fn of_object(file: &str, line: u64, value: &Value) -> Result<Line, BadInput> {

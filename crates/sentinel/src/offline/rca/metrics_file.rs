@@ -1,17 +1,22 @@
-//! How do files of metrics become series with an owner? By four layouts that are told apart by their headings.
+//! How do files of metrics become series with an owner? By layouts that are told apart by their headings.
 //!
 //! Wide: a time and a column per series (`carts_cpu`). Three headings: service, metric and statistic above each column
 //! (PetShop). Long: time, service, metric and value in each row (RootCauseBench). Rows of a pod: a time, a column with
-//! the pod's name and a column per metric (Nezha).
+//! the pod's name and a column per metric (Nezha). JSON: an object with a list of pairs of time and value per series.
+//! Counters that only grow become rates (`counters`).
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use diagnose::case::{Metric, column};
+use diagnose::case::{Column as Owner, Metric, columns};
+use serde_json::Value;
 
-use super::names;
+use super::counters::{is_counter, to_rates};
+use super::{json_lines, names};
 use crate::offline::bad_input::{BadInput, quoted};
+use crate::offline::input::Input;
 use crate::offline::instants;
-use crate::offline::table::{Table, number};
+use crate::offline::table::{Column, Table, number};
 
 /// Headings of columns that hold the time, the best first; compared in small letters.
 const TIMES: &[&str] =
@@ -21,8 +26,45 @@ const OWNERS: &[&str] = &["service", "service_name", "podname", "pod", "containe
 /// Headings of a long file's metric and value.
 const METRICS: &[&str] = &["metric", "metric_name", "name", "indicator", "kpi_name"];
 const VALUES: &[&str] = &["value", "val"];
+/// Files of series that were made of spans and lines, and what stands in their columns behind the service.
+const DERIVED: [(&str, &str); 3] = [("tracets_lat", "latency"), ("tracets_err", "errors"), ("logts", "log lines")];
 /// How many rows under PetShop's first heading belong to the heading.
 const N_MORE_HEADINGS: usize = 3;
+
+/// The series of a file of any layout.
+///
+/// # Errors
+/// As [`read`], or if it is JSON of another shape.
+pub fn open(path: &Path) -> Result<Vec<Metric>, BadInput> {
+    let is_json = path.to_string_lossy().trim_end_matches(".gz").ends_with(".json");
+    if !is_json {
+        return read(&Table::read(path)?);
+    }
+    let (file, bytes) = Input::open(path)?.read_all()?;
+    of_json(&file, &bytes)
+}
+
+/// `{"carts_cpu": [[1700000000, 0.5], ..], ..}`.
+fn of_json(file: &str, bytes: &[u8]) -> Result<Vec<Metric>, BadInput> {
+    let advice = "give an object with a list of pairs [time, value] per series, {\"carts_cpu\": [[1700000000, 0.5]]}";
+    let wrong = |found: String| BadInput::of_file(file, found, advice);
+    let records = json_lines::read(file, bytes)?;
+    let [(_, Value::Object(series))] = records.as_slice() else {
+        return Err(wrong("it is no object of series".to_owned()));
+    };
+    let names: Vec<&str> = series.keys().map(String::as_str).collect();
+    let mut metrics = vec![];
+    for (owner, (name, pairs)) in columns(&names).into_iter().zip(series) {
+        let pair = |it: &Value| Some((it.get(0)?.as_f64()?, it.get(1)?.as_f64().unwrap_or(f64::NAN)));
+        let pairs: Option<Vec<(f64, f64)>> = pairs.as_array().and_then(|it| it.iter().map(pair).collect());
+        let pairs = pairs.ok_or_else(|| wrong(format!("{} is no list of pairs", quoted(name))))?;
+        let (times, values): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+        let unit = if times.is_empty() { 1.0 } else { instants::millis_per_unit(&times) };
+        let times: Vec<i64> = times.iter().map(|it| (it * unit) as i64).collect();
+        metrics.push(metric(&names::service(&owner.service), &owner.indicator, &times, values));
+    }
+    Ok(metrics)
+}
 
 /// The series of a file, with their times.
 ///
@@ -112,35 +154,53 @@ fn numbers(table: &Table, column: usize, skipped: usize) -> Result<Option<Vec<f6
 }
 
 /// In order of time if the rows are not; rows of the same time stay as they are.
-fn series(service: &str, indicator: &str, times: &[i64], values: Vec<f64>) -> Metric {
+fn metric(service: &str, indicator: &str, times: &[i64], values: Vec<f64>) -> Metric {
     let (service, indicator) = (service.to_owned(), indicator.to_owned());
-    if times.is_sorted() {
-        return Metric { service, indicator, times: times.to_vec(), values, ..Metric::default() };
+    let (times, mut values) = if times.is_sorted() {
+        (times.to_vec(), values)
+    } else {
+        let mut points: Vec<(i64, f64)> = times.iter().copied().zip(values).collect();
+        points.sort_by_key(|it| it.0);
+        points.into_iter().unzip()
+    };
+    if is_counter(&indicator, &values) {
+        to_rates(&times, &mut values);
     }
-    let mut points: Vec<(i64, f64)> = times.iter().copied().zip(values).collect();
-    points.sort_by_key(|it| it.0);
-    let (times, values) = points.into_iter().unzip();
     Metric { service, indicator, times, values, ..Metric::default() }
 }
 
 fn wide(table: &Table, times: &[i64], time: usize) -> Result<Vec<Metric>, BadInput> {
+    let is_series = |(idx, it): &(usize, &Column)| *idx != time && !is_index(&it.name, *idx);
+    let series: Vec<(usize, &Column)> = table.columns.iter().enumerate().filter(is_series).collect();
+    let names: Vec<&str> = series.iter().map(|it| it.1.name.as_str()).collect();
+    let derived = DERIVED.iter().find(|it| table.file.contains(it.0)).map(|it| it.1);
+    let owners = match derived {
+        Some(what) => names.iter().map(|it| of_derived(it, what)).collect(),
+        None => columns(&names),
+    };
+    let has_owners = owners.iter().filter(|it| !it.service.is_empty()).count() * 2 >= owners.len();
     let mut metrics = vec![];
-    for (idx, it) in table.columns.iter().enumerate().filter(|(idx, _)| *idx != time) {
-        if is_index(&it.name, idx) {
-            continue;
-        }
-        if let Some(values) = numbers(table, idx, 0)? {
-            let owner = column(&it.name);
-            metrics.push(series(&owner.service, &owner.indicator, times, values));
-        }
+    for ((idx, it), owner) in series.into_iter().zip(owners) {
+        let Some(values) = numbers(table, idx, 0)? else { continue };
+        // Where names tell no owner at all, each series is a suspect of its own.
+        let service = if has_owners { names::service(&owner.service) } else { it.name.trim().to_owned() };
+        metrics.push(metric(&service, &owner.indicator, times, values));
     }
     Ok(metrics)
+}
+
+/// `carts_GET /items` in a file of latencies of spans.
+fn of_derived(name: &str, what: &str) -> Owner {
+    let (service, rest) = name.split_once('_').unwrap_or((name, ""));
+    Owner { service: service.to_owned(), indicator: format!("{what} {rest}").trim().to_owned() }
 }
 
 /// Data frames write their index without a name, or as a second time.
 fn is_index(name: &str, idx: usize) -> bool {
     let name = name.to_ascii_lowercase();
-    name == format!("column {}", idx + 1) || name.starts_with("unnamed") || TIMES.contains(&name.as_str())
+    // A second column of a name gets a number: `time.1`.
+    let bare = name.trim_end_matches(|it: char| it.is_ascii_digit()).trim_end_matches('.');
+    name == format!("column {}", idx + 1) || name.starts_with("unnamed") || TIMES.contains(&bare)
 }
 
 fn headed(table: &Table) -> Result<Vec<Metric>, BadInput> {
@@ -152,23 +212,23 @@ fn headed(table: &Table) -> Result<Vec<Metric>, BadInput> {
     for (idx, it) in table.columns.iter().enumerate().skip(1) {
         let indicator = format!("{}/{}", table.cell(0, idx), table.cell(1, idx));
         if let Some(values) = numbers(table, idx, N_MORE_HEADINGS)? {
-            metrics.push(series(&it.name, &indicator, &times, values));
+            metrics.push(metric(&it.name, &indicator, &times, values));
         }
     }
     Ok(metrics)
 }
 
-fn long(table: &Table, times: &[i64], owner: usize, metric: usize, value: usize) -> Result<Vec<Metric>, BadInput> {
+fn long(table: &Table, times: &[i64], owner: usize, name: usize, value: usize) -> Result<Vec<Metric>, BadInput> {
     let values = table.numbers(value)?;
     let mut grouped: BTreeMap<(String, String), (Vec<i64>, Vec<f64>)> = BTreeMap::new();
     for ((row, time), value) in times.iter().enumerate().zip(values) {
-        let key = (names::service(&table.cell(row, owner)), table.cell(row, metric).into_owned());
+        let key = (names::service(&table.cell(row, owner)), table.cell(row, name).into_owned());
         let (times, values) = grouped.entry(key).or_default();
         times.push(*time);
         values.push(value);
     }
     let made = |((service, indicator), (times, values)): ((String, String), (Vec<i64>, Vec<f64>))| {
-        series(&service, &indicator, &times, values)
+        metric(&service, &indicator, &times, values)
     };
     Ok(grouped.into_iter().map(made).collect())
 }
@@ -187,7 +247,7 @@ fn by_owner(table: &Table, times: &[i64], time: usize, owner: usize) -> Result<V
         for (service, rows) in &rows_of {
             let times: Vec<i64> = rows.iter().filter_map(|row| times.get(*row).copied()).collect();
             let values = rows.iter().filter_map(|row| values.get(*row).copied()).collect();
-            metrics.push(series(service, &it.name, &times, values));
+            metrics.push(metric(service, &it.name, &times, values));
         }
     }
     Ok(metrics)
@@ -242,5 +302,30 @@ mod tests {
     fn rows_out_of_order_are_put_in_order() {
         let metrics = read_text("time,a_cpu\n102,3\n100,1\n101,2\n").unwrap();
         assert_eq!(metrics[0].values, [1.0, 2.0, 3.0]);
+    }
+
+    /// Guarantees: MUST 782 of docs/specs/diagnosis.md.
+    #[test]
+    fn columns_of_others_and_json_are_read() {
+        let names = |text: &str, file: &str| -> Vec<(String, String)> {
+            let metrics = read(&csv_file::parse(file, text.as_bytes()).unwrap()).unwrap();
+            metrics.into_iter().map(|it| (it.service, it.indicator)).collect()
+        };
+        let own = |it: [(&str, &str); 2]| it.map(|(a, b)| (a.to_owned(), b.to_owned())).to_vec();
+        let text = "time,time.1,ads_container-cpu-usage-seconds-total,pay_istio-latency-90\n1,1,1,2\n2,2,inf,2\n";
+        let expected = own([("ads", "container-cpu-usage-seconds-total"), ("pay", "istio-latency-90")]);
+        assert_eq!(names(text, "data.csv"), expected);
+        let text = "time,ads_shop.Ads/Get,pay_shop.Pay/Charge\n1,1,2\n2,1,2\n";
+        let expected = own([("ads", "latency shop.Ads/Get"), ("pay", "latency shop.Pay/Charge")]);
+        assert_eq!(names(text, "tracets_lat.csv"), expected);
+        assert_eq!(
+            names("time,colour,shape\n1,1,2\n2,1,2\n", "d.csv"),
+            own([("colour", "colour"), ("shape", "shape")])
+        );
+        let json = of_json("m.json", b"{\"ads_cpu\":[[1,5],[2,null]],\"pay_mem\":[[1,7]]}").unwrap();
+        assert_eq!((json[0].service.as_str(), json[0].times.as_slice()), ("ads", &[1000, 2000][..]));
+        assert!(json[0].values[1].is_nan());
+        let message = of_json("m.json", b"{\"ads_cpu\":5}").unwrap_err().to_string();
+        assert!(message.starts_with("m.json: \"ads_cpu\" is no list of pairs"), "{message}");
     }
 }

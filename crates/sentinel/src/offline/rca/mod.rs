@@ -1,6 +1,7 @@
 //! How do files that people have of an incident become a case? One file per kind of file.
 
 pub mod changes_file;
+mod counters;
 pub mod graph_file;
 mod json_lines;
 pub mod logs_file;

@@ -58,7 +58,7 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Vec<Span>, BadInput> {
         }
         return Ok(spans);
     }
-    let rows = rows::read(file, bytes)?;
+    let rows = rows::read(file, bytes, OPERATION)?;
     (0..rows.len()).map(|row| of_row(&rows, row)).collect()
 }
 
@@ -85,9 +85,11 @@ fn of_object(file: &str, line: u64, value: &Value) -> Result<Span, BadInput> {
 }
 
 fn is_error(status: &str) -> bool {
-    let status = status.to_ascii_lowercase();
-    let is_http = status.parse::<u16>().is_ok_and(|it| it >= 500);
-    is_http || ["error", "status_code_error", "fail", "failed", "true", "2"].contains(&status.as_str())
+    let status = status.trim().to_ascii_lowercase();
+    // OTLP has 2 for an error, gRPC codes from 2 on, HTTP from 500; data frames write them as 2.0 and 500.0.
+    let is_bad = |code: f64| (2.0..=16.0).contains(&code) || (500.0..600.0).contains(&code);
+    status.parse().is_ok_and(is_bad)
+        || ["error", "status_code_error", "fail", "failed", "failure", "true"].contains(&status.as_str())
 }
 
 fn instants_of(text: &str) -> Option<i64> {

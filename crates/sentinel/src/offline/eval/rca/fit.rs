@@ -18,10 +18,10 @@ const STEPS: [f64; 4] = [0.5, 0.75, 1.33, 2.0];
 const N_ROUNDS: usize = 3;
 /// No weight goes beyond these.
 const BOUNDS: (f64, f64) = (0.02, 24.0);
-/// A difference of scores by this makes a cause likelier by a factor of e.
-const SCALE: f64 = 3.0;
+/// A difference of scores by one of these makes a cause likelier by a factor of e; the one that fits best is taken.
+const SCALES: [f64; 4] = [1.0, 2.0, 3.0, 5.0];
 /// What the squared logarithm of a weight's ratio to the neutral one costs.
-const SHRINKAGE: f64 = 0.01;
+const SHRINKAGE: f64 = 0.05;
 
 /// Cases with what they show.
 pub struct Known<'a> {
@@ -31,13 +31,14 @@ pub struct Known<'a> {
     pub observed: &'a [Observed<'a>],
 }
 
-/// The weights fitted to all cases but those of a set.
+/// The weights fitted to all cases but those of a set. The widths stay as they are, being the unit of all others: to sets
+/// that have nothing but metrics, more of them would only be a sharper scale, and drown what spans and lines say elsewhere.
 pub fn weights(known: &Known<'_>, left_out: Option<&str>) -> Weights {
     let mut best = Weights::NEUTRAL;
     let mut least = loss(known, left_out, &best);
     for _ in 0..N_ROUNDS {
         let before = least;
-        for weight in Weight::ALL {
+        for weight in Weight::ALL.iter().filter(|it| **it != Weight::Widths) {
             let from = best.of(*weight);
             for step in STEPS {
                 let tried = best.with(*weight, (from * step).clamp(BOUNDS.0, BOUNDS.1));
@@ -56,18 +57,24 @@ pub fn weights(known: &Known<'_>, left_out: Option<&str>) -> Weights {
 
 /// How unlikely the true causes are, each set alike, and how unusual the weights.
 fn loss(known: &Known<'_>, left_out: Option<&str>, weights: &Weights) -> f64 {
-    let mut sums: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    let mut sums: BTreeMap<&str, ([f64; SCALES.len()], f64)> = BTreeMap::new();
     for (labeled, observed) in known.cases.iter().zip(known.observed) {
         let Some(service) = labeled.service.as_deref().filter(|_| left_out != Some(labeled.set)) else { continue };
         let ranking = observed.rank(weights, &Calibration::SHIPPED);
-        let score = |it: f64| (it / SCALE).exp();
         let own = ranking.causes.iter().find(|it| it.service == service).map_or(0.0, |it| it.score);
-        let others: f64 = ranking.causes.iter().filter(|it| it.service != service).map(|it| score(it.score)).sum();
         let sum = sums.entry(labeled.set).or_default();
-        *sum = (sum.0 - (score(own) / (score(own) + others)).ln(), sum.1 + 1.0);
+        sum.1 += 1.0;
+        for (sum, scale) in sum.0.iter_mut().zip(SCALES) {
+            let others = ranking.causes.iter().filter(|it| it.service != service);
+            *sum += (1.0 + others.map(|it| ((it.score - own) / scale).exp()).sum::<f64>()).ln();
+        }
     }
-    let mean = sums.values().map(|it| it.0 / it.1).sum::<f64>() / sums.len().max(1) as f64;
-    mean + SHRINKAGE * weights.distance(&Weights::NEUTRAL)
+    let mean = |nth: usize| {
+        let of_sets = sums.values().filter_map(|(sums, n)| Some(sums.get(nth)? / n));
+        of_sets.sum::<f64>() / sums.len().max(1) as f64
+    };
+    let least = (0..SCALES.len()).map(mean).fold(f64::MAX, f64::min);
+    least + SHRINKAGE * weights.distance(&Weights::NEUTRAL)
 }
 
 /// The calibration fitted to answers to all cases but those of a set.
@@ -90,10 +97,13 @@ pub fn report(known: &Known<'_>) -> (Vec<String>, Vec<Breakdown>) {
     sets.sort_unstable();
     sets.dedup();
     let anew = "Left out: weights and confidence fitted from neutral values to the other sets".to_owned();
+    let neutral =
+        "Left out: neutral weights, set without a case in view; the confidence fitted to the other sets".to_owned();
     let shipped = "Left out: the confidence fitted to the other sets, with the shipped weights".to_owned();
     let breakdowns = if sets.len() > 1 {
         vec![
             breakdown("held_out", anew, known, &sets, |set| weights(known, Some(set))),
+            breakdown("held_out_neutral", neutral, known, &sets, |_| Weights::NEUTRAL),
             breakdown("held_out_confidence", shipped, known, &sets, |_| Weights::SHIPPED),
         ]
     } else {

@@ -8,6 +8,7 @@ use crate::offline::bad_input::BadInput;
 use crate::offline::input::{Input, unreadable};
 
 /// A case with its true cause.
+#[derive(Clone)]
 pub struct Labeled {
     /// The set it is from, for example `rcd`.
     pub set: &'static str,

@@ -2,12 +2,13 @@
 //!
 //! One file per published set; `labeled` is a case with its answer, `quiet` cuts times without a
 //! fault out of them, `verdicts` ranks all cases and judges the answers, `fit` says what weights that do not know a set
-//! reach on it, `tables` tells the result. BARO and N-sigma run on the same cases: with the preparation that their authors publish,
+//! reach on it, `tables` tells the result, and `perturb` whether it stays when the same is said otherwise. BARO and N-sigma run on the same cases: with the preparation that their authors publish,
 //! they have to reach the published values, which checks the harness.
 
 mod fit;
 mod labeled;
 mod nezha;
+mod perturb;
 mod petshop;
 mod quiet;
 mod rcaeval;
@@ -39,6 +40,9 @@ pub struct RcaArgs {
     /// Fits the weights and the confidence to these cases and prints them, and what they reach on a set that they were not fitted to. Takes minutes.
     #[arg(long)]
     pub fit: bool,
+    /// Changes every case in one way at a time (other names, units, order, gaps, no time of begin, ..) and tells how many are still right. Takes minutes.
+    #[arg(long)]
+    pub perturb: bool,
     /// Adds a table with one row per case.
     #[arg(long)]
     pub cases: bool,
@@ -72,6 +76,9 @@ pub fn evaluate(args: &RcaArgs) -> Result<Report, BadInput> {
     let mut verdicts = verdicts::of(&known, &Weights::SHIPPED, &Calibration::SHIPPED);
     verdicts.iter_mut().zip(millis).for_each(|(it, millis)| it.millis += millis);
     let mut report = tables::report(&cases, &verdicts, args);
+    if args.perturb {
+        report.breakdowns.push(perturb::table(&cases));
+    }
     if args.fit {
         let (notes, held_out) = fit::report(&known);
         report.notes.extend(notes);

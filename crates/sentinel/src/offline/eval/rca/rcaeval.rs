@@ -1,5 +1,6 @@
-//! Cases of RCAEval: `<service>_<fault>/<run>/` with `inject_time.txt` and `data.csv` (ASE'24) or `simple_metrics.csv`,
-//! `metrics.csv`, `logs.csv` and `traces.csv` (RE2).
+//! Cases of RCAEval: `<service>_<fault>/<run>/` with `inject_time.txt` and `data.csv` (RE1), or `simple_metrics.csv`,
+//! `metrics.csv` or `metrics.json`, `logs.csv` and `traces.csv` (RE2, RE3); series that others made of the traces
+//! (`tracets_lat.csv`, `tracets_err.csv`) where these are missing or empty.
 
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use crate::offline::bad_input::BadInput;
 use crate::offline::input::Input;
 use crate::offline::instants;
 use crate::offline::rca::{logs_file, metrics_file, names, spans_file};
-use crate::offline::table::{Table, number};
+use crate::offline::table::number;
 
 /// The cases of a folder; `None` if it does not hold this set.
 ///
@@ -24,7 +25,9 @@ pub fn read(folder: &Path) -> Result<Option<Vec<Labeled>>, BadInput> {
         // Strange folders lie beside the runs (`multi-source-data`): what has no time of injection is none.
         for run in entries(&of_fault)?.into_iter().filter(|it| it.is_dir()) {
             let Some(at) = file(&run, "inject_time.txt") else { continue };
-            let Some(metrics) = ["data.csv", "simple_metrics.csv", "metrics.csv"].iter().find_map(|it| file(&run, it))
+            let Some(metrics) = ["simple_data.csv", "data.csv", "simple_metrics.csv", "metrics.csv", "metrics.json"]
+                .iter()
+                .find_map(|it| file(&run, it))
             else {
                 continue;
             };
@@ -34,7 +37,7 @@ pub fn read(folder: &Path) -> Result<Option<Vec<Labeled>>, BadInput> {
                 .filter(|it| it.is_finite())
                 .ok_or_else(|| BadInput::of_line(&name, 1, "no time is in it", "write seconds since 1970"))?;
             let mut case = Case { at: (seconds * instants::millis_per_unit(&[seconds])) as i64, ..Case::default() };
-            case.metrics = metrics_file::read(&Table::read(&metrics)?)?;
+            case.metrics = metrics_file::open(&metrics)?;
             if let Some(logs) = file(&run, "logs.csv") {
                 let (name, bytes) = Input::open(&logs)?.read_all()?;
                 case.logs = logs_file::read(&name, &bytes)?;
@@ -42,6 +45,11 @@ pub fn read(folder: &Path) -> Result<Option<Vec<Labeled>>, BadInput> {
             if let Some(traces) = file(&run, "traces.csv") {
                 let (name, bytes) = Input::open(&traces)?.read_all()?;
                 case.spans = spans_file::read(&name, &bytes)?;
+            }
+            if case.spans.is_empty() {
+                for series in ["tracets_lat.csv", "tracets_err.csv"].iter().filter_map(|it| file(&run, it)) {
+                    case.metrics.extend(metrics_file::open(&series)?);
+                }
             }
             names::unite(&mut case);
             cases.push(Labeled {

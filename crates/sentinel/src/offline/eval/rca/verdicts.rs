@@ -41,7 +41,8 @@ pub fn of(known: &Known<'_>, weights: &Weights, calibration: &Calibration) -> Ve
     known.cases.iter().zip(known.observed).map(one).collect()
 }
 
-fn judge(labeled: &Labeled, ranking: &Ranking, millis: f64) -> Verdict {
+/// Judges one answer.
+pub fn judge(labeled: &Labeled, ranking: &Ranking, millis: f64) -> Verdict {
     let scores: Vec<(&str, f64)> = ranking.causes.iter().map(|it| (it.service.as_str(), it.score)).collect();
     let (strict, shared) = labeled.service.as_deref().map_or((NOWHERE, NOWHERE), |it| places(&scores, it));
     let first = ranking.causes.first();
