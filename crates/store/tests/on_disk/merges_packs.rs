@@ -1,18 +1,15 @@
 //! Do merged packs hold what they held? After a merge, a crash in it, damage, and while lines come in and are looked for
 //! (575 to 578).
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
-
-mod scratch;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use scratch::Scratch;
 use signal::{Labels, LogHit, LogQuery, LogRecord, LogSearch as _, Meter as _, TimeRange, Timestamp};
 use store::{Config, Store, Write};
+
+use crate::scratch::Scratch;
 
 const START: i64 = 1_795_000_000_000;
 const DAY: i64 = 86_400_000;

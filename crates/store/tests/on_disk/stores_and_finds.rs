@@ -1,15 +1,12 @@
 //! Does what goes in come out, before and after a restart, with the stated fates?
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
-
-mod scratch;
-
-use scratch::Scratch;
 use signal::{
     Change, ChangeKind, ChangeLog, History, LabelTest, Labels, Ledger, LogLevel, LogQuery, LogRecord, LogSearch,
     Matcher, Meter, Point, SeriesPoints, SeriesQuery, TimeRange, Timestamp,
 };
 use store::{Appended, Config, Error, Store, Write};
+
+use crate::scratch::Scratch;
 
 const START: i64 = 1_700_000_000;
 

@@ -1,16 +1,13 @@
 //! Do log lines take little more than what is random in them, and are identities found where they lie plain (580 to 584)?
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
-
-mod scratch;
-
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use scratch::Scratch;
 use signal::{Labels, LogQuery, LogRecord, LogSearch as _, Meter as _, TimeRange, Timestamp};
 use store::{Config, Store, Write};
+
+use crate::scratch::Scratch;
 
 const START: i64 = 1_795_000_000_000;
 const DAY: i64 = 86_400_000;

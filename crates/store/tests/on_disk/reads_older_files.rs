@@ -1,13 +1,10 @@
 //! Are files of earlier versions still read? Those in `older/` were written by the versions before packs had shapes,
 //! before they had templates, before identities lay plain, and before blocks had compressed labels.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
-
-mod scratch;
-
-use scratch::Scratch;
 use signal::{History as _, Labels, LogQuery, LogSearch as _, SeriesQuery, TimeRange, Timestamp};
 use store::{Config, Store, Write};
+
+use crate::scratch::Scratch;
 
 /// When the first line was written, and the first point.
 const LINES_MILLIS: i64 = 1_764_140_000_000;

@@ -1,18 +1,15 @@
 //! Do merged blocks hold what their parts held? After a merge, a crash at any moment of it, and damage (570 to 574).
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
-
-mod scratch;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use scratch::Scratch;
-use signal::{History as _, Labels, Meter as _, Point, SeriesId, SeriesPoints, TimeRange, Timestamp};
+use signal::{History as _, Labels, LogRecord, Meter as _, Point, SeriesId, SeriesPoints, TimeRange, Timestamp};
 use store::{Config, Store, Write};
+
+use crate::scratch::Scratch;
 
 const START: i64 = 1_795_000_000;
 const HOUR: i64 = 3600;
@@ -198,4 +195,24 @@ fn a_damaged_block_is_left_as_it_is() {
     assert_eq!(store.merge(Timestamp::MIN).unwrap(), 0, "it is not tried again and again");
     assert_eq!(blocks(&scratch.path), paths);
     assert!(content(&store, TimeRange::ALL) == before);
+}
+
+/// Guarantees: what cannot be merged of one kind of signal does not hold up the others.
+#[test]
+fn lines_are_merged_although_a_block_is_damaged() {
+    let scratch = Scratch::new();
+    let store = opened(&scratch.path);
+    fill(&store, 0..FAN_IN);
+    let line = LogRecord::new(Timestamp::from_secs(START), Labels::new([("app", "a")]), "all is well".to_owned());
+    store.append_and_wait(&Write::Logs(vec![line]), Timestamp::from_secs(START)).unwrap();
+    assert!(store.flush());
+    drop(store);
+    let block = &blocks(&scratch.path)[3];
+    let mut bytes = fs::read(block).unwrap();
+    bytes[20] ^= 0x55;
+    fs::write(block, &bytes).unwrap();
+    let store = opened(&scratch.path);
+    assert!(store.merge(Timestamp::from_secs(START + 48 * HOUR)).is_err());
+    let file = fs::read_dir(scratch.path.join("logs")).unwrap().next().unwrap().unwrap().path();
+    assert!(fs::read(file).unwrap().starts_with(b"SNTLPAK2"));
 }

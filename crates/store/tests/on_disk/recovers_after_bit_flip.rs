@@ -1,15 +1,12 @@
 //! What does a damaged byte cost? In the log one write, in a block or partition that file, never the start.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
-
-mod scratch;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use scratch::Scratch;
 use signal::{History, Labels, Ledger, LogQuery, LogRecord, LogSearch, SeriesPoints, TimeRange, Timestamp};
 use store::{Config, Store, Write};
+
+use crate::scratch::Scratch;
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 

@@ -1,15 +1,12 @@
 //! Does a write that was under way when the process died do any harm? The log is cut at every byte of its last frames.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
-
-mod scratch;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use scratch::Scratch;
 use signal::{History, Labels, LogQuery, LogRecord, LogSearch, Point, SeriesPoints, TimeRange, Timestamp};
 use store::{Config, Store, Write};
+
+use crate::scratch::Scratch;
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 

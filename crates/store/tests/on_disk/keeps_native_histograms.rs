@@ -1,14 +1,11 @@
 //! Are native histograms found with their series, also after a restart and when they are packed?
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
-
-mod scratch;
-
-use scratch::Scratch;
 use signal::{
     HISTOGRAM_MARK, HistogramSample, History, Labels, NativeHistogram, Point, SeriesPoints, TimeRange, Timestamp,
 };
 use store::{Config, Store, Write};
+
+use crate::scratch::Scratch;
 
 fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(1_700_000_000 + secs)
