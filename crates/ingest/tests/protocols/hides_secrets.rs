@@ -1,17 +1,10 @@
 //! Is any secret of a known kind left over, wherever it stands? Kinds and places are tables; each kind is tried in each
 //! place.
 
-#![allow(clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
-
-#[path = "secrets/kinds.rs"]
-mod kinds;
-#[path = "secrets/places.rs"]
-mod places;
-
 use ingest::redacted;
 
-use self::kinds::{KINDS, Kind, made};
-use self::places::{OF_NAMES, OF_VALUES};
+use crate::kinds::{KINDS, Kind, made};
+use crate::places::{OF_NAMES, OF_VALUES};
 
 /// What must not be seen of a secret that was put into a text; None if nothing of it is seen.
 fn leak(text: &str, parts: &[String]) -> Option<String> {

@@ -2,10 +2,6 @@
 //!
 //! Against the brokers that librdkafka simulates in this process; `sentinel` has tests with a real Apache Kafka.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-mod fake;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +14,7 @@ use signal::Meter as _;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use fake::{Recorder, StillClock};
+use crate::fake::{Recorder, StillClock};
 
 const TOPIC: &str = "app-logs";
 const LIMIT: Duration = Duration::from_secs(60);

@@ -1,27 +1,22 @@
 //! Are exemplars kept, in whatever protocol they come, with the series that they belong to?
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-mod fake;
-#[path = "fake/otlp_wire.rs"]
-mod otlp_wire;
-#[path = "fake/wire.rs"]
-mod wire;
-
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::routing::get;
-use fake::{Recorder, Service, StillClock};
 use ingest::{
     Config, Counts, OtlpConfig, OtlpDecoder, PreprocessConfig, Preprocessed, Preprocessor, Reason, ScrapeConfig, Sink,
     Source,
 };
-use otlp_wire::{Data, HistogramPoint, T0, gauge, metric, metrics, number};
 use prost::Message;
 use signal::{Exemplar, Labels, Point, Timestamp};
 use tokio::sync::watch;
-use wire::{ExemplarV2, RequestV2, WriteRequest, pair, series, snappy};
+
+use crate::fake::{Recorder, Service, StillClock};
+use crate::otlp_wire;
+use crate::otlp_wire::{Data, HistogramPoint, T0, gauge, metric, metrics, number};
+use crate::wire;
+use crate::wire::{ExemplarV2, RequestV2, WriteRequest, pair, series, snappy};
 
 const NOW: i64 = 1_700_000_000_000;
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";

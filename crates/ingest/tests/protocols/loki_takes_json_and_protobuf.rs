@@ -1,17 +1,12 @@
 //! Is Loki push taken in both forms, and are mistakes told as Loki tells them, in plain text?
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-mod fake;
-#[path = "fake/wire.rs"]
-mod wire;
-
 use std::io::Write;
 
 use axum::http::StatusCode;
-use fake::Service;
 use ingest::{Config, Refused};
-use wire::{Entry, Instant, PushRequest, Stream, pair, snappy};
+
+use crate::fake::Service;
+use crate::wire::{Entry, Instant, PushRequest, Stream, pair, snappy};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");

@@ -1,13 +1,10 @@
 //! Are alerts answered as an Alertmanager answers them?
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-mod fake;
-
 use axum::http::StatusCode;
-use fake::Service;
 use ingest::Refused;
 use serde_json::json;
+
+use crate::fake::Service;
 
 /// Guarantees: MUST 110 and 115 of docs/specs/ingest.md: good alerts are taken, the first bad one is told.
 #[tokio::test]

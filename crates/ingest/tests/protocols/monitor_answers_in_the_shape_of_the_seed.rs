@@ -1,13 +1,10 @@
 //! Does `POST /monitor` answer what clients of seed 0 expect?
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-mod fake;
-
 use axum::http::StatusCode;
-use fake::Service;
 use ingest::{Config, Refused};
 use serde_json::json;
+
+use crate::fake::Service;
 
 /// Guarantees: MUST 1 and 2 of docs/specs/ingest.md.
 #[tokio::test]

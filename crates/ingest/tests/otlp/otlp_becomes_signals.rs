@@ -1,18 +1,15 @@
 //! Do metrics, logs and spans of OpenTelemetry become the series, lines and spans that a user of Prometheus and Loki
 //! expects? Bodies are encoded by prost, and the examples of the OpenTelemetry project are read.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-#[path = "fake/otlp_wire.rs"]
-mod otlp_wire;
-
 use std::path::Path;
 
 use expect_test::{Expect, expect};
 use ingest::{Config, Decoded, OtlpConfig, OtlpDecoder, OtlpSignal, Reason, otlp_json_to_protobuf};
-use otlp_wire::*;
 use prost::Message;
 use signal::{LogRecord as Line, SeriesPoints, Timestamp};
+
+use crate::otlp_wire;
+use crate::otlp_wire::*;
 
 const SHOP: &[(&str, &str)] = &[("service.name", "shop"), ("host.name", "web-1"), ("service.instance.id", "i-1")];
 const DELTA: i32 = 1;

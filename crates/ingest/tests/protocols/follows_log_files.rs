@@ -1,16 +1,13 @@
 //! Are log files followed from the pattern to the sink, and is the place saved only after the acknowledgement?
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-mod fake;
-
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fake::{MemoryOffsets, Recorder, StillClock};
 use ingest::{Config, Counts, Offsets, Refused, TailConfig};
 use tokio::sync::watch;
+
+use crate::fake::{MemoryOffsets, Recorder, StillClock};
 
 struct Scratch(PathBuf);
 

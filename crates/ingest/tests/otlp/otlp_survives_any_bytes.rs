@@ -1,17 +1,13 @@
 //! Do OTLP's decoders survive foreign bytes, and do they read what was written? Random bytes, valid bodies with random
 //! changes, and random records in both encodings.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-#[path = "fake/otlp_wire.rs"]
-mod otlp_wire;
-
 use ingest::{Config, OtlpConfig, OtlpDecoder, OtlpSignal, otlp_json_to_protobuf};
-use otlp_wire::*;
 use proptest::prelude::*;
 use prost::Message;
 use serde_json::json;
 use signal::Timestamp;
+
+use crate::otlp_wire::*;
 
 const SHOP: &[(&str, &str)] = &[("service.name", "shop")];
 const SIGNALS: [OtlpSignal; 3] = [OtlpSignal::Metrics, OtlpSignal::Logs, OtlpSignal::Traces];

@@ -1,16 +1,13 @@
 //! Is remote write 1.0 and 2.0 taken as Prometheus sends it, and is what is wrong told in a way that ends its retries?
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-mod fake;
-#[path = "fake/wire.rs"]
-mod wire;
-
 use axum::http::StatusCode;
-use fake::Service;
 use ingest::{Config, Refused};
 use signal::{HistogramSample, Labels, NativeHistogram, ResetHint, Timestamp};
-use wire::{
+
+use crate::fake;
+use crate::fake::Service;
+use crate::wire;
+use crate::wire::{
     BucketSpan, Exemplar, ExemplarV2, Histogram, MetadataV2, RequestV2, WriteRequest, gauge, pair, series, snappy,
 };
 

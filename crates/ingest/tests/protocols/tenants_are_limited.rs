@@ -1,21 +1,17 @@
 //! Does a tenant that sends too much hear of it in its protocol's words, and do the others not notice?
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-mod fake;
-#[path = "fake/otlp_wire.rs"]
-mod otlp_wire;
-
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::StatusCode;
-use fake::{Answer, Recorder, Service, StillClock};
 use ingest::{Config, Counts, Limited, OtlpConfig, OtlpReceiver, Tenants, TenantsConfig};
-use otlp_wire::*;
 use prost::Message;
 use serde_json::json;
 use signal::Meter;
+
+use crate::fake;
+use crate::fake::{Answer, Recorder, Service, StillClock};
+use crate::otlp_wire::*;
 
 /// A service behind the limits that are set by `json`.
 struct Limits {

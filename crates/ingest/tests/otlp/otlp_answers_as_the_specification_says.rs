@@ -1,26 +1,22 @@
 //! Does a sender of OTLP get the answers that its specification promises, over HTTP and gRPC? Above all: does nothing
 //! that is wrong come back as "try again", and nothing that is busy as "give up"?
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-mod fake;
-#[path = "fake/otlp_wire.rs"]
-mod otlp_wire;
-
 use std::io::Write;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use base64::Engine as _;
-use fake::Recorder;
 use http_body_util::BodyExt as _;
 use ingest::{Config, Counts, OtlpConfig, OtlpReceiver, Refused};
-use otlp_wire::*;
 use prost::Message;
 use serde_json::{Value as Json, json};
 use signal::Meter;
 use tower::ServiceExt;
+
+use crate::fake;
+use crate::fake::Recorder;
+use crate::otlp_wire::*;
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";

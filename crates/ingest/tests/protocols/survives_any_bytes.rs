@@ -1,17 +1,13 @@
 //! Does any decoder panic on foreign bytes? Random bytes, and valid bodies with random changes.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-#[path = "fake/wire.rs"]
-mod wire;
-
 use std::collections::BTreeMap;
 
 use ingest::{Config, Format, InfluxFrame, InfluxPrecision, MqttMessage, Problems, PrometheusNaming, SyslogArrival};
 use proptest::prelude::*;
 use prost::Message;
 use signal::Timestamp;
-use wire::{Entry, Histogram, Instant, PushRequest, RequestV2, Stream, WriteRequest, gauge, series};
+
+use crate::wire::{Entry, Histogram, Instant, PushRequest, RequestV2, Stream, WriteRequest, gauge, series};
 
 const MONITOR: &[u8] = br#"[{"timestamp":"2023-11-14T22:13:20Z","service_name":"a","cpu_usage":1,"metrics":{"x":2}}]"#;
 const LOKI: &[u8] = br#"{"streams":[{"stream":{"a":"b"},"values":[["1700000000000000000","x",{"c":"d"}]]}]}"#;

@@ -1,18 +1,15 @@
 //! Are targets scraped over HTTP with the labels, `up` and the staleness markers of Prometheus?
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-mod fake;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::http::StatusCode;
 use axum::routing::get;
-use fake::{Recorder, StillClock};
 use ingest::{Config, Counts, ScrapeConfig};
 use signal::SeriesPoints;
 use tokio::sync::watch;
+
+use crate::fake::{Recorder, StillClock};
 
 fn values(recorder: &Recorder, series: &str) -> Vec<f64> {
     let is_it = |it: &&SeriesPoints| it.labels.to_string().starts_with(series);

@@ -1,14 +1,11 @@
 //! Is the line protocol taken as Telegraf sends it, and are errors told in the shapes of both versions of the API?
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-mod fake;
-
 use std::io::Write as _;
 
 use axum::http::StatusCode;
-use fake::Service;
 use ingest::{Config, Refused};
+
+use crate::fake::Service;
 
 /// What the inputs cpu, mem, disk, net, system and http_response of Telegraf 1.30 write.
 const TELEGRAF: &str = "\

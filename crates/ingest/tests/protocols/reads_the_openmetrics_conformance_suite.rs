@@ -1,7 +1,5 @@
 //! Are the cases of the OpenMetrics project judged as they should be? They lie outside the repository.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
 use std::path::PathBuf;
 
 use ingest::{Config, Format};

@@ -1,20 +1,16 @@
 //! What does each protocol say to a body with a million labels? It is refused or cut at the limits, the limit is named, and
 //! what is wrong with it is counted; a good entry beside it is kept where the protocol can say so.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-mod fake;
-#[path = "fake/otlp_wire.rs"]
-mod otlp_wire;
-#[path = "fake/wire.rs"]
-mod wire;
-
 use axum::http::StatusCode;
-use fake::Service;
 use ingest::{Config, OtlpConfig, OtlpReceiver};
-use otlp_wire::T0;
 use prost::Message;
 use serde_json::{Map, Value, json};
+
+use crate::fake;
+use crate::fake::Service;
+use crate::otlp_wire;
+use crate::otlp_wire::T0;
+use crate::wire;
 
 const COUNT: usize = 1_000_000;
 const NOW: i64 = 1_700_000_000_000;

@@ -1,10 +1,6 @@
 //! Are pods followed as the API of Kubernetes wants it, and do signals get the labels of their pod? The API is a fake that
 //! takes only what the real one takes.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers shared by tests may panic")]
-
-mod fake;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -15,11 +11,12 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
-use fake::Recorder;
 use ingest::{KubernetesConfig, KubernetesCounts, PodLabels, Pods, Sink, Source, Versions, watch_pods};
 use serde_json::{Value, json};
 use signal::{Labels, LogRecord, SeriesPoints, Timestamp};
 use tokio::sync::{mpsc, watch};
+
+use crate::fake::Recorder;
 
 type Line = Result<Vec<u8>, std::io::Error>;
 
