@@ -1,82 +1,28 @@
 //! Do clients of Prometheus get what they ask for? The requests of Grafana's datasource one after the other, and every
 //! endpoint with its mistakes.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "functions of tests, outside of #[test]"
-)]
-#![allow(dead_code, reason = "the world is shared with other tests")]
-
-mod fakes;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::{HeaderMap, Request};
-use fakes::World;
-use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use serve::{Config, Live, router};
-use signal::{Clock, Timestamp};
-use tower::ServiceExt;
 
+use crate::asking::{Answer, FixedClock, app, get, send};
+use crate::fakes::World;
+
+/// Seconds at which the world stands still.
 const NOW: i64 = 1_769_860_800;
 
-struct FixedClock;
-
-impl Clock for FixedClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_secs(NOW)
-    }
-}
-
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    bytes: Vec<u8>,
-}
-
-impl Answer {
-    fn text(&self) -> &str {
-        std::str::from_utf8(&self.bytes).unwrap()
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.bytes).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
-    }
-
-    /// What a client takes out of a good answer.
-    fn data(&self) -> Value {
-        let json = self.json();
-        assert_eq!((self.status, &json["status"]), (200, &"success".into()), "{json}");
-        json["data"].clone()
-    }
-}
-
-fn app() -> Router {
-    router(World::busy(Arc::new(FixedClock)).ports(), Live::new(), &Config::default(), Router::new())
-}
-
-async fn send(app: &Router, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
-    let mut request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:8080");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let response = app.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let bytes = body.collect().await.unwrap().to_bytes().to_vec();
-    Answer { status: parts.status.as_u16(), headers: parts.headers, bytes }
-}
-
-async fn get(path: &str) -> Answer {
-    send(&app(), "GET", path, &[], Body::empty()).await
+/// What a client takes out of a good answer.
+fn data(answer: &Answer) -> Value {
+    let json = answer.json();
+    assert_eq!((answer.status, &json["status"]), (200, &"success".into()), "{json}");
+    json["data"].clone()
 }
 
 async fn post(path: &str, form: &str) -> Answer {
     let headers = [("content-type", "application/x-www-form-urlencoded")];
-    send(&app(), "POST", path, &headers, form.to_owned()).await
+    send(&app(), "POST", path, &headers, form).await
 }
 
 fn len(value: &Value) -> usize {
@@ -91,30 +37,30 @@ async fn the_requests_of_grafana_are_answered() {
     // Save and test: the health check evaluates, then the flavor is looked up.
     let health = post("/api/v1/query", &format!("query=1%2B1&time={NOW}")).await;
     assert_eq!(health.headers["content-type"], "application/json");
-    assert_eq!(health.data(), json!({ "resultType": "scalar", "result": [NOW, "2"] }));
-    let build = get("/api/v1/status/buildinfo").await.data();
+    assert_eq!(data(&health), json!({ "resultType": "scalar", "result": [NOW, "2"] }));
+    let build = data(&get("/api/v1/status/buildinfo").await);
     assert!(build["version"].as_str().unwrap().starts_with("3."), "{build}");
     assert!(build.get("features").is_none(), "with features it would be taken for Mimir: {build}");
 
     // The builder of queries: names of metrics, what they mean, labels and their values.
     let span = format!("start={}&end={NOW}", NOW - 3600);
-    let names = get(&format!("/api/v1/label/__name__/values?{span}")).await.data();
+    let names = data(&get(&format!("/api/v1/label/__name__/values?{span}")).await);
     assert!(names.as_array().unwrap().contains(&"queue_depth".into()), "{names}");
     assert!(names.as_array().unwrap().is_sorted_by_key(|it| it.as_str().unwrap().to_owned()));
     let with_match = "match%5B%5D=queue_depth%7Bservice%3D%22checkout%22%7D";
-    let values = get(&format!("/api/v1/label/service/values?{with_match}&{span}&limit=40000")).await.data();
+    let values = data(&get(&format!("/api/v1/label/service/values?{with_match}&{span}&limit=40000")).await);
     assert_eq!(values, json!(["checkout"]));
-    let metadata = get("/api/v1/metadata?limit=1000&limit_per_metric=1").await.data();
+    let metadata = data(&get("/api/v1/metadata?limit=1000&limit_per_metric=1").await);
     assert_eq!(metadata["queue_depth"], json!([{ "type": "gauge", "help": "Jobs that wait.", "unit": "" }]));
-    let labels = post("/api/v1/labels", &format!("{with_match}&{span}")).await.data();
+    let labels = data(&post("/api/v1/labels", &format!("{with_match}&{span}")).await);
     assert!(labels.as_array().unwrap().contains(&"service".into()), "{labels}");
-    let series = post("/api/v1/series", &format!("{with_match}&{span}")).await.data();
+    let series = data(&post("/api/v1/series", &format!("{with_match}&{span}")).await);
     assert!(len(&series) > 0 && series.as_array().unwrap().iter().all(|it| it["__name__"] == "queue_depth"));
 
     // A panel.
     let query = "sum+by+%28service%29+%28queue_depth%29";
     let range = format!("query={query}&start={}&end={NOW}&step=15", NOW - 900);
-    let panel = post("/api/v1/query_range", &range).await.data();
+    let panel = data(&post("/api/v1/query_range", &range).await);
     assert_eq!(panel["resultType"], "matrix");
     assert!(len(&panel["result"]) > 1);
     for series in panel["result"].as_array().unwrap() {
@@ -124,11 +70,11 @@ async fn the_requests_of_grafana_are_answered() {
         assert_eq!(time.as_i64(), Some(NOW));
         value.as_str().unwrap().parse::<f64>().unwrap();
     }
-    let exemplars = post("/api/v1/query_exemplars", &format!("query=up&start={}&end={NOW}", NOW - 900)).await.data();
+    let exemplars = data(&post("/api/v1/query_exemplars", &format!("query=up&start={}&end={NOW}", NOW - 900)).await);
     assert_eq!(len(&exemplars), 0);
 
     // The list of alert rules.
-    let rules = get("/api/v1/rules").await.data();
+    let rules = data(&get("/api/v1/rules").await);
     let (alerting, recording) = (&rules["groups"][0]["rules"][0], &rules["groups"][0]["rules"][1]);
     assert_eq!(
         (&alerting["type"], &alerting["state"], &alerting["health"]),
@@ -137,8 +83,8 @@ async fn the_requests_of_grafana_are_answered() {
     assert_eq!((&alerting["duration"], &alerting["alerts"][0]["state"]), (&json!(60.0), &"firing".into()));
     assert_eq!((&recording["type"], &recording["name"]), (&"recording".into(), &"queue:long".into()));
     assert!(recording.get("alerts").is_none() && recording.get("state").is_none(), "{recording}");
-    assert_eq!(get("/api/v1/alerts").await.data()["alerts"][0]["annotations"]["summary"], "17 jobs wait");
-    let managers = get("/api/v1/alertmanagers").await.data();
+    assert_eq!(data(&get("/api/v1/alerts").await)["alerts"][0]["annotations"]["summary"], "17 jobs wait");
+    let managers = data(&get("/api/v1/alertmanagers").await);
     assert_eq!(managers["activeAlertmanagers"][0]["url"], "http://127.0.0.1:9093/api/v2/alerts");
 }
 
@@ -183,13 +129,13 @@ async fn answers_are_cut_and_say_so() {
     assert!(json["data"]["stats"]["samples"]["totalQueryableSamples"].as_u64().unwrap() > 0);
     let json = get("/api/v1/labels?limit=1").await.json();
     assert_eq!((len(&json["data"]), len(&json["warnings"])), (1, 1));
-    assert_eq!(len(&get("/api/v1/rules?type=record").await.data()["groups"][0]["rules"]), 1);
-    assert_eq!(len(&get("/api/v1/rules?rule_name[]=none").await.data()["groups"]), 0);
-    assert_eq!(get("/api/v1/format_query?query=sum%28up%29by%28a%29").await.data(), "sum by (a) (up)");
-    let target = get("/api/v1/targets").await.data()["activeTargets"][0].clone();
+    assert_eq!(len(&data(&get("/api/v1/rules?type=record").await)["groups"][0]["rules"]), 1);
+    assert_eq!(len(&data(&get("/api/v1/rules?rule_name[]=none").await)["groups"]), 0);
+    assert_eq!(data(&get("/api/v1/format_query?query=sum%28up%29by%28a%29").await), "sum by (a) (up)");
+    let target = data(&get("/api/v1/targets").await)["activeTargets"][0].clone();
     assert_eq!((&target["scrapeUrl"], &target["labels"]["job"]), (&"http://web-1:9100/metrics".into(), &"node".into()));
     for path in ["runtimeinfo", "flags", "tsdb"] {
-        assert!(get(&format!("/api/v1/status/{path}")).await.data().is_object(), "{path}");
+        assert!(data(&get(&format!("/api/v1/status/{path}")).await).is_object(), "{path}");
     }
 }
 
@@ -224,12 +170,12 @@ async fn pages_of_other_sites_read_only_where_they_may() {
 async fn federation_tells_the_newest_sample() {
     let answer = get("/federate?match%5B%5D=queue_depth").await;
     assert!(answer.headers["content-type"].to_str().unwrap().starts_with("text/plain; version=0.0.4"));
-    let lines: Vec<&str> = answer.text().lines().collect();
+    let lines: Vec<&str> = answer.text.lines().collect();
     assert_eq!(lines[0], "# TYPE queue_depth gauge");
     assert!(lines.len() > 1);
     for line in &lines[1..] {
         let time = line.rsplit(' ').next().unwrap().parse::<i64>().unwrap();
         assert!(line.starts_with("queue_depth{") && (NOW * 1000 - time) < 60_000, "{line}");
     }
-    assert_eq!(get("/federate").await.text(), "");
+    assert_eq!(get("/federate").await.text, "");
 }
