@@ -1,11 +1,12 @@
 //! How do the tests drive the real binary? They start it, talk HTTP to it, kill it and start it again.
 
 // Each test file is a crate of its own and uses only a part of this.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 pub mod browser;
 pub mod client;
 pub mod kafka;
+pub mod kafka_files;
 pub mod load;
 pub mod model;
 pub mod namespaces;
