@@ -12,9 +12,9 @@ use crate::{codegen, docs, fuzz, licenses, services, tidy};
 /// Tests that measure, fill memory or watch this very machine: the target they are in, and how all their names begin.
 const UNDISTURBED: (&str, &str) = ("undisturbed", "undisturbed::");
 
-/// Tests of one binary that run at the same time. More than most machines have cores, because what the long ones do is
+/// Tests of one binary that run at the same time. More than small machines have cores, because what the long ones do is
 /// wait: for timers, disks and other programs.
-const TESTS_AT_A_TIME: &str = "4";
+const TESTS_AT_A_TIME: &str = "3";
 
 /// What released binaries have and a first build does without; see docs/adr/008-librdkafka.md and 014-onnx.md.
 const RELEASED: &str = "--features=sentinel/kafka-tls,sentinel/onnx";

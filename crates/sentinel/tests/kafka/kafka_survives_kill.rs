@@ -26,6 +26,7 @@ const CATCH_UP: Duration = Duration::from_secs(120);
 
 #[test]
 fn nothing_from_kafka_is_lost_or_doubled_over_kills_of_either_side() {
+    let _alone = crate::support::alone();
     let Some(mut kafka) = Kafka::start(N_BROKERS) else { return };
     let Some(python) = python_with("kafka-producer", &["kafka-python==3.0.12"]) else { return };
     TOPICS.iter().for_each(|it| kafka.create_topic(it, 3));

@@ -20,6 +20,7 @@ const CUT: Duration = Duration::from_secs(20);
 
 #[test]
 fn a_network_that_is_cut_loses_nothing_and_tells_nothing_twice() {
+    let _alone = crate::support::alone();
     if !Kafka::is_there() || !is_inside("network_is_cut::a_network_that_is_cut_loses_nothing_and_tells_nothing_twice") {
         return;
     }

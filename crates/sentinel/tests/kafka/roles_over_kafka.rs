@@ -35,6 +35,7 @@ const AWAY_SECS: [u64; 4] = [1, 9, 3, 12];
 
 #[test]
 fn killed_workers_lose_nothing_and_one_fault_stays_one_incident() {
+    let _alone = crate::support::alone();
     let n_brokers = number("SENTINEL_TEST_BROKERS").map_or(1, |it| it as usize);
     let Some(mut kafka) = Kafka::start(n_brokers) else { return };
     let brokers = kafka.bootstrap();

@@ -17,7 +17,15 @@ pub mod scenarios;
 pub mod server;
 pub mod services;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// Held by a test that no other one of its program may disturb that holds it, too: those that watch, measure or fill the
+/// machine, and those that keep it so busy that signals come late, which is told as missing data.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Waits until `check` gives something; panics with what `waiting_for` tells when the time is up.
 pub fn wait_for<T>(limit: Duration, waiting_for: &str, mut check: impl FnMut() -> Option<T>) -> T {

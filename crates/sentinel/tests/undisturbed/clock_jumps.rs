@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(40);
 
 #[test]
 fn an_hour_forward_and_an_hour_back_lose_nothing_and_tell_nothing_wrong() {
-    let _alone = crate::alone();
+    let _alone = crate::support::alone();
     let Some(library) = library() else { return };
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("clock-{}", std::process::id()));
     let set = |offset: &str| std::fs::write(&file, offset).expect("the target folder can be written");

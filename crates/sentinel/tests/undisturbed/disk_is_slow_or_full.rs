@@ -135,7 +135,7 @@ fn stored(server: &Server, number: usize, begin: i64) -> BTreeMap<String, i64> {
 /// Guarantees: MUST 176 of docs/specs/ingest.md.
 #[test]
 fn it_goes_on_and_nothing_acknowledged_is_lost() {
-    let _alone = crate::alone();
+    let _alone = crate::support::alone();
     let folder = Folder::new("disk");
     let Some((disk, environment)) = Disk::new(&folder) else { return skip("a disk that is slow or full") };
     let mut server = Server::start_in(folder, &format!("{QUIET}{WHOLE_ANSWERS}"), environment);

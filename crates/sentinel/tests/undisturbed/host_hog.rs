@@ -42,7 +42,7 @@ impl Drop for Hog {
 
 #[test]
 fn a_busy_loop_is_one_incident_that_names_the_process() {
-    let _alone = crate::alone();
+    let _alone = crate::support::alone();
     let server = Server::start_unconfigured("host-hog");
     std::thread::sleep(QUIET_TIME);
     let before = calm(&server);

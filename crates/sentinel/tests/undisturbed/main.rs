@@ -8,8 +8,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 #[path = "."]
 mod undisturbed {
     mod clock_jumps;
@@ -17,10 +15,4 @@ mod undisturbed {
     mod host_hog;
     mod measures_capacity;
     mod overload_is_bounded;
-}
-
-/// Held by the test that runs.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -19,7 +19,7 @@ fn number(figures: &Value, name: &str) -> f64 {
 /// Guarantees: every sample that was sent is written, judged and counted, and the times are in order.
 #[test]
 fn every_sample_of_many_series_is_judged() {
-    let _alone = crate::alone();
+    let _alone = crate::support::alone();
     // Two agents, of which the second has few series.
     let figures = measured(&["scale", "--series", "1200", "--warm-up-secs", "1", "--secs", "2"]);
     assert_eq!((number(&figures, "series"), number(&figures, "agents")), (1200.0, 2.0));
@@ -35,7 +35,7 @@ fn every_sample_of_many_series_is_judged() {
 /// can be trusted.
 #[test]
 fn the_first_scores_after_a_back_fill_can_be_trusted() {
-    let _alone = crate::alone();
+    let _alone = crate::support::alone();
     let figures = measured(&["backfill", "--series", "30", "--days", "1"]);
     assert_eq!(number(&figures, "points"), 30.0 * 1440.0);
     assert_eq!((number(&figures, "ready_share"), number(&figures, "trusted_share")), (1.0, 1.0), "{figures:#}");
@@ -48,7 +48,7 @@ fn the_first_scores_after_a_back_fill_can_be_trusted() {
 /// tiny and nothing is timed.
 #[test]
 fn ingestion_is_measured_from_all_sides() {
-    let _alone = crate::alone();
+    let _alone = crate::support::alone();
     let kafka = Kafka::start(1);
     let brokers = kafka.as_ref().map(Kafka::bootstrap);
     let of_kafka: Vec<&str> = brokers.iter().flat_map(|it| ["--kafka", it.as_str()]).collect();
@@ -119,7 +119,7 @@ fn check_peers(peers: &[Value], ratios: &[Value]) {
 /// Guarantees: everything that was put into the topic is read from a real Kafka, judged and committed.
 #[test]
 fn every_sample_of_a_kafka_topic_is_judged() {
-    let _alone = crate::alone();
+    let _alone = crate::support::alone();
     let Some(kafka) = Kafka::start(1) else { return };
     let figures = measured(&["kafka", "--brokers", &kafka.bootstrap(), "--events", "40000", "--series", "400"]);
     assert_eq!((number(&figures, "events"), number(&figures, "messages")), (40_000.0, 400.0), "{figures:#}");
@@ -131,7 +131,7 @@ fn every_sample_of_a_kafka_topic_is_judged() {
 /// Guarantees: what cannot be measured is refused at once.
 #[test]
 fn senseless_sizes_are_refused() {
-    let _alone = crate::alone();
+    let _alone = crate::support::alone();
     for arguments in [
         ["ingest", "--rate", "1500"],
         ["ingest", "--series", "15"],

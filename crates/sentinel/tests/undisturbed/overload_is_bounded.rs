@@ -160,7 +160,7 @@ fn stored(server: &Server, series: i64, parts: i64) -> Vec<i64> {
 /// Guarantees: MUST 174 and 175 of docs/specs/ingest.md.
 #[test]
 fn three_times_too_much_is_refused_in_part_and_nothing_acknowledged_is_lost() {
-    let _alone = crate::alone();
+    let _alone = crate::support::alone();
     let secs = std::env::var("SENTINEL_TEST_OVERLOAD_SECS").ok().and_then(|it| it.parse().ok()).unwrap_or(20);
     let server = Server::start("overload", &format!("{QUIET}{LIMITS}"));
     let seen = Arc::new(Seen::default());
