@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,11 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::command::{cargo, is_installed, program, run};
 use crate::workspace;
+use kafka_files::{CLUSTER_ID, VERSION, project, settings};
 
-/// The release that is tested with; it needs Java 17.
-const VERSION: &str = "4.1.1";
-/// Of the cluster, 16 bytes in base64, as the storage tool wants it.
-const CLUSTER_ID: &str = "c2VudGluZWwtdGVzdHMtMQ";
+#[path = "../../crates/sentinel/tests/support/kafka_files.rs"]
+mod kafka_files;
+
 /// How long the broker may take to start.
 const START: Duration = Duration::from_secs(90);
 
@@ -52,7 +52,7 @@ impl Broker {
         fs::create_dir_all(&folder)?;
         let (port, controller) = (free_port()?, free_port()?);
         let properties = folder.join("broker.properties");
-        fs::write(&properties, settings(&folder, port, controller))?;
+        fs::write(&properties, settings(&folder.join("data"), "127.0.0.1", 0, &[(port, controller)]))?;
         let classes = jars.join("*");
         let mut format = program("java");
         format.arg("-cp").arg(&classes).args(["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID]);
@@ -87,27 +87,6 @@ fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-fn settings(folder: &Path, port: u16, controller: u16) -> String {
-    format!(
-        "process.roles=broker,controller
-node.id=0
-controller.quorum.voters=0@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-log.dirs={}
-auto.create.topics.enable=false
-offsets.topic.num.partitions=4
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-group.initial.rebalance.delay.ms=0
-",
-        folder.join("data").display()
-    )
-}
-
 /// The folder with Kafka's jars, in the place where the tests keep them too.
 fn jars() -> Result<PathBuf> {
     let folder = workspace::target().join("tmp").join(format!("kafka-{VERSION}"));
@@ -122,19 +101,4 @@ fn jars() -> Result<PathBuf> {
         fs::write(marker, VERSION)?;
     }
     Ok(jars)
-}
-
-/// A Maven project that has nothing but Kafka, and a logger that writes to standard error.
-fn project() -> String {
-    let dependency = |group: &str, name: &str, version: &str| {
-        format!(
-            "<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId><version>{version}</version></dependency>"
-        )
-    };
-    format!(
-        "<project><modelVersion>4.0.0</modelVersion><groupId>test</groupId><artifactId>test</artifactId>\
-         <version>1</version><packaging>pom</packaging><dependencies>{}{}</dependencies></project>",
-        dependency("org.apache.kafka", "kafka_2.13", VERSION),
-        dependency("org.slf4j", "slf4j-simple", "1.7.36"),
-    )
 }

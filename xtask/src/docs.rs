@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::command::{cargo, program, run as run_command};
+use crate::command::{program, run as run_command};
+use crate::test::workspace_wide;
 use crate::workspace;
 
-/// Builds both.
-pub fn run() -> Result<()> {
-    run_command(cargo().env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", "--no-deps", "--quiet"]))?;
+/// Builds both. The features are those of all other checks, or what was built for them would be built again.
+pub fn run(is_ci: bool) -> Result<()> {
+    let mut doc = workspace_wide("doc", is_ci);
+    run_command(doc.env("RUSTDOCFLAGS", "-D warnings").args(["--no-deps", "--quiet"]))?;
     book()
 }
 

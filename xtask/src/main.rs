@@ -10,6 +10,7 @@ mod docs;
 mod fuzz;
 mod licenses;
 mod services;
+mod size;
 mod test;
 mod tidy;
 mod workspace;
@@ -23,6 +24,7 @@ usage: cargo xtask <task>
   codegen [--check]  writes the configuration reference page (or fails if it is stale); --built asks the binary that
                      the tests were built with
   bench [OPTIONS]    builds the release and runs `sentinel bench ingest OPTIONS` with a Kafka beside it
+  size               builds the release and says how large it is; too large is an error
   docs               builds the API docs and the book, warnings are errors
   fuzz [--seconds N] [--jobs N] [--merge] [TARGET...]
                      feeds each decoder with made-up bytes for N seconds (60), N targets at a time (1);
@@ -40,8 +42,9 @@ fn main() -> ExitCode {
         ["codegen"] => codegen::write(codegen::by_cargo()),
         ["codegen", "--built"] => codegen::write(codegen::built()),
         ["codegen", "--check"] => codegen::check(codegen::by_cargo()),
-        ["docs"] => docs::run(),
+        ["docs"] => docs::run(services::is_ci()),
         ["fuzz", options @ ..] => fuzz::run(options),
+        ["size"] => size::run_size(),
         ["bench", rest @ ..] => bench::run_bench(rest),
         _ => {
             eprint!("{USAGE}");

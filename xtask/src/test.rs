@@ -1,5 +1,6 @@
 //! What must pass before a change is good? All checks, the cheap ones first and the tests last.
 
+use std::env;
 use std::process::Command;
 use std::time::Instant;
 
@@ -8,8 +9,12 @@ use anyhow::{Result, bail};
 use crate::command::{cargo, is_installed, run as run_command, run_and_read};
 use crate::{codegen, docs, fuzz, licenses, services, tidy};
 
-/// The test that watches this very machine, with the file it is in: fuzzing beside it would be what it finds.
-const NEEDS_QUIET: (&str, &str) = ("host_hog", "a_busy_loop_is_one_incident_that_names_the_process");
+/// Tests that measure, fill memory or watch this very machine: the target they are in, and how all their names begin.
+const UNDISTURBED: (&str, &str) = ("undisturbed", "undisturbed::");
+
+/// Tests of one binary that run at the same time. More than small machines have cores, because what the long ones do is
+/// wait: for timers, disks and other programs.
+const TESTS_AT_A_TIME: &str = "3";
 
 /// What released binaries have and a first build does without; see docs/adr/008-librdkafka.md and 014-onnx.md.
 const RELEASED: &str = "--features=sentinel/kafka-tls,sentinel/onnx";
@@ -34,21 +39,17 @@ pub fn run(is_ci: bool) -> Result<()> {
     // The tests need the binary anyway; one that cargo builds for itself would have other features and so be another one.
     checks.check("build", || run_command(workspace_wide("test", is_ci).args(["--quiet", "--no-run"])));
     checks.check("codegen", || codegen::check(codegen::built()));
-    checks.check("docs", docs::run);
+    checks.check("docs", || docs::run(is_ci));
     checks.print();
     println!("\n== test");
-    let mut tally = Tally::default();
-    let mut tests = vec![];
-    match lane {
-        None => tests.push(run_tests(is_ci, &[], &mut tally)),
-        Some(lane) => {
-            tests.push(run_tests(is_ci, &["--", "--skip", NEEDS_QUIET.1], &mut tally));
-            checks.check("fuzz", || lane.end());
-            println!("\n== test, on a machine that does nothing else");
-            tests.push(run_tests(is_ci, &["--test", NEEDS_QUIET.0], &mut tally));
-        }
+    let (start, mut tally) = (Instant::now(), Tally::default());
+    let tests = run_tests(is_ci, &["--", "--skip", UNDISTURBED.1], &mut tally);
+    println!("\n== tests so far: {:.1} s", start.elapsed().as_secs_f64());
+    if let Some(lane) = lane {
+        checks.check("fuzz", || lane.end());
     }
-    let tests: Result<()> = tests.into_iter().collect();
+    println!("\n== test, on a machine that does nothing else");
+    let tests = tests.and(run_tests(is_ci, &["--test", UNDISTURBED.0], &mut tally));
     // The runner prints a summary per test binary; this is their sum.
     println!("\n{} passed, {} failed", tally.passed, tally.failed);
     match (checks.failed().as_slice(), tests) {
@@ -61,7 +62,7 @@ pub fn run(is_ci: bool) -> Result<()> {
 
 /// A command of cargo over all crates, on the build server with the features of released binaries. The same each time,
 /// or features and so builds would differ.
-fn workspace_wide(command: &str, is_ci: bool) -> Command {
+pub fn workspace_wide(command: &str, is_ci: bool) -> Command {
     let mut cargo = cargo();
     cargo.args([command, "--workspace", if is_ci { RELEASED } else { HEAVY }]);
     cargo
@@ -72,6 +73,9 @@ fn run_tests(is_ci: bool, arguments: &[&str], tally: &mut Tally) -> Result<()> {
     let services = if is_ci { "required" } else { "optional" };
     let mut tests = workspace_wide("test", is_ci);
     tests.env("SENTINEL_TEST_SERVICES", services).args(["--no-fail-fast", "--quiet"]);
+    if env::var_os("RUST_TEST_THREADS").is_none() {
+        tests.env("RUST_TEST_THREADS", TESTS_AT_A_TIME);
+    }
     run_and_read(tests.args(arguments), |line| tally.add(line))
 }
 

@@ -4,14 +4,14 @@
 //! One thread does all of it. A partition whose tenant is full is paused and asked again; the others go on.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::base_consumer::BaseConsumer;
 use rdkafka::consumer::{CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
@@ -73,7 +73,7 @@ pub fn take_part(
     counts: &Arc<Counts>,
     is_stopped: &AtomicBool,
 ) -> Result<(), Error> {
-    let context = Context { topic: membership.topic.clone(), tenant: Arc::clone(&tenant), counts: Arc::clone(counts) };
+    let context = Context::new(&membership.topic, Arc::clone(&tenant), Arc::clone(counts));
     let consumer: BaseConsumer<Context> =
         settings(config, membership).create_with_context(context).map_err(Error::kafka("make a consumer"))?;
     consumer.subscribe(&[&membership.topic]).map_err(Error::kafka("join the group"))?;
@@ -82,7 +82,12 @@ pub fn take_part(
     let mut next_commit = Instant::now() + COMMIT;
     while !is_stopped.load(Ordering::Acquire) {
         floor.offer_again();
-        match consumer.poll(POLL) {
+        let polled = consumer.poll(POLL);
+        for partition in consumer.context().take_gone() {
+            floor.forget(partition);
+            committed.remove(&partition);
+        }
+        match polled {
             Some(Ok(message)) => {
                 let partition = u32::try_from(message.partition()).unwrap_or(u32::MAX);
                 floor.offer(partition, message.offset(), message.payload().unwrap_or_default());
@@ -98,6 +103,9 @@ pub fn take_part(
         }
         if Instant::now() >= next_commit {
             next_commit = Instant::now() + COMMIT;
+            if consumer.context().is_commit_refused.swap(false, Ordering::AcqRel) {
+                committed.clear();
+            }
             floor.commit(&mut committed, counts);
         }
     }
@@ -167,6 +175,12 @@ impl Floor<'_> {
             self.held.remove(&partition);
             let _ = self.consumer.resume(&list(self.topic, [partition]));
         }
+    }
+
+    /// What is held of a partition that was let go is read again by its next owner. If that is us, it must not be offered
+    /// before what lies before it.
+    fn forget(&mut self, partition: u32) {
+        self.held.remove(&partition);
     }
 
     fn caught_up(&self, partition: u32) {
@@ -244,6 +258,10 @@ struct Context {
     topic: String,
     tenant: Arc<dyn Tenant>,
     counts: Arc<Counts>,
+    /// Partitions that were let go since the last look.
+    gone: Mutex<Vec<u32>>,
+    /// The brokers have refused a commit, of which nothing else would tell.
+    is_commit_refused: AtomicBool,
 }
 
 impl ClientContext for Context {
@@ -260,6 +278,14 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        if let Err(error) = result {
+            self.counts.failed();
+            self.is_commit_refused.store(true, Ordering::Release);
+            tracing::warn!(%error, "Progress was not committed; it is tried again.");
+        }
+    }
+
     fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
         self.counts.rebalanced();
         let is_cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
@@ -281,6 +307,15 @@ impl ConsumerContext for Context {
 }
 
 impl Context {
+    fn new(topic: &str, tenant: Arc<dyn Tenant>, counts: Arc<Counts>) -> Self {
+        let (gone, is_commit_refused) = (Mutex::default(), AtomicBool::new(false));
+        Self { topic: topic.to_owned(), tenant, counts, gone, is_commit_refused }
+    }
+
+    fn take_gone(&self) -> Vec<u32> {
+        std::mem::take(&mut *self.gone.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Where to begin with each of the new partitions.
     fn assigned(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> TopicPartitionList {
         let committed = self.committed(consumer, list);
@@ -323,5 +358,65 @@ impl Context {
             commit(consumer, &self.topic, &last, CommitMode::Sync, &self.counts);
         }
         partitions.iter().for_each(|it| self.counts.gone(*it));
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).extend(partitions);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes nothing until it has room, and remembers what it has taken.
+    #[derive(Default)]
+    struct Full {
+        has_room: AtomicBool,
+        taken: Mutex<Vec<i64>>,
+    }
+
+    impl Tenant for Full {
+        fn take_over(&self, _: u32, _: Option<Progress>) -> Option<i64> {
+            None
+        }
+
+        fn record(&self, _: u32, offset: i64, _: &[u8]) -> bool {
+            let has_room = self.has_room.load(Ordering::Acquire);
+            if has_room {
+                self.taken.lock().unwrap().push(offset);
+            }
+            has_room
+        }
+
+        fn caught_up(&self, _: u32) {}
+
+        fn progress(&self, _: u32) -> Option<Progress> {
+            None
+        }
+
+        fn let_go(&self, _: u32, _: bool) -> Option<Progress> {
+            None
+        }
+    }
+
+    /// Scenario: a partition is full, is let go, and comes back at once; what is not durable is read again.
+    /// Guarantees: records of a partition are handed over in order, with none left out.
+    #[test]
+    fn what_was_held_of_a_partition_does_not_overtake_what_is_read_again() {
+        let tenant = Arc::new(Full::default());
+        let context = Context::new("signals", Arc::clone(&tenant) as Arc<dyn Tenant>, Arc::default());
+        let mut settings = rdkafka::ClientConfig::new();
+        // Nobody is there, and nobody is asked.
+        settings.set("bootstrap.servers", "127.0.0.1:1").set("group.id", "test");
+        settings.set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg);
+        let consumer: BaseConsumer<Context> = settings.create_with_context(context).unwrap();
+        let mut floor = Floor { consumer: &consumer, topic: "signals", tenant: &*tenant, held: BTreeMap::new() };
+        floor.offer(0, 7, b"");
+        floor.offer(1, 3, b"");
+        consumer.context().revoked(&consumer, &list("signals", [0]));
+        consumer.context().take_gone().into_iter().for_each(|it| floor.forget(it));
+        floor.offer(0, 5, b"");
+        tenant.has_room.store(true, Ordering::Release);
+        floor.offer_again();
+        floor.offer(0, 6, b"");
+        assert_eq!(*tenant.taken.lock().unwrap(), [5, 3, 6]);
     }
 }

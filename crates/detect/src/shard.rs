@@ -514,5 +514,5 @@ fn refuse(series: &Series, point: Point, now: Timestamp, config: &Config) -> Opt
 }
 
 #[cfg(test)]
-#[path = "shard_tests.rs"]
+#[path = "shard_tests/mod.rs"]
 mod tests;

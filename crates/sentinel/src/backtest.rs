@@ -6,14 +6,14 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use detect::ServiceMap;
+use offline::progress::Progress;
+use offline::series;
+use offline::table::Table;
 use serde_json::{Value, json};
 use signal::{AlertBudget, BackTest, Choice, Labels, Point, SeriesPoints, TimeRange, Timestamp};
 
 use crate::cli::{ConfigArgs, Output, RemoteArgs};
 use crate::client;
-use crate::offline::progress::Progress;
-use crate::offline::series;
-use crate::offline::table::Table;
 
 /// How long a server may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -181,7 +181,7 @@ fn print(answer: &Value) {
             ]
         })
         .collect();
-    crate::table::print(&heading, &rows);
+    offline::aligned::print(&heading, &rows);
     for outcome in &outcomes {
         let alerts = list(outcome, "alerts");
         if alerts.is_empty() {
@@ -194,7 +194,7 @@ fn print(answer: &Value) {
             let end = it.get("end").and_then(Value::as_str).unwrap_or("goes on").to_owned();
             vec![text(it, "onset"), end, number(it, "peak_score"), number(it, "value"), expected, text(it, "why")]
         };
-        crate::table::print(&heading, &alerts.iter().take(LISTED).map(row).collect::<Vec<_>>());
+        offline::aligned::print(&heading, &alerts.iter().take(LISTED).map(row).collect::<Vec<_>>());
         if alerts.len() > LISTED {
             println!("and {} more; -o json has them", alerts.len() - LISTED);
         }

@@ -4,21 +4,21 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use offline::diagnose::DiagnoseArgs;
+use offline::drift::DriftArgs;
+use offline::eval::EvalArgs;
+use offline::forecast::ForecastArgs;
+use offline::outliers::OutliersArgs;
+use offline::performance::PerformanceArgs;
+use offline::score::ScoreArgs;
+use offline::templates::TemplatesArgs;
+use offline::train::TrainArgs;
 use signal::{IncidentId, PlanId};
 
 use crate::backtest::BacktestArgs;
 use crate::bench::ingest::Peer;
 use crate::bench::predict::PredictArgs;
 use crate::label_client::LabelsArgs;
-use crate::offline::diagnose::DiagnoseArgs;
-use crate::offline::drift::DriftArgs;
-use crate::offline::eval::EvalArgs;
-use crate::offline::forecast::ForecastArgs;
-use crate::offline::outliers::OutliersArgs;
-use crate::offline::performance::PerformanceArgs;
-use crate::offline::score::ScoreArgs;
-use crate::offline::templates::TemplatesArgs;
-use crate::offline::train::TrainArgs;
 
 /// Watches services and machine-learning models, finds what is wrong, explains it, and fixes it under guard.
 ///

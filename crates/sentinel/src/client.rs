@@ -197,5 +197,5 @@ pub fn print(args: &RemoteArgs, answer: &Value, as_table: impl FnOnce(&Value)) -
 /// Prints rows under upper-case headings, columns as wide as their widest cell.
 pub fn table(rows: &[Value], columns: &[&str]) {
     let cells: Vec<Vec<String>> = rows.iter().map(|row| columns.iter().map(|it| field(row, it)).collect()).collect();
-    crate::table::print(&columns.iter().map(|it| it.to_uppercase()).collect::<Vec<_>>(), &cells);
+    offline::aligned::print(&columns.iter().map(|it| it.to_uppercase()).collect::<Vec<_>>(), &cells);
 }

@@ -46,7 +46,7 @@ async fn list(remote: &RemoteArgs) -> anyhow::Result<()> {
     let answer = get(remote, "/sentinel/v1/feedback?limit=1000").await?;
     print(remote, &answer, |it| {
         let cells: Vec<Vec<String>> = items(it).iter().map(row).collect();
-        crate::table::print(
+        offline::aligned::print(
             &["LESSON", "TIME", "INCIDENT", "ACTOR", "OPINION", "MOVED", "STATE"].map(str::to_owned),
             &cells,
         );

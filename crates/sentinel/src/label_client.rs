@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use offline::BadInput;
+use offline::progress::Progress;
+use offline::table::{Table, number};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::cli::RemoteArgs;
 use crate::client::call;
-use crate::offline::BadInput;
-use crate::offline::progress::Progress;
-use crate::offline::table::{Table, number};
 
 /// Labels of a request.
 const BATCH: usize = 5000;

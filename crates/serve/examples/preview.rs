@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p serve --example preview` prints the address; `-- empty` shows a server to which nothing was sent.
 
-#[path = "../tests/fakes/mod.rs"]
+#[path = "../tests/over_http/fakes/mod.rs"]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "made-up data, shared with the tests")]
 mod fakes;
 

@@ -25,6 +25,7 @@ mod routes;
 mod selectors;
 mod traffic;
 mod ui;
+mod unpacked;
 
 pub use api::prometheus::form::duration_ms;
 pub use api::prometheus::rules::{Alerting, FiringAlert, Rule, RuleGroup};

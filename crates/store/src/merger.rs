@@ -45,18 +45,19 @@ pub fn merge_all(shared: &Shared, now: Timestamp) -> Result<usize, Error> {
         }
         !shared.is_closing.load(Relaxed)
     };
-    let mut n_merges = 0;
-    while shared.samples.merge_next(limits, &go_on)? {
-        n_merges += 1;
-    }
-    while shared.logs.merge_next(now, &go_on)? {
-        n_merges += 1;
-    }
-    while shared.spans.merge_next(now, &go_on)? {
-        n_merges += 1;
-    }
-    while shared.histograms.merge_next(now, &go_on)? {
-        n_merges += 1;
-    }
-    Ok(n_merges)
+    let kinds: [&dyn Fn() -> Result<bool, Error>; 4] = [
+        &|| shared.samples.merge_next(limits, &go_on),
+        &|| shared.logs.merge_next(now, &go_on),
+        &|| shared.spans.merge_next(now, &go_on),
+        &|| shared.histograms.merge_next(now, &go_on),
+    ];
+    // What cannot be merged of one kind does not hold up the others.
+    let outcomes = kinds.map(|merge_next| -> Result<usize, Error> {
+        let mut n_merges = 0;
+        while merge_next()? {
+            n_merges += 1;
+        }
+        Ok(n_merges)
+    });
+    outcomes.into_iter().sum()
 }

@@ -23,11 +23,12 @@ const ALL: &[&str] = &[
     "promql",
     "serve",
     "cluster",
+    "offline",
     "testkit",
 ];
 
 /// Each crate with the crates of ours that it may import. A new crate or a new edge needs a decision record.
-const MAY_IMPORT: [(&str, &[&str]); 21] = [
+const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("signal", &[]),
     ("learn", &[]),
     ("ingest", &["signal"]),
@@ -45,6 +46,10 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("promql", &["signal"]),
     ("serve", &["signal", "promql"]),
     ("cluster", &["signal"]),
+    (
+        "offline",
+        &["signal", "learn", "detect", "forecast", "predict", "drift", "diagnose", "knowledge", "report", "promql"],
+    ),
     ("testkit", &["signal", "learn"]),
     ("sentinel", ALL),
     ("fuzz", &["signal", "ingest", "store", "cluster", "testkit", "promql", "learn", "predict", "drift"]),

@@ -30,7 +30,9 @@ impl Source {
     pub fn new(path: &str, text: &str) -> Self {
         let code = if path.ends_with(".rs") { blank_text(text) } else { String::new() };
         let is_test_folder = path.split('/').any(|it| ["tests", "benches", "fuzz"].contains(&it));
-        let is_test = is_test_folder || path.ends_with("/tests.rs") || path.ends_with("_tests.rs");
+        let is_test = is_test_folder
+            || ["/tests.rs", "_tests.rs"].iter().any(|it| path.ends_with(it))
+            || path.contains("_tests/");
         let shipped = if is_test { String::new() } else { blank_test_modules(&code) };
         Self { path: path.to_owned(), text: text.to_owned(), code, shipped }
     }
@@ -220,7 +222,9 @@ mod tests {
         let text = "//! Doc.\nfn a() {\n    b();\n}\n\n#[cfg(test)]\nmod tests {\n    fn c() {}\n}\n";
         let source = Source::new("crates/x/src/y.rs", text);
         assert_eq!(source.n_code_lines(), 3);
-        for path in ["crates/x/tests/y.rs", "crates/x/src/y/tests.rs", "crates/x/src/y_tests.rs"] {
+        for path in
+            ["crates/x/tests/y.rs", "crates/x/src/y/tests.rs", "crates/x/src/y_tests.rs", "crates/x/src/y_tests/z.rs"]
+        {
             assert_eq!(Source::new(path, text).n_code_lines(), 0, "{path}");
         }
     }

@@ -222,6 +222,17 @@ fn run(text: &str, from: usize, is_part: impl Fn(u8) -> bool) -> usize {
     from + rest.iter().position(|it| !is_part(*it)).unwrap_or(rest.len())
 }
 
+/// The same, but no further than so many bytes.
+fn run_within(text: &str, from: usize, most: usize, is_part: impl Fn(u8) -> bool) -> usize {
+    run(beginning(text, from, most), 0, is_part) + from
+}
+
+/// At most so many bytes of what begins here, in whole letters.
+fn beginning(text: &str, from: usize, most: usize) -> &str {
+    let rest = text.get(from..).unwrap_or("");
+    rest.get(..rest.floor_char_boundary(most)).unwrap_or(rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,6 +294,83 @@ mod tests {
             "\u{e9}=\u{fc}:password",
         ] {
             assert_eq!(safe(text), text);
+        }
+    }
+
+    /// Guarantees: MUST 822 of docs/specs/ingest.md. The longest lines that are taken, each full of what a search could
+    /// begin at; if each of these places were looked at to the end of the line, a line would take seconds.
+    #[test]
+    fn no_line_takes_long() {
+        let start = std::time::Instant::now();
+        for part in [
+            "1 ",
+            "1-",
+            "12 34-",
+            "eyJ-",
+            "eyJaaaaaaa.b.",
+            "eyJaaaaaaa.eyJaaaaaaa-",
+            "pat-",
+            "re_a-",
+            "-.",
+            "- ",
+            ".at",
+            ".atlasv1.",
+            "a~",
+            "$",
+            "$x",
+            "token:",
+            "token=a",
+            "password>",
+            "<password>",
+            ":password>",
+            "cookie:",
+            "authorization:",
+            "Authorization: a ",
+            "machine ",
+            "PuTTY-User-Key-File-",
+            "curl -u ",
+            "mysql -p ",
+            "-----BEGIN ",
+            "Bearer ",
+            "value:",
+            "password:\n",
+            "token='",
+            "token=\"`",
+            "%3Dtoken",
+            "://a",
+            "a@:AA",
+        ] {
+            let line = part.repeat((64 << 10) / part.len());
+            assert!(secrets(&line).len() <= line.len());
+        }
+        let took = start.elapsed();
+        assert!(took < std::time::Duration::from_secs(10), "{took:?} for 36 lines");
+    }
+
+    /// Guarantees: what is long goes whole, although only its beginning is looked at.
+    #[test]
+    fn long_secrets_go_whole() {
+        let long = "\u{e9}0a".repeat(1000);
+        assert_eq!(safe(&format!("password={long} ok")), "password=[redacted:value] ok");
+        assert_eq!(safe(&format!("Cookie: a={long}; b=c")), "Cookie: [redacted:value]");
+        let token = format!("eyJ{0}.{1}.{0}", "aB1_".repeat(500), "aB1_".repeat(9000));
+        assert_eq!(safe(&format!("with {token} at")), "with [redacted:token] at");
+        assert_eq!(safe(&format!("sk-{} at", "aB1_".repeat(500))), "[redacted:key] at");
+    }
+
+    #[test]
+    fn cards_stand_alone() {
+        let card = "4111 1111 1111 1111";
+        for (text, is_card) in [
+            (format!("{card}{} x", " ".repeat(50)), true),
+            (format!("{card}  7"), false),
+            (format!("{card}-"), true),
+            (format!("{card} -- 1"), false),
+            ("4111111111111111 12".to_owned(), false),
+            ("3782 822463 10005".to_owned(), true),
+            (format!("1 {card}"), true),
+        ] {
+            assert_eq!(safe(&text).contains("[redacted:card]"), is_card, "{text}");
         }
     }
 

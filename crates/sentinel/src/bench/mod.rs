@@ -136,7 +136,7 @@ fn table(figures: &impl Serialize, targets: &[(&str, &str)]) -> anyhow::Result<(
     };
     let rows: Vec<Vec<String>> =
         targets.iter().map(|(name, target)| vec![(*name).to_owned(), value(name), (*target).to_owned()]).collect();
-    crate::table::print(&["FIGURE", "HERE", "TARGET"].map(str::to_owned), &rows);
+    offline::aligned::print(&["FIGURE", "HERE", "TARGET"].map(str::to_owned), &rows);
     Ok(())
 }
 

@@ -123,7 +123,7 @@ fn print(figures: &Figures, is_json: bool) -> anyhow::Result<()> {
         .collect();
     rows.push(vec!["all (must: at most 1.00)".to_owned(), String::new(), String::new(), number(figures.ratio)]);
     println!("{} series, {} samples, panels of {} h", figures.series, figures.samples, figures.panel_hours);
-    crate::table::print(&["QUERY", "MS", "PROMETHEUS MS", "RATIO"].map(str::to_owned), &rows);
+    offline::aligned::print(&["QUERY", "MS", "PROMETHEUS MS", "RATIO"].map(str::to_owned), &rows);
     Ok(())
 }
 

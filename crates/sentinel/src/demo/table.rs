@@ -72,7 +72,7 @@ pub fn print(shown: &Shown) {
     let decoy = |it: &ShownDecoy| vec![format!("{} (decoy)", it.name), "-".to_owned(), it.incidents.to_string()];
     let rows: Vec<Vec<String>> = shown.faults.iter().map(fault).chain(shown.decoys.iter().map(decoy)).collect();
     println!();
-    crate::table::print(&heading, &rows);
+    offline::aligned::print(&heading, &rows);
     if let Some(median) = shown.median_detected_after_seconds {
         println!("\nMedian time to detection: {median:.1} s (simulated seconds, from the first second of the fault).");
     }

@@ -96,10 +96,10 @@ fn file(path: &Path, config: &WatchConfig, answers: Basis) -> Result<Basis, NoBa
     let mut ignored = config.compare.ignore.clone();
     ignored.extend(config.compare.target.clone());
     ignored.extend(NO_FEATURES.map(str::to_owned));
-    let bad = |error: crate::offline::BadInput| NoBasis::File(error.to_string());
-    let (mut profile, segments) = crate::offline::reference_profile(path, &ignored, &config.segments).map_err(bad)?;
+    let bad = |error: offline::BadInput| NoBasis::File(error.to_string());
+    let (mut profile, segments) = offline::reference_profile(path, &ignored, &config.segments).map_err(bad)?;
     let target = config.compare.target.as_deref().unwrap_or("target");
-    let rows = crate::offline::labelled_rows(path, &profile, target).map_err(bad)?;
+    let rows = offline::labelled_rows(path, &profile, target).map_err(bad)?;
     let mut name = path.file_name().map_or_else(|| path.display().to_string(), |it| it.to_string_lossy().into_owned());
     let is_there = |profile: &Profile, column: &str| profile.columns.iter().any(|it| it.name == column);
     if answers.profile.rows >= config.window.min_count {

@@ -15,15 +15,12 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::kafka_files::{CLUSTER_ID, VERSION, project, settings};
 use super::server::Folder;
 use super::services::{free_port, is_there, skip};
 use super::wait_for;
 
-/// The release that is tested with; it needs Java 17.
-const VERSION: &str = "4.1.1";
 const LOOPBACK: &str = "127.0.0.1";
-/// Of the cluster, 16 bytes in base64, as the storage tool wants it.
-const CLUSTER_ID: &str = "c2VudGluZWwtdGVzdHMtMQ";
 /// How long brokers may take to start; generous because the machine may be busy.
 const START: Duration = Duration::from_secs(90);
 /// How long one question to the brokers may take.
@@ -339,33 +336,6 @@ impl Broker {
     }
 }
 
-fn settings(log_dir: &Path, host: &str, idx: usize, ports: &[(u16, u16)]) -> String {
-    let (port, controller) = ports[idx];
-    let voters: Vec<String> = ports.iter().enumerate().map(|(id, it)| format!("{id}@{host}:{}", it.1)).collect();
-    let n_replicas = ports.len();
-    format!(
-        "process.roles=broker,controller
-node.id={idx}
-controller.quorum.voters={}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
-advertised.listeners=PLAINTEXT://{host}:{port}
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-log.dirs={}
-auto.create.topics.enable=false
-offsets.topic.num.partitions=4
-offsets.topic.replication.factor={n_replicas}
-transaction.state.log.num.partitions=4
-transaction.state.log.replication.factor={n_replicas}
-transaction.state.log.min.isr={}
-group.initial.rebalance.delay.ms=0
-",
-        voters.join(","),
-        log_dir.display(),
-        n_replicas.div_ceil(2),
-    )
-}
-
 impl Received {
     fn of(message: &rdkafka::message::BorrowedMessage<'_>) -> Self {
         let text = |value: Option<&[u8]>| String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
@@ -405,19 +375,4 @@ fn jars() -> Option<PathBuf> {
     }
     fs::write(marker, VERSION).expect("the target folder can be written");
     Some(jars)
-}
-
-/// A Maven project that has nothing but Kafka, and a logger that writes to standard error.
-fn project() -> String {
-    let dependency = |group: &str, name: &str, version: &str| {
-        format!(
-            "<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId><version>{version}</version></dependency>"
-        )
-    };
-    format!(
-        "<project><modelVersion>4.0.0</modelVersion><groupId>test</groupId><artifactId>test</artifactId>\
-         <version>1</version><packaging>pom</packaging><dependencies>{}{}</dependencies></project>",
-        dependency("org.apache.kafka", "kafka_2.13", VERSION),
-        dependency("org.slf4j", "slf4j-simple", "1.7.36"),
-    )
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Runs the real binary to its end.
 pub fn sentinel(arguments: &[&str]) -> Output {
@@ -24,7 +25,9 @@ pub struct Folder(PathBuf);
 impl Folder {
     /// A new and empty one.
     pub fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("sentinel-offline-{name}-{}", std::process::id()));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("sentinel-offline-{name}-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a temporary folder");
         Self(path)
     }

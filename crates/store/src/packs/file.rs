@@ -225,7 +225,7 @@ impl PackFile {
             is_merged,
             file: Arc::new(file),
         };
-        let packs = opened.whole_packs(length);
+        let packs = opened.whole_packs(length)?;
         opened.bytes = packs.last().map_or(opened.bytes, |it| it.offset + it.len());
         opened.packs = Arc::new(packs);
         if opened.bytes < length {
@@ -302,54 +302,58 @@ impl PackFile {
         disk::remove(&self.path)
     }
 
-    /// Headers of all packs; what is no pack is searched for the next one. The last one must be whole to its end.
-    fn whole_packs(&self, length: u64) -> Vec<Pack> {
+    /// Headers of all packs; what is no pack is searched for the next one. The last one must be whole to its end. A disk
+    /// that cannot be read now says nothing about what is on it: that is an error, or the rest would be cut off.
+    fn whole_packs(&self, length: u64) -> Result<Vec<Pack>, Error> {
         let mut packs: Vec<Pack> = vec![];
         let mut offset = FILE_HEADER_BYTES as u64;
         while offset + PACK_HEADER_BYTES as u64 <= length {
-            match self.pack_at(offset).filter(|it| offset + it.len() <= length) {
+            match self.pack_at(offset, length)? {
                 Some(pack) => {
                     packs.push(pack);
                     offset += pack.len();
                 }
-                None => match self.next_marker(offset + 1, length) {
+                None => match self.next_marker(offset + 1, length)? {
                     Some(next) => offset = next,
                     None => break,
                 },
             }
         }
-        while packs.last().is_some_and(|it| !self.is_whole(it)) {
+        while let Some(last) = packs.last()
+            && !self.is_whole(last)?
+        {
             packs.pop();
         }
-        packs
+        Ok(packs)
     }
 
-    fn is_whole(&self, pack: &Pack) -> bool {
+    fn is_whole(&self, pack: &Pack) -> Result<bool, Error> {
         let length = pack.filter_bytes as usize + pack.body_bytes as usize;
-        let bytes = self.read(pack.offset + PACK_HEADER_BYTES as u64, length);
-        bytes.is_ok_and(|it| crc32fast::hash(&it) == pack.crc)
+        let bytes = self.read(pack.offset + PACK_HEADER_BYTES as u64, length)?;
+        Ok(crc32fast::hash(&bytes) == pack.crc)
     }
 
-    fn pack_at(&self, offset: u64) -> Option<Pack> {
-        Pack::parse(&self.read(offset, PACK_HEADER_BYTES).ok()?, offset)
+    /// The pack that begins there, if one does and ends within the file.
+    fn pack_at(&self, offset: u64, length: u64) -> Result<Option<Pack>, Error> {
+        if offset + PACK_HEADER_BYTES as u64 > length {
+            return Ok(None);
+        }
+        let pack = Pack::parse(&self.read(offset, PACK_HEADER_BYTES)?, offset);
+        Ok(pack.filter(|it| offset + it.len() <= length))
     }
 
-    /// The next place from `from` on where a pack may begin.
-    fn next_marker(&self, from: u64, length: u64) -> Option<u64> {
+    /// The next place from `from` on where a pack begins.
+    fn next_marker(&self, from: u64, length: u64) -> Result<Option<u64>, Error> {
         const STEP: usize = 1 << 20;
         let mut offset = from;
         while offset < length {
             let size = STEP.min(usize::try_from(length - offset).unwrap_or(STEP));
-            let bytes = self.read(offset, size).ok()?;
-            let is_pack = |idx: &usize| self.pack_at(offset + *idx as u64).is_some();
-            let found = bytes
-                .windows(MARKER_BYTES)
-                .enumerate()
-                .filter(|it| layout_of(it.1).is_some())
-                .map(|it| it.0)
-                .find(is_pack);
-            if let Some(idx) = found {
-                return Some(offset + idx as u64);
+            let bytes = self.read(offset, size)?;
+            let markers = bytes.windows(MARKER_BYTES).enumerate().filter(|it| layout_of(it.1).is_some());
+            for place in markers.map(|it| offset + it.0 as u64) {
+                if self.pack_at(place, length)?.is_some() {
+                    return Ok(Some(place));
+                }
             }
             // A marker may lie across the border.
             offset += (size - (MARKER_BYTES - 1).min(size - 1)) as u64;
@@ -357,7 +361,7 @@ impl PackFile {
                 break;
             }
         }
-        None
+        Ok(None)
     }
 
     /// Bytes of the file.

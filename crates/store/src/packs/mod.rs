@@ -290,18 +290,23 @@ impl<K: Kind> Packs<K> {
         let mut total: u64 = files.iter().map(|it| it.bytes).sum();
         // The newest one stays: its name keeps ids from being given twice.
         let mut n_expired = 0;
+        let mut outcome = Ok(());
         for file in files.iter().take(files.len().saturating_sub(1)) {
             let is_old = (file.day + 1).saturating_mul(DAY_MILLIS) < oldest.millis();
             if !is_old && total <= max_bytes {
                 break;
             }
             total = total.saturating_sub(file.bytes);
-            file.remove()?;
+            outcome = file.remove();
+            if outcome.is_err() {
+                break;
+            }
             n_expired += 1;
         }
+        // Also after an error: what is gone must not be searched.
         files.drain(..n_expired);
         count(&self.counters.pack_files_expired, n_expired as u64);
-        Ok(())
+        outcome
     }
 
     /// Digests of the newest records, so that one that comes again after a restart is recognized.
@@ -330,7 +335,8 @@ impl<K: Kind> Packs<K> {
             if pending.is_due() {
                 return Some(pending.batch());
             }
-            let wait = self.changed.wait_timeout(pending, pending::LONGEST_WAIT);
+            let longest = pending.may_wait();
+            let wait = self.changed.wait_timeout(pending, longest);
             pending = wait.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -375,13 +381,15 @@ impl<K: Kind> Packs<K> {
     }
 
     fn records(&self, file: &PackFile, pack: &Pack) -> Result<Records<K>, Error> {
-        let mut unpacked = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
+        let unpacked = || self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
         let is_it =
             |it: &Unpacked<K>| it.path == file.path && it.is_merged == file.is_merged && it.offset == pack.offset;
-        if let Some(known) = unpacked.iter().find(|it| is_it(it)) {
+        if let Some(known) = unpacked().iter().find(|it| is_it(it)) {
             return Ok(Arc::clone(&known.records));
         }
+        // Without the lock: other searches unpack other packs meanwhile.
         let records = Arc::new(file.records::<K>(pack)?);
+        let mut unpacked = unpacked();
         if unpacked.len() >= REMEMBERED {
             unpacked.pop_front();
         }

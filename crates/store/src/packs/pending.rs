@@ -57,6 +57,11 @@ impl<K: Kind> Pending<K> {
         !self.entries.is_empty() && (is_enough() || self.is_flushing || has_waited())
     }
 
+    /// How long the packer may sleep if nobody wakes it.
+    pub fn may_wait(&self) -> Duration {
+        self.since.map_or(LONGEST_WAIT, |it| LONGEST_WAIT.saturating_sub(it.elapsed()))
+    }
+
     /// The first records, enough for one pack.
     pub fn batch(&self) -> Vec<Arc<Entry<K::Record>>> {
         let mut bytes = 0;

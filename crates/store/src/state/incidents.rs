@@ -93,8 +93,10 @@ mod tests {
 
     #[test]
     fn incidents_are_filtered_and_survive() {
-        let path = env::temp_dir().join(format!("store-incidents-{}.sqlite", std::process::id()));
-        let _ = std::fs::remove_file(&path);
+        // With a folder of its own, because SQLite has more than one file.
+        let folder = env::temp_dir().join(format!("store-incidents-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("state.sqlite");
         let state = State::open(&path, &mut Recovery::default()).unwrap();
         let ids = [state.next_incident_id().unwrap(), state.next_incident_id().unwrap()];
         assert_eq!(ids, [IncidentId(1), IncidentId(2)]);
@@ -115,6 +117,7 @@ mod tests {
         let missing = state.incident(IncidentId(9)).unwrap_err().to_string();
         assert_eq!(missing, "INC-9 does not exist");
         assert_eq!(state.next_incident_id().unwrap(), IncidentId(3));
-        std::fs::remove_file(&path).unwrap();
+        drop(state);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

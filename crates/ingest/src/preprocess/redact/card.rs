@@ -4,14 +4,28 @@ use std::ops::Range;
 
 use super::{Secret, is_word_byte, run};
 
+/// Four groups of four with a sign between them.
+const MOST_BYTES: usize = 19;
+
+/// What stands between groups.
+const fn is_gap(byte: u8) -> bool {
+    byte == b'-' || byte == b' '
+}
+
 /// 15 or 16 digits in groups, of a card scheme, with the right check digit (Luhn, ISO/IEC 7812-1).
 pub(super) fn card(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
-    let end = run(text, idx, |it| it.is_ascii_digit() || it == b'-' || it == b' ');
-    if end - idx < 15 {
+    // One more than the longest: what goes on is none.
+    let digits_and_gaps = text.as_bytes().get(idx..)?.iter().take(MOST_BYTES + 1);
+    let length = digits_and_gaps.take_while(|it| it.is_ascii_digit() || is_gap(**it)).count();
+    if length < 15 {
         return None;
     }
+    let end = idx + text.get(idx..idx + length)?.trim_end_matches([' ', '-']).len();
     let is_free_before = !text.get(..idx)?.ends_with(['-', '.', '+', '/', '#', '%']);
-    let end = idx + text.get(idx..end)?.trim_end_matches([' ', '-']).len();
+    let goes_on = text.as_bytes().get(run(text, end, is_gap)).is_some_and(u8::is_ascii_digit);
+    if goes_on || end - idx > MOST_BYTES {
+        return None;
+    }
     let digits: Vec<u8> = text.get(idx..end)?.bytes().filter(u8::is_ascii_digit).map(|it| it - b'0').collect();
     let groups: Vec<usize> = text.get(idx..end)?.split([' ', '-']).map(str::len).collect();
     let is_grouped = matches!(groups.as_slice(), [4, 4, 4, 4] | [4, 6, 5] | [15] | [16]);

@@ -3,7 +3,10 @@
 
 use std::ops::Range;
 
-use super::{Secret, is_key_byte, run};
+use super::{Secret, is_key_byte, run, run_within};
+
+/// A key of which only the beginning and the least length are known has its digits within so many bytes more.
+const MORE_BYTES: usize = 64;
 
 /// A key: how it begins, and how many more letters, digits, `.`, `_` and `-` it has at least.
 struct Known {
@@ -96,7 +99,8 @@ pub(super) fn known_key(text: &str, idx: usize) -> Option<(Range<usize>, Secret)
     let rest = text.get(idx..)?;
     let end_of = |it: &&Known| {
         let from = idx + it.prefix.len();
-        let end = run(text, from, is_key_byte);
+        // More is looked at when it is one, so that what only begins like keys is not read again and again.
+        let end = run_within(text, from, it.length + MORE_BYTES, is_key_byte);
         let tail = text.get(from..end).unwrap_or("");
         let is_long = tail.len() >= it.length;
         (is_long && (!it.is_short || tail.bytes().any(|it| it.is_ascii_digit()))).then_some(end)

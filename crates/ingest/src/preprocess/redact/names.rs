@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Secret, is_key_byte, is_word_byte, places, run, words};
+use super::{Secret, beginning, is_key_byte, is_word_byte, places, run, run_within, words};
 
 /// How sure a name makes us.
 #[derive(Clone, Copy, PartialEq)]
@@ -44,6 +44,12 @@ const NAMES: &[(&str, Weight)] = &[
 ];
 
 const WEAK_LENGTH: usize = 16;
+/// So much of a value without quotes is looked at: a line may be full of names, and each of them is looked behind.
+const MOST_LOOKED_AT: usize = 512;
+/// The same between quotes or tags.
+const MOST_QUOTED: usize = 8192;
+/// Before the `:` of what curl is told.
+const MOST_USER_BYTES: usize = 64;
 const SHORT_NAME: usize = 5;
 /// So many letters of a name are looked at.
 const NAME_LETTERS: usize = 40;
@@ -98,7 +104,7 @@ pub(super) fn behind_name(text: &str, idx: usize, sign: Sign) -> Option<(Range<u
         Cookies => return cookies(text, place.range),
         Authorization => return behind_scheme(text, place.range.start),
     };
-    (is_secret && !is_nothing(value)).then_some((place.range, Secret::Value))
+    (is_secret && !is_nothing(value)).then(|| (place.whole(text), Secret::Value))
 }
 
 /// `<password>value</password>`; `idx` is where the first `>` stands.
@@ -109,16 +115,18 @@ pub(super) fn in_tag(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
         return None;
     }
     let name = Name::at_end_of(before);
-    let is_strong = name.weight(candidates)? == Strong && before.get(..name.start)?.ends_with(['<', ':']);
-    let end = run(text, idx + 1, |it| it != b'<');
+    if name.weight(candidates)? != Strong || !before.get(..name.start)?.ends_with(['<', ':']) {
+        return None;
+    }
+    let end = run_within(text, idx + 1, MOST_QUOTED, |it| it != b'<');
     let value = text.get(idx + 1..end)?;
     let is_closed = text.get(end..)?.starts_with("</");
-    (is_strong && is_closed && !is_nothing(value)).then_some((idx + 1..end, Secret::Value))
+    (is_closed && !is_nothing(value)).then_some((idx + 1..end, Secret::Value))
 }
 
 /// The value behind `--password `, `-u user:` of curl and `-p` of mysql; `idx` is where the first `-` stands.
 pub(super) fn behind_flag(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
-    let flag_end = run(text, idx, is_key_byte);
+    let flag_end = run_within(text, idx, MOST_LOOKED_AT, is_key_byte);
     let flag = text.get(idx..flag_end)?;
     let from = flag_end + 1;
     if flag.len() < 2 || text.as_bytes().get(flag_end) != Some(&b' ') {
@@ -138,13 +146,13 @@ pub(super) fn behind_flag(text: &str, idx: usize) -> Option<(Range<usize>, Secre
             Authorization => return behind_scheme(text, place.range.start),
             Pair => false,
         };
-        return (is_secret && !is_nothing(found)).then_some((place.range, Secret::Value));
+        return (is_secret && !is_nothing(found)).then(|| (place.whole(text), Secret::Value));
     }
     if matches!(flag, "-u" | "--user" | "-U") && is_program("curl") {
-        let start = from + text.get(from..)?.find(':')? + 1;
+        let start = from + beginning(text, from, MOST_USER_BYTES + 1).find(':')? + 1;
         let end = run(text, start, |it| !it.is_ascii_whitespace() && !matches!(it, b'"' | b'\''));
         let found = text.get(start..end)?;
-        let is_user = text.get(from..start)?.len() <= 64 && !text.get(from..start)?.contains([' ', '[']);
+        let is_user = !text.get(from..start)?.contains([' ', '[']);
         return (is_user && !is_nothing(found)).then_some((start..end, Secret::Value));
     }
     let is_of_mysql = flag.len() > 4 && flag.starts_with("-p") && (is_program("mysql") || is_program("mariadb"));
@@ -245,7 +253,9 @@ fn is_secret_pair(before: &str) -> bool {
 
 /// Where a value lies.
 struct Place {
+    /// Of a long value without quotes only what is looked at.
     range: Range<usize>,
+    is_quoted: bool,
     /// On the line of its name.
     is_near: bool,
 }
@@ -262,19 +272,28 @@ impl Place {
         let quote = bare.bytes().next().filter(|it| matches!(it, b'"' | b'\'' | b'`'));
         let inside = quote.and_then(|it| quoted_end(text, start + 1, it, gap.ends_with('\\')));
         match (inside, quote) {
-            (Some(end), _) => Self { range: start + 1..end, is_near },
-            (None, Some(_)) => Self { range: start + 1..bare_end(text, start + 1), is_near },
-            (None, None) => Self { range: start..bare_end(text, start), is_near },
+            (Some(end), _) => Self { range: start + 1..end, is_quoted: true, is_near },
+            (None, Some(_)) => Self::bare(text, start + 1, is_near),
+            (None, None) => Self::bare(text, start, is_near),
         }
+    }
+
+    fn bare(text: &str, start: usize, is_near: bool) -> Self {
+        Self { range: start..bare_end(text, start, MOST_LOOKED_AT), is_quoted: false, is_near }
+    }
+
+    /// The value to its end. Only of secrets: what is none is looked at again from the next sign on.
+    fn whole(self, text: &str) -> Range<usize> {
+        let start = self.range.start;
+        if self.is_quoted { self.range } else { start..bare_end(text, start, usize::MAX) }
     }
 }
 
 /// Where a quoted value ends: at the same quote, which is escaped if the first was.
 fn quoted_end(text: &str, from: usize, quote: u8, is_escaped: bool) -> Option<usize> {
-    const LONGEST: usize = 8192;
     let bytes = text.as_bytes().get(from..)?;
     let mut n_escapes = 0;
-    for (idx, byte) in bytes.iter().take(LONGEST).enumerate() {
+    for (idx, byte) in bytes.iter().take(MOST_QUOTED).enumerate() {
         match byte {
             b'\\' => n_escapes += 1,
             it if *it == quote && is_escaped && n_escapes > 0 => return Some(from + idx - n_escapes),
@@ -286,9 +305,9 @@ fn quoted_end(text: &str, from: usize, quote: u8, is_escaped: bool) -> Option<us
     None
 }
 
-/// Where a value without quotes ends.
-fn bare_end(text: &str, from: usize) -> usize {
-    let mut end = run(text, from, |it| {
+/// Where a value without quotes ends, or what is looked at of it.
+fn bare_end(text: &str, from: usize, most: usize) -> usize {
+    let mut end = run_within(text, from, most, |it| {
         !it.is_ascii_whitespace()
             && !matches!(it, b'"' | b'\'' | b'`' | b'\\' | b',' | b';' | b'&' | b')' | b'}' | b']' | b'<' | b'>')
     });
@@ -306,16 +325,16 @@ fn ends_line(text: &str, end: usize) -> bool {
 
 /// All cookies to the end of the header, if one of them has a value.
 fn cookies(text: &str, first: Range<usize>) -> Option<(Range<usize>, Secret)> {
-    let end = run(text, first.start, |it| !matches!(it, b'"' | b'\'' | b'\n' | b'\r' | b'\\'));
-    let value = text.get(first.start..end)?;
+    let is_part = |it: u8| !matches!(it, b'"' | b'\'' | b'\n' | b'\r' | b'\\');
+    let value = text.get(first.start..run_within(text, first.start, MOST_LOOKED_AT, is_part))?;
     let is_secret = value.len() >= WEAK_LENGTH && value.contains('=') && looks_secret(value);
-    (is_secret && !is_nothing(value)).then_some((first.start..end, Secret::Value))
+    (is_secret && !is_nothing(value)).then(|| (first.start..run(text, first.start, is_part), Secret::Value))
 }
 
 /// The credential of an `Authorization` header, with or without a scheme before it.
 fn behind_scheme(text: &str, from: usize) -> Option<(Range<usize>, Secret)> {
-    let end = run(text, from, is_word_byte);
-    let next = text.get(end..)?.lines().next().unwrap_or("");
+    let end = run_within(text, from, MOST_LOOKED_AT, is_word_byte);
+    let next = beginning(text, end, MOST_LOOKED_AT).lines().next().unwrap_or("");
     if next.contains("[redacted:") {
         return None;
     }

@@ -85,29 +85,34 @@ pub(super) fn bot_token(text: &str, idx: usize) -> Option<(Range<usize>, Secret)
 
 /// The token of Terraform Cloud has `.atlasv1.` in its middle; `idx` is where that stands.
 pub(super) fn atlas_token(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
-    let is_atlas = text.get(idx..)?.starts_with(".atlasv1.");
+    if !text.get(idx..)?.starts_with(".atlasv1.") {
+        return None;
+    }
     let before = text.get(..idx)?.bytes().rev().take_while(u8::is_ascii_alphanumeric).count();
-    let end = run(text, idx + 9, is_key_byte);
-    (is_atlas && before >= 14 && end >= idx + 49).then_some((idx - before..end, Secret::Key))
+    let end = (before >= 14).then(|| run(text, idx + 9, is_key_byte))?;
+    (end >= idx + 49).then_some((idx - before..end, Secret::Key))
 }
 
 /// A secret of an Azure application has a digit, `Q~` and 31 letters behind three others; `idx` is where the `~` stands.
 pub(super) fn azure_secret(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
     let is_part = |it: u8| is_key_byte(it) || it == b'~';
-    let before = text.get(..idx)?.bytes().rev().take_while(|it| is_part(*it)).count();
-    let start = idx - before.min(5);
+    let start = idx.checked_sub(5)?;
+    let [.., digit, b'Q'] = text.as_bytes().get(start..idx)? else { return None };
+    if !digit.is_ascii_digit() || !text.as_bytes().get(start..idx)?.iter().all(|it| is_part(*it)) {
+        return None;
+    }
     let end = run(text, idx + 1, is_part);
-    let has_digit = text.as_bytes().get(idx.checked_sub(2)?)?.is_ascii_digit();
-    let has_mark = text.as_bytes().get(idx.checked_sub(1)?) == Some(&b'Q');
-    (has_mark && has_digit && before >= 5 && end >= idx + 31).then_some((start..end, Secret::Key))
+    (end >= idx + 31).then_some((start..end, Secret::Key))
 }
 
 /// A hash of a password as `crypt` writes it: `$6$salt$hash`; `idx` is where the first `$` stands.
 pub(super) fn password_hash(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
     let rest = text.get(idx + 1..)?;
     let schemes = ["1$", "2a$", "2b$", "2y$", "5$", "6$", "y$", "apr1$", "argon2id$", "argon2i$", "scrypt$", "pbkdf2"];
-    let is_scheme = schemes.iter().any(|it| rest.starts_with(it));
+    if !schemes.iter().any(|it| rest.starts_with(it)) {
+        return None;
+    }
     let end = run(text, idx, |it| is_key_byte(it) || matches!(it, b'$' | b'/' | b'+' | b'=' | b','));
     let n_parts = text.get(idx..end)?.matches('$').count();
-    (is_scheme && n_parts >= 3 && end - idx >= 28).then_some((idx..end, Secret::Key))
+    (n_parts >= 3 && end - idx >= 28).then_some((idx..end, Secret::Key))
 }

@@ -3,7 +3,16 @@
 
 use std::ops::Range;
 
-use super::{Secret, card, is_key_byte, is_word_byte, keys, run};
+use super::{Secret, beginning, card, is_key_byte, is_word_byte, keys, run, run_within};
+
+/// The first part of a web token is not longer.
+const MOST_HEAD_BYTES: usize = 4096;
+/// So much of a credential tells whether it is one.
+const MOST_LOOKED_AT: usize = 512;
+/// Between the machine and the password in a line of `.netrc`.
+const MOST_BETWEEN: usize = 256;
+/// Before the private part of a key of PuTTY.
+const MOST_PUTTY_BYTES: usize = 4096;
 
 /// The first two bytes of what is looked for here and is no key of the table.
 pub(super) const BEGINNINGS: &[[u8; 2]] = &[
@@ -34,17 +43,21 @@ pub(super) fn at_word(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> 
 pub(super) fn at_digit(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
     card::card(text, idx).or_else(|| {
         let is_refresh = text.get(idx..)?.starts_with("1//0");
-        let end = run(text, idx + 4, |it| is_word_byte(it) || it == b'-');
-        (is_refresh && end >= idx + 34).then_some((idx..end, Secret::Key))
+        let end = is_refresh.then(|| run(text, idx + 4, |it| is_word_byte(it) || it == b'-'))?;
+        (end >= idx + 34).then_some((idx..end, Secret::Key))
     })
 }
 
 /// Three parts of base64 with dots between them, or five if they are encrypted.
 fn web_token(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
-    let end = run(text, idx, is_key_byte);
-    let mut parts = text.get(idx..end)?.split('.');
-    let is_long = |it: Option<&str>| it.is_some_and(|it| it.len() >= 10);
-    (is_long(parts.next()) && is_long(parts.next()) && parts.next().is_some()).then_some((idx..end, Secret::Token))
+    let is_part = |it: u8| is_word_byte(it) || it == b'-';
+    let ends_long = |from: usize, end: usize| end >= from + 10 && text.as_bytes().get(end) == Some(&b'.');
+    let head = run_within(text, idx, MOST_HEAD_BYTES, is_part);
+    if !ends_long(idx, head) {
+        return None;
+    }
+    let body = run(text, head + 1, is_part);
+    ends_long(head + 1, body).then(|| (idx..run(text, body, is_key_byte), Secret::Token))
 }
 
 /// `Bearer` or `Basic` and then a credential.
@@ -57,11 +70,11 @@ fn authorization(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
 
 /// A credential that begins here. "Basic authentication" is none: they have digits or both cases mixed within.
 pub(super) fn credential(text: &str, from: usize) -> Option<(Range<usize>, Secret)> {
-    let end = run(text, from, |it| is_key_byte(it) || matches!(it, b'+' | b'/' | b'=' | b'~' | b':' | b'%'));
-    let value = text.get(from..end)?;
+    let is_part = |it: u8| is_key_byte(it) || matches!(it, b'+' | b'/' | b'=' | b'~' | b':' | b'%');
+    let value = text.get(from..run_within(text, from, MOST_LOOKED_AT, is_part))?;
     let is_mixed = value.bytes().any(|it| it.is_ascii_digit() || it == b'=')
         || value.bytes().skip(1).any(|it| it.is_ascii_uppercase());
-    (value.len() >= 8 && is_mixed).then_some((from..end, Secret::Authorization))
+    (value.len() >= 8 && is_mixed).then(|| (from..run(text, from, is_part), Secret::Authorization))
 }
 
 /// A key of Twilio is `SK` and 32 hexadecimal digits.
@@ -88,7 +101,7 @@ fn behind_words(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
         is_there.then_some(idx + words.len())
     };
     if let Some(from) = follows("machine ") {
-        let line = text.get(from..)?.lines().next()?;
+        let line = beginning(text, from, MOST_BETWEEN).lines().next()?;
         let from = from + line.find(" password ")? + 10;
         return value(text, from, |it| !it.is_ascii_whitespace());
     }
@@ -96,7 +109,7 @@ fn behind_words(text: &str, idx: usize) -> Option<(Range<usize>, Secret)> {
         return value(text, from, |it| !it.is_ascii_whitespace());
     }
     if let Some(from) = follows("PuTTY-User-Key-File-") {
-        let lines = text.get(from..)?.find("Private-Lines:")?;
+        let lines = beginning(text, from, MOST_PUTTY_BYTES).find("Private-Lines:")?;
         return Some((from + lines..text.len(), Secret::PrivateKey));
     }
     let from = follows("identified by '").or_else(|| follows("password '")).or_else(|| follows("identified by \""))?;

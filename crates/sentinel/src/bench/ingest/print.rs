@@ -78,5 +78,5 @@ fn peers(figures: &Figures) {
 }
 
 fn table<const N: usize>(heading: [&str; N], rows: impl Iterator<Item = Vec<String>>) {
-    crate::table::print(&heading.map(str::to_owned), &rows.collect::<Vec<_>>());
+    offline::aligned::print(&heading.map(str::to_owned), &rows.collect::<Vec<_>>());
 }

@@ -5,11 +5,10 @@ use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use offline::input::Input;
+use offline::series;
+use offline::table::Table;
 use signal::{Point, Timestamp};
-
-use crate::offline::input::Input;
-use crate::offline::series;
-use crate::offline::table::Table;
 
 /// Folders in folders that are looked into.
 const MOST_DEPTH: usize = 6;

@@ -1,0 +1,278 @@
+//! How is CSV profiled? Row by row, once: the first rows say what each column holds, then nothing is kept but profiles.
+
+use std::hash::{DefaultHasher, Hasher as _};
+use std::io::{BufRead, Read};
+
+use csv::{ByteRecord, ReaderBuilder};
+use drift::{Budget, Kind, cell_number, is_missing};
+
+use super::fed::{Fed, FedProfile};
+use super::groups::{Place, Segments, Spans};
+use super::source::Wanted;
+use crate::bad_input::{BadInput, LINE, Place as Where};
+use crate::input::Input;
+use crate::instants;
+use crate::progress::Progress;
+
+/// Rows that say what each column holds.
+const LOOKED_AT: usize = 10_000;
+/// Cells of a column that are tried as times.
+const TRIED_AS_TIMES: u64 = 200;
+/// Numbers that are kept as they are in all columns together: CSV has to hold all of them at a time.
+const EXACT_IN_ALL: usize = 20_000_000;
+/// Rows whose hashes are kept to find those that came before.
+const HASHED: usize = 4_000_000;
+/// Rows between two moves of the progress bar.
+const ROWS_PER_STEP: u64 = 4096;
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// What a CSV file holds.
+pub struct CsvProfiles {
+    pub names: Vec<String>,
+    pub columns: Vec<FedProfile>,
+    pub rows: u64,
+    pub duplicates: Option<u64>,
+    pub segments: Segments,
+    pub spans: Option<Spans>,
+}
+
+/// Profiles a file whole.
+pub fn read(input: Input, wanted: &Wanted) -> Result<CsvProfiles, BadInput> {
+    let file = input.name.clone();
+    let mut bytes = input.bytes;
+    let start = begin(&file, &mut bytes)?;
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter(&start))
+        .from_reader(start.chain(bytes));
+    let mut record = ByteRecord::new();
+    let problem = |error: &csv::Error| not_readable(&file, error);
+    if !reader.read_byte_record(&mut record).map_err(|it| problem(&it))? {
+        return Err(BadInput::of_file(&file, "it is empty", "give a heading and at least one row"));
+    }
+    let names = heading(&file, &record)?;
+    let mut first = Vec::new();
+    while first.len() < LOOKED_AT && reader.read_byte_record(&mut record).map_err(|it| problem(&it))? {
+        check(&file, &names, &record)?;
+        first.push(record.clone());
+    }
+    if first.is_empty() {
+        return Err(BadInput::of_file(&file, "it has no rows", "give at least one row below the heading"));
+    }
+    let mut table = Reading::new(&file, names, &first, wanted)?;
+    for row in &first {
+        table.row(row)?;
+    }
+    drop(first);
+    let progress = Progress::waiting("reading");
+    while reader.read_byte_record(&mut record).map_err(|it| problem(&it))? {
+        check(&file, &table.names, &record)?;
+        table.row(&record)?;
+        if table.rows % ROWS_PER_STEP == 0 {
+            progress.advance(ROWS_PER_STEP as usize);
+        }
+    }
+    Ok(table.finish())
+}
+
+/// The first bytes without a byte order mark; a mark of another encoding is told.
+fn begin(file: &str, bytes: &mut dyn BufRead) -> Result<std::io::Cursor<Vec<u8>>, BadInput> {
+    let mut start = Vec::new();
+    let read = bytes.take(1 << 16).read_to_end(&mut start);
+    read.map_err(|error| crate::input::unreadable(file, &error))?;
+    if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
+        return Err(BadInput::of_file(file, "it is UTF-16", "save it as UTF-8"));
+    }
+    if start.starts_with(BOM) {
+        start.drain(..BOM.len());
+    }
+    Ok(std::io::Cursor::new(start))
+}
+
+/// The comma, unless the first line has none and has semicolons or tabs.
+fn delimiter(start: &std::io::Cursor<Vec<u8>>) -> u8 {
+    let first = start.get_ref().split(|it| *it == b'\n').next().unwrap_or_default();
+    let others = [b';', b'\t', b'|'];
+    if first.contains(&b',') { b',' } else { others.into_iter().find(|it| first.contains(it)).unwrap_or(b',') }
+}
+
+fn heading(file: &str, record: &ByteRecord) -> Result<Vec<String>, BadInput> {
+    let mut names: Vec<String> = Vec::new();
+    for (idx, cell) in record.iter().enumerate() {
+        let name = text(file, &names, record, idx, cell)?.trim();
+        let name = if name.is_empty() { format!("column {}", idx + 1) } else { name.to_owned() };
+        if names.contains(&name) {
+            let found = format!("two columns are called {name}");
+            return Err(BadInput::of_line(file, 1, found, "give each column a name of its own"));
+        }
+        names.push(name);
+    }
+    let is_of_numbers = !names.is_empty() && names.iter().all(|it| cell_number(it).is_some());
+    if is_of_numbers {
+        let advice = "columns are compared by name: give the file a heading";
+        return Err(BadInput::of_line(file, 1, "the first line has numbers only, not names of columns", advice));
+    }
+    Ok(names)
+}
+
+fn check(file: &str, names: &[String], record: &ByteRecord) -> Result<(), BadInput> {
+    if record.len() == names.len() {
+        return Ok(());
+    }
+    let found = format!("found {} cells where the heading has {}", record.len(), names.len());
+    let advice = if record.len() > names.len() {
+        "put cells that contain the separator into double quotes"
+    } else {
+        "complete the line; an empty cell still needs its separator"
+    };
+    Err(BadInput::of_line(file, line(record), found, advice))
+}
+
+fn line(record: &ByteRecord) -> u64 {
+    record.position().map_or(0, csv::Position::line)
+}
+
+fn text<'a>(
+    file: &str,
+    names: &[String],
+    record: &ByteRecord,
+    idx: usize,
+    cell: &'a [u8],
+) -> Result<&'a str, BadInput> {
+    std::str::from_utf8(cell).map_err(|_| {
+        let column = (idx + 1, names.get(idx).cloned().unwrap_or_default());
+        let place = Where { rows_are: LINE, line: line(record), column: Some(column) };
+        let problem = BadInput::of_file(file, "found bytes that are not UTF-8", "save it as UTF-8");
+        BadInput { place: Some(Box::new(place)), ..problem }
+    })
+}
+
+fn not_readable(file: &str, error: &csv::Error) -> BadInput {
+    let line = error.position().map_or(0, csv::Position::line);
+    match error.kind() {
+        csv::ErrorKind::Io(error) => crate::input::unreadable(file, error),
+        _ => BadInput::of_line(file, line, format!("cannot read it: {error}"), "check that the file is whole"),
+    }
+}
+
+/// A file that is being read.
+struct Reading<'a> {
+    file: &'a str,
+    names: Vec<String>,
+    columns: Vec<Option<Fed>>,
+    rows: u64,
+    hashes: Option<Vec<u64>>,
+    segments: Segments,
+    segment: Option<usize>,
+    spans: Option<(usize, Spans, f64)>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(file: &'a str, names: Vec<String>, first: &[ByteRecord], wanted: &Wanted) -> Result<Self, BadInput> {
+        let exact_values = wanted.budget.exact_values.min(EXACT_IN_ALL / names.len().max(1));
+        let budget = Budget { exact_values, ..wanted.budget };
+        let columns = names
+            .iter()
+            .enumerate()
+            .map(|(idx, name)| wanted.has(name).then(|| Fed::new(name, kind(first, idx), budget)));
+        let columns: Vec<Option<Fed>> = columns.collect();
+        let position = |name: &str| {
+            let found = format!("it has no column {name}");
+            let advice = format!("its columns are {}", names.join(", "));
+            names.iter().position(|it| it == name).ok_or_else(|| BadInput::of_file(file, found, advice))
+        };
+        let segment = wanted.segment.as_deref().map(position).transpose()?;
+        let spans = match &wanted.window {
+            None => None,
+            Some((millis, column)) => {
+                let name = match column {
+                    Some(it) => it.clone(),
+                    None => wanted.time_column(file, &names)?,
+                };
+                let idx = position(&name)?;
+                let numbers: Vec<f64> = cells(first, idx).filter_map(cell_number).collect();
+                Some((idx, Spans::new(*millis), instants::millis_per_unit(&numbers)))
+            }
+        };
+        let hashes = (HASHED > 0).then(Vec::new);
+        Ok(Self { file, names, columns, rows: 0, hashes, segments: Segments::default(), segment, spans })
+    }
+
+    fn row(&mut self, record: &ByteRecord) -> Result<(), BadInput> {
+        let place = self.place(record);
+        for (idx, (cell, column)) in record.iter().zip(&mut self.columns).enumerate() {
+            let Some(column) = column else { continue };
+            let cell = text(self.file, &self.names, record, idx, cell)?.trim();
+            if column.kind == Kind::Time {
+                let millis = instants::parse(cell);
+                column.each(place, |it| match millis {
+                    Some(millis) => it.number(millis as f64),
+                    None if is_missing(cell) => it.missing(),
+                    None => it.mixed(),
+                });
+            } else {
+                column.each(place, |it| it.cell(cell));
+            }
+        }
+        self.rows += 1;
+        self.hash(record);
+        Ok(())
+    }
+
+    fn place(&mut self, record: &ByteRecord) -> Place {
+        let cell = |idx: usize| record.get(idx).and_then(|it| std::str::from_utf8(it).ok()).map(str::trim);
+        let segment = self.segment.map(|idx| self.segments.of(cell(idx).filter(|it| !is_missing(it))));
+        let span = self.spans.as_mut().and_then(|(idx, spans, unit)| {
+            let text = cell(*idx).unwrap_or_default();
+            let number = || cell_number(text).filter(|it| it.is_finite()).map(|it| (it * *unit) as i64);
+            spans.of(number().or_else(|| instants::parse(text)))
+        });
+        Place { segment, span }
+    }
+
+    fn hash(&mut self, record: &ByteRecord) {
+        let Some(hashes) = &mut self.hashes else { return };
+        if hashes.len() >= HASHED {
+            self.hashes = None;
+            return;
+        }
+        let mut hasher = DefaultHasher::new();
+        hasher.write(record.as_slice());
+        record.iter().for_each(|it| hasher.write_usize(it.len()));
+        hashes.push(hasher.finish());
+    }
+
+    fn finish(self) -> CsvProfiles {
+        let duplicates = self.hashes.map(|mut hashes| {
+            let all = hashes.len();
+            hashes.sort_unstable();
+            hashes.dedup();
+            (all - hashes.len()) as u64
+        });
+        let kept = self.names.into_iter().zip(self.columns).filter_map(|(name, it)| Some((name, it?)));
+        let (names, columns) = kept.map(|(name, it)| (name, it.finish())).unzip();
+        let spans = self.spans.map(|it| it.1);
+        CsvProfiles { names, columns, rows: self.rows, duplicates, segments: self.segments, spans }
+    }
+}
+
+fn cells(rows: &[ByteRecord], idx: usize) -> impl Iterator<Item = &str> {
+    rows.iter().filter_map(move |it| std::str::from_utf8(it.get(idx)?).ok()).map(str::trim)
+}
+
+fn kind(rows: &[ByteRecord], idx: usize) -> Kind {
+    let (mut filled, mut numbers, mut tried, mut times) = (0, 0, 0, 0);
+    for cell in cells(rows, idx).filter(|it| !is_missing(it)) {
+        filled += 1;
+        let is_number = cell_number(cell).is_some();
+        numbers += u64::from(is_number);
+        if !is_number && tried < TRIED_AS_TIMES {
+            tried += 1;
+            times += u64::from(instants::parse(cell).is_some());
+        }
+    }
+    // What was tried stands for all.
+    let times = (times * filled).checked_div(tried).unwrap_or(0);
+    Kind::of_cells(filled, numbers, times)
+}

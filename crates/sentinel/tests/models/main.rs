@@ -1,0 +1,16 @@
+//! Are models served, watched, trained and told of?
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod follows_live_streams;
+mod forecasts_by_a_network;
+mod judges_rows;
+mod predictions_survive_kill;
+mod real_model_clients;
+mod runs_own_models;
+mod serves_onnx_models;
+mod tracks_trainings;
+mod watches_models;

@@ -1,0 +1,182 @@
+//! Is the past of a real Prometheus fetched sample by sample, learned without an alert about it, and followed from then
+//! on without a gap, also over a crash?
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::client::send;
+use crate::support::prometheus::Prometheus;
+use crate::support::server::{Folder, QUIET, Server};
+use crate::support::services::is_there;
+use crate::support::wait_for;
+
+const LIMIT: Duration = Duration::from_secs(90);
+/// Six hours of history, a sample every ten seconds.
+const N_PAST: i64 = 2160;
+const STEP_SECS: i64 = 10;
+
+/// Steady with some noise; the third of the services had a fault three hours and one ten minutes ago.
+fn past_value(service: usize, age_secs: i64) -> f64 {
+    let noise = (age_secs * 7919 % 13) as f64;
+    let is_fault = service == 2 && [10_800, 600].iter().any(|it| (*it - 120..*it).contains(&age_secs));
+    if is_fault { 900.0 } else { 100.0 + noise }
+}
+
+/// History as blocks of the database, made by promtool.
+fn make_past(folder: &Folder, now_secs: i64) -> bool {
+    let mut text = String::from("# TYPE queue_length gauge\n");
+    for service in 0..3 {
+        for idx in (1..=N_PAST).rev() {
+            let age = idx * STEP_SECS;
+            let value = past_value(service, age);
+            writeln!(text, "queue_length{{service=\"s{service}\"}} {value} {}", now_secs - age).unwrap();
+        }
+    }
+    text.push_str("# EOF\n");
+    let file = folder.write("past.txt", &text);
+    let mut promtool = Command::new("promtool");
+    promtool.args(["tsdb", "create-blocks-from", "openmetrics"]).arg(file).arg(folder.path().join("prometheus"));
+    promtool.status().is_ok_and(|it| it.success())
+}
+
+/// Serves the three series; `level` is added to all of them.
+fn exposition(level: &Arc<AtomicU64>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let level = Arc::clone(level);
+    std::thread::spawn(move || {
+        for (scrape, mut stream) in listener.incoming().flatten().enumerate() {
+            let value = |service: usize| 100 + (scrape * 5 + service) as u64 % 13 + level.load(Ordering::Relaxed);
+            let body: String = (0..3).map(|it| format!("queue_length{{service=\"s{it}\"}} {}\n", value(it))).collect();
+            let mut request = [0; 2048];
+            let is_read = stream.read(&mut request).is_ok();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            let _ =
+                is_read && stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).is_ok();
+        }
+    });
+    address
+}
+
+type Samples = BTreeMap<String, BTreeMap<i64, u64>>;
+
+/// What Prometheus has, by service.
+fn expected(prometheus: &Prometheus, until: i64) -> Samples {
+    let path = format!("/api/v1/query?query=queue_length%5B7h%5D&time={}.{:03}", until / 1000, until % 1000);
+    let answer = send(prometheus.address, "GET", &path, &[], b"").unwrap().json();
+    let mut samples = Samples::new();
+    for series in answer["data"]["result"].as_array().expect("a matrix") {
+        let of_series = samples.entry(series["metric"]["service"].as_str().unwrap().to_owned()).or_default();
+        for pair in series["values"].as_array().unwrap() {
+            #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 fit")]
+            let time = (pair[0].as_f64().unwrap() * 1000.0).round() as i64;
+            of_series.insert(time, pair[1].as_str().unwrap().parse::<f64>().unwrap().to_bits());
+        }
+    }
+    samples
+}
+
+/// What Sentinel has of it.
+fn stored(server: &Server, name: &str, until: i64) -> Samples {
+    let list = server.list(&format!("/sentinel/v1/series?match={name}&limit=100"));
+    let mut samples = Samples::new();
+    for series in list.iter().filter(|it| it["labels"]["__name__"] == name) {
+        let of_series = samples.entry(series["labels"]["service"].as_str().unwrap_or("").to_owned()).or_default();
+        let answer =
+            server.get_json(&format!("/sentinel/v1/series/{}/points?from=-7h", series["id"].as_str().unwrap()));
+        for row in answer["points"].as_array().unwrap() {
+            let time = row["time"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond();
+            if let Some(value) = row["value"].as_f64().filter(|_| time <= until) {
+                assert!(of_series.insert(time, value.to_bits()).is_none(), "{series} has two samples at {time}");
+            }
+        }
+    }
+    samples
+}
+
+fn same(server: &Server, prometheus: &Prometheus, what: &str) -> usize {
+    let until = jiff::Timestamp::now().as_millisecond() - 500;
+    let expected = expected(prometheus, until);
+    wait_for(LIMIT, what, || (stored(server, "queue_length", until) == expected).then_some(()));
+    expected.values().map(BTreeMap::len).sum()
+}
+
+/// Guarantees: MUST 120 to 125 of docs/specs/ingest.md.
+#[test]
+fn the_past_is_fetched_and_the_present_followed() {
+    if !is_there("prometheus", "range queries to a real Prometheus")
+        || !is_there("promtool", "a Prometheus with a past")
+    {
+        return;
+    }
+    let folder = Folder::new("read-prometheus");
+    assert!(make_past(&folder, jiff::Timestamp::now().as_second()), "promtool makes blocks");
+    let level = Arc::new(AtomicU64::new(0));
+    let target = exposition(&level);
+    let config = format!(
+        "global: {{scrape_interval: 1s, scrape_timeout: 900ms}}
+scrape_configs:
+  - job_name: load
+    static_configs: [{{targets: [\"{target}\"]}}]
+    metric_relabel_configs: [{{action: labeldrop, regex: 'job|instance'}}]
+"
+    );
+    let prometheus = Prometheus::start(&folder, &config, &[]);
+    let config = format!(
+        "{QUIET}serve:\n  max_page_size: 1000\n  max_chart_points: 100000
+prometheus:
+  - url: http://{}
+    match: ['queue_length{{service=~\"s.\"}}']
+    queries:
+      queue_length_all: sum(queue_length)
+    interval_secs: 1
+    step_secs: 10
+    backfill_hours: 7
+    overlap_secs: 5
+  - url: http://{}
+    federate: ['up']
+    interval_secs: 1
+    timeout_secs: 1
+",
+        prometheus.address, prometheus.address
+    );
+    let mut server = Server::start("read-prometheus", &config);
+    let count = same(&server, &prometheus, "the past is there, sample by sample");
+    assert!(count as i64 >= 3 * N_PAST, "{count}");
+    eprintln!("{count} samples of the past compared one by one");
+    assert_eq!(server.list("/sentinel/v1/incidents"), Vec::<Value>::new(), "nobody is told of faults of the past");
+    wait_for(LIMIT, "the expression is there", || {
+        let until = i64::MAX;
+        (stored(&server, "queue_length_all", until).values().map(BTreeMap::len).sum::<usize>() > 2000).then_some(())
+    });
+    wait_for(LIMIT, "federation brings `up`", || {
+        server.list("/sentinel/v1/series?match=up&limit=10").into_iter().find(|it| it["labels"]["__name__"] == "up")
+    });
+
+    // What Prometheus scrapes while nobody asks is fetched afterwards.
+    server.kill();
+    std::thread::sleep(Duration::from_secs(5));
+    server.restart();
+    server.wait_until_ready();
+    same(&server, &prometheus, "what was missed is there");
+    assert_eq!(server.list("/sentinel/v1/incidents"), Vec::<Value>::new());
+
+    // What was learned from the past judges the present.
+    level.store(800, Ordering::Relaxed);
+    wait_for(LIMIT, "a fault of the present is told", || {
+        server.list("/sentinel/v1/incidents").into_iter().find(|it| it["status"] == "open")
+    });
+    let dropped = server.metric("sentinel_ingest_signals_dropped_total", &["\"prometheus\"", "\"store\""]);
+    eprintln!("{dropped} samples came twice");
+}
