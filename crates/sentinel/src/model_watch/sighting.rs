@@ -13,8 +13,8 @@ use crate::model_watch::window::Span;
 
 /// A group has so many predictions since the change to be named.
 const LEAST_OF_GROUP: usize = 3;
-/// And its mean lies so many standard errors beyond that of all others: there may be a hundred groups.
-const SURE: f64 = 4.0;
+/// And its mean lies so many standard errors beyond that of all others: there may be thirty groups.
+const SURE: f64 = 3.0;
 /// A share that never varied may have by this much.
 const LEAST_DEVIATION: f64 = 0.1;
 /// So much more of the change than of the predictions lies in a group that is named.
