@@ -184,12 +184,12 @@ impl Served {
         let help = "Versions of a model that were made the one that answers, since the start.";
         let n = self.promotions.load(Ordering::Relaxed);
         let mut metrics =
-            vec![Metric::counter("sentinel_predict_promotions_total", help, n).label("model", &*self.name)];
+            vec![Metric::counter("sentinel_predict_promotions_total", help, n).label("model", &self.name)];
         for (place, it) in self.versions.iter().enumerate() {
             let is_default = f64::from(u8::from(self.places().default == place));
             let gauge =
                 Metric::gauge("sentinel_predict_default_version", "1 for the version that answers.", is_default);
-            metrics.push(gauge.label("model", &*self.name).label("version", &*it.name));
+            metrics.push(gauge.label("model", &self.name).label("version", &it.name));
         }
         metrics
     }

@@ -35,7 +35,7 @@ const BOTH: [(Stream, usize); 8] = [
 const UP: [(Stream, usize); 4] =
     [(Stream::Normal, 1000), (Stream::Normal, 10_000), (Stream::Normal, 200_000), (Stream::Lognormal, 10_000)];
 /// Weights of half a deviation, the rest of one deviation, at which the border of all detectors is shown.
-const WEIGHTS: [f64; 5] = [0.0, 0.3, 0.5, 0.7, 1.0];
+const WEIGHTS: [f64; 6] = [0.0, 0.3, 0.5, 0.6, 0.7, 1.0];
 /// KSWIN sorts windows at each value.
 const RUNS_OF_OTHERS: u32 = 100;
 
