@@ -139,7 +139,8 @@ fn by_count(all: HashMap<String, u64>) -> Vec<(String, u64)> {
     all
 }
 
-fn cut(word: &str) -> &str {
+/// A word as it is kept.
+pub(crate) fn cut(word: &str) -> &str {
     let end = word.char_indices().nth(LONGEST).map_or(word.len(), |it| it.0);
     word.get(..end).unwrap_or(word)
 }

@@ -130,7 +130,8 @@ impl ColumnProfile {
             }
             (Data::Numbers(_), Data::Words(_)) | (Data::Words(_), Data::Numbers(_)) => return false,
         }
-        texts::merge(&mut self.texts, &other.texts);
+        let (ours, theirs) = (self.rows - self.missing, other.rows - other.missing);
+        texts::merge((&mut self.texts, ours), (&other.texts, theirs));
         // Rows of two parts are not the same rows.
         self.sample.clear();
         self.is_integer &= other.is_integer || other.count() == 0;

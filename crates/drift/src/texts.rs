@@ -95,12 +95,21 @@ fn halve<T>(all: &mut Vec<T>) {
     });
 }
 
-/// The sample of two parts of a column.
-pub fn merge(ours: &mut Vec<Text>, theirs: &[Text]) {
-    ours.extend_from_slice(theirs);
-    while ours.len() > SAMPLED {
-        halve(ours);
-    }
+/// The sample of two parts of a column: of each as many as it has texts, so that no part counts more than another,
+/// however many are merged one after the other.
+pub fn merge((ours, n_ours): (&mut Vec<Text>, u64), (theirs, n_theirs): (&[Text], u64)) {
+    // Of how many texts each that is kept stands for one: the coarser of both, and what has room.
+    let (n_ours, n_theirs) = (if ours.is_empty() { 0 } else { n_ours }, if theirs.is_empty() { 0 } else { n_theirs });
+    let per = |kept: usize, n: u64| n as f64 / kept.max(1) as f64;
+    let room = (n_ours + n_theirs) as f64 / (SAMPLED - 1) as f64;
+    let stride = per(ours.len(), n_ours).max(per(theirs.len(), n_theirs)).max(room).max(f64::MIN_POSITIVE);
+    let thinned = |all: &[Text], n: u64| -> Vec<Text> {
+        let wanted = ((n as f64 / stride).round() as usize).min(all.len());
+        (0..wanted).filter_map(|it| all.get(it * all.len() / wanted).cloned()).collect()
+    };
+    let mut merged = thinned(ours, n_ours);
+    merged.extend(thinned(theirs, n_theirs));
+    *ours = merged;
 }
 
 /// One number of texts on both sides.
@@ -288,7 +297,25 @@ mod tests {
         let mut all = sample.finish(Kind::Text);
         assert!((SAMPLED / 2..=SAMPLED).contains(&all.len()), "{}", all.len());
         let other = texts(900, 1, &[], 3);
-        merge(&mut all, &other);
+        merge((&mut all, 200_000), (&other, 100_000));
         assert!(all.len() <= SAMPLED && all.iter().any(|it| other.contains(it)));
+        let n = all.len();
+        merge((&mut all, 300_000), (&[], 50));
+        assert_eq!(all.len(), n);
+    }
+
+    #[test]
+    fn parts_that_are_merged_one_after_the_other_count_the_same() {
+        let part = |idx: usize| -> Vec<Text> {
+            let mut sample = TextSample::default();
+            (0..3000).for_each(|it| sample.push(&format!("{} of {it}", "x".repeat(idx + 1)), 1));
+            sample.finish(Kind::Text)
+        };
+        let mut all = part(0);
+        (1..8).for_each(|it| merge((&mut all, 3000 * it as u64), (&part(it), 3000)));
+        let first_words: Vec<u32> = (0..8).map(|it| hash_text(&"x".repeat(it + 1)) as u32).collect();
+        let of = |word: &u32| all.iter().filter(|it| it.words.first() == Some(word)).count();
+        let counts: Vec<usize> = first_words.iter().map(of).collect();
+        assert!(counts.iter().all(|it| (90..=150).contains(it)), "{counts:?}");
     }
 }

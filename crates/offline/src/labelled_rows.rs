@@ -31,7 +31,8 @@ pub fn labelled_rows(path: &Path, profile: &Profile, target: &str) -> Result<Vec
     let row = |idx: usize| {
         let probability = probabilities.and_then(|it| value(it, idx).as_number());
         let features = if probability.is_some() { vec![] } else { features(&inputs, idx) };
-        EstimateRow { prediction: value(answers, idx), probability, label: Some(value(truth, idx)), features }
+        let (prediction, label) = (value(answers, idx), Some(value(truth, idx)));
+        EstimateRow { prediction, probability, probabilities: vec![], label, features }
     };
     Ok((0..table.n_rows()).map(row).collect())
 }

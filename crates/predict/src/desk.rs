@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use signal::{Clock, FeatureValue, Inference, Meter, Metric};
 
-use crate::config::{CanaryConfig, Config, ModelConfig};
-use crate::counts::{Counts, Proxied};
+use crate::config::Config;
+use crate::counts::Proxied;
 use crate::error::PredictError;
-use crate::folder::{self, Loaded, OnnxLoader};
+use crate::folder::OnnxLoader;
 use crate::log::Log;
 use crate::model::{Answer, Rows};
 use crate::pairs::Pairs;
 use crate::schema::Row;
+use crate::served::{Served, Version};
 
 /// How long another server may take to be reached.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -34,27 +35,6 @@ pub struct Desk {
     pub proxied: Proxied,
     client: OnceLock<reqwest::Client>,
     in_flight: AtomicUsize,
-}
-
-/// A model with its versions.
-pub struct Served {
-    /// Its name.
-    pub name: Arc<str>,
-    /// At least one.
-    pub versions: Vec<Version>,
-    default: usize,
-    shadow: Option<usize>,
-    canary: Option<(usize, f64)>,
-}
-
-/// A version that is loaded.
-pub struct Version {
-    /// Its name.
-    pub name: Arc<str>,
-    /// The model.
-    pub loaded: Loaded,
-    /// What it has done.
-    pub counts: Counts,
 }
 
 /// The model and the version that answer a request.
@@ -153,34 +133,33 @@ impl Desk {
         Err(PredictError::Busy(format!("{} predictions are being made already", self.config.max_in_flight)))
     }
 
+    /// The model of a name; the default one without.
+    ///
+    /// # Errors
+    /// If there is no such model.
+    pub fn served(&self, model: Option<&str>) -> Result<&Served, PredictError> {
+        let found = match model {
+            Some(name) => self.models.iter().find(|it| &*it.name == name),
+            None => self.models.get(self.default),
+        };
+        found.ok_or_else(|| {
+            let Some(name) = model else {
+                return PredictError::NotFound("no model is served; see `predict.models`".to_owned());
+            };
+            let known: Vec<&str> = self.models.iter().map(|it| &*it.name).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            PredictError::NotFound(format!("there is no model {name:?}; there is {known}"))
+        })
+    }
+
     /// The model and version that a request is for; without names the default ones. `key` decides on the canary.
     ///
     /// # Errors
     /// If there is no such model or version.
     pub fn choose(&self, model: Option<&str>, version: Option<&str>, key: &str) -> Result<Chosen<'_>, PredictError> {
-        let known = || self.models.iter().map(|it| &*it.name).collect::<Vec<_>>().join(", ");
-        let found = match model {
-            Some(name) => self.models.iter().find(|it| &*it.name == name),
-            None => self.models.get(self.default),
-        };
-        let Some(served) = found else {
-            let what = model.map_or("no model is served; see `predict.models`".to_owned(), |it| {
-                format!(
-                    "there is no model {it:?}; there is {}",
-                    if self.models.is_empty() { "none".to_owned() } else { known() }
-                )
-            });
-            return Err(PredictError::NotFound(what));
-        };
+        let served = self.served(model)?;
         let idx = match version {
-            Some(name) => served.versions.iter().position(|it| &*it.name == name).ok_or_else(|| {
-                let known: Vec<&str> = served.versions.iter().map(|it| &*it.name).collect();
-                PredictError::NotFound(format!(
-                    "model {:?} has no version {name:?}; it has {}",
-                    served.name,
-                    known.join(", ")
-                ))
-            })?,
+            Some(name) => served.place(name)?,
             None => served.usual(key),
         };
         let version =
@@ -199,7 +178,7 @@ impl Desk {
         let seconds = started.elapsed().as_secs_f64();
         chosen.version.counts.note(&answers, &rows, seconds);
         let answers = answers?;
-        let shadow = chosen.model.shadow.and_then(|it| chosen.model.versions.get(it));
+        let shadow = chosen.model.shadow();
         let shadow = shadow.filter(|it| !Arc::ptr_eq(&it.name, &chosen.version.name));
         let mut logged = Vec::with_capacity(rows.len() * if shadow.is_some() { 2 } else { 1 });
         if let Some(shadow) = shadow {
@@ -270,60 +249,12 @@ fn ask(version: &Version, rows: &[Row]) -> Result<Vec<Answer>, PredictError> {
     Err(PredictError::Model(format!("it gave {} answers for {} rows", answers.len(), rows.len())))
 }
 
-impl Served {
-    fn load(config: &ModelConfig, onnx: Option<&OnnxLoader>) -> Result<Self, Vec<String>> {
-        let (mut versions, mut problems) = (vec![], vec![]);
-        for it in config.all_versions() {
-            match folder::load(&it, onnx) {
-                Ok(loaded) => {
-                    let name = Arc::from(it.version.as_str());
-                    versions.push(Version { name, loaded, counts: Counts::default() });
-                }
-                Err(problem) => problems.push(format!("version {}: {problem}", it.version)),
-            }
-        }
-        if versions.is_empty() || !problems.is_empty() {
-            return Err(problems);
-        }
-        let place = |name: &str| versions.iter().position(|it| &*it.name == name);
-        let default = config.default_version.as_deref().and_then(place).unwrap_or(versions.len() - 1);
-        let shadow = config.shadow.as_deref().and_then(place);
-        let share = |it: &CanaryConfig| Some((place(&it.version)?, it.percent / 100.0));
-        let canary = config.canary.as_ref().and_then(share);
-        Ok(Self { name: config.name.as_str().into(), versions, default, shadow, canary })
-    }
-
-    /// The version for a request that names none.
-    fn usual(&self, key: &str) -> usize {
-        let place = || xxhash_rust::xxh3::xxh3_64(key.as_bytes()) as f64 / u64::MAX as f64;
-        match self.canary {
-            Some((version, share)) if place() < share => version,
-            _ => self.default,
-        }
-    }
-
-    /// The version that answers if nothing else is said.
-    pub fn default_version(&self) -> Option<&Version> {
-        self.versions.get(self.default)
-    }
-
-    /// What the version at this place is for: `default`, `shadow`, `canary`, or nothing in particular.
-    pub fn role(&self, version: usize) -> Option<&'static str> {
-        if self.default == version {
-            Some("default")
-        } else if self.shadow == Some(version) {
-            Some("shadow")
-        } else {
-            self.canary.is_some_and(|it| it.0 == version).then_some("canary")
-        }
-    }
-}
-
 impl Meter for Desk {
     fn metrics(&self) -> Vec<Metric> {
         let versions = self.models.iter().flat_map(|model| model.versions.iter().map(move |it| (model, it)));
         let mut metrics: Vec<Metric> =
             versions.flat_map(|(model, version)| version.counts.metrics(&model.name, &version.name)).collect();
+        metrics.extend(self.models.iter().flat_map(Served::metrics));
         let in_flight = self.in_flight.load(Ordering::Relaxed) as f64;
         metrics.extend(self.pairs.metrics());
         metrics.extend(self.proxied.metrics());

@@ -1,7 +1,7 @@
 //! What does a model answer, and what was it asked? Serving, the log of predictions and late labels.
 //!
-//! Reading order: `schema` checks what comes, `model` is what answers, `folder` reads models from files, `desk` chooses
-//! who answers, `log` keeps what was said, `http` has the protocols.
+//! Reading order: `schema` checks what comes, `model` is what answers, `folder` reads models from files, `served`
+//! knows their versions, `desk` chooses who answers, `log` keeps what was said, `http` has the protocols.
 
 #![warn(missing_docs)]
 
@@ -18,11 +18,12 @@ mod pairs;
 mod payload;
 mod redact;
 mod schema;
+mod served;
 
 pub use config::{
     CanaryConfig, Config, CsvConfig, Keep, LogConfig, ModelConfig, ParquetConfig, ProxyConfig, VersionConfig, is_name,
 };
-pub use desk::{Answered, Chosen, Desk, Place, Served, Version};
+pub use desk::{Answered, Chosen, Desk, Place};
 pub use error::PredictError;
 pub use folder::{Loaded, MODEL_FILES, OnnxLoader, SCHEMA_FILE, load};
 pub use http::routes;
@@ -32,3 +33,4 @@ pub use log::follower::Outlet;
 pub use log::parquet::{Files, ParquetOutlet};
 pub use model::{Answer, Model, Predictions, Rows, TreeModel};
 pub use schema::{Column, ColumnKind, FieldProblem, Fields, Row, Schema, Target, UnknownFields, VERSION};
+pub use served::{Roles, Served, Version};

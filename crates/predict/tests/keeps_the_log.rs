@@ -138,6 +138,29 @@ async fn a_dead_sink_costs_disk_and_gets_all_later() {
     assert_eq!(metric(&log, "sentinel_predict_logger_events_dropped_total", "dead"), 0.0);
 }
 
+/// MUST 518: a sink whose place was lost with the power gets all anew, rather twice than never.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_whose_place_is_not_readable_gets_all_anew() {
+    let folder = Folder::new();
+    let live = || {
+        let taken = Arc::new(AtomicUsize::new(0));
+        (Arc::clone(&taken), Dead { is_alive: Arc::new(AtomicBool::new(true)), taken })
+    };
+    let log = open(&folder, &LogConfig::default());
+    log.write(rows(10)).await.unwrap();
+    let (taken, sink) = live();
+    log.follow("sink", &folder.join("sinks"), Box::new(sink)).unwrap();
+    log.write(rows(20)).await.unwrap();
+    until("what came since it began", || taken.load(Ordering::SeqCst) == 20);
+    drop(log);
+    let place = std::fs::read_dir(folder.join("sinks")).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(&place, "").unwrap();
+    let log = open(&folder, &LogConfig::default());
+    let (taken, sink) = live();
+    log.follow("sink", &folder.join("sinks"), Box::new(sink)).unwrap();
+    until("all that there is", || taken.load(Ordering::SeqCst) == 30);
+}
+
 /// MUST 519: what does not fit is dropped and counted exactly; offering never waits.
 #[test]
 fn drops_are_counted_exactly() {

@@ -101,6 +101,8 @@ pub struct System {
     pub overlay: Arc<Overlay>,
     /// Models that are served, and the log of what they said.
     pub predictions: Arc<predict::Desk>,
+    /// Lets other versions of them answer.
+    pub promoter: Arc<crate::predictions::Promoter>,
     /// What log lines lead to.
     pub news_desk: Arc<NewsDesk>,
     /// What reading from Kafka counts.
@@ -266,11 +268,12 @@ impl System {
             Forecasts::new(&config, data_dir, &store, history, Arc::clone(&alert_desk), Arc::clone(&clock))?;
         overlay.connect(Arc::clone(&forecasts));
         let predictions = crate::predictions::open(&config, data_dir, Arc::clone(&clock))?;
+        let promoter = crate::predictions::Promoter::open(&predictions, &store)?;
         let model_watches = ModelWatches::open(
             &config.model_watches,
             &config.predict.models,
             data_dir,
-            &(Arc::clone(&predictions.log) as _),
+            &predictions,
             &store,
             &responder,
             Arc::clone(&clock),
@@ -330,6 +333,7 @@ impl System {
             forecasts,
             overlay,
             predictions,
+            promoter,
             model_watches,
             news_desk,
             kafka_counts,
@@ -381,6 +385,7 @@ impl System {
             reports: Arc::clone(&self.book) as _,
             forecasts: Arc::clone(&self.forecasts) as _,
             drift: Arc::clone(&self.model_watches) as _,
+            served: Arc::clone(&self.promoter) as _,
             meters: self.meters().into_iter().chain(meters.iter().cloned()).collect(),
             clock: Arc::clone(&self.clock),
             version: env!("CARGO_PKG_VERSION"),

@@ -470,6 +470,9 @@ pub struct ModelsArgs {
     /// The version to export; the default one if left out.
     #[arg(long, value_name = "VERSION", requires = "export")]
     pub version: Option<String>,
+    /// Lets this version of a served model answer, from the next request on and over restarts.
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["versions", "watched", "export"])]
+    pub promote: Option<String>,
     /// The server.
     #[command(flatten)]
     pub remote: RemoteArgs,

@@ -17,6 +17,9 @@ pub async fn models(args: &ModelsArgs) -> anyhow::Result<()> {
     if let Some(folder) = &args.export {
         return export(args, folder).await;
     }
+    if let Some(version) = &args.promote {
+        return promote_served(args, version).await;
+    }
     let path = format!("/sentinel/v1/models?limit=1000&match={}", escaped(&args.words.join(" ")));
     let answer = get(&args.remote, &path).await?;
     print(&args.remote, &answer, |it| {
@@ -54,6 +57,17 @@ async fn export(args: &ModelsArgs, folder: &Path) -> anyhow::Result<()> {
     }
     let told = format!("{} {} as {} in {}", name, field(&list, "version"), names.join(", "), folder.display());
     print(&args.remote, &list, |_| println!("{told}"))
+}
+
+/// Another version of a served model answers.
+async fn promote_served(args: &ModelsArgs, version: &str) -> anyhow::Result<()> {
+    let [name] = args.words.as_slice() else { bail!("name the one served model whose version {version} is promoted") };
+    let path = format!("/sentinel/v1/served/{}/promote", escaped(name));
+    let body = json!({ "version": version, "actor": actor() });
+    let answer = call(&args.remote, Method::POST, &path, Some(body)).await?;
+    print(&args.remote, &answer, |it| {
+        println!("{} of {} answers in place of {}.", field(it, "version"), field(it, "model"), field(it, "before"));
+    })
 }
 
 /// Models whose predictions are compared with a reference, each in a line.

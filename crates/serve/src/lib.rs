@@ -23,6 +23,7 @@ mod queries;
 mod rescue;
 mod routes;
 mod selectors;
+mod served;
 mod traffic;
 mod ui;
 mod unpacked;
@@ -51,3 +52,4 @@ pub use ports::{
 };
 pub use queries::{Asked, Queries, QueryConfig, Stored};
 pub use routes::router;
+pub use served::{Promoted, ServedModels};

@@ -22,7 +22,9 @@ pub trait ModelDrift: Send + Sync {
 /// A watched model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct WatchedModel {
-    /// Its name.
+    /// Its address here: the name of the model, with `@` and the version where several watches are of one model.
+    pub name: String,
+    /// The model's name.
     pub model: String,
     /// The version that is watched; none if all are.
     pub version: Option<String>,

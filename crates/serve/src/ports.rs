@@ -13,6 +13,7 @@ use signal::{
 use crate::forecasts::Forecasts;
 use crate::knowledge::{Answers, Knowledge};
 use crate::model_drift::ModelDrift;
+use crate::served::ServedModels;
 use crate::{Queries, RuleGroup, ScrapedTarget};
 
 /// Everything `serve` reads from and the few words it passes on. All calls may touch the disk.
@@ -67,6 +68,8 @@ pub struct Ports {
     pub forecasts: Arc<dyn Forecasts>,
     /// Models whose predictions are compared with a reference.
     pub drift: Arc<dyn ModelDrift>,
+    /// Models that answer requests here.
+    pub served: Arc<dyn ServedModels>,
     /// Runbooks, past incidents, log templates.
     pub knowledge: Arc<dyn Knowledge>,
     /// Questions in words.

@@ -97,6 +97,7 @@ fn programs() -> Vec<Route> {
         ("get", "/sentinel/v1/drift/{model}", get(api::drift::one)),
         ("post", "/sentinel/v1/drift/{model}/run", post(api::drift::run_now)),
         ("get", "/sentinel/v1/drift/{model}/{run}", get(api::drift::run)),
+        ("post", "/sentinel/v1/served/{model}/promote", post(api::served::promote)),
         ("get", "/sentinel/v1/events", get(live::events)),
     ]);
     routes

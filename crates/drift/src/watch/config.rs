@@ -107,6 +107,9 @@ pub struct PerformanceConfig {
     pub task: Task,
     /// The label that counts as yes, in the words of the model's answer. Default: `1` or `true`.
     pub positive: Option<String>,
+    /// Of more than two classes: their words in the order of the probabilities that the model tells. Default: seen from its
+    /// answers, which are the classes of the highest probability.
+    pub classes: Vec<String>,
     /// With fewer labels nothing is measured. Default 50.
     pub min_labels: u64,
     /// Labels of the reference from which it is learned how right answers are before their labels come; 0 for no such
@@ -116,7 +119,7 @@ pub struct PerformanceConfig {
 
 impl Default for PerformanceConfig {
     fn default() -> Self {
-        Self { task: Task::default(), positive: None, min_labels: 50, estimate_labels: 300 }
+        Self { task: Task::default(), positive: None, classes: vec![], min_labels: 50, estimate_labels: 300 }
     }
 }
 
@@ -214,6 +217,15 @@ impl WatchConfig {
                 self.window.min_count, self.window.count
             ));
         }
+        let classes = &self.performance.classes;
+        if let Some(twice) =
+            classes.iter().enumerate().find(|it| classes.iter().skip(it.0 + 1).any(|other| other == it.1))
+        {
+            problems.push(format!("performance.classes: {:?} is there twice", twice.1));
+        }
+        if matches!(classes.len(), 1 | 2) {
+            problems.push("performance.classes: name all of more than two; of two say performance.positive".to_owned());
+        }
         problems.extend(self.compare.problems().into_iter().map(|it| format!("compare.{it}")));
         problems.extend(self.online.iter().flat_map(OnlineConfig::problems).map(|it| format!("online.{it}")));
         if self.online.is_some() && self.reference.sliding.is_some() {
@@ -271,7 +283,7 @@ mod tests {
         let config = read(
             r#"{"model":"","reference":{"first":0,"sliding":"7y"},"window":{"count":10,"age":"d"},
                 "alert":["data_drift > 1","accuracy"],"keep_runs":0,
-                "compare":{"alpha":2}}"#,
+                "compare":{"alpha":2},"performance":{"classes":["a","a"]}}"#,
         );
         let expected = [
             r#"model: name a model of the log of predictions"#,
@@ -281,6 +293,8 @@ mod tests {
             r#"reference.first: must be at least 1"#,
             r#"keep_runs: must be at least 1"#,
             r#"window.min_count: 100 is more than window.count, 10"#,
+            r#"performance.classes: "a" is there twice"#,
+            r#"performance.classes: name all of more than two; of two say performance.positive"#,
             r#"compare.alpha must be from 0 to 1"#,
             r#"alert: "data_drift": unknown measure; did you mean data_drift_score?"#,
             r#"alert: "accuracy": write MEASURE > NUMBER, such as data_drift_score > 0.1"#,

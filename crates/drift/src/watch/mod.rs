@@ -2,11 +2,13 @@
 //! and ends.
 //!
 //! Reading order: `config` is what the user says; `rule` reads `data_drift_score > 0.1`; `measures` are the numbers that
-//! rules name; `alarm` begins and ends without flapping; `performance` measures answers by labels that came later;
+//! rules name; `alarm` begins and ends without flapping; `performance` measures answers by labels that came later,
+//! `class_order` knows which probability is of which class;
 //! `concept` compares how wrong a model is with how wrong it was; `onset` says since when; `online` follows the stream
 //! between comparisons; `estimate` says how right answers are before labels come.
 
 mod alarm;
+mod class_order;
 mod concept;
 mod config;
 mod estimate;

@@ -7,6 +7,7 @@ use learn::performance::realized::regression::Errors;
 use serde::{Deserialize, Serialize};
 use signal::FeatureValue;
 
+use crate::watch::class_order::ClassOrder;
 use crate::watch::concept::Wrongness;
 use crate::watch::config::{PerformanceConfig, Task};
 use crate::watch::measures::Measures;
@@ -23,6 +24,8 @@ pub struct Answered {
     pub prediction: FeatureValue,
     /// Probability of class 1, if the model told one.
     pub probability: Option<f64>,
+    /// Probability of each class, of more than two, if it told them.
+    pub probabilities: Vec<f64>,
     /// The truth.
     pub label: FeatureValue,
 }
@@ -73,7 +76,7 @@ impl Performance {
         Some(match task(&known, config) {
             Found::Regression => regression(&known, measures),
             Found::Binary(positive) => binary(&known, &positive, measures),
-            Found::Classes => classes(&known, measures),
+            Found::Classes => classes(&known, config, measures),
         })
     }
 
@@ -157,7 +160,7 @@ fn binary(known: &[&Answered], positive: &str, measures: &mut Measures) -> Perfo
     Performance { n: known.len() as u64, quality: Quality::Binary { confusion, calibration }, wrongness }
 }
 
-fn classes(known: &[&Answered], measures: &mut Measures) -> Performance {
+fn classes(known: &[&Answered], config: &PerformanceConfig, measures: &mut Measures) -> Performance {
     let (mut table, mut wrongness) = (Classes::default(), Wrongness::default());
     for it in known {
         let (said, came) = (word(&it.prediction), word(&it.label));
@@ -169,10 +172,23 @@ fn classes(known: &[&Answered], measures: &mut Measures) -> Performance {
     measures.set("precision", mean.precision);
     measures.set("recall", mean.recall);
     measures.set("f1", mean.f1);
+    measures.set("roc_auc", mean_area(known, config).unwrap_or(f64::NAN));
     if table.classes().len() > MOST_CLASSES {
         table = Classes::default();
     }
     Performance { n: known.len() as u64, quality: Quality::Classes { table }, wrongness }
+}
+
+/// Each class against all others by its probability; the mean over classes. None if a class did not come.
+fn mean_area(known: &[&Answered], config: &PerformanceConfig) -> Option<f64> {
+    let order = ClassOrder::of(known, &config.classes)?;
+    let area = |(class, place): (&str, usize)| {
+        let row = |it: &&Answered| Some((*it.probabilities.get(place)?, word(&it.label) == class));
+        let (scores, actual): (Vec<f64>, Vec<bool>) = known.iter().filter_map(row).unzip();
+        binary::roc_auc(&scores, &actual)
+    };
+    let areas: Vec<f64> = order.iter().map(area).collect();
+    Some(areas.iter().sum::<f64>() / areas.len() as f64)
 }
 
 fn regression(known: &[&Answered], measures: &mut Measures) -> Performance {
@@ -195,7 +211,7 @@ mod tests {
     use super::*;
 
     fn answered(prediction: FeatureValue, probability: Option<f64>, label: FeatureValue) -> Answered {
-        Answered { prediction, probability, label }
+        Answered { prediction, probability, probabilities: vec![], label }
     }
 
     fn measured(answers: &[Answered], config: &PerformanceConfig) -> (Option<Performance>, Measures) {

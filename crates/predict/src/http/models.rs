@@ -10,9 +10,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::desk::{Chosen, Desk, Served};
+use crate::desk::{Chosen, Desk};
 use crate::error::PredictError;
 use crate::folder::SCHEMA_FILE;
+use crate::served::{Served, Version};
 
 /// What a training wrote beside the model, for people.
 const CARD_FILE: &str = "card.json";
@@ -84,7 +85,7 @@ fn paths(chosen: Chosen<'_>) -> Vec<(String, Option<PathBuf>)> {
 }
 
 fn summary(model: &Served) -> Value {
-    let version = |(idx, it): (usize, &crate::desk::Version)| json!({"version": it.name, "platform": it.loaded.model.platform(), "role": model.role(idx)});
+    let version = |(idx, it): (usize, &Version)| json!({"version": it.name, "platform": it.loaded.model.platform(), "role": model.role(idx)});
     json!({
         "name": model.name,
         "default_version": model.default_version().map(|it| &it.name),

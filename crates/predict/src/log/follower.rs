@@ -70,9 +70,21 @@ impl Follower {
     pub fn start(name: &str, dir: &Path, source: Arc<dyn Source>, outlet: Box<dyn Outlet>) -> io::Result<Self> {
         std::fs::create_dir_all(dir)?;
         let file = dir.join(format!("{}.cursor", file_name(name)));
-        let known = std::fs::read_to_string(&file).ok().and_then(|it| it.trim().parse().ok());
-        // A new place gets what comes from now on.
-        let cursor = known.unwrap_or_else(|| source.end().saturating_sub(1));
+        let kept = match std::fs::read_to_string(&file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            other => Some(other?),
+        };
+        let known = kept.as_deref().and_then(|it| it.trim().parse().ok());
+        let cursor = match (known, &kept) {
+            (Some(known), _) => known,
+            // A new place gets what comes from now on.
+            (None, None) => source.end().saturating_sub(1),
+            // Rather twice than never.
+            (None, Some(_)) => {
+                tracing::warn!(sink = name, file = %file.display(), "How far a sink was is not readable; it gets all anew.");
+                source.start().saturating_sub(1)
+            }
+        };
         let state = Arc::new(State {
             source,
             is_stopped: AtomicBool::new(false),

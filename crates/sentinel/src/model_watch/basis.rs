@@ -112,8 +112,10 @@ fn file(path: &Path, config: &WatchConfig, answers: Basis) -> Result<Basis, NoBa
             }
         }
     }
-    // Rows that make the reference of answers may be compared with the file all the same.
-    let estimator = if rows.is_empty() { answers.estimator } else { estimator(&rows, config) };
+    // Rows that make the reference of answers may be compared with the file all the same. Of a file that does not say how
+    // sure the model is of each class, the first predictions do.
+    let of_file = if rows.is_empty() { None } else { estimator(&rows, config) };
+    let estimator = if matches!(of_file, Some(Ok(_))) { of_file } else { answers.estimator.or(of_file) };
     Ok(Basis { profile, segments, wrongness: answers.wrongness, estimator, name, last: 0 })
 }
 

@@ -1,4 +1,4 @@
-//! What is known of a model's versions? Where they lie, what each is for, and the card that its training wrote.
+//! What is known of a model's versions? Where they lie, and the card that its training wrote.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,21 +17,10 @@ pub fn versions(models: &[ModelConfig], name: &str) -> Vec<ModelVersion> {
     let only = model.path.iter().map(|path| ("1".to_owned(), path.as_path()));
     let all = only.chain(model.versions.iter().map(|it| (it.version.clone(), it.path.as_path())));
     let all: Vec<(String, &Path)> = all.collect();
-    let last = all.last().map(|it| it.0.clone());
-    let default = model.default_version.clone().or(last);
-    let role = |version: &str| {
-        let canary = model.canary.as_ref().filter(|it| it.version == version);
-        match canary {
-            _ if default.as_deref() == Some(version) => "default".to_owned(),
-            Some(it) => format!("canary {} %", it.percent),
-            None if model.shadow.as_deref() == Some(version) => "shadow".to_owned(),
-            None => String::new(),
-        }
-    };
-    all.iter().map(|(version, path)| of_folder(path, version, role(version))).collect()
+    all.iter().map(|(version, path)| of_folder(path, version)).collect()
 }
 
-fn of_folder(path: &Path, version: &str, role: String) -> ModelVersion {
+fn of_folder(path: &Path, version: &str) -> ModelVersion {
     let card = std::fs::read(path.join(CARD)).ok().and_then(|it| serde_json::from_slice::<Value>(&it).ok());
     let card = card.unwrap_or_default();
     let text = |key: &str| card.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -39,7 +28,8 @@ fn of_folder(path: &Path, version: &str, role: String) -> ModelVersion {
     let numbers = quality.into_iter().flatten().filter(|it| it.0 != "rows");
     ModelVersion {
         version: version.to_owned(),
-        role,
+        // It may change at any time; who tells of the version fills it in.
+        role: String::new(),
         kind: text("kind").unwrap_or_else(|| file_of(path)),
         trained_at: card.get("trained_at").and_then(|it| serde_json::from_value::<Timestamp>(it.clone()).ok()),
         data: text("data"),

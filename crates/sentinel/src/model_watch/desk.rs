@@ -63,7 +63,11 @@ fn refused(error: NoRun) -> PortError {
 impl ModelWatches {
     fn versions_of(&self, watched: &Watched) -> Vec<serve::ModelVersion> {
         let place = self.watches.iter().position(|it| std::ptr::eq(&**it, watched));
-        place.and_then(|it| self.versions.get(it).cloned()).unwrap_or_default()
+        let mut versions = place.and_then(|it| self.versions.get(it).cloned()).unwrap_or_default();
+        let served = self.served.models().iter().find(|it| *it.name == *watched.config.model);
+        let roles = served.map(|it| it.roles()).unwrap_or_default();
+        versions.iter_mut().for_each(|it| it.role = roles.of(&it.version));
+        versions
     }
 
     fn status(&self, watched: &Watched) -> WatchedModel {
@@ -82,6 +86,7 @@ impl ModelWatches {
         let reference = newest.as_ref().map(|it| it.reference.clone());
         let planned = basis::place(config).map(|it| it.display().to_string());
         WatchedModel {
+            name: watched.name.clone(),
             model: config.model.clone(),
             version: config.version.clone(),
             service: config.service().to_owned(),
@@ -112,7 +117,7 @@ fn live(watched: &Watched) -> Option<LiveStream> {
             ..LiveStream::default()
         };
         if let Some(it) = &it.follower {
-            (found.predictions, found.labels, found.alarms) = (it.rows, it.labels(), it.alarms);
+            (found.predictions, found.labels, found.alarms) = (it.rows, it.labels(), it.alarms());
             (found.streams, found.notes) = (it.n_streams(), it.notes.clone());
         }
         found

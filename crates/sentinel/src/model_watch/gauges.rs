@@ -98,16 +98,24 @@ fn online_gauges(watched: &Watched) -> Vec<Gauge> {
     states.map(gauge).collect()
 }
 
+/// With the model, and the version if only that is watched.
+fn of_watch(metric: Metric, watched: &Watched) -> Metric {
+    let metric = metric.label("model", &watched.config.model);
+    match &watched.config.version {
+        Some(version) => metric.label("version", version),
+        None => metric,
+    }
+}
+
 fn online_counters(watched: &Watched) -> Vec<Metric> {
     let Some(online) = &watched.online else { return vec![] };
-    let Some((rows, labels, alarms, n_streams, left_out)) =
-        online.look(|it| it.follower.as_ref().map(|it| (it.rows, it.labels(), it.alarms, it.n_streams(), it.left_out)))
+    let Some((rows, labels, alarms, n_streams, left_out)) = online
+        .look(|it| it.follower.as_ref().map(|it| (it.rows, it.labels(), it.alarms(), it.n_streams(), it.left_out)))
     else {
         return vec![];
     };
-    let counter =
-        |name, help, value: u64| Metric::counter(name, help, value).label("model", watched.config.model.as_str());
-    let gauge = |name, help, value: f64| Metric::gauge(name, help, value).label("model", watched.config.model.as_str());
+    let counter = |name, help, value: u64| of_watch(Metric::counter(name, help, value), watched);
+    let gauge = |name, help, value: f64| of_watch(Metric::gauge(name, help, value), watched);
     vec![
         counter("sentinel_online_drift_predictions_total", "Predictions that the live stream was followed by.", rows),
         counter("sentinel_online_drift_labels_total", "Labels that the live stream was followed by.", labels),
@@ -147,11 +155,10 @@ impl Meter for ModelWatches {
     fn metrics(&self) -> Vec<Metric> {
         let mut metrics = vec![];
         for watched in &self.watches {
-            let model = watched.config.model.as_str();
             let (run, counts, n_kept) =
                 watched.look(|it| (it.runs.newest().cloned(), it.counts.clone(), it.runs.all().len()));
-            let counter = |name, help, value: u64| Metric::counter(name, help, value).label("model", model);
-            let gauge = |name, help, value: f64| Metric::gauge(name, help, value).label("model", model);
+            let counter = |name, help, value: u64| of_watch(Metric::counter(name, help, value), watched);
+            let gauge = |name, help, value: f64| of_watch(Metric::gauge(name, help, value), watched);
             let help = "Predictions of a watched model that were read from the log.";
             metrics.push(counter("sentinel_model_predictions_total", help, counts.predictions));
             for reason in ["schedule", "predictions", "request"] {

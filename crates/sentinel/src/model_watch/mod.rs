@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use drift::watch::WatchConfig;
+use predict::Desk;
 use serve::ModelVersion;
 use signal::{Clock, InferenceLog, Ledger, Timestamp};
 use store::Store;
@@ -58,6 +59,8 @@ pub struct ModelWatches {
     told: Mutex<Option<Timestamp>>,
     /// Versions of each watched model, in the order of the watches, as they were loaded.
     versions: Vec<Vec<ModelVersion>>,
+    /// Says what each version is for now.
+    served: Arc<Desk>,
 }
 
 /// All problems of `model_watches`, each with its key.
@@ -82,14 +85,18 @@ impl ModelWatches {
         watches: &[WatchConfig],
         models: &[predict::ModelConfig],
         data_dir: &Path,
-        log: &Arc<dyn InferenceLog>,
+        served: &Arc<Desk>,
         store: &Arc<Store>,
         responder: &Arc<Responder>,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Arc<Self>> {
+        let log: Arc<dyn InferenceLog> = Arc::clone(&served.log) as _;
         let open = |it: &WatchConfig| {
-            let watched = Watched::open(it.clone(), data_dir, Arc::clone(log), Arc::clone(store))
+            let mut watched = Watched::open(it.clone(), data_dir, Arc::clone(&log), Arc::clone(store))
                 .with_context(|| format!("cannot watch the model {}", it.model))?;
+            if watches.iter().filter(|other| other.model == it.model).count() > 1 {
+                watched.name = format!("{}@{}", it.model, it.version.as_deref().unwrap_or("all"));
+            }
             Ok(Arc::new(watched))
         };
         Ok(Arc::new(Self {
@@ -99,6 +106,7 @@ impl ModelWatches {
             clock,
             told: Mutex::default(),
             versions: watches.iter().map(|it| card::versions(models, &it.model)).collect(),
+            served: Arc::clone(served),
         }))
     }
 
@@ -158,9 +166,15 @@ impl ModelWatches {
         }
     }
 
-    fn by_name(&self, model: &str) -> Result<&Arc<Watched>, signal::PortError> {
-        let found = self.watches.iter().find(|it| it.config.model == model);
-        found.ok_or_else(|| signal::PortError::NotFound(format!("the watched model {model:?}")))
+    fn by_name(&self, name: &str) -> Result<&Arc<Watched>, signal::PortError> {
+        self.watches.iter().find(|it| it.name == name).ok_or_else(|| {
+            let of_model = self.watches.iter().filter(|it| it.config.model == name).map(|it| it.name.as_str());
+            let known = match of_model.collect::<Vec<_>>().join(", ") {
+                none if none.is_empty() => String::new(),
+                some => format!(" (its versions are watched as {some})"),
+            };
+            signal::PortError::NotFound(format!("the watched model {name:?}{known}"))
+        })
     }
 
     fn ledger(&self) -> &dyn Ledger {

@@ -7,14 +7,30 @@ use crate::model_watch::no_run::NoRun;
 use crate::model_watch::watched::Watched;
 use crate::model_watch::window::Span;
 
+/// Predictions that are read at once.
+const BATCH: u64 = 100_000;
+
 impl Watched {
     /// Reads what is new.
     pub fn read_on(&self) -> Result<(), PortError> {
-        let cursor = self.look(|it| it.cursor);
         let (end, _) = self.log.ends();
-        let span = Span { after: cursor, most: u64::MAX, ..self.everything() };
-        let mut new = vec![];
-        span.read(&*self.log, |it| new.push((it.sequence, it.inference.time)))?;
+        loop {
+            let mut new = vec![];
+            let span = Span { after: self.look(|it| it.cursor), most: BATCH, ..self.everything() };
+            span.read(&*self.log, |it| new.push((it.sequence, it.inference.time)))?;
+            let is_all = (new.len() as u64) < BATCH;
+            self.count(new);
+            if is_all {
+                break;
+            }
+        }
+        // What other models were asked is not looked at again.
+        let mut state = lock(&self.state);
+        state.cursor = state.cursor.max(end);
+        Ok(())
+    }
+
+    fn count(&self, new: Vec<(u64, Timestamp)>) {
         let mut state = lock(&self.state);
         let compared = state.saved.compared;
         for (sequence, time) in new {
@@ -31,9 +47,6 @@ impl Watched {
                 state.recent.pop_front();
             }
         }
-        // What other models were asked is not looked at again.
-        state.cursor = state.cursor.max(end);
-        Ok(())
     }
 
     /// What asks for a comparison now.

@@ -12,7 +12,11 @@ use crate::model_watch::watched::Watched;
 use crate::model_watch::window::Span;
 
 /// A group has so many predictions since the change to be named.
-const LEAST_OF_GROUP: usize = 8;
+const LEAST_OF_GROUP: usize = 3;
+/// And its mean lies so many standard errors beyond that of all others: there may be thirty groups.
+const SURE: f64 = 3.0;
+/// A share that never varied may have by this much.
+const LEAST_DEVIATION: f64 = 0.1;
 /// So much more of the change than of the predictions lies in a group that is named.
 const MORE_OF_CHANGE: f64 = 0.25;
 /// A sum of deviations falls by so many per value as long as nothing has changed.
@@ -54,7 +58,8 @@ impl Sighting {
         let begin = begin(&seen, alarm);
         let changed = seen.get(begin..).unwrap_or_default();
         let since = changed.first().map(|it| it.time).or(newest).unwrap_or(Timestamp::MIN);
-        let group = concentrated(changed, alarm).map_or_else(String::new, |it| format!("; most in {it}"));
+        let usual = deviation(seen.get(..begin).unwrap_or_default(), alarm);
+        let group = concentrated(changed, usual, alarm).map_or_else(String::new, |it| format!("; most in {it}"));
         Ok(Self { since, said: format!("{}{group}", sentence(alarm, changed)) })
     }
 }
@@ -102,8 +107,15 @@ fn sentence(alarm: &Alarm, changed: &[Seen]) -> String {
     format!("{name}: {what} in the last {} {of}", changed.len())
 }
 
-/// The group that has clearly more of the change than of the predictions.
-fn concentrated(changed: &[Seen], alarm: &Alarm) -> Option<String> {
+/// How far values lie from the usual mean, as long as nothing has changed.
+fn deviation(before: &[Seen], alarm: &Alarm) -> f64 {
+    let squares = before.iter().map(|it| (it.value - alarm.usual).powi(2)).sum::<f64>();
+    let found = (squares / before.len().max(1) as f64).sqrt();
+    if alarm.reading.is_share() { found.max(LEAST_DEVIATION) } else { found }
+}
+
+/// The group that has clearly more of the change than of the predictions. `deviation` is that of single values.
+fn concentrated(changed: &[Seen], deviation: f64, alarm: &Alarm) -> Option<String> {
     let side = if alarm.moved == Move::Down { -1.0 } else { 1.0 };
     let mut by_group: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
     let mut total = 0.0;
@@ -121,7 +133,15 @@ fn concentrated(changed: &[Seen], alarm: &Alarm) -> Option<String> {
     let n_all = changed.len().max(1) as f64;
     let own = format!("{}=", alarm.target.name());
     let more = |(n, sum): &(usize, f64)| sum / total - *n as f64 / n_all;
-    let fits = by_group.into_iter().filter(|it| it.1.0 >= LEAST_OF_GROUP && !it.0.starts_with(&own));
+    let is_sure = |(n, sum): &(usize, f64)| {
+        let (n, others) = (*n as f64, (n_all - *n as f64).max(1.0));
+        let beyond = sum / n - (total - sum) / others;
+        beyond >= SURE * deviation * (1.0 / n + 1.0 / others).sqrt()
+    };
+    let fits = by_group.into_iter().filter(|it| {
+        let (name, found) = it;
+        found.0 >= LEAST_OF_GROUP && is_sure(found) && !name.starts_with(&own)
+    });
     let most = fits.max_by(|a, b| more(&a.1).total_cmp(&more(&b.1)))?;
     (more(&most.1) >= MORE_OF_CHANGE).then(|| most.0.to_owned())
 }

@@ -19,7 +19,9 @@ const MOST_FEATURES: usize = 50;
 
 /// A series of the model as a whole.
 pub fn series(config: &WatchConfig, name: &str) -> Labels {
-    Labels::metric(name, &[("service", config.service()), ("model", &config.model)])
+    let labels = Labels::metric(name, &[("service", config.service()), ("model", &config.model)]);
+    // Two watches of one model have a version each.
+    config.version.as_ref().map_or_else(|| labels.clone(), |it| labels.with("version", it))
 }
 
 /// The series of one feature.

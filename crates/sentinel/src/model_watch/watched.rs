@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A watched model.
 pub struct Watched {
+    /// Its address: the model, with `@` and the version where several watches are of one model.
+    pub name: String,
     /// What the user says of it.
     pub config: WatchConfig,
     /// The live stream, if it is followed.
@@ -48,8 +50,10 @@ pub struct State {
     /// Comparisons.
     pub runs: Runs,
     pub(super) saved: Saved,
-    /// Made once, if it does not slide.
+    /// Made once, if it does not slide; anew when labels have come that it lacks.
     pub(super) basis: Option<Arc<Basis>>,
+    /// The last label in the log when it was made.
+    basis_labels: u64,
     /// Sequence and time of the newest predictions, so many as a window has at most.
     pub(super) recent: VecDeque<(u64, Timestamp)>,
     pub(super) cursor: u64,
@@ -105,6 +109,7 @@ impl Watched {
             runs,
             saved,
             basis: None,
+            basis_labels: 0,
             recent: VecDeque::new(),
             cursor,
             since_run: 0,
@@ -113,6 +118,7 @@ impl Watched {
             counts: Counts::default(),
         };
         Ok(Self {
+            name: config.model.clone(),
             rules: config.rules(),
             online: config.online.as_ref().map(|_| Online::new(log.ends())),
             // Problems were told when the configuration was read.
@@ -154,7 +160,7 @@ impl Watched {
         let span = self.span(now)?;
         let window = Window::read(&span, &self.config, &*self.log)?;
         let begin = window.times.map_or(now, |it| it.0);
-        let basis = self.basis(begin, !window.answers.is_empty())?;
+        let basis = self.basis(begin, true)?;
         let (span, window) = if span.after < basis.last {
             // What the reference is made of is not compared with it.
             let span = Span { after: basis.last, ..span };
@@ -209,18 +215,21 @@ impl Watched {
         columns.map(|it| (it.name.clone(), it.kind.as_str().to_owned())).collect()
     }
 
-    /// What predictions are compared with. `with_labels`: labels have come, so that it should know how wrong its answers
-    /// were and how right later ones are to be.
+    /// What predictions are compared with. `with_labels`: it should know how wrong its answers were and how right later
+    /// ones are to be, as far as labels have come by now.
     pub fn basis(&self, begin: Timestamp, with_labels: bool) -> Result<Arc<Basis>, NoRun> {
         let has_labels =
             |it: &Basis| it.wrongness.is_some() && !matches!(it.estimator, Some(Err(NoEstimate::TooFew { .. })));
-        let is_whole = |it: &Basis| has_answers(it) && (has_labels(it) || !with_labels);
-        if let Some(it) = self.look(|it| it.basis.clone()).filter(|it| is_whole(it)) {
+        let (_, labels) = self.log.ends();
+        let (known, of_labels) = self.look(|it| (it.basis.clone(), it.basis_labels));
+        let is_whole = |it: &Basis| has_answers(it) && (!with_labels || has_labels(it) || of_labels == labels);
+        if let Some(it) = known.filter(|it| is_whole(it)) {
             return Ok(it);
         }
         let made = Arc::new(basis(&self.config, begin, &*self.log)?);
         if self.config.reference.sliding.is_none() {
-            lock(&self.state).basis = Some(Arc::clone(&made));
+            let mut state = lock(&self.state);
+            (state.basis, state.basis_labels) = (Some(Arc::clone(&made)), labels);
         }
         Ok(made)
     }

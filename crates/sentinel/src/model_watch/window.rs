@@ -10,6 +10,8 @@ use signal::{Inference, InferenceLog, InferenceQuery, LoggedInference, PortError
 const MOST_SEGMENTS: usize = 30;
 /// Predictions from which it is estimated how right answers are.
 const MOST_ROWS: usize = 10_000;
+/// Answers with labels, and times, that are kept at least if there are so many: of a longer span the newest.
+const MOST_KEPT: usize = 100_000;
 /// Values of a feature that the search for its change looks at.
 const MOST_SEEN: usize = 200_000;
 /// What is kept of a column before it is sketched.
@@ -77,8 +79,10 @@ impl Window {
         let mut whole = ProfileBuilder::new(BUDGET);
         let mut groups: HashMap<String, ProfileBuilder> = HashMap::new();
         let mut per_column: HashMap<&str, usize> = HashMap::new();
-        let (mut answers, mut versions, mut times, mut latencies) = (vec![], BTreeMap::new(), None, vec![]);
-        let (mut last, mut rows) = (span.after, VecDeque::new());
+        let (mut answers, mut latencies, mut rows) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+        let (mut versions, mut times, mut last) = (BTreeMap::new(), None, span.after);
+        // A window is never longer than that; a sliding reference may be.
+        let most = usize::try_from(config.window.count).unwrap_or(usize::MAX).max(MOST_KEPT);
         span.read(log, |logged| {
             let it = &logged.inference;
             whole.learn_one(it);
@@ -94,30 +98,41 @@ impl Window {
                 groups.entry(name).or_insert_with(|| ProfileBuilder::new(BUDGET)).learn_one(it);
             }
             if config.performance.estimate_labels > 0 {
-                rows.push_back(EstimateRow::new(it, logged.label.as_ref().map(|it| it.label.clone())));
-                if rows.len() > MOST_ROWS {
-                    rows.pop_front();
-                }
+                let label = logged.label.as_ref().map(|it| it.label.clone());
+                keep(&mut rows, EstimateRow::new(it, label), MOST_ROWS);
             }
             if let Some(label) = &logged.label {
-                let (prediction, label) = (it.prediction.clone(), label.label.clone());
-                answers.push(Answered { prediction, probability: it.probability, label });
+                let answered = Answered {
+                    prediction: it.prediction.clone(),
+                    probability: it.probability,
+                    probabilities: it.probabilities.clone(),
+                    label: label.label.clone(),
+                };
+                keep(&mut answers, answered, most);
             }
             *versions.entry(it.version.to_string()).or_default() += 1;
             times = Some((times.map_or(it.time, |it: (Timestamp, Timestamp)| it.0), it.time));
-            latencies.push(it.latency_ms);
+            keep(&mut latencies, it.latency_ms, most);
             last = logged.sequence;
         })?;
         Ok(Self {
             profile: whole.finish("current"),
             segments: groups.into_iter().map(|(name, it)| (name.clone(), it.finish(&name))).collect(),
             rows: rows.into(),
-            answers,
+            answers: answers.into(),
             versions,
             times,
-            latency_ms: quantiles(latencies),
+            latency_ms: quantiles(latencies.into()),
             last,
         })
+    }
+}
+
+/// The oldest makes room.
+fn keep<T>(all: &mut VecDeque<T>, new: T, most: usize) {
+    all.push_back(new);
+    if all.len() > most {
+        all.pop_front();
     }
 }
 

@@ -1,7 +1,9 @@
-//! Which models does this server serve, and where does it keep what they say? The stage `predict` with its places.
+//! Which models does this server serve, and where does it keep what they say? The stage `predict` with its places;
+//! `promoting` lets another version answer.
 
 #[cfg(feature = "onnx")]
 mod onnx_model;
+mod promoting;
 
 use std::io;
 use std::path::Path;
@@ -10,6 +12,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use predict::{CsvOutlet, Desk, Files, Log, OnnxLoader, ParquetOutlet};
 use signal::Clock;
+
+pub use promoting::Promoter;
 
 use crate::config::Config;
 use crate::forecasts::{Artifacts, files_at};

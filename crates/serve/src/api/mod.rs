@@ -18,6 +18,7 @@ pub mod logs;
 pub mod plans;
 pub mod prometheus;
 pub mod series;
+pub mod served;
 pub mod surroundings;
 pub mod traces;
 

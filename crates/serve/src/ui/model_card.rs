@@ -25,15 +25,15 @@ pub fn versions(model: &WatchedModel) -> Markup {
             } @else {
                 table.stack {
                     caption.hidden { "Versions that are served" }
-                    thead { tr { th scope="col" { "Version" } th scope="col" { "Role" } th scope="col" { "Kind" } th scope="col" { "Trained" } th scope="col" { "On" } th scope="col" { "On test rows" } } }
-                    tbody { @for it in &model.versions { (version(it)) } }
+                    thead { tr { th scope="col" { "Version" } th scope="col" { "Role" } th scope="col" { "Kind" } th scope="col" { "Trained" } th scope="col" { "On" } th scope="col" { "On test rows" } th scope="col" { span.hidden { "Promote" } } } }
+                    tbody { @for it in &model.versions { (version(it, &model.model)) } }
                 }
             }
         }
     }
 }
 
-fn version(it: &ModelVersion) -> Markup {
+fn version(it: &ModelVersion, model: &str) -> Markup {
     let quality = it.quality.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), text::number(*value)));
     html! {
         tr data-testid="version-row" {
@@ -43,6 +43,18 @@ fn version(it: &ModelVersion) -> Markup {
             td data-label="Trained" { @match it.trained_at { Some(time) => { (text::instant(time)) }, None => { span.muted { "not told" } } } }
             td data-label="On" { @match &it.data { Some(data) => { (text::plain(data)) @if let Some(rows) = it.rows { ", " (rows) " rows" } }, None => { span.muted { "not told" } } } }
             td data-label="On test rows" { (quality.collect::<Vec<_>>().join(", ")) }
+            td data-label="" { @if it.role != "default" { (promote(&it.version, model)) } }
+        }
+    }
+}
+
+fn promote(version: &str, model: &str) -> Markup {
+    let name = text::plain(version);
+    html! {
+        form method="post" action={ "/sentinel/v1/served/" (text::encode(model)) "/promote" } data-confirm={ "Let version " (name) " answer?" } data-detail={ "From the next request on, " (text::plain(model)) " answers by version " (name) ". The version that answers now stays loaded; promoting it takes this back." } data-yes="Let it answer" data-done="It answers." {
+            input type="hidden" name="version" value=(version);
+            input type="hidden" name="actor" value="web";
+            button data-testid="promote-version" { "Promote" }
         }
     }
 }

@@ -54,8 +54,8 @@ fn list(all: &[WatchedModel]) -> Markup {
             caption.hidden { "Watched models" }
             thead { tr { th scope="col" { "Model" } th scope="col" { "State" } th.num scope="col" { "Drift score" } th scope="col" { "Drifted" } th.num scope="col" { "Accuracy or error" } th scope="col" { "Compared" } } }
             tbody { @for it in all {
-                tr data-key=(it.model) data-testid="model-row" {
-                    td data-label="Model" { a.row-link href={ "/model-watch/" (text::encode(&it.model)) } { (text::plain(&it.model)) } @if let Some(version) = &it.version { " " span.muted.small { (text::plain(version)) } } }
+                tr data-key=(it.name) data-testid="model-row" {
+                    td data-label="Model" { a.row-link href={ "/model-watch/" (text::encode(&it.name)) } { (text::plain(&it.model)) } @if let Some(version) = &it.version { " " span.muted.small { (text::plain(version)) } } }
                     td data-label="State" { (state(it)) }
                     td.num data-label="Drift score" { (measure(it.newest.as_ref(), "data_drift_score")) }
                     td data-label="Drifted" { (drifted(it.newest.as_ref())) }
@@ -97,8 +97,8 @@ pub async fn one(State(app): State<Arc<App>>, Path(name): Path<String>) -> Resul
         let model = app.ports.drift.one(&name)?;
         let mut runs = app.ports.drift.runs(&name)?;
         runs.truncate(MOST_RUNS);
-        let title = text::plain(&model.model);
-        let link = text::encode(&model.model);
+        let title = text::plain(&model.name);
+        let link = text::encode(&model.name);
         let body = html! {
             p.crumb { a href="/model-watch" { "Models" } " / " code { (title) } }
             div.title-row {

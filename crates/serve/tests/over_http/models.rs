@@ -138,3 +138,25 @@ async fn forecasts_are_listed_drawn_and_managed() {
     let foreign = [("origin", "http://evil.example"), ("content-type", "application/json")];
     send(&app, "POST", "/manage/retrain/queue", &foreign, "{}").await.assert_problem(403, "evil.example");
 }
+
+/// Guarantees: MUST 766 of docs/specs/predict.md: only a version that does not answer has a button, and what cannot be
+/// promoted is told.
+#[tokio::test]
+async fn a_version_is_promoted() {
+    let (app, path) = (app(), "/sentinel/v1/served/income/promote");
+    let done = post(&app, path, r#"{"version":"2","actor":"alice"}"#).await.json();
+    assert_eq!((&done["status"], &done["before"]), (&"promoted".into(), &"1".into()));
+    assert_eq!(done["model"], "income by alice");
+    post(&app, path, "{}").await.assert_problem(422, "GET /models lists them");
+    post(&app, path, r#"{"version":"1"}"#).await.assert_problem(409, "answers already");
+    post(&app, path, r#"{"version":"9"}"#).await.assert_problem(404, "\"9\" of income does not exist");
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let own = ("origin", "http://127.0.0.1:8080");
+    let answer = send(&app, "POST", path, &[form, own], "version=2&actor=web").await;
+    assert_eq!((answer.status, answer.header("location")), (303, "/model-watch/income"));
+    let foreign = send(&app, "POST", path, &[form, ("origin", "http://evil.example")], "version=2").await;
+    assert_eq!(foreign.status, 403);
+    let card = page("/model-watch/income").await.text;
+    assert_eq!(card.matches(r#"data-testid="promote-version""#).count(), 1);
+    assert!(card.contains("Let version 2 answer?"), "{card}");
+}

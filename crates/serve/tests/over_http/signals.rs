@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use serve::{Config, Live, router};
 
-use crate::asking::{FixedClock, app, get, page, send, series_id};
+use crate::asking::{BROWSER, FixedClock, app, get, page, send, series_id};
 use crate::fakes::{DIGEST, HOSTILE, World};
 
 #[tokio::test]
@@ -124,6 +124,11 @@ async fn knowledge_and_answers_are_shown_with_their_warnings_and_without_markup_
         let text = page(path).await.text;
         assert!(text.contains("changed since it was pinned"), "{path}");
         assert!(!text.contains(HOSTILE) && text.contains("&lt;script&gt;"), "{path}");
+    }
+    for (tenant, is_shown) in [("shop", true), ("bakery", false)] {
+        let headers = [("accept", BROWSER), ("x-scope-orgid", tenant)];
+        let text = send(&app(), "GET", "/incidents/INC-2", &headers, "").await.text;
+        assert_eq!(text.contains("changed since it was pinned"), is_shown, "{tenant}");
     }
 }
 

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 /// The detector that knows the reference.
 pub(super) const REFERENCE: &str = "reference";
 
+/// One of features, and those of answers and errors.
+const LEAST_STREAMS: usize = 6;
+
 /// Each prediction is looked at when it comes, and each label.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -21,8 +24,8 @@ pub struct OnlineConfig {
     pub error_detector: String,
     /// Features that are followed. Default: all of the reference.
     pub columns: Vec<String>,
-    /// Streams at most: a feature has one for its values and one for missing ones, of words one for each frequent word.
-    /// Default 400.
+    /// Streams at most, at least 6: a feature has one for its values and one for missing ones, of words one for each
+    /// frequent word; five are for answers and errors. Default 400.
     pub max_streams: usize,
     /// An alarm is over when so many predictions (of errors: labels) have come without another one. Default 1000.
     pub recover_after_samples: u64,
@@ -58,12 +61,12 @@ impl OnlineConfig {
         let of_values = [DetectorKind::Adwin, DetectorKind::PageHinkley, DetectorKind::Kswin];
         problems.extend(problem("detector", &self.detector, |it| of_values.contains(&it)));
         problems.extend(problem("error_detector", &self.error_detector, |it| it != DetectorKind::Kswin));
-        let positive = [
-            ("max_streams", self.max_streams as u64),
-            ("recover_after_samples", self.recover_after_samples),
-            ("max_waiting", self.max_waiting as u64),
-        ];
+        let positive =
+            [("recover_after_samples", self.recover_after_samples), ("max_waiting", self.max_waiting as u64)];
         problems.extend(positive.iter().filter(|it| it.1 == 0).map(|it| format!("{}: must be at least 1", it.0)));
+        if self.max_streams < LEAST_STREAMS {
+            problems.push(format!("max_streams: must be at least {LEAST_STREAMS}"));
+        }
         if !(50..=1_000_000).contains(&self.learn_labels) {
             problems.push("learn_labels: must be from 50 to 1000000".to_owned());
         }
@@ -94,7 +97,7 @@ mod tests {
             "expected_samples_between_false_alarms: must be from 1000 to 1000000000",
             "detector: \"ddm\" is none of reference, adwin, page_hinkley, kswin",
             "error_detector: \"kswin\" is none of reference, adwin, page_hinkley, ddm, eddm, hddm_a, hddm_w, fhddm",
-            "max_streams: must be at least 1",
+            "max_streams: must be at least 6",
             "learn_labels: must be from 50 to 1000000",
         ];
         assert_eq!(config.problems(), expected);

@@ -1,7 +1,7 @@
 //! Who follows a stream? Either the monitor that knows the reference, or a published detector that learns as it goes.
 
 use learn::drift::Sample;
-use learn::drift::online::{ChangeKind, Detector, DetectorKind, Monitor, OnlineDetector, State};
+use learn::drift::online::{ChangeKind, Detector, DetectorKind, Direction, Monitor, OnlineDetector, State};
 use serde::{Deserialize, Serialize};
 
 use super::config::REFERENCE;
@@ -9,8 +9,7 @@ use super::tuning::tuned;
 
 /// How fast the mean that tells the side of a change forgets.
 const FORGETTING: f64 = 0.02;
-/// 2 over the square of the smallest change that is looked for: half a standard deviation, and odds of 2.3 to 1.
-const OF_NUMBERS: f64 = 8.0;
+/// 2 over the square of the smallest change of a share that is looked for: odds of 2.3 to 1.
 const OF_SHARES: f64 = 2.88;
 
 /// What is usual of a stream: different values in rising order with their counts.
@@ -45,13 +44,14 @@ impl Usual {
     }
 }
 
-/// The run to ask a monitor for, so that the run is the one that was asked for on average over references of this size.
+/// The run to ask a monitor of a share for, so that the run is the one that was asked for on average over references of
+/// this size. Monitors of numbers know their reference and see to it themselves.
 ///
-/// A reference of n rows misses the mean by a normal number of deviation 1/sqrt(n). Where it is missed by m, runs are
-/// threshold to the power of 1 - 2m/s for changes of size s; the mean of the rate over m gives
+/// A reference of n rows misses the share by a normal number of deviation 1/sqrt(n), in deviations. Where it is missed
+/// by m, runs are threshold to the power of 1 - 2m/s for changes of size s; the mean of the rate over m gives
 /// ln(run) = ln(threshold) - 2 ln(threshold)^2 / (s^2 n), which is solved here.
-fn widened(run: f64, n: f64, factor: f64) -> f64 {
-    let (wanted, bend) = (run.ln(), factor / n.max(1.0));
+fn widened(run: f64, n: f64) -> f64 {
+    let (wanted, bend) = (run.ln(), OF_SHARES / n.max(1.0));
     let most = 2.0 * wanted;
     let inside = 1.0 - 4.0 * bend * wanted;
     let found = if inside > 0.0 { (1.0 - inside.sqrt()) / (2.0 * bend) } else { most };
@@ -80,8 +80,15 @@ pub(super) enum Following {
 
 impl Following {
     /// A detector by its name, tuned so that without drift it alarms once in `expected_run` values; what is to be said of
-    /// it, if that cannot be had. None where all values of the reference are the same number.
-    pub fn new(name: &str, usual: &Usual, is_share: bool, expected_run: f64) -> Option<(Self, Option<String>)> {
+    /// it, if that cannot be had. None where all values of the reference are the same number. Published detectors look in
+    /// both directions.
+    pub fn new(
+        name: &str,
+        usual: &Usual,
+        is_share: bool,
+        direction: Direction,
+        expected_run: f64,
+    ) -> Option<(Self, Option<String>)> {
         if let Some(kind) = name.parse::<DetectorKind>().ok().filter(|_| name != REFERENCE) {
             let scale = if is_share || usual.deviation <= 0.0 { 1.0 } else { usual.deviation };
             let mean = if is_share { 0.0 } else { usual.mean };
@@ -90,11 +97,11 @@ impl Following {
         }
         let monitor = if is_share {
             let known = usual.n * usual.mean * (1.0 - usual.mean);
-            Monitor::of_share(usual.mean, widened(expected_run, known, OF_SHARES))
+            Monitor::of_share_toward(usual.mean, direction, widened(expected_run, known))
         } else {
             let (values, counts): (Vec<f64>, Vec<u64>) = usual.counts.iter().copied().unzip();
-            let run = widened(expected_run, usual.n, OF_NUMBERS);
-            Monitor::of_numbers(&Sample::Counted { values: &values, counts: &counts }, run).ok()?
+            let reference = Sample::Counted { values: &values, counts: &counts };
+            Monitor::of_numbers_toward(&reference, direction, expected_run).ok()?
         };
         Some((Self::Reference(monitor), None))
     }
@@ -138,9 +145,9 @@ mod tests {
 
     #[test]
     fn small_references_ask_for_longer_runs() {
-        assert!((widened(1e6, 1e9, OF_NUMBERS) / 1e6 - 1.0).abs() < 0.01);
-        let of_thousand = widened(1e6, 1000.0, OF_NUMBERS).log10();
-        assert!((6.7..7.1).contains(&of_thousand), "{of_thousand}");
-        assert_eq!(widened(1e6, 10.0, OF_NUMBERS), 1e6_f64.powi(2).ln().exp());
+        assert!((widened(1e6, 1e9) / 1e6 - 1.0).abs() < 0.01);
+        let of_thousand = widened(1e6, 1000.0).log10();
+        assert!((6.2..6.5).contains(&of_thousand), "{of_thousand}");
+        assert_eq!(widened(1e6, 10.0), 1e6_f64.powi(2).ln().exp());
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use learn::drift::online::Direction;
 use serde::{Deserialize, Serialize};
 use signal::{FeatureValue, Label, LoggedInference};
 
@@ -23,6 +24,8 @@ pub(super) struct Errors {
     is_share: bool,
     /// Mean loss of the first labels.
     pub usual: Option<f64>,
+    /// What is to be said of its detector, until it was said.
+    pub note: Option<String>,
     /// Labels that were joined.
     pub labels: u64,
     /// The oldest prediction that waits, by its sequence.
@@ -83,12 +86,13 @@ impl Errors {
     }
 
     /// Takes a label; how the model is wrong more often than it was, if it is. None for labels of predictions that do not
-    /// wait.
+    /// wait. `expected_run` is that of this stream.
     pub fn label(
         &mut self,
         label: &Label,
         config: &OnlineConfig,
         measured: &PerformanceConfig,
+        expected_run: f64,
     ) -> Option<Option<(Move, Option<u64>)>> {
         let prediction = self.waiting.by_id.remove(&hash(&label.id))?;
         if label.label.is_missing() {
@@ -98,7 +102,7 @@ impl Errors {
         let Some(following) = &mut self.following else {
             self.learning.push((FeatureText::of(&prediction), FeatureText::of(&label.label)));
             if self.learning.len() >= config.learn_labels {
-                self.begin(config, measured);
+                self.begin(config, measured, expected_run);
             }
             return Some(None);
         };
@@ -116,10 +120,11 @@ impl Errors {
         self.following.as_ref()?.nearness()
     }
 
-    fn begin(&mut self, config: &OnlineConfig, measured: &PerformanceConfig) {
+    fn begin(&mut self, config: &OnlineConfig, measured: &PerformanceConfig, expected_run: f64) {
         let of = |(prediction, label): &(FeatureText, FeatureText)| Answered {
             prediction: prediction.value(),
             probability: None,
+            probabilities: vec![],
             label: label.value(),
         };
         let answers: Vec<Answered> = self.learning.iter().map(of).collect();
@@ -132,8 +137,11 @@ impl Errors {
             let losses = answers.iter().map(|it| loss(&it.prediction, &it.label, false)).filter(|it| it.is_finite());
             Usual::new(same_once(losses.collect()))
         };
-        let run = config.expected_samples_between_false_alarms as f64;
-        self.following = Following::new(&config.error_detector, &usual, self.is_share, run).map(|it| it.0);
+        // That a model is wrong less often is no alarm.
+        let following = Following::new(&config.error_detector, &usual, self.is_share, Direction::Up, expected_run);
+        let (following, note) = following.unzip();
+        self.following = following;
+        self.note = note.flatten().map(|it| format!("error: {it}"));
         self.usual = Some(usual.mean);
         self.learning.clear();
     }

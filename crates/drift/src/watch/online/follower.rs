@@ -6,21 +6,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use signal::{Inference, Label, LoggedInference, Timestamp};
+use signal::{Label, LoggedInference, Timestamp};
 
 use super::config::OnlineConfig;
-use super::detector::Move;
 use super::errors::Errors;
 use super::reading::{Reading, Target};
+use super::standing::{Alarm, Alarms, Event, Standing};
 use super::streams::{Plan, Stream, plans};
+use super::trial::Trial;
 use crate::Config;
 use crate::profile::{PREDICTION, PROBABILITY, Profile, is_answer};
 use crate::watch::config::PerformanceConfig;
 
 /// Streams of answers, which come later than those of features, at most.
 const OF_ANSWERS: usize = 4;
+/// The stream of errors, which comes last.
+const OF_ERRORS: usize = 1;
 /// The form of what is saved; another one is begun anew.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Follows the live stream of one model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,76 +34,17 @@ pub struct OnlineFollower {
     streams: Vec<Stream>,
     has_answers: bool,
     errors: Errors,
-    standing: BTreeMap<Target, Standing>,
-    /// What is over since the last step.
-    over: BTreeSet<Target>,
+    alarms: Alarms,
     /// Sequence of the last prediction that was taken.
     pub rows_until: u64,
     /// Sequence of the last label that was taken.
     pub labels_until: u64,
     /// Predictions that were taken.
     pub rows: u64,
-    /// Alarms so far, repeated ones too.
-    pub alarms: u64,
     /// Streams that the bound left out.
     pub left_out: u64,
     /// What the user should know of the detectors.
     pub notes: Vec<String>,
-}
-
-/// Something left the reference.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Alarm {
-    /// What.
-    pub target: Target,
-    /// The column that was read; empty for errors.
-    pub column: String,
-    /// What was read of it.
-    pub reading: Reading,
-    /// To where it moved.
-    pub moved: Move,
-    /// How many values ago, where the detector knows.
-    pub values_ago: Option<u64>,
-    /// Mean of the reference.
-    pub usual: f64,
-}
-
-/// What there is to tell.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// It has begun; [`OnlineFollower::stand`] says since when.
-    Began(Alarm),
-    /// It is over.
-    Over(Target),
-}
-
-/// An alarm that goes on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Standing {
-    /// Since when, by the times of predictions.
-    pub since: Timestamp,
-    /// Predictions (of errors: labels) without another alarm.
-    pub quiet: u64,
-    /// Alarms that told of it.
-    pub alarms: u64,
-    /// What changed, in words.
-    pub said: String,
-}
-
-/// Streams on trial.
-#[derive(Clone, Debug)]
-pub struct Trial {
-    streams: Vec<Stream>,
-    has_moved: Vec<bool>,
-}
-
-impl Trial {
-    /// Takes a prediction of the reference.
-    pub fn row(&mut self, row: &Inference) {
-        for (stream, has_moved) in self.streams.iter_mut().zip(&mut self.has_moved) {
-            *has_moved |= stream.update(row).is_some();
-        }
-    }
 }
 
 /// How a target stands now.
@@ -126,7 +70,7 @@ impl OnlineFollower {
         };
         let columns = reference.columns.iter().filter(|it| is_wanted(&it.name));
         let mut wanted: Vec<Plan> = columns.flat_map(plans).collect();
-        let room = config.max_streams.saturating_sub(OF_ANSWERS).max(1);
+        let room = config.max_streams.saturating_sub(OF_ANSWERS + OF_ERRORS).max(1);
         let left_out = wanted.len().saturating_sub(room) as u64;
         wanted.truncate(room);
         let mut found = Self {
@@ -136,39 +80,26 @@ impl OnlineFollower {
             streams: vec![],
             has_answers: false,
             errors: Errors::default(),
-            standing: BTreeMap::new(),
-            over: BTreeSet::new(),
+            alarms: Alarms::default(),
             rows_until: 0,
             labels_until: 0,
             rows: 0,
-            alarms: 0,
             left_out,
             notes: vec![],
         };
-        let run = found.run_of_one(wanted.len() + OF_ANSWERS);
+        let run = found.run_of_one(wanted.len());
         found.add(wanted, run);
         found
     }
 
     /// A try with the predictions of the reference in their order; [`Self::settle`] takes it.
     pub fn trial(&self) -> Trial {
-        Trial { streams: self.streams.clone(), has_moved: vec![false; self.streams.len()] }
+        Trial::new(&self.streams)
     }
 
     /// Leaves out the streams that moved in a try: what lies in the reference itself, such as a daily cycle, is usual.
     pub fn settle(&mut self, trial: Trial) {
-        let mut moved = trial.has_moved.into_iter();
-        let notes = &mut self.notes;
-        self.streams.retain(|it| {
-            let has_moved = moved.next().unwrap_or(false);
-            if has_moved {
-                let name = it.target.name();
-                let what =
-                    "moves within the reference, as by a daily cycle: it is compared on schedule and not followed";
-                notes.push(format!("{name} ({}) {what}", it.reading));
-            }
-            !has_moved
-        });
+        trial.settle(&mut self.streams, &mut self.notes);
     }
 
     /// What was saved; none if it is of another form or configuration.
@@ -199,7 +130,7 @@ impl OnlineFollower {
         let found = columns.iter().filter_map(|name| reference.columns.iter().find(|it| it.name == *name));
         let mut wanted: Vec<Plan> = found.flat_map(plans).collect();
         wanted.truncate(OF_ANSWERS);
-        let run = self.run_of_one(self.streams.len() + OF_ANSWERS);
+        let run = self.run_of_one(self.streams.len());
         self.add(wanted, run);
         self.has_answers = true;
     }
@@ -216,8 +147,8 @@ impl OnlineFollower {
                 found.push(Alarm { target, column, reading, moved, values_ago, usual: it.usual });
             }
         }
-        let mut events: Vec<Event> = found.into_iter().filter_map(|it| self.alarm(it)).collect();
-        events.extend(self.quiet(|it| *it != Target::Error));
+        let mut events: Vec<Event> = found.into_iter().filter_map(|it| self.alarms.hear(it)).collect();
+        events.extend(self.alarms.pass(self.config.recover_after_samples, |it| *it != Target::Error));
         events
     }
 
@@ -229,17 +160,21 @@ impl OnlineFollower {
     /// Takes a label; those of other models and of predictions that do not wait are left out.
     pub fn label(&mut self, sequence: u64, label: &Label) -> Vec<Event> {
         self.labels_until = self.labels_until.max(sequence);
-        let Some(moved) = self.errors.label(label, &self.config, &self.measured) else { return vec![] };
+        // Those of features and answers are there by now.
+        let run = self.run_of_one(self.streams.len().saturating_sub(OF_ANSWERS));
+        let Some(moved) = self.errors.label(label, &self.config, &self.measured, run) else { return vec![] };
+        self.notes.extend(self.errors.note.take());
         let usual = self.errors.usual.unwrap_or(0.0);
         let (target, column, reading) = (Target::Error, String::new(), Reading::Loss);
         let alarm = moved.map(|(moved, values_ago)| Alarm { target, column, reading, moved, values_ago, usual });
-        let began = alarm.and_then(|it| self.alarm(it));
-        began.into_iter().chain(self.quiet(|it| *it == Target::Error)).collect()
+        let began = alarm.and_then(|it| self.alarms.hear(it));
+        let over = self.alarms.pass(self.config.recover_after_samples, |it| *it == Target::Error);
+        began.into_iter().chain(over).collect()
     }
 
     /// Says since when an alarm that began stands, and what changed.
     pub fn stand(&mut self, target: &Target, since: Timestamp, said: String) {
-        if let Some(it) = self.standing.get_mut(target) {
+        if let Some(it) = self.alarms.standing.get_mut(target) {
             (it.since, it.said) = (since, said);
         }
     }
@@ -260,17 +195,22 @@ impl OnlineFollower {
 
     /// Alarms that go on.
     pub const fn standing(&self) -> &BTreeMap<Target, Standing> {
-        &self.standing
+        &self.alarms.standing
     }
 
     /// What is over and may not have been told: it is kept until [`Self::forget_over`].
     pub const fn over(&self) -> &BTreeSet<Target> {
-        &self.over
+        &self.alarms.over
     }
 
     /// What is over was told.
     pub fn forget_over(&mut self) {
-        self.over.clear();
+        self.alarms.over.clear();
+    }
+
+    /// Alarms so far, repeated ones too.
+    pub const fn alarms(&self) -> u64 {
+        self.alarms.count
     }
 
     /// Labels that were joined.
@@ -296,47 +236,21 @@ impl OnlineFollower {
             target: target.clone(),
             streams,
             nearness,
-            standing: self.standing.get(target).cloned(),
+            standing: self.alarms.standing.get(target).cloned(),
         };
         all.into_iter().map(state).collect()
     }
 
-    fn run_of_one(&self, n_streams: usize) -> f64 {
-        self.config.expected_samples_between_false_alarms as f64 * n_streams.max(1) as f64
+    /// The run of each stream, so that all of them together have the one that was asked for: so many of features, and
+    /// those of answers and errors, which come later.
+    fn run_of_one(&self, of_features: usize) -> f64 {
+        let n_streams = of_features + OF_ANSWERS + OF_ERRORS;
+        self.config.expected_samples_between_false_alarms as f64 * n_streams as f64
     }
 
     fn add(&mut self, wanted: Vec<Plan>, run: f64) {
         let (detector, notes) = (&self.config.detector, &mut self.notes);
         self.streams.extend(wanted.into_iter().filter_map(|it| Stream::new(it, detector, run, notes)));
-    }
-
-    /// ## Quiet => Standing; an alarm of what stands goes on.
-    fn alarm(&mut self, alarm: Alarm) -> Option<Event> {
-        self.alarms += 1;
-        if let Some(it) = self.standing.get_mut(&alarm.target) {
-            (it.quiet, it.alarms) = (0, it.alarms + 1);
-            return None;
-        }
-        let begun = Standing { since: Timestamp::MIN, quiet: 0, alarms: 1, said: String::new() };
-        self.over.remove(&alarm.target);
-        self.standing.insert(alarm.target.clone(), begun);
-        Some(Event::Began(alarm))
-    }
-
-    /// ## Standing => Quiet, after enough values.
-    fn quiet(&mut self, is_its: impl Fn(&Target) -> bool) -> Vec<Event> {
-        let most = self.config.recover_after_samples;
-        let mut over = vec![];
-        self.standing.retain(|target, it| {
-            it.quiet += u64::from(is_its(target));
-            let is_over = it.quiet > most;
-            if is_over {
-                self.over.insert(target.clone());
-                over.push(Event::Over(target.clone()));
-            }
-            !is_over
-        });
-        over
     }
 }
 

@@ -6,6 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use signal::FeatureValue;
 
+use crate::categories::cut;
+
 /// What an alarm speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Target {
@@ -63,9 +65,9 @@ impl Reading {
             (_, None) | (Self::Loss, _) => f64::NAN,
             (Self::Number, Some(value)) => value.as_number().unwrap_or(f64::NAN),
             (Self::Equals(number), Some(value)) => share(value.as_number() == Some(*number)),
-            (Self::Is(word), Some(FeatureValue::Text(text))) => share(**text == **word),
+            (Self::Is(word), Some(FeatureValue::Text(text))) => share(cut(text) == word),
             (Self::Is(word), Some(value)) => share(value.to_string() == *word),
-            (Self::IsNew(words), Some(FeatureValue::Text(text))) => share(!words.contains(&**text)),
+            (Self::IsNew(words), Some(FeatureValue::Text(text))) => share(!words.contains(cut(text))),
             (Self::IsNew(words), Some(value)) => share(!words.contains(&value.to_string())),
         }
     }
@@ -73,6 +75,11 @@ impl Reading {
     /// True if values are 0 and 1.
     pub const fn is_share(&self) -> bool {
         !matches!(self, Self::Number | Self::Loss)
+    }
+
+    /// True of rare events: that they become rarer still is no news.
+    pub const fn is_rare(&self) -> bool {
+        matches!(self, Self::IsMissing | Self::IsNew(_))
     }
 }
 
@@ -111,5 +118,9 @@ mod tests {
             assert!(is_same, "{reading:?}: {found:?}");
         }
         assert_eq!(Reading::IsMissing.of(Some(&f64::NAN.into())), 1.0);
+        // The reference keeps the begin of a long word: a longer one is no new word.
+        let long = "x".repeat(500);
+        let known = Reading::IsNew([cut(&long).to_owned()].into());
+        assert_eq!(known.of(Some(&long.as_str().into())), 0.0);
     }
 }

@@ -1,5 +1,6 @@
 //! Which streams does a model have? Made from the profile of its reference.
 
+use learn::drift::online::Direction;
 use serde::{Deserialize, Serialize};
 use signal::{FeatureValue, Inference};
 
@@ -38,7 +39,8 @@ impl Stream {
     /// With the detector of this name; none where nothing can be followed.
     pub fn new(plan: Plan, detector: &str, expected_run: f64, notes: &mut Vec<String>) -> Option<Self> {
         let Plan { target, column, reading, usual } = plan;
-        let (following, note) = Following::new(detector, &usual, reading.is_share(), expected_run)?;
+        let direction = if reading.is_rare() { Direction::Up } else { Direction::Both };
+        let (following, note) = Following::new(detector, &usual, reading.is_share(), direction, expected_run)?;
         notes.extend(note.map(|it| format!("{}: {it}", target.name())));
         Some(Self { target, column, reading, usual: usual.mean, following })
     }
@@ -50,8 +52,7 @@ impl Stream {
             PREDICTION => self.reading.of(Some(&row.prediction)),
             name => self.reading.of(feature(row, name)),
         };
-        let is_rare = matches!(self.reading, Reading::IsMissing | Reading::IsNew(_));
-        self.following.update(value, self.usual).filter(|it| !is_rare || it.0 == Move::Up)
+        self.following.update(value, self.usual).filter(|it| !self.reading.is_rare() || it.0 == Move::Up)
     }
 
     pub fn nearness(&self) -> Option<f64> {
@@ -86,7 +87,9 @@ pub(super) fn plans(column: &ColumnProfile) -> Vec<Plan> {
         }
         Data::Words(words) => {
             let share = |count: u64| count as f64 / words.count.max(1) as f64;
-            let frequent = words.counts.iter().filter(|it| share(it.1) >= LEAST_SHARE).take(MOST_WORDS);
+            // Of two words one tells of both.
+            let most = if words.is_exact() && words.counts.len() == 2 { 1 } else { MOST_WORDS };
+            let frequent = words.counts.iter().filter(|it| share(it.1) >= LEAST_SHARE).take(most);
             plans.extend(
                 frequent.map(|(word, n)| plan(Reading::Is(word.clone()), Usual::share(share(*n), words.count))),
             );

@@ -25,16 +25,20 @@ pub(super) fn tuned(
     let values = (RUNS * expected_run).min(MOST_VALUES);
     // Fewer values than a run: none of them may alarm.
     let allowed = (values / expected_run).floor();
-    let alarms = |level: i32| alarms(at_level(kind, level), usual, scaling, values as u64);
-    let found = (0..LEVELS).find(|level| alarms(*level) as f64 <= allowed);
+    // A setting that has alarmed too often is not tried to the end.
+    let is_quiet =
+        |level: i32| alarms(at_level(kind, level), usual, scaling, values as u64, allowed as u64) as f64 <= allowed;
+    let found = (0..LEVELS).find(|it| is_quiet(*it));
     let note = found.is_none().then(|| {
-        let run = values / (alarms(LEVELS - 1) as f64).max(1.0);
+        let n = alarms(at_level(kind, LEVELS - 1), usual, scaling, values as u64, u64::MAX);
+        let run = values / (n as f64).max(1.0);
         format!("{kind} alarms about once in {run:.0} values even where it is least sensitive; {expected_run:.0} were asked for")
     });
     (at_level(kind, found.unwrap_or(LEVELS - 1)), note)
 }
 
-fn alarms(mut detector: Detector, usual: &Usual, (mean, scale): (f64, f64), values: u64) -> u64 {
+/// Alarms in so many values without drift; counted no further than one above `most`.
+fn alarms(mut detector: Detector, usual: &Usual, (mean, scale): (f64, f64), values: u64, most: u64) -> u64 {
     let mut random = Random::new(SEED);
     let total = usual.counts.iter().map(|it| it.1).sum::<u64>().max(1);
     let mut ends = vec![];
@@ -49,6 +53,9 @@ fn alarms(mut detector: Detector, usual: &Usual, (mean, scale): (f64, f64), valu
         let idx = ends.partition_point(|it| *it <= place);
         let value = usual.counts.get(idx).or(usual.counts.last()).map_or(0.0, |it| it.0);
         n += u64::from(detector.update((value - mean) / scale) == State::Drift);
+        if n > most {
+            break;
+        }
     }
     n
 }
@@ -84,7 +91,7 @@ mod tests {
             let (usual, scaling) =
                 if is_of_numbers { (&numbers, (0.0, numbers.deviation)) } else { (&errors, (0.0, 1.0)) };
             let (detector, note) = tuned(*kind, usual, scaling, 5_000.0);
-            let n = alarms(detector, usual, scaling, 15_000);
+            let n = alarms(detector, usual, scaling, 15_000, u64::MAX);
             assert!(n <= 3 || note.is_some(), "{kind}: {n} alarms, {note:?}");
         }
     }

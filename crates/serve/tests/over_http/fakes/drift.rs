@@ -3,8 +3,8 @@
 use signal::{PortError, Timestamp};
 
 use serve::{
-    DriftFeature, DriftRun, EstimatedMeasure, LiveStream, LiveTarget, ModelDrift, ModelVersion, SchemaColumn,
-    WatchedModel,
+    DriftFeature, DriftRun, EstimatedMeasure, LiveStream, LiveTarget, ModelDrift, ModelVersion, Promoted, SchemaColumn,
+    ServedModels, WatchedModel,
 };
 
 pub struct FakeDrift;
@@ -41,6 +41,34 @@ fn run(id: &str, secs: i64, effect: f64) -> DriftRun {
     }
 }
 
+fn version(name: &str, role: &str) -> ModelVersion {
+    ModelVersion {
+        version: name.to_owned(),
+        role: role.to_owned(),
+        kind: "random_forest".to_owned(),
+        quality: [("accuracy".to_owned(), 0.81)].into(),
+        ..ModelVersion::default()
+    }
+}
+
+/// A model of two versions, of which the first answers.
+pub struct FakeServed;
+
+impl ServedModels for FakeServed {
+    fn promote(&self, model: &str, version: &str, actor: &str) -> Result<Promoted, PortError> {
+        match (model, version) {
+            ("income", "2") => Ok(Promoted {
+                status: "promoted",
+                model: format!("{model} by {actor}"),
+                version: version.to_owned(),
+                before: "1".to_owned(),
+            }),
+            ("income", "1") => Err(PortError::Refused("version 1 of income answers already".to_owned())),
+            _ => Err(PortError::NotFound(format!("the version {version:?} of {model}"))),
+        }
+    }
+}
+
 impl ModelDrift for FakeDrift {
     fn watched(&self) -> Vec<WatchedModel> {
         self.one("income").into_iter().collect()
@@ -49,18 +77,13 @@ impl ModelDrift for FakeDrift {
     fn one(&self, model: &str) -> Result<WatchedModel, PortError> {
         let newest = self.runs(model)?.into_iter().next();
         Ok(WatchedModel {
+            name: model.to_owned(),
             model: model.to_owned(),
             version: None,
             service: model.to_owned(),
             owner: Some("credit <team>".to_owned()),
             description: None,
-            versions: vec![ModelVersion {
-                version: "1".to_owned(),
-                role: "default".to_owned(),
-                kind: "random_forest".to_owned(),
-                quality: [("accuracy".to_owned(), 0.81)].into(),
-                ..ModelVersion::default()
-            }],
+            versions: vec![version("1", "default"), version("2", "canary 5 %")],
             live: Some(LiveStream {
                 expected_run: 100_000,
                 targets: vec![LiveTarget {

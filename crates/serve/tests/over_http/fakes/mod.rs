@@ -111,6 +111,7 @@ impl World {
             scores: self.clone(),
             forecasts: Arc::new(forecasts::FakeForecasts),
             drift: Arc::new(drift::FakeDrift),
+            served: Arc::new(drift::FakeServed),
             knowledge: Arc::new(knowledge::FakeKnowledge),
             answers: Arc::new(knowledge::FakeKnowledge),
             reports: self.clone(),

@@ -6,6 +6,7 @@ use learn::random::Random;
 use signal::{FeatureValue, Inference, Label, LoggedInference, Timestamp};
 
 use super::*;
+use crate::watch::online::Move;
 use crate::{Budget, ProfileBuilder};
 
 /// How the stream is made.
@@ -97,25 +98,26 @@ fn each_drift_is_told_by_its_name() {
         assert_eq!(before, vec![], "{target}");
         let after = began(&run(&mut follower, &mut stream, most, course));
         assert_eq!(after.iter().map(|it| it.1.as_str()).collect::<Vec<_>>(), [target]);
-        assert!(follower.standing().len() == 1 && follower.alarms >= 1);
+        assert!(follower.standing().len() == 1 && follower.alarms() >= 1);
     }
 }
 
 /// Guarantees: MUST 592 of docs/specs/model-watch.md: the run without drift is that of the whole model, for references of
-/// any size: over 40 models of 200,000 predictions each there are about 40 false alarms where 200,000 are asked for.
+/// any size, and no longer than that asks for: over 30 models of 20,000 predictions each there are about 30 false alarms,
+/// where one in 20,000 is asked for.
 #[test]
 fn false_alarms_are_as_rare_as_stated() {
-    for rows in [1000, 5000] {
+    for rows in [1000, 5000, 50_000] {
         let config = OnlineConfig { expected_samples_between_false_alarms: 20_000, ..OnlineConfig::default() };
         let mut alarms = 0;
         let n = 20_000;
         for seed in 0..30 {
             let (mut follower, mut stream) = follower(100 + seed, rows, &config);
             run(&mut follower, &mut stream, n, USUAL);
-            alarms += follower.alarms;
+            alarms += follower.alarms();
         }
         println!("false alarms of 30 models in {n} predictions, reference of {rows}: {alarms}");
-        assert!(alarms <= 45, "{alarms} with {rows} rows");
+        assert!((3..=42).contains(&alarms), "{alarms} with {rows} rows");
     }
 }
 

@@ -6,6 +6,12 @@ use super::{ChangeKind, Direction};
 
 /// What is taken off for the errors of a reference, over what makes up for them on average.
 const MARGIN: f64 = 1.25;
+/// By how much a step of one deviation goes beyond a threshold on average, in deviations (Siegmund 1985, equation 10.13).
+const OVERSHOOT: f64 = 0.5826;
+/// The mean of exp(-overshoot) of terms of the spread; `sentinel eval drift --online` shows whether runs are right.
+const BEYOND_OF_SPREAD: f64 = 0.75;
+/// The same of shares, which step by two sizes only.
+const BEYOND_OF_SHARES: f64 = 0.8;
 
 /// One kind of change that is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,8 +34,10 @@ impl Term {
         Self { kind, size, weight, off: 0.0, sum: 0.0, run: 0.0, run_values: 0 }
     }
 
-    /// Those of numbers. The weights share one budget of false alarms, so each term that is added makes the others later;
-    /// `sentinel eval drift --online` shows what they cost beside the least that any detector needs.
+    /// Those of numbers. The weights share one budget of false alarms, so each term that is added makes the others later.
+    /// They are chosen so that a move by one deviation is found within 20 values and one by a half as early as that
+    /// leaves; the spread gets little, since it is only to be found at all. `sentinel eval drift --online` shows what
+    /// they cost beside the least that any detector needs.
     pub(super) fn of_numbers(direction: Direction) -> Vec<Self> {
         let spread =
             |up, down| [Self::new(ChangeKind::SpreadUp, 1.5, up), Self::new(ChangeKind::SpreadDown, 0.6, down)];
@@ -37,9 +45,9 @@ impl Term {
         let up = |half, whole| mean(ChangeKind::MeanUp, 1.0, half, whole);
         let down = |half, whole| mean(ChangeKind::MeanDown, -1.0, half, whole);
         match direction {
-            Direction::Both => [up(0.2, 0.28), down(0.2, 0.28), spread(0.03, 0.01)].concat(),
-            Direction::Up => [up(0.8, 0.17), spread(0.02, 0.01)].concat(),
-            Direction::Down => [down(0.8, 0.17), spread(0.02, 0.01)].concat(),
+            Direction::Both => [up(0.25, 0.2375), down(0.25, 0.2375), spread(0.02, 0.005)].concat(),
+            Direction::Up => [up(0.84, 0.135), spread(0.02, 0.005)].concat(),
+            Direction::Down => [down(0.84, 0.135), spread(0.02, 0.005)].concat(),
         }
     }
 
@@ -66,6 +74,16 @@ impl Term {
     /// The same of a 1 (true) or 0 of a share.
     pub(super) fn of_outcome(&self, is_one: bool, share: f64) -> f64 {
         if is_one { (self.size / share).ln() } else { ((1.0 - self.size) / (1.0 - share)).ln() }
+    }
+
+    /// Mean of exp(-overshoot) where the logarithm passes a threshold: a threshold of h that this term passes first makes
+    /// runs of h over this.
+    pub(super) fn beyond(&self) -> f64 {
+        match self.kind {
+            ChangeKind::MeanUp | ChangeKind::MeanDown => (-OVERSHOOT * self.size.abs()).exp(),
+            ChangeKind::SpreadUp | ChangeKind::SpreadDown => BEYOND_OF_SPREAD,
+            ChangeKind::ShareUp | ChangeKind::ShareDown => BEYOND_OF_SHARES,
+        }
     }
 
     /// What a term takes off so that errors of a reference of `n` values do not become alarms.

@@ -1,22 +1,24 @@
 //! How right are answers expected to be, before any label comes? Learned from rows of the reference whose labels are known.
 //!
-//! A classifier of two classes is judged by how sure it is (confidence-based estimation), a regression by a second model
-//! that tells its errors from its inputs (direct loss estimation). Both hold while the inputs change and what they mean
+//! A classifier is judged by how sure it is of each class (confidence-based estimation), a regression by a second model that
+//! tells its errors from its inputs (direct loss estimation): `kind` has both. Both hold while the inputs change and what they mean
 //! does not: concept drift is not seen without labels. The band is where the real measure lies in nearly all windows of
 //! this size that are drawn from the reference.
 
-use std::collections::{BTreeMap, HashMap};
+mod encoder;
+mod kind;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use learn::outlier::matrix::Matrix;
-use learn::performance::{Confidence, DirectLoss};
 use learn::random::Random;
 use serde::{Deserialize, Serialize};
 use signal::{FeatureValue, Inference};
 
+use self::kind::Kind;
 use crate::watch::config::PerformanceConfig;
 use crate::watch::measures::Measures;
-use crate::watch::performance::{Answered, Found, Performance, task, word};
+use crate::watch::performance::{Answered, Performance};
 
 /// Windows that are drawn from the reference for the band.
 const DRAWS: usize = 60;
@@ -31,8 +33,10 @@ const SEED: u64 = 11;
 pub struct EstimateRow {
     /// The answer, its probability and, in the reference, the truth.
     pub prediction: FeatureValue,
-    /// Probability of class 1.
+    /// Probability of class 1, of two.
     pub probability: Option<f64>,
+    /// Probability of each class, of more than two.
+    pub probabilities: Vec<f64>,
     /// The truth, if it is known.
     pub label: Option<FeatureValue>,
     /// The inputs by name; of a classifier, which says how sure it is, they are not needed.
@@ -42,13 +46,20 @@ pub struct EstimateRow {
 impl EstimateRow {
     /// Of a prediction and its label.
     pub fn new(inference: &Inference, label: Option<FeatureValue>) -> Self {
-        let features = if inference.probability.is_some() { vec![] } else { inference.features.clone() };
-        Self { prediction: inference.prediction.clone(), probability: inference.probability, label, features }
+        let is_sure = inference.probability.is_some() || !inference.probabilities.is_empty();
+        Self {
+            prediction: inference.prediction.clone(),
+            probability: inference.probability,
+            probabilities: inference.probabilities.clone(),
+            label,
+            features: if is_sure { vec![] } else { inference.features.clone() },
+        }
     }
 
     fn answered(&self) -> Option<Answered> {
         let label = self.label.clone().filter(|it| !it.is_missing() && !self.prediction.is_missing())?;
-        Some(Answered { prediction: self.prediction.clone(), probability: self.probability, label })
+        let (prediction, probabilities) = (self.prediction.clone(), self.probabilities.clone());
+        Some(Answered { prediction, probability: self.probability, probabilities, label })
     }
 }
 
@@ -75,12 +86,6 @@ pub struct Estimator {
     usual: BTreeMap<String, (f64, f64, f64)>,
 }
 
-#[derive(Clone, Debug)]
-enum Kind {
-    Binary { confidence: Confidence, positive: String },
-    Numbers { errors: Box<DirectLoss>, encoder: Encoder },
-}
-
 /// Why there is no estimate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoEstimate {
@@ -95,9 +100,20 @@ pub enum NoEstimate {
     /// A classifier that does not say how sure it is.
     #[error("answers of the reference have no probability, so that nobody knows how sure the model is")]
     NoProbability,
-    /// More than two classes.
-    #[error("there are more than two classes: estimates are of two classes and of numbers")]
-    ManyClasses,
+    /// Two classes, and nobody knows of which the probability is.
+    #[error("the classes are {0} and {1}: say with performance.positive of which of them the probability is")]
+    NoPositive(String, String),
+    /// More than two classes without a probability of each.
+    #[error("there are {0} classes, and answers of the reference have no probability of each (`probabilities`)")]
+    NoProbabilities(usize),
+    /// Too many classes.
+    #[error("there are {0} classes; estimates are of at most {1}")]
+    ManyClasses(usize, usize),
+    /// Probabilities without names.
+    #[error(
+        "it is not clear which class each of the {0} probabilities is of: name them in order with performance.classes"
+    )]
+    UnknownOrder(usize),
 }
 
 impl Estimator {
@@ -112,66 +128,28 @@ impl Estimator {
             return Err(NoEstimate::TooFew { there, needed: config.estimate_labels.max(1) });
         }
         let answers: Vec<Answered> = known.iter().map(|it| it.1.clone()).collect();
-        let kind = match task(&answers.iter().collect::<Vec<_>>(), config) {
-            Found::Binary(positive) => binary(&answers, positive)?,
-            Found::Regression => numbers(&known),
-            Found::Classes => return Err(NoEstimate::ManyClasses),
-        };
-        Ok(Self { kind, usual: usual(&answers, config, window) })
+        Ok(Self { kind: Kind::fit(&known, &answers, config)?, usual: usual(&answers, config, window) })
     }
 
     /// What is expected of these rows. Also sets the measures that rules name.
     pub fn estimate(&self, rows: &[EstimateRow], measures: &mut Measures) -> Vec<Estimated> {
         let mut found = vec![];
-        for (metric, value) in self.values(rows) {
+        for (metric, value) in self.kind.values(rows) {
             let Some((reference, mean, deviation)) = self.usual.get(metric).copied() else { continue };
             if !value.is_finite() {
                 continue;
             }
             measures.set(&format!("estimated_{metric}"), value);
-            match self.kind {
-                Kind::Binary { .. } => measures.set(&format!("estimated_{metric}_drop"), reference - value),
-                Kind::Numbers { .. } => measures.set(&format!("estimated_{metric}_rise"), value / reference - 1.0),
+            if self.kind.is_of_errors() {
+                measures.set(&format!("estimated_{metric}_rise"), value / reference - 1.0);
+            } else {
+                measures.set(&format!("estimated_{metric}_drop"), reference - value);
             }
             let (lower, upper) = (mean - WIDTH * deviation, mean + WIDTH * deviation);
             found.push(Estimated { metric: metric.to_owned(), value, reference, lower, upper });
         }
         found
     }
-
-    fn values(&self, rows: &[EstimateRow]) -> Vec<(&'static str, f64)> {
-        match &self.kind {
-            Kind::Binary { confidence, positive } => {
-                let of = |it: &EstimateRow| Some((it.probability?, word(&it.prediction) == *positive));
-                let scored: Vec<(f64, bool)> = rows.iter().filter_map(of).collect();
-                confidence.estimate(&scored).map_or_else(Vec::new, |it| it.measures().to_vec())
-            }
-            Kind::Numbers { errors, encoder } => {
-                let has_answer = rows.iter().filter(|it| it.prediction.as_number().is_some());
-                let found = errors.estimate(&encoder.matrix(has_answer));
-                found.map_or_else(Vec::new, |it| vec![("mae", it.mae), ("rmse", it.rmse)])
-            }
-        }
-    }
-}
-
-fn binary(answers: &[Answered], positive: String) -> Result<Kind, NoEstimate> {
-    let of = |it: &Answered| Some((it.probability?, word(&it.label) == positive));
-    let rows: Vec<(f64, bool)> = answers.iter().filter_map(of).collect();
-    // Some rows without one are left out; without any the model does not say how sure it is.
-    if rows.len() * 2 < answers.len() {
-        return Err(NoEstimate::NoProbability);
-    }
-    Ok(Kind::Binary { confidence: Confidence::fit(&rows), positive })
-}
-
-fn numbers(known: &[(&EstimateRow, Answered)]) -> Kind {
-    let encoder = Encoder::new(known.iter().map(|it| it.0));
-    let rows = encoder.matrix(known.iter().map(|it| it.0));
-    let number = |it: &FeatureValue| it.as_number().unwrap_or(f64::NAN);
-    let (said, came): (Vec<f64>, Vec<f64>) =
-        known.iter().map(|it| (number(&it.1.prediction), number(&it.1.label))).unzip();
-    Kind::Numbers { errors: Box::new(DirectLoss::fit(&rows, &said, &came)), encoder }
 }
 
 /// The real measures of the reference, and their spread over windows that are drawn from it.
@@ -199,52 +177,6 @@ fn usual(answers: &[Answered], config: &PerformanceConfig, window: u64) -> BTree
     measured(answers).iter().map(spread).collect()
 }
 
-/// Inputs as numbers: words are numbered in the order in which they came.
-#[derive(Clone, Debug, Default)]
-struct Encoder {
-    names: Vec<Arc<str>>,
-    words: HashMap<(usize, String), f64>,
-}
-
-impl Encoder {
-    fn new<'a>(rows: impl Iterator<Item = &'a EstimateRow>) -> Self {
-        let mut found = Self::default();
-        for row in rows {
-            for (name, value) in &row.features {
-                let known = found.names.iter().position(|it| it == name);
-                let idx = known.unwrap_or_else(|| {
-                    found.names.push(Arc::clone(name));
-                    found.names.len() - 1
-                });
-                if let FeatureValue::Text(text) = value {
-                    let next = found.words.len() as f64;
-                    found.words.entry((idx, text.to_string())).or_insert(next);
-                }
-            }
-        }
-        found
-    }
-
-    /// The inputs and, as the last column, the answer; NaN is missing.
-    fn matrix<'a>(&self, rows: impl Iterator<Item = &'a EstimateRow>) -> Matrix {
-        let mut matrix = Matrix::new(self.names.len() + 1);
-        for row in rows {
-            let number = |(idx, name): (usize, &Arc<str>)| {
-                let value = row.features.iter().find(|it| it.0 == *name).map(|it| &it.1);
-                match value {
-                    Some(FeatureValue::Text(text)) => self.words.get(&(idx, text.to_string())).copied(),
-                    Some(value) => value.as_number(),
-                    None => None,
-                }
-            };
-            let inputs = self.names.iter().enumerate().map(|it| number(it).unwrap_or(f64::NAN));
-            let answer = row.prediction.as_number().unwrap_or(f64::NAN);
-            matrix.push(&inputs.chain([answer]).collect::<Vec<f64>>());
-        }
-        matrix
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,6 +195,7 @@ mod tests {
             EstimateRow {
                 prediction: f64::from(u8::from(probability > 0.5)).into(),
                 probability: Some(probability),
+                probabilities: vec![],
                 label: Some(label.into()),
                 features: vec![],
             }
@@ -306,7 +239,7 @@ mod tests {
             let said = 10.0 * random.normal();
             let features = vec![("x".into(), x.into()), ("c".into(), if x > 1.0 { "b" } else { "a" }.into())];
             let label = Some((said + x * random.normal()).into());
-            EstimateRow { prediction: said.into(), probability: None, label, features }
+            EstimateRow { prediction: said.into(), probability: None, probabilities: vec![], label, features }
         };
         (0..n).map(&mut row).collect()
     }
@@ -337,6 +270,72 @@ mod tests {
         for (idx, it) in many.iter_mut().enumerate() {
             it.label = Some(["a", "b", "c"][idx % 3].into());
         }
-        assert_eq!(Estimator::fit(&many, &config(), 1000).unwrap_err(), NoEstimate::ManyClasses);
+        assert_eq!(Estimator::fit(&many, &config(), 1000).unwrap_err(), NoEstimate::NoProbabilities(5));
+        let two = classified(400, 0.9, 1).into_iter().map(|it| {
+            let word = |it: &FeatureValue| if it.as_number() == Some(1.0) { "yes" } else { "no" };
+            EstimateRow {
+                prediction: word(&it.prediction).into(),
+                label: it.label.as_ref().map(|it| word(it).into()),
+                ..it
+            }
+        });
+        let two: Vec<EstimateRow> = two.collect();
+        let error = Estimator::fit(&two, &config(), 1000).unwrap_err();
+        assert_eq!(error, NoEstimate::NoPositive("no".to_owned(), "yes".to_owned()));
+        let told = PerformanceConfig { positive: Some("yes".to_owned()), ..config() };
+        assert!(Estimator::fit(&two, &told, 1000).is_ok());
+        let unclear = of_many(400, 0.9, 1).into_iter().enumerate().map(|(idx, it)| {
+            let prediction = ["a", "b", "c"][idx % 3].into();
+            EstimateRow { prediction, ..it }
+        });
+        let error = Estimator::fit(&unclear.collect::<Vec<_>>(), &config(), 1000).unwrap_err();
+        assert_eq!(error, NoEstimate::UnknownOrder(3));
+    }
+
+    /// A classifier of three classes, whose probabilities are in the order c, a, b.
+    fn of_many(n: usize, sure: f64, seed: u64) -> Vec<EstimateRow> {
+        let (mut random, classes) = (Random::new(seed), ["c", "a", "b"]);
+        let mut row = |_| {
+            let best = random.below(3);
+            let rest = (1.0 - sure * (0.05 + 0.95 * random.uniform())) / 1.5;
+            let probabilities: Vec<f64> = (0..3).map(|it| if it == best { 1.0 - rest } else { rest / 2.0 }).collect();
+            let mut place = random.uniform();
+            let truth = probabilities
+                .iter()
+                .position(|it| {
+                    place -= it;
+                    place < 0.0
+                })
+                .unwrap_or(best);
+            EstimateRow {
+                prediction: classes[best].into(),
+                probability: Some(probabilities[best]),
+                probabilities,
+                label: Some(classes[truth].into()),
+                features: vec![],
+            }
+        };
+        (0..n).map(&mut row).collect()
+    }
+
+    /// Guarantees: MUST 760 of docs/specs/model-watch.md.
+    #[test]
+    fn of_many_classes_each_counts_and_their_order_is_seen_or_told() {
+        let told = PerformanceConfig { classes: ["c", "a", "b"].map(str::to_owned).into(), ..config() };
+        for config in [config(), told] {
+            let estimator = Estimator::fit(&of_many(3000, 0.9, 1), &config, 1000).unwrap();
+            for (sure, is_usual) in [(0.9, true), (0.4, false)] {
+                let later = of_many(2000, sure, 2);
+                let mut measures = Measures::default();
+                let found = estimator.estimate(&without_labels(&later), &mut measures);
+                let names: Vec<&str> = found.iter().map(|it| it.metric.as_str()).collect();
+                assert_eq!(names, ["roc_auc", "f1", "precision", "recall", "accuracy"]);
+                for it in &found {
+                    let was = real(&later, &it.metric);
+                    assert!((it.value - was).abs() < 0.04, "{sure}: {it:?}, really {was}");
+                    assert_eq!((it.lower..=it.upper).contains(&it.value), is_usual, "{it:?}");
+                }
+            }
+        }
     }
 }
