@@ -67,5 +67,6 @@ pub use ports::{
 pub use role::{Role, is_counter};
 pub use sample::{Exemplar, Point, SeriesPoints, rates};
 pub use span::{IdParseError, Span, SpanEvent, SpanId, SpanKind, SpanStatus, TraceId};
+pub use text::shortened;
 pub use time::{TimeRange, Timestamp};
 pub use trace::{SpanQuery, TraceSearch, TraceSummary};
