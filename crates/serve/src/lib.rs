@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+mod agent;
 mod api;
 mod app;
 mod assets;
@@ -27,6 +28,7 @@ mod traffic;
 mod ui;
 
 pub use api::prometheus::form::duration_ms;
+pub use agent::{AgentCap, AgentDesk, AgentStatus, AgentTool};
 pub use api::prometheus::rules::{Alerting, FiringAlert, Rule, RuleGroup};
 pub use api::prometheus::targets::ScrapedTarget;
 pub use config::Config;

@@ -88,6 +88,7 @@ impl World {
         Arc::new(Ports {
             incidents: self.clone(),
             investigations: self.clone(),
+            agent: self.clone(),
             plans: self.clone(),
             feedback: self.clone(),
             ledger: self.clone(),
@@ -571,6 +572,29 @@ impl ChangeLog for World {
 impl Investigations for World {
     fn investigation(&self, id: IncidentId) -> Result<Option<Investigation>, PortError> {
         Ok((id == IncidentId(1)).then(|| shop::investigation(id)))
+    }
+}
+
+impl serve::AgentDesk for World {
+    fn agent(&self) -> serve::AgentStatus {
+        let count = |name: &str, count| serve::NamedCount { name: name.to_owned(), count };
+        let cap = |period, unit, used, cap| serve::AgentCap { period, unit, used, cap };
+        serve::AgentStatus {
+            provider: Some("gemini".to_owned()),
+            model: HOSTILE.to_owned(),
+            url: "https://models.example".to_owned(),
+            state: "asked",
+            is_priced: true,
+            under_way: 1,
+            waiting: 2,
+            requests: vec![count("ok", 7), count("rate_limited", 1), count("busy", 0)],
+            investigations: vec![count("answered", 3)],
+            calls: vec![count("answered", 9)],
+            claims_published: 12,
+            claims_dropped: vec![count("direction", 2)],
+            caps: vec![cap("day", "dollars", 1.25, 20.0), cap("month", "tokens", 1200.0, 0.0)],
+            tools: vec![serve::AgentTool { server: "wiki".to_owned(), tool: HOSTILE.to_owned(), status: "changed" }],
+        }
     }
 }
 
