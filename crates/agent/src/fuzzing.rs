@@ -77,7 +77,8 @@ fn diagnosis() -> Diagnosis {
         onset: Timestamp::from_secs(1_772_359_200),
     };
     let fact = "\"pay\" is called by \"shop\".".to_owned();
-    let told = EvidenceSource::Answer { tool: "get_topology".to_owned(), arguments: "{}".to_owned(), fact: fact.clone() };
+    let told =
+        EvidenceSource::Answer { tool: "get_topology".to_owned(), arguments: "{}".to_owned(), fact: fact.clone() };
     let evidence = |id: &str, text: String, source| Evidence { id: EvidenceId(id.to_owned()), text, source };
     let first = "pay_latency_ms of pay rose from 20.5 to 912.25 (61 robust deviations), beginning 10:00:00.".to_owned();
     Diagnosis {

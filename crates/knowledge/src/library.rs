@@ -418,7 +418,8 @@ mod tests {
     /// Guarantees: MUST 806 of docs/specs/knowledge.md: after a restart the model is not asked again for the same texts.
     #[test]
     fn vectors_outlive_the_process_by_their_text() {
-        let documents = || vec![runbook("p", "", "the pool is exhausted"), runbook("q", "red", "the pool is exhausted")];
+        let documents =
+            || vec![runbook("p", "", "the pool is exhausted"), runbook("q", "red", "the pool is exhausted")];
         let toy = || Some(Arc::new(Toy { is_down: false.into() }) as _);
         let first = Library::new(100, toy());
         first.replace(Kind::Runbook, documents());
@@ -428,7 +429,10 @@ mod tests {
         second.replace(Kind::Runbook, [documents(), vec![runbook("d", "", "the disk is full")]].concat());
         assert_eq!(second.size(), Size { documents: 3, with_vector: 2 });
         assert_eq!((second.embed_waiting(10), second.counts().embedded, second.counts().recalled), (Ok(1), 1, 2));
-        assert_eq!(ids(&second.search(&Query { reader: Reader::Tenant("blue".into()), ..Query::new("swimming", 9) })), ["p"]);
+        assert_eq!(
+            ids(&second.search(&Query { reader: Reader::Tenant("blue".into()), ..Query::new("swimming", 9) })),
+            ["p"]
+        );
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serve::Answers as _;
 use signal::{
-    Change, Feedback, FeedbackDesk as _, Incident, IncidentBook as _, IncidentId, Inference, Label, Labels, LogQuery, LogRecord, Matcher, Opinion, Plan, PlanDesk as _,
-    SeriesPoints, SeriesQuery, Span, TimeRange, Timestamp,
+    Change, Feedback, FeedbackDesk as _, Incident, IncidentBook as _, IncidentId, Inference, Label, Labels, LogQuery,
+    LogRecord, Matcher, Opinion, Plan, PlanDesk as _, SeriesPoints, SeriesQuery, Span, TimeRange, Timestamp,
 };
 use testkit::{Reply, scn};
 

@@ -27,8 +27,8 @@ mod selectors;
 mod traffic;
 mod ui;
 
-pub use api::prometheus::form::duration_ms;
 pub use agent::{AgentCap, AgentDesk, AgentStatus, AgentTool};
+pub use api::prometheus::form::duration_ms;
 pub use api::prometheus::rules::{Alerting, FiringAlert, Rule, RuleGroup};
 pub use api::prometheus::targets::ScrapedTarget;
 pub use config::Config;

@@ -47,7 +47,23 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("cluster", &["signal"]),
     ("testkit", &["signal", "learn"]),
     ("sentinel", ALL),
-    ("fuzz", &["signal", "ingest", "store", "cluster", "testkit", "promql", "learn", "predict", "drift"]),
+    (
+        "fuzz",
+        &[
+            "signal",
+            "ingest",
+            "store",
+            "cluster",
+            "testkit",
+            "promql",
+            "learn",
+            "predict",
+            "drift",
+            "agent",
+            "diagnose",
+            "knowledge",
+        ],
+    ),
     ("xtask", &[]),
 ];
 

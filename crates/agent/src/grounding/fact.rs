@@ -82,7 +82,8 @@ impl<'a> Fact<'a> {
                 self.begins.push(*onset);
                 self.ends.push(range.to);
                 let has_stopped = before == during && *deviation == 0.0;
-                self.came = has_stopped.then_some(false).or(self.evidence.text.contains(" appeared at ").then_some(true));
+                self.came =
+                    has_stopped.then_some(false).or(self.evidence.text.contains(" appeared at ").then_some(true));
                 match self.direction {
                     Some(Direction::Up) => self.high = Some((*during, None)),
                     Some(Direction::Down) => self.low = Some((*during, None)),

@@ -2,13 +2,13 @@
 
 use signal::{EvidenceSource, Timestamp};
 
+use super::Flaw;
 use super::check::same_time;
 use super::clause::Word;
 use super::fact::Fact;
 use super::facts::Direction;
 use super::lexicon::{Sense, sense};
 use super::words::{Number, is_time_unit, number, scales};
-use super::Flaw;
 
 /// Besides the rounding that is written, a number may be off by this share.
 const SHARE: f64 = 0.005;
@@ -103,7 +103,8 @@ fn of_words_before(words: &[Word<'_>], idx: usize, is_time: bool) -> Role {
 
 /// `the highest value of pay_latency_ms was 912`, `the last value of it is 7`.
 fn extreme(words: &[Word<'_>], idx: usize) -> Option<Role> {
-    let is_value = |it: usize| words.get(it).is_some_and(|it| matches!(it.lower.as_str(), "value" | "values" | "point"));
+    let is_value =
+        |it: usize| words.get(it).is_some_and(|it| matches!(it.lower.as_str(), "value" | "values" | "point"));
     words.iter().enumerate().take(idx).rev().find_map(|(at, it)| match (sense(&it.lower), it.lower.as_str()) {
         (Some(Sense::High), _) => Some(Role::High),
         (Some(Sense::Low), _) => Some(Role::Low),

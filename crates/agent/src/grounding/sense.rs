@@ -130,7 +130,9 @@ impl Hearing<'_> {
 
     fn needs_fact(&self, word: &Word<'_>) -> bool {
         let is_name = is_name_like(word.text) && number(word.text).is_none() || self.court.is_place(&word.lower);
-        !self.is_id(word) && same_time(word.text, &[]).is_none() && (is_name && !is_known(&word.lower) || !is_free(word))
+        !self.is_id(word)
+            && same_time(word.text, &[]).is_none()
+            && (is_name && !is_known(&word.lower) || !is_free(word))
             && !WHY.contains(&word.lower.as_str())
     }
 
@@ -159,7 +161,9 @@ impl Hearing<'_> {
                 return Err(Flaw::Binding);
             }
             let lists = SUBJECTS.iter().filter(|it| it.0.contains(&word.lower.as_str()));
-            let has = |support: &[&str]| support.iter().any(|it| fact.all.text.contains(it) || self.of_cause.text.contains(it));
+            let has = |support: &[&str]| {
+                support.iter().any(|it| fact.all.text.contains(it) || self.of_cause.text.contains(it))
+            };
             if lists.into_iter().any(|it| !has(it.1)) {
                 return Err(Flaw::Binding);
             }

@@ -22,7 +22,8 @@ fn evidence(id: &str, text: &str, source: EvidenceSource) -> Evidence {
 }
 
 fn series(id: &str, text: &str, labels: Labels, (before, during): (f64, f64), onset: &str) -> Evidence {
-    let source = EvidenceSource::SeriesWindow { labels, range: range(), before, during, deviation: 61.0, onset: at(onset) };
+    let source =
+        EvidenceSource::SeriesWindow { labels, range: range(), before, during, deviation: 61.0, onset: at(onset) };
     evidence(id, text, source)
 }
 

@@ -51,7 +51,8 @@ fn series(sentence: &str, fact: &mut Fact<'_>) {
 /// `Lines like .. are new (error): 0 per minute before, 12 per minute after, since T.` and `.. first at T .., last at T.`
 fn lines(sentence: &str, fact: &mut Fact<'_>) {
     if let Some((_, tail)) = sentence.rsplit_once("): ").filter(|_| sentence.starts_with("Lines like ")) {
-        let numbers: Vec<f64> = tail.split(", ").filter_map(|it| number(pieces(it).next()?)).map(|it| it.value).collect();
+        let numbers: Vec<f64> =
+            tail.split(", ").filter_map(|it| number(pieces(it).next()?)).map(|it| it.value).collect();
         if let [before, during, ..] = numbers[..] {
             fact.moved(before, during);
         }

@@ -106,9 +106,41 @@ pub fn scales(unit: &str) -> &'static [f64] {
 /// True for a unit that may stand apart from its number.
 pub fn is_unit(word: &str) -> bool {
     const UNITS: [&str; 35] = [
-        "%", "percent", "ms", "milliseconds", "us", "s", "sec", "secs", "second", "seconds", "min", "minute", "minutes",
-        "h", "hour", "hours", "day", "days", "k", "kb", "kib", "m", "million", "mb", "mib", "g", "billion", "gb", "gib",
-        "tb", "tib", "bytes", "x", "per-second", "per-minute",
+        "%",
+        "percent",
+        "ms",
+        "milliseconds",
+        "us",
+        "s",
+        "sec",
+        "secs",
+        "second",
+        "seconds",
+        "min",
+        "minute",
+        "minutes",
+        "h",
+        "hour",
+        "hours",
+        "day",
+        "days",
+        "k",
+        "kb",
+        "kib",
+        "m",
+        "million",
+        "mb",
+        "mib",
+        "g",
+        "billion",
+        "gb",
+        "gib",
+        "tb",
+        "tib",
+        "bytes",
+        "x",
+        "per-second",
+        "per-minute",
     ];
     UNITS.contains(&word)
 }
@@ -116,8 +148,22 @@ pub fn is_unit(word: &str) -> bool {
 /// True for a unit of time.
 pub fn is_time_unit(word: &str) -> bool {
     const UNITS: [&str; 16] = [
-        "ms", "milliseconds", "us", "s", "sec", "secs", "second", "seconds", "min", "minute", "minutes", "h", "hour",
-        "hours", "day", "days",
+        "ms",
+        "milliseconds",
+        "us",
+        "s",
+        "sec",
+        "secs",
+        "second",
+        "seconds",
+        "min",
+        "minute",
+        "minutes",
+        "h",
+        "hour",
+        "hours",
+        "day",
+        "days",
     ];
     UNITS.contains(&word)
 }

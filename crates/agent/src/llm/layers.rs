@@ -309,7 +309,8 @@ fn a_recorded_session_is_played_again_byte_by_byte() {
     let bytes = paper.0.lock().unwrap().clone();
     let replay = Arc::new(replay(&bytes).unwrap());
     let again = Paper::default();
-    let model = Layered::new(Arc::clone(&replay) as Arc<dyn Model>, Recorded::new(Box::new(again.clone()), Arc::default()));
+    let model =
+        Layered::new(Arc::clone(&replay) as Arc<dyn Model>, Recorded::new(Box::new(again.clone()), Arc::default()));
     let second: Vec<_> = session().iter().map(|it| told(&model, it)).collect();
     assert_eq!(second, first);
     assert_eq!(String::from_utf8(again.0.lock().unwrap().clone()).unwrap(), String::from_utf8(bytes).unwrap());

@@ -52,9 +52,9 @@ use self::layer::Layered;
 use self::measured::Measured;
 use self::provider::ProviderModel;
 use self::purse::Purse;
+use self::reading::Reading;
 pub use self::record::Recorded;
 pub use self::replay::Replay;
-use self::reading::Reading;
 use self::retried::Retried;
 use self::wire::{Wire, finish};
 use crate::{Config, Model, ModelError, Provider, Turn};
@@ -155,7 +155,9 @@ impl Llm {
 
     /// Counts against the caps of day and month in a file, with what it has already.
     pub fn keep_spending_in(&self, path: &Path) -> Result<(), LlmError> {
-        self.purse.keep_in(path).map_err(|error| LlmError::Spending { path: path.to_owned(), reason: error.to_string() })
+        self.purse
+            .keep_in(path)
+            .map_err(|error| LlmError::Spending { path: path.to_owned(), reason: error.to_string() })
     }
 
     /// Who is asked.

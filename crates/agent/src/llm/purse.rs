@@ -98,7 +98,8 @@ impl Purse {
                 Period::Day => "the next day (UTC)",
                 Period::Month => "the next month (UTC)",
             };
-            let text = format!("agent.caps.{key} is used up: {cap}; no model is asked until {until}, or until it is raised");
+            let text =
+                format!("agent.caps.{key} is used up: {cap}; no model is asked until {until}, or until it is raised");
             let page = format!("{key} {}", state.page.day);
             if state.told.as_ref() != Some(&page) {
                 tracing::warn!(cap = key, "A cap of the language model is used up; incidents keep their reports.");
@@ -251,7 +252,12 @@ mod tests {
     }
 
     fn caps(day: f64, month: f64, tokens: u64) -> CapsConfig {
-        CapsConfig { max_dollars_per_day: day, max_dollars_per_month: month, max_tokens_per_day: tokens, max_tokens_per_month: 0 }
+        CapsConfig {
+            max_dollars_per_day: day,
+            max_dollars_per_month: month,
+            max_tokens_per_day: tokens,
+            max_tokens_per_month: 0,
+        }
     }
 
     /// Guarantees: MUST 803 of docs/specs/llm.md.

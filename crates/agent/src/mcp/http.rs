@@ -138,7 +138,8 @@ impl Events {
             }
             if line.is_empty() {
                 let message = serde_json::from_str::<Value>(&std::mem::take(&mut self.data).join("\n")).ok();
-                let is_answer = |it: &Value| it.get("id").and_then(Value::as_u64) == Some(id) && it.get("method").is_none();
+                let is_answer =
+                    |it: &Value| it.get("id").and_then(Value::as_u64) == Some(id) && it.get("method").is_none();
                 if let Some(answer) = message.filter(is_answer) {
                     return Some(answer);
                 }

@@ -8,7 +8,9 @@ use super::call::CallPart;
 use super::cursor::{Cursor, Mistake, ParseError};
 use super::load::loads;
 use super::predict::PredictPart;
-use super::script::{AskPart, Break, ChangePart, ConfigBlock, Expectation, FeedbackPart, Filter, LogPart, Script, ShopPart, Step, Window};
+use super::script::{
+    AskPart, Break, ChangePart, ConfigBlock, Expectation, FeedbackPart, Filter, LogPart, Script, ShopPart, Step, Window,
+};
 use crate::shop::{FAULT_NAMES, Fault};
 
 const VERBS: &str = "one of load, log, call, predict, tick, shop, break, change, config, detect, expect, ask, feedback";
