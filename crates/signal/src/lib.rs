@@ -54,7 +54,7 @@ pub use investigation::{
 };
 pub use labels::{LabelParseError, Labels, Matcher, SeriesId};
 pub use ledger::LedgerEntry;
-pub use lesson::{Feedback, FeedbackDesk, Lesson, LessonEffect, LessonTarget, Priors};
+pub use lesson::{Feedback, FeedbackDesk, Hours, Lesson, LessonEffect, LessonTarget, Priors};
 pub use log::{LogHit, LogId, LogLevel, LogRecord};
 pub use meter::{Meter, Metric, MetricKind};
 pub use plan::{Approval, Plan, PlanId, PlanState, PlannedStep, StepKind, StepOutcome, Verification};

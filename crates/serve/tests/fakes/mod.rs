@@ -381,7 +381,12 @@ impl FeedbackDesk for World {
     fn give(&self, id: IncidentId, said: Feedback) -> Result<Incident, PortError> {
         let incident = self.change_incident(id, |it| it.feedback = Some(said.opinion))?;
         let mut lessons = self.lessons.lock().unwrap();
-        let target = LessonTarget::Threshold { metric: HOSTILE.to_owned(), owner: "pay".to_owned() };
+        let target = LessonTarget::Threshold {
+            metric: HOSTILE.to_owned(),
+            owner: "pay".to_owned(),
+            direction: Some(Direction::Above),
+            hours: Some(signal::Hours { from: 9, to: 11 }),
+        };
         let effects = vec![LessonEffect { target, basis: 1.2, from: 1.0, to: 1.32, now: 1.3 }];
         let id = lessons.len() as u64 + 1;
         lessons.insert(0, Lesson { id, time: self.clock.now(), incident: incident.id, said, effects, undone_by: None });
