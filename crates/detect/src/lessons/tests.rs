@@ -87,10 +87,10 @@ fn noise_raises_the_threshold_up_to_its_bound_and_a_real_fault_stays_above_it() 
     assert!((threshold(&book, at(0)) - 1.32).abs() < 1e-9, "just above what was noise");
     book.teach(&incident(2, 9.0), said(Opinion::Noise), at(0));
     assert!((threshold(&book, at(0)) - 1.32).abs() < 1e-9, "nothing would have held this back");
-    // Scores are taken against the threshold of then: this one was 1.8.
-    book.teach(&incident(3, 1.8 / 1.32), said(Opinion::Noise), at(0));
+    // Scores are taken against the threshold of then, at their hour 1.5: this one was 1.8.
+    book.teach(&incident(3, 1.8 / 1.5), said(Opinion::Noise), at(0));
     assert!((threshold(&book, at(0)) - 1.98).abs() < 1e-9, "at most half as high again");
-    let lesson = book.teach(&incident(4, 1.6 / 1.98), said(Opinion::Right), at(0));
+    let lesson = book.teach(&incident(4, 1.6 / 2.25), said(Opinion::Right), at(0));
     assert!((lesson.effects[0].basis - 1.6).abs() < 1e-9, "{lesson:?}");
     assert!((threshold(&book, at(0)) - 1.44).abs() < 1e-9, "a fault of this size is told again");
     book.teach(&incident(5, 1.2), said(Opinion::Noise), at(0));
