@@ -4,6 +4,7 @@
 
 #![warn(missing_docs)]
 
+mod agents;
 mod events;
 mod holds;
 mod metrics;
@@ -12,6 +13,7 @@ mod otlp;
 mod ours;
 mod queries;
 
+pub use agents::{claims, mcp_client, mcp_server, provider_streams, questions, runbooks};
 pub use events::{alerts, kafka, loki_json, loki_protobuf, syslog};
 pub use metrics::{exposition, influx, monitor, mqtt, prometheus_answer, remote_write_v1, remote_write_v2};
 pub use models::{cloudevents, model_files, payloads, profiles, table_cells, tensors};
@@ -28,8 +30,9 @@ const ARRIVAL: Timestamp = Timestamp::from_secs(1_700_000_000);
 pub type Target = fn(&[u8]);
 
 /// All targets by the names of their files in `fuzz_targets/` and their folders in `corpus/`.
-pub const TARGETS: [(&str, Target); 29] = [
+pub const TARGETS: [(&str, Target); 35] = [
     ("alerts", alerts),
+    ("claims", claims),
     ("cloudevents", cloudevents),
     ("cluster_records", cluster_records),
     ("compressed", compressed),
@@ -38,6 +41,8 @@ pub const TARGETS: [(&str, Target); 29] = [
     ("kafka", kafka),
     ("loki_json", loki_json),
     ("loki_protobuf", loki_protobuf),
+    ("mcp_client", mcp_client),
+    ("mcp_server", mcp_server),
     ("model_files", model_files),
     ("monitor", monitor),
     ("mqtt", mqtt),
@@ -49,8 +54,11 @@ pub const TARGETS: [(&str, Target); 29] = [
     ("profiles", profiles),
     ("prometheus_answer", prometheus_answer),
     ("promql", promql),
+    ("provider_streams", provider_streams),
+    ("questions", questions),
     ("remote_write_v1", remote_write_v1),
     ("remote_write_v2", remote_write_v2),
+    ("runbooks", runbooks),
     ("scenario", scenario),
     ("store_chunk", store_chunk),
     ("store_pack", store_pack),

@@ -1,5 +1,6 @@
-//! Do decoders of models and predictions survive small changes of the saved inputs? Without libFuzzer and without looking
-//! at coverage, so quickly enough for every `cargo test`; `FUZZ_MUTATIONS=100000` looks for longer.
+//! Do decoders of models and predictions, and readers of what models and people say, survive small changes of the saved
+//! inputs? Without libFuzzer and without looking at coverage, so quickly enough for every `cargo test`;
+//! `FUZZ_MUTATIONS=100000` looks for longer.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
 
@@ -14,7 +15,20 @@ use learn::random::Random;
 const MUTATIONS: u64 = 300;
 /// Bytes that mean something to the decoders.
 const TELLING: &[u8] = b"{}[]\",:$#-0+.eE=\n\t iUIlLdDSTFZN\x00\x01\x7f\x80\xff";
-const CHANGED: [&str; 6] = ["cloudevents", "model_files", "payloads", "profiles", "table_cells", "tensors"];
+const CHANGED: [&str; 12] = [
+    "claims",
+    "cloudevents",
+    "mcp_client",
+    "mcp_server",
+    "model_files",
+    "payloads",
+    "profiles",
+    "provider_streams",
+    "questions",
+    "runbooks",
+    "table_cells",
+    "tensors",
+];
 
 /// Guarantees: whatever a few changed, doubled or lost bytes make of a real input, the decoder's promises hold.
 #[test]

@@ -2,7 +2,7 @@
 
 use signal::LogTemplate;
 
-use crate::frame::{MOST_VALUE, quoted, shorten};
+use crate::frame::{MOST_VALUE, quoted, shortened};
 
 /// A word of a variable that is longer is only counted.
 const MOST_WORD: usize = 40;
@@ -61,7 +61,7 @@ pub fn value(text: &str) -> String {
     } else if text.chars().any(char::is_whitespace) || text.chars().count() > MOST_WORD && !text.chars().all(is_id) {
         format!("text of {} characters", text.chars().count())
     } else if has_digit && text.len() >= 16 && text.chars().all(is_id) {
-        format!("id {}", shorten(text, 12))
+        format!("id {}", shortened(text, 12))
     } else if text.bytes().all(|it| it.is_ascii_digit() || b"+-.%:/eE".contains(&it)) {
         text.to_owned()
     } else {
@@ -72,7 +72,7 @@ pub fn value(text: &str) -> String {
 /// Words with digits, and what stands in quotes, are variables.
 pub fn mined(text: &str) -> (String, Vec<String>) {
     let (mut template, mut values) = (vec![], vec![]);
-    for word in shorten(text, 2000).split_whitespace() {
+    for word in shortened(text, 2000).split_whitespace() {
         if word.bytes().any(|it| it.is_ascii_digit()) || word.len() > MOST_WORD {
             template.push("<*>");
             values.push(word.to_owned());

@@ -158,4 +158,7 @@ pub enum ModelError {
     /// As many requests as are allowed wait already.
     #[error("too many requests wait for the provider")]
     Busy,
+    /// What may be used in a day or a month is used up; the text names the cap and when it begins anew.
+    #[error("{0}")]
+    Capped(String),
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::Usage;
 use crate::llm::address;
-use crate::{Limits, McpEndpointConfig, McpServerConfig};
+use crate::{CapsConfig, Limits, McpEndpointConfig, McpServerConfig};
 
 /// A language model that puts diagnoses into words. Without a provider nothing of it runs and nothing leaves the machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,6 +64,8 @@ pub struct Config {
     pub prices: BTreeMap<String, Price>,
     /// How much one investigation may use.
     pub budget: Budget,
+    /// How much all requests may use in a day and in a month.
+    pub caps: CapsConfig,
     /// How much it may ask of tools.
     pub limits: Limits,
     /// Servers of the Model Context Protocol whose tools it may call. Default none.
@@ -176,6 +178,7 @@ impl Default for Config {
             breaker: BreakerConfig::default(),
             prices: BTreeMap::new(),
             budget: Budget::default(),
+            caps: CapsConfig::default(),
             limits: Limits::default(),
             mcp_servers: vec![],
             mcp: McpEndpointConfig::default(),
@@ -252,6 +255,7 @@ impl Config {
         let mut problems = vec![];
         problems.extend(self.problems_of_provider());
         problems.extend(self.problems_of_numbers());
+        problems.extend(self.caps.validate().into_iter().map(|it| format!("agent.caps.{it}")));
         problems.extend(self.limits.validate().into_iter().map(|it| format!("agent.limits.{it}")));
         problems.extend(self.mcp.validate().into_iter().map(|it| format!("agent.mcp.{it}")));
         for (idx, server) in self.mcp_servers.iter().enumerate() {

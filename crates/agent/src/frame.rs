@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+pub use signal::shortened;
+
 /// Takes secrets out of a text.
 pub type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
@@ -36,7 +38,7 @@ impl Frames {
     /// The text as data of a source that we name. At most `limit` bytes; what is cut is told.
     pub fn data(&self, source: &str, text: &str, limit: usize) -> String {
         let safe = visible(text).replace(&self.boundary, "(boundary)");
-        let cut = shorten(&safe, limit);
+        let cut = shortened(&safe, limit);
         let rest = if cut.len() < safe.len() {
             format!("\n({} more bytes are left out; ask for less)", safe.len() - cut.len())
         } else {
@@ -77,15 +79,6 @@ fn is_hidden(it: char) -> bool {
             | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The longest beginning of at most `limit` bytes, without cutting a character.
-pub fn shorten(text: &str, limit: usize) -> &str {
-    let mut end = limit.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or("")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,7 +89,6 @@ mod tests {
         assert_eq!(visible("a\u{202e}b\u{1b}[2J\u{e0041}\nc\td"), "a\\u{202e}b\\u{1b}[2J\\u{e0041}\nc\td");
         assert_eq!(quoted("a \"b\"\nc", 80), "\"a 'b'\\nc\"");
         assert_eq!(quoted("abcdef", 3), "\"abc...\" (6 characters)");
-        assert_eq!(shorten("a\u{e9}", 2), "a");
     }
 
     /// Guarantees: MUST 706 of docs/specs/agent.md.

@@ -11,9 +11,12 @@
 mod abstraction;
 mod arguments;
 mod bounds;
+mod caps;
 mod chat;
 mod config;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 mod grounding;
 mod investigate;
 mod llm;
@@ -24,6 +27,7 @@ mod tools;
 mod transcript;
 
 pub use bounds::{Limits, McpEndpointConfig, McpServerConfig};
+pub use caps::CapsConfig;
 pub use chat::{Ask, Message, Model, ModelError, Stop, ToolCall, ToolResult, ToolSpec, Turn, Usage};
 pub use config::{AnswerFormat, BreakerConfig, Budget, Config, Price, Provider, RetryConfig};
 pub use frame::{Frames, Redact};

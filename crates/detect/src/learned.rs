@@ -5,24 +5,55 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-use signal::{Labels, LessonTarget};
-
-use crate::lessons::family;
+use signal::{Direction, Hours, Labels, LessonTarget};
 
 /// Thresholds by kind of series.
 #[derive(Debug, Default)]
 pub struct Learned {
-    thresholds: RwLock<BTreeMap<LessonTarget, f64>>,
+    /// By metric and service.
+    thresholds: RwLock<BTreeMap<(String, String), Hushed>>,
     /// Grows with each change, so that shards see cheaply that there is one.
     version: AtomicU64,
     held: AtomicU64,
 }
 
+/// The scores from which points of a series count, on each side of what is expected and at each hour of the day.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Hushed {
+    above: [f32; 24],
+    below: [f32; 24],
+}
+
+impl Hushed {
+    pub(crate) fn at(&self, direction: Direction, hour: u8) -> f64 {
+        let of = if direction == Direction::Above { &self.above } else { &self.below };
+        of.get(usize::from(hour)).map_or(1.0, |it| f64::from(*it))
+    }
+
+    fn raise(&mut self, direction: Option<Direction>, hours: Option<Hours>, value: f64) {
+        for (side, of) in [(Direction::Above, &mut self.above), (Direction::Below, &mut self.below)] {
+            if direction.is_some_and(|it| it != side) {
+                continue;
+            }
+            for (hour, it) in (0..).zip(of.iter_mut()) {
+                if hours.is_none_or(|it| it.covers(hour)) {
+                    *it = it.max(value as f32);
+                }
+            }
+        }
+    }
+}
+
 impl Learned {
     /// Takes over what counts now; what is not named is as usual.
     pub fn set(&self, all: &BTreeMap<LessonTarget, f64>) {
-        let wanted = all.iter().filter(|(it, _)| matches!(it, LessonTarget::Threshold { .. }));
-        let wanted: BTreeMap<LessonTarget, f64> = wanted.map(|(target, value)| (target.clone(), *value)).collect();
+        let mut wanted = BTreeMap::new();
+        for (target, value) in all {
+            let LessonTarget::Threshold { metric, owner, direction, hours } = target else { continue };
+            let usual = || Hushed { above: [1.0; 24], below: [1.0; 24] };
+            let it = wanted.entry((metric.clone(), owner.clone())).or_insert_with(usual);
+            it.raise(*direction, *hours, *value);
+        }
         let mut known = self.thresholds.write().unwrap_or_else(PoisonError::into_inner);
         if *known != wanted {
             *known = wanted;
@@ -44,9 +75,13 @@ impl Learned {
         self.version.load(Ordering::Acquire)
     }
 
-    pub(crate) fn threshold(&self, labels: &Labels) -> f64 {
+    /// None if nobody spoke of the kind of series.
+    pub(crate) fn of(&self, labels: &Labels) -> Option<Box<Hushed>> {
         let known = self.thresholds.read().unwrap_or_else(PoisonError::into_inner);
-        if known.is_empty() { 1.0 } else { known.get(&family(labels)).copied().unwrap_or(1.0) }
+        if known.is_empty() {
+            return None;
+        }
+        known.get(&(labels.name().to_owned(), labels.owner().to_owned())).cloned().map(Box::new)
     }
 
     pub(crate) fn note_held(&self) {

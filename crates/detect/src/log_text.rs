@@ -1,17 +1,11 @@
 //! How is untrusted text quoted? Shortened at a character, never longer than it may be.
 
+pub(crate) use signal::shortened;
+
 /// Of a line quoted in an explanation.
 pub(crate) const EXAMPLE_BYTES: usize = 240;
 /// Of a template in a label.
 pub(crate) const TEMPLATE_BYTES: usize = 120;
-
-/// The text up to so many bytes.
-pub(crate) fn shortened(text: &str, bytes: usize) -> &str {
-    if text.len() <= bytes {
-        return text;
-    }
-    (0..=bytes).rev().find_map(|end| text.get(..end)).unwrap_or("")
-}
 
 /// How many of the words of two templates are the same, as a share of the longer one.
 pub(crate) fn likeness(one: &str, other: &str) -> f64 {

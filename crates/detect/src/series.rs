@@ -9,6 +9,8 @@ use crate::account::{Candidate, Claim, Spending};
 use crate::band::Band;
 use crate::config::Config;
 use crate::episode::{self, Episode};
+use crate::learned::Hushed;
+use crate::lessons::hour_of_day;
 use crate::policy::{Rule, Usage, direction_of};
 use crate::rate::Rate;
 use crate::threshold::{Threshold, widened};
@@ -55,7 +57,7 @@ pub(crate) struct Series {
     /// If the threshold is not the estimator's own.
     pub threshold: Option<Box<Threshold>>,
     /// From this score on a point counts, by what people have said; 1 is usual.
-    pub learned: f64,
+    pub learned: Option<Box<Hushed>>,
     /// If there is a budget for the alerts of this series.
     pub spending: Option<Spending>,
     /// What was new about the newest point that was.
@@ -105,7 +107,7 @@ impl Series {
             is_habit: false,
             band: None,
             threshold: Threshold::new(rule.criterion),
-            learned: 1.0,
+            learned: None,
             spending: None,
             explanation: None,
             incident_secs: f64::from(config.incidents.resolve_after_secs + config.incidents.reopen_within_secs),
@@ -163,7 +165,7 @@ impl Series {
             _ => {
                 let judgment = self.detector.score_at(millis, moment.local_millis, y);
                 // An excursion that is no news has to last, as the policy says.
-                (judgment.band, Some(judgment).filter(|it| it.news.score >= self.learned))
+                (judgment.band, Some(judgment).filter(|it| it.news.score >= 1.0))
             }
         };
         let score = Score {
@@ -184,14 +186,21 @@ impl Series {
             let direction = direction_of(&score);
             return (score, Some((AnomalyKind::Impossible, direction)));
         }
-        let score = if self.learned > 1.0 { widened(score, self.learned) } else { score };
+        // What was never there before is told whatever people said of what was.
         if let Some(judgment) = judgment {
             return self.judge_news(score, &judgment);
         }
+        let part = self.hushed_at(moment.time, &score);
+        let score = if part > 1.0 { widened(score, part) } else { score };
         if !self.rule.accepts(&score) {
             return (score, None);
         }
         self.judge_away(moment, score)
+    }
+
+    /// The score from which a point counts, by what people have said; 1 is usual.
+    pub fn hushed_at(&self, time: Timestamp, score: &Score) -> f64 {
+        self.learned.as_ref().map_or(1.0, |it| it.at(direction_of(score), hour_of_day(time)))
     }
 
     /// A point outside of the band counts, unless the series is there at this hour day by day.
@@ -208,7 +217,7 @@ impl Series {
 
     /// A point that shows something new needs no second one, if the policy cares for it at all.
     fn judge_news(&mut self, score: Score, judgment: &Judgment) -> (Score, Option<(AnomalyKind, Direction)>) {
-        let value = score.value.max(judgment.value / self.learned);
+        let value = score.value.max(judgment.value);
         let News { view, shown, needed, .. } = judgment.news;
         let score = match view {
             // What is usual at this time of day is a better expectation than where the series was a moment ago.

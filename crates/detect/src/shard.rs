@@ -253,7 +253,8 @@ impl Shard {
         let mut wants_band = false;
         let moment = Moment { time: point.time, local_millis: self.wall_clock.local_millis(point.time) };
         let (score, anomaly) = series.judge(moment, y);
-        if series.learned > 1.0 && (1.0 / series.learned..=1.0).contains(&score.value) {
+        let part = series.hushed_at(point.time, &score);
+        if part > 1.0 && (1.0 / part..=1.0).contains(&score.value) {
             self.budgets.learned().note_held();
         }
         // What is told below describes this verdict.
@@ -293,7 +294,7 @@ impl Shard {
         let budgets = Arc::clone(&self.budgets);
         self.learned = budgets.learned().version();
         let series = self.series.iter_mut().filter_map(|it| it.series.as_mut());
-        series.for_each(|it| it.learned = budgets.learned().threshold(&it.labels));
+        series.for_each(|it| it.learned = budgets.learned().of(&it.labels));
     }
 
     /// Looks for series that have stopped, ends what will not end by itself, and forgets series that are long gone.
@@ -392,7 +393,7 @@ impl Shard {
     pub(crate) fn add(&mut self, mut series: Series) -> Slot {
         let owner = Owner::of(&series.labels);
         series.spending = self.budgets.account(&series.labels).map(Spending::new);
-        series.learned = self.budgets.learned().threshold(&series.labels);
+        series.learned = self.budgets.learned().of(&series.labels);
         series.owner = *self.owner_idx.entry(owner.labels.id()).or_insert_with(|| {
             self.owners.push(owner);
             (self.owners.len() - 1) as u32

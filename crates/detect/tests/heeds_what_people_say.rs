@@ -45,7 +45,8 @@ impl Watch {
     }
 
     fn say(&mut self, threshold: f64) {
-        let target = LessonTarget::Threshold { metric: "temperature".to_owned(), owner: "pay".to_owned() };
+        let (metric, owner) = ("temperature".to_owned(), "pay".to_owned());
+        let target = LessonTarget::Threshold { metric, owner, direction: None, hours: None };
         let weight = LessonTarget::Ranking { service: "pay".to_owned(), fault: None };
         self.budgets.learned().set(&BTreeMap::from([(target, threshold), (weight, 0.5)]));
     }

@@ -1,6 +1,7 @@
 //! Do labels and lines keep to the limits? One place for all protocols.
 
 use signal::Labels;
+pub(crate) use signal::shortened;
 
 use crate::{Config, Problems, Reason};
 
@@ -60,15 +61,6 @@ pub(crate) fn line_metadata<'a>(
     }
     problems.add(Reason::Metadata, left_out, String::new);
     if kept.is_empty() { Labels::default() } else { Labels::new(kept) }
-}
-
-/// The longest beginning of at most `max_bytes` that ends at a character boundary.
-pub(crate) fn shortened(text: &str, max_bytes: usize) -> &str {
-    let mut end = max_bytes.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or("")
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ pub trait Embedder: Send + Sync {
     /// Its name for people, for example `all-MiniLM-L6-v2`.
     fn name(&self) -> String;
 
+    /// Names what makes the vectors: as long as it is the same, the same text has the same vector.
+    fn identity(&self) -> String;
+
     /// A vector of length 1 for each text, all of the same size. May take long, and may fail.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use crate::document::{Document, Kind};
 use crate::embedder::{EmbedError, Embedder, cosine};
 use crate::fuse::{BESIDE_BUILT_IN, BESIDE_MODEL, fuse};
 use crate::shelf::{Shelf, Vector};
+use crate::vectors::Vectors;
 use crate::words::terms;
 
 /// Less alike than this is not told: it is chance.
@@ -26,6 +27,8 @@ pub struct Library {
     shelves: RwLock<BTreeMap<String, Shelf>>,
     model: Option<Arc<dyn Embedder>>,
     max_documents: usize,
+    /// Vectors of texts that were known in an earlier process, or are no longer on a shelf.
+    recalled: RwLock<Vectors>,
     counts: Counters,
 }
 
@@ -92,6 +95,8 @@ pub struct Counts {
     pub embedded: u64,
     /// Calls of a model that failed; the built-in vectors were used.
     pub fallbacks: u64,
+    /// Documents whose vector was kept from an earlier process.
+    pub recalled: u64,
 }
 
 #[derive(Default)]
@@ -100,17 +105,36 @@ struct Counters {
     left_out: AtomicU64,
     embedded: AtomicU64,
     fallbacks: AtomicU64,
+    recalled: AtomicU64,
 }
 
 impl Library {
     /// Empty; with a model its vectors are used wherever it answers.
     pub fn new(max_documents: usize, model: Option<Arc<dyn Embedder>>) -> Self {
-        Self { shelves: RwLock::default(), model, max_documents, counts: Counters::default() }
+        let (shelves, recalled) = (RwLock::default(), RwLock::default());
+        Self { shelves, model, max_documents, recalled, counts: Counters::default() }
     }
 
     /// What makes vectors, for people.
     pub fn vectors(&self) -> String {
         self.model.as_ref().map_or_else(|| "built-in".to_owned(), |it| it.name())
+    }
+
+    /// What makes vectors, by what it is made of; none if they are the built-in ones.
+    pub fn identity(&self) -> Option<String> {
+        self.model.as_ref().map(|it| it.identity())
+    }
+
+    /// Takes up vectors that the model made in an earlier process.
+    pub fn recall(&self, vectors: Vectors) {
+        *self.recalled.write().unwrap_or_else(PoisonError::into_inner) = vectors;
+    }
+
+    /// All vectors of documents that are on the shelves, to be kept.
+    pub fn made_vectors(&self) -> Vectors {
+        let shelves = self.read();
+        let entries = shelves.values().flat_map(Shelf::entries);
+        entries.filter_map(|it| Some((it.digest, Arc::clone(it.vector.as_ref()?)))).collect()
     }
 
     /// Puts `documents` in place of all of that kind, each on its tenant's shelf. Of too many the first are kept.
@@ -131,6 +155,14 @@ impl Library {
             shelves.entry(tenant).or_default().replace(kind, documents);
         }
         shelves.retain(|_, it| !it.entries().is_empty());
+        let recalled = self.recalled.read().unwrap_or_else(PoisonError::into_inner);
+        if recalled.is_empty() {
+            return;
+        }
+        for entry in shelves.values_mut().flat_map(Shelf::entries_mut).filter(|it| it.vector.is_none()) {
+            entry.vector = recalled.get(&entry.digest).map(Arc::clone);
+            self.counts.recalled.fetch_add(u64::from(entry.vector.is_some()), Relaxed);
+        }
     }
 
     /// Asks the model for vectors of up to `limit` documents that have none; how many got one.
@@ -139,7 +171,8 @@ impl Library {
     /// If the model does not answer; searches use the built-in vectors meanwhile.
     pub fn embed_waiting(&self, limit: usize) -> Result<usize, EmbedError> {
         let Some(model) = &self.model else { return Ok(0) };
-        let waiting: Vec<(u64, String)> = {
+        // Equal texts are asked for once.
+        let waiting: BTreeMap<u64, String> = {
             let shelves = self.read();
             let entries = shelves.values().flat_map(Shelf::entries).filter(|it| it.vector.is_none());
             entries.take(limit).map(|it| (it.digest, it.document.whole())).collect()
@@ -147,10 +180,10 @@ impl Library {
         if waiting.is_empty() {
             return Ok(0);
         }
-        let texts: Vec<&str> = waiting.iter().map(|it| it.1.as_str()).collect();
+        let texts: Vec<&str> = waiting.values().map(String::as_str).collect();
         let vectors = self.ask(&**model, &texts)?;
         let made: BTreeMap<u64, Vector> =
-            waiting.iter().zip(vectors).map(|((digest, _), vector)| (*digest, Vector::from(vector))).collect();
+            waiting.keys().zip(vectors).map(|(digest, vector)| (*digest, Vector::from(vector))).collect();
         let mut shelves = self.shelves.write().unwrap_or_else(PoisonError::into_inner);
         for entry in shelves.values_mut().flat_map(Shelf::entries_mut) {
             if let Some(vector) = made.get(&entry.digest) {
@@ -180,7 +213,7 @@ impl Library {
     /// The same with another weight of the words beside the vectors: 1 finds by words alone, 0 by vectors alone.
     pub fn search_weighing(&self, query: &Query, words_share: Option<f64>) -> Vec<Passage> {
         self.counts.searches.fetch_add(1, Relaxed);
-        let text = shortened(&query.text);
+        let text = signal::shortened(&query.text, MAX_QUESTION_BYTES);
         let words = terms(text);
         let wants_vector = self.size().with_vector > 0 && !words.is_empty() && words_share != Some(1.0);
         let vector = self.model.as_ref().filter(|_| wants_vector).and_then(|it| self.ask(&**it, &[text]).ok()?.pop());
@@ -254,6 +287,7 @@ impl Library {
             left_out: read(&self.counts.left_out),
             embedded: read(&self.counts.embedded),
             fallbacks: read(&self.counts.fallbacks),
+            recalled: read(&self.counts.recalled),
         }
     }
 
@@ -270,10 +304,6 @@ fn similarity(question: Option<&[f32]>, document: Option<&[f32]>, shape: f64) ->
         (None, _) => shape,
     };
     if cosine < LEAST_COSINE { 0.0 } else { cosine }
-}
-
-fn shortened(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(MAX_QUESTION_BYTES)).unwrap_or(text)
 }
 
 impl Reader {
@@ -332,6 +362,10 @@ mod tests {
             "toy".to_owned()
         }
 
+        fn identity(&self) -> String {
+            "toy 1".to_owned()
+        }
+
         fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
             if self.is_down.load(Relaxed) {
                 return Err(EmbedError("down".to_owned()));
@@ -379,6 +413,26 @@ mod tests {
         library.replace(Kind::Runbook, vec![runbook("p", "", "the pool is empty")]);
         assert!(library.embed_waiting(10).is_err());
         assert_eq!(library.size(), Size { documents: 1, with_vector: 0 });
+    }
+
+    /// Guarantees: MUST 806 of docs/specs/knowledge.md: after a restart the model is not asked again for the same texts.
+    #[test]
+    fn vectors_outlive_the_process_by_their_text() {
+        let documents =
+            || vec![runbook("p", "", "the pool is exhausted"), runbook("q", "red", "the pool is exhausted")];
+        let toy = || Some(Arc::new(Toy { is_down: false.into() }) as _);
+        let first = Library::new(100, toy());
+        first.replace(Kind::Runbook, documents());
+        assert_eq!(first.embed_waiting(10), Ok(1), "the same text is asked for once");
+        let second = Library::new(100, toy());
+        second.recall(first.made_vectors());
+        second.replace(Kind::Runbook, [documents(), vec![runbook("d", "", "the disk is full")]].concat());
+        assert_eq!(second.size(), Size { documents: 3, with_vector: 2 });
+        assert_eq!((second.embed_waiting(10), second.counts().embedded, second.counts().recalled), (Ok(1), 1, 2));
+        assert_eq!(
+            ids(&second.search(&Query { reader: Reader::Tenant("blue".into()), ..Query::new("swimming", 9) })),
+            ["p"]
+        );
     }
 
     #[test]

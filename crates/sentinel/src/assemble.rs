@@ -220,7 +220,7 @@ impl System {
         responder.heed(Arc::clone(&feedback) as _);
         // ## Know and answer
         let plans: Arc<dyn PlanDesk> = Arc::clone(&desk) as _;
-        let knowledge = KnowledgeDesk::open(&config, &eyes, &store, &responder, Arc::clone(&plans), &clock)?;
+        let knowledge = KnowledgeDesk::open(&config, data_dir, &eyes, &store, &responder, Arc::clone(&plans), &clock)?;
         let ask = Arc::new(AskDesk::new(
             eyes.clone(),
             Arc::clone(&store),
@@ -359,6 +359,7 @@ impl System {
         let ports = Arc::new(Ports {
             incidents: Arc::clone(&self.book) as _,
             investigations: Arc::clone(&self.conversations) as _,
+            agent: Arc::clone(&self.conversations) as _,
             plans: Arc::clone(&self.desk) as _,
             feedback: Arc::clone(&self.feedback) as _,
             ledger: Arc::clone(&self.store) as _,

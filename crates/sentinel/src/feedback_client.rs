@@ -79,5 +79,7 @@ fn moved(effect: &Value) -> String {
         Some("threshold") => format!("threshold of {} of {}", field(&target, "metric"), field(&target, "owner")),
         _ => format!("weight of {}", field(&target, "service")),
     };
-    format!("{what} {:.2} to {:.2}, now {:.2}", number("from"), number("to"), number("now"))
+    let place = serde_json::from_value::<signal::LessonTarget>(target).map_or_else(|_| String::new(), |it| it.place());
+    let place = if place.is_empty() { place } else { format!(" ({place})") };
+    format!("{what} {:.2} to {:.2}, now {:.2}{place}", number("from"), number("to"), number("now"))
 }

@@ -95,8 +95,10 @@ impl FeedbackDesk {
         ledger.append(actor, action, &lesson.incident.to_string(), &detail.to_string())?;
         let not_kept = |error: store::Error| PortError::Failed { operation: "keep the lesson", source: error.into() };
         self.store.put_state(KEPT_AS, &book.save()).map_err(not_kept)?;
-        self.pass_on(&book, self.clock.now());
-        *self.book() = book;
+        // Under the lock: a tick at the same time must not pass on the book of before.
+        let mut current = self.book();
+        *current = book;
+        self.pass_on(&current, self.clock.now());
         Ok(())
     }
 

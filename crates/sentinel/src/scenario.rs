@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use serve::Answers as _;
 use signal::{
-    Change, Incident, IncidentBook as _, Inference, Label, Labels, LogQuery, LogRecord, Matcher, Plan, PlanDesk as _,
-    SeriesPoints, SeriesQuery, Span, TimeRange, Timestamp,
+    Change, Feedback, FeedbackDesk as _, Incident, IncidentBook as _, IncidentId, Inference, Label, Labels, LogQuery,
+    LogRecord, Matcher, Opinion, Plan, PlanDesk as _, SeriesPoints, SeriesQuery, Span, TimeRange, Timestamp,
 };
-use testkit::scn;
+use testkit::{Reply, scn};
 
 use crate::cli::TestArgs;
 use crate::config::Config;
@@ -119,6 +120,36 @@ impl testkit::System for Scenario {
             it.system.desk.advance(&it.system.history()).await;
             Ok(())
         });
+    }
+
+    fn ask(&mut self, now: Timestamp, question: &str) -> Result<Reply, String> {
+        let asking = serve::Asking { question: question.to_owned(), ..serve::Asking::default() };
+        let system = self.started(now).map_err(|it| format!("{it:#}"))?;
+        system.clock.set(now);
+        let answer = system.system.ask.answer(&asking).map_err(|it| it.to_string())?;
+        // Causes that are too unlikely to be told are none.
+        let causes = if answer.root_cause.is_some() { answer.causes } else { vec![] };
+        Ok(Reply {
+            shape: answer.understood.shape.to_owned(),
+            causes: causes.into_iter().map(|it| (it.service, it.fault)).collect(),
+            services: answer.understood.services,
+            incident: answer.incident,
+            text: answer.markdown,
+        })
+    }
+
+    fn feedback(
+        &mut self,
+        now: Timestamp,
+        incident: IncidentId,
+        opinion: Opinion,
+        cause: Option<&str>,
+    ) -> Result<(), String> {
+        let system = self.started(now).map_err(|it| format!("{it:#}"))?;
+        system.clock.set(now);
+        let cause = cause.map(str::to_owned);
+        let said = Feedback { opinion, cause, action: None, comment: String::new(), actor: "scenario".to_owned() };
+        system.system.feedback.give(incident, said).map(|_| ()).map_err(|it| it.to_string())
     }
 
     fn incidents(&self) -> Vec<Incident> {

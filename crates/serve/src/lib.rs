@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+mod agent;
 mod api;
 mod app;
 mod assets;
@@ -28,6 +29,7 @@ mod traffic;
 mod ui;
 mod unpacked;
 
+pub use agent::{AgentCap, AgentDesk, AgentStatus, AgentTool};
 pub use api::prometheus::form::duration_ms;
 pub use api::prometheus::rules::{Alerting, FiringAlert, Rule, RuleGroup};
 pub use api::prometheus::targets::ScrapedTarget;

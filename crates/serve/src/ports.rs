@@ -10,6 +10,7 @@ use signal::{
     Ledger, LogSearch, Meter, PlanDesk, Reports, Scores, Templates, Topology, TraceSearch,
 };
 
+use crate::agent::AgentDesk;
 use crate::forecasts::Forecasts;
 use crate::knowledge::{Answers, Knowledge};
 use crate::model_drift::ModelDrift;
@@ -24,6 +25,8 @@ pub struct Ports {
     pub feedback: Arc<dyn FeedbackDesk>,
     /// What a language model added to their diagnoses.
     pub investigations: Arc<dyn Investigations>,
+    /// How that language model does.
+    pub agent: Arc<dyn AgentDesk>,
     /// Plans, approval, rejection.
     pub plans: Arc<dyn PlanDesk>,
     /// The hash-chained record.

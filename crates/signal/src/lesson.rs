@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FaultClass, Incident, IncidentId, Opinion, PlanId, PortError, Timestamp};
+use crate::{Direction, FaultClass, Incident, IncidentId, Opinion, PlanId, PortError, Timestamp};
 
 /// What a person says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +61,12 @@ pub enum LessonTarget {
         metric: String,
         /// The service or host.
         owner: String,
+        /// Points on this side of what is expected; none of both, as older lessons have it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        direction: Option<Direction>,
+        /// At these hours of the day; none at all of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hours: Option<Hours>,
     },
     /// The log odds that are added to a cause; 0 is usual.
     Ranking {
@@ -69,6 +75,37 @@ pub enum LessonTarget {
         /// The fault; none means any.
         fault: Option<FaultClass>,
     },
+}
+
+/// Hours of the day (UTC), both included; over midnight if `from` is after `to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Hours {
+    /// The first one, 0 to 23.
+    pub from: u8,
+    /// The last one, 0 to 23.
+    pub to: u8,
+}
+
+impl Hours {
+    /// How many hours they are, 1 to 24.
+    pub const fn count(self) -> u8 {
+        (self.to % 24 + 24 - self.from % 24) % 24 + 1
+    }
+
+    /// True if the hour is one of them.
+    pub const fn covers(self, hour: u8) -> bool {
+        (hour % 24 + 24 - self.from % 24) % 24 < self.count()
+    }
+}
+
+impl LessonTarget {
+    /// Where a threshold is another one, in words; empty if that is everywhere.
+    pub fn place(&self) -> String {
+        let Self::Threshold { direction, hours, .. } = self else { return String::new() };
+        let side = direction.map(|it| if it == Direction::Above { "above" } else { "below" }.to_owned());
+        let hours = hours.map(|it| format!("from {:02}:00 to {:02}:59 UTC", it.from, it.to));
+        side.into_iter().chain(hours).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Takes opinions, and tells what was learned from them.

@@ -54,7 +54,7 @@ pub use investigation::{
 };
 pub use labels::{LabelParseError, Labels, Matcher, SeriesId};
 pub use ledger::LedgerEntry;
-pub use lesson::{Feedback, FeedbackDesk, Lesson, LessonEffect, LessonTarget, Priors};
+pub use lesson::{Feedback, FeedbackDesk, Hours, Lesson, LessonEffect, LessonTarget, Priors};
 pub use log::{LogHit, LogId, LogLevel, LogRecord};
 pub use meter::{Meter, Metric, MetricKind};
 pub use plan::{Approval, Plan, PlanId, PlanState, PlannedStep, StepKind, StepOutcome, Verification};
@@ -67,5 +67,6 @@ pub use ports::{
 pub use role::{Role, is_counter, is_derived};
 pub use sample::{Exemplar, Point, SeriesPoints, rates};
 pub use span::{IdParseError, Span, SpanEvent, SpanId, SpanKind, SpanStatus, TraceId};
+pub use text::shortened;
 pub use time::{TimeRange, Timestamp};
 pub use trace::{SpanQuery, TraceSearch, TraceSummary};

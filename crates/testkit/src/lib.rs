@@ -13,4 +13,4 @@ pub mod scn;
 pub mod shop;
 mod system;
 
-pub use system::System;
+pub use system::{Reply, System};

@@ -52,7 +52,23 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ),
     ("testkit", &["signal", "learn"]),
     ("sentinel", ALL),
-    ("fuzz", &["signal", "ingest", "store", "cluster", "testkit", "promql", "learn", "predict", "drift"]),
+    (
+        "fuzz",
+        &[
+            "signal",
+            "ingest",
+            "store",
+            "cluster",
+            "testkit",
+            "promql",
+            "learn",
+            "predict",
+            "drift",
+            "agent",
+            "diagnose",
+            "knowledge",
+        ],
+    ),
     ("xtask", &[]),
 ];
 

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use signal::{Diagnosis, Evidence};
+use signal::{Diagnosis, Evidence, Timestamp};
 
 use super::RawClaim;
+use super::fact::Fact;
 use super::facts::{Direction, Facts};
+use super::roles::is_near;
+use super::sense::Court;
 use super::words::{
     ACRONYMS, ADVICE, COMPOUNDS, DOWN, NOT, Number, PLAIN, SUBJECTS, THINGS, UP, WHY, is_name_like, number,
-    number_word, pieces, scales,
+    number_word, pieces,
 };
 
 /// Longest claim, in characters.
@@ -19,8 +22,6 @@ const MOST_EVIDENCE: usize = 8;
 const MOST_SAME_WORDS: usize = 3;
 /// Words that are not in quotes.
 const LEAST_OWN_WORDS: usize = 2;
-/// Besides the rounding that is written, a number may be off by this share.
-const SHARE: f64 = 0.005;
 
 /// Why a claim was dropped; a closed set, used as a label of our own metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,11 +54,23 @@ pub enum Flaw {
     Why,
     /// It says as its own what foreign text says.
     Parrot,
+    /// It quotes what its evidence does not say.
+    Quote,
+    /// It has a word that can be compared with nothing.
+    Word,
+    /// A number is not what it is said to be, such as the value before for the value after.
+    Role,
+    /// Its parts are of different pieces of evidence.
+    Binding,
+    /// It says first what came later, or an order that is not known.
+    Order,
+    /// It says that one calls another where it is the other way round.
+    Relation,
 }
 
 impl Flaw {
     /// All, in order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 20] = [
         Self::NoEvidence,
         Self::UnknownEvidence,
         Self::NotReread,
@@ -72,6 +85,12 @@ impl Flaw {
         Self::Advice,
         Self::Why,
         Self::Parrot,
+        Self::Quote,
+        Self::Word,
+        Self::Role,
+        Self::Binding,
+        Self::Order,
+        Self::Relation,
     ];
 
     /// Name in JSON and metrics.
@@ -91,6 +110,12 @@ impl Flaw {
             Self::Advice => "advice",
             Self::Why => "why",
             Self::Parrot => "parrot",
+            Self::Quote => "quote",
+            Self::Word => "word",
+            Self::Role => "role",
+            Self::Binding => "binding",
+            Self::Order => "order",
+            Self::Relation => "relation",
         }
     }
 }
@@ -119,7 +144,7 @@ impl<'a> Checker<'a> {
         let cited: Option<Vec<&Evidence>> = unique.into_iter().map(find).collect();
         let cited = cited.ok_or(Flaw::UnknownEvidence)?;
         let text = claim.text.replace("<*>", "");
-        let is_plain = !text.contains(['<', '>', '{', '}', '|', '\\', '\n', '$']) && !text.contains("](");
+        let is_plain = !text.contains(['<', '>', '{', '}', '|', '\\', '\n', '$', '?']) && !text.contains("](");
         if claim.text.trim().is_empty()
             || claim.text.chars().count() > MOST_CHARS
             || !is_plain
@@ -132,17 +157,19 @@ impl<'a> Checker<'a> {
         if parrots(&text, &facts.foreign) {
             return Err(Flaw::Parrot);
         }
+        let each: Vec<Fact<'_>> = cited.iter().map(|it| Fact::of(it)).collect();
+        Court { diagnosis: self.diagnosis, inventory: self.inventory }.hear(&text, &each)?;
         Ok(cited)
     }
 
-    /// What the evidence says, and what the ranker said of causes that rest on it.
+    /// What the evidence says, and what the ranker said of the first cause if it rests on it. Of the others nothing is
+    /// added: what one fact says of `pay` would else be said of whoever else it may speak against.
     fn facts(&self, cited: &[&Evidence]) -> Facts {
         let mut facts = Facts::default();
         cited.iter().for_each(|it| facts.add(it));
-        for cause in &self.diagnosis.causes {
-            if cited.iter().any(|it| cause.evidence.contains(&it.id)) {
-                facts.add_text(&format!("{} {}", cause.service, cause.fault.as_str().replace('_', " ")));
-            }
+        let first = self.diagnosis.causes.first();
+        if let Some(cause) = first.filter(|one| cited.iter().any(|it| one.evidence.contains(&it.id))) {
+            facts.add_text(&format!("{} {}", cause.service, cause.fault.as_str().replace('_', " ")));
         }
         facts
     }
@@ -192,7 +219,8 @@ impl<'a> Checker<'a> {
             return Err(Flaw::Direction);
         }
         let is_negated = has(&NOT) || words.windows(2).any(|it| matches!(it, [a, b] if a.ends_with('n') && b == "t"));
-        if is_negated {
+        let fails_to = words.windows(2).any(|it| matches!(it, [a, b] if a.starts_with("fail") && b == "to"));
+        if is_negated || fails_to {
             return Err(Flaw::Negation);
         }
         let first = self.diagnosis.causes.first();
@@ -207,38 +235,31 @@ fn begins_sentence(text: &str, word: &str) -> bool {
 
 /// None if the word is no time; `10:05`, `10:05:30`, a date, or a whole instant must be in the facts.
 fn time(word: &str, facts: &Facts) -> Option<Result<(), Flaw>> {
+    same_time(word, &facts.times).map(|it| if it { Ok(()) } else { Err(Flaw::Time) })
+}
+
+/// None if the word is no time; else whether it is one of these, as exactly as it is written.
+pub fn same_time(word: &str, times: &[Timestamp]) -> Option<bool> {
     let is_digits = |it: &str, n: usize| it.len() == n && it.bytes().all(|it| it.is_ascii_digit());
-    let of = |holds: bool| Some(if holds { Ok(()) } else { Err(Flaw::Time) });
-    if let Ok(instant) = word.parse::<signal::Timestamp>() {
-        return of(facts.times.iter().any(|it| it.millis() / 1000 == instant.millis() / 1000));
+    if let Ok(instant) = word.parse::<Timestamp>() {
+        return Some(times.iter().any(|it| it.millis() / 1000 == instant.millis() / 1000));
     }
     let word = word.trim_end_matches(['Z', 'z']);
     let is_date = word.len() == 10 && word.split('-').map(str::len).eq([4, 2, 2]);
     if is_date {
-        return of(facts.times.iter().any(|it| it.to_string().starts_with(word)));
+        return Some(times.iter().any(|it| it.to_string().starts_with(word)));
     }
     let parts: Vec<&str> = word.split(':').collect();
     let is_clock = matches!(parts.len(), 2 | 3)
         && parts.iter().take(2).all(|it| is_digits(it, 2))
         && parts.get(2).is_none_or(|it| it.get(..2).is_some_and(|it| is_digits(it, 2)));
-    if !is_clock {
-        return None;
-    }
-    of(facts.times.iter().any(|it| it.to_string().get(11..).is_some_and(|it| it.starts_with(word))))
+    is_clock.then(|| times.iter().any(|it| it.to_string().get(11..).is_some_and(|it| it.starts_with(word))))
 }
 
 fn check_number(it: Number<'_>, next: &str, facts: &Facts) -> Result<(), Flaw> {
     let unit = if it.unit.is_empty() { next } else { it.unit };
-    let near = |fact: f64, scale: f64| {
-        let (value, rounding) = (it.value * scale, it.rounding * scale.abs());
-        (fact - value).abs() <= rounding.max(SHARE * fact.abs()) * (1.0 + 1e-9)
-    };
-    let mut of_unit = facts.numbers.iter().flat_map(|fact| scales(unit).iter().map(move |scale| (*fact, *scale)));
-    let holds = match unit {
-        "x" | "times" | "fold" => facts.ratios.iter().any(|it| near(*it, 1.0)) || of_unit.any(|it| near(it.0, it.1)),
-        _ => of_unit.any(|it| near(it.0, it.1)),
-    };
-    if holds { Ok(()) } else { Err(Flaw::Number) }
+    let is_ratio = matches!(unit, "x" | "times" | "fold") && is_near(Number { unit: "", ..it }, "", &facts.ratios);
+    if is_ratio || is_near(it, next, &facts.numbers) { Ok(()) } else { Err(Flaw::Number) }
 }
 
 /// Words for kinds of trouble, and words that are none of a fact's.

@@ -30,11 +30,37 @@ pub enum Direction {
     Down,
 }
 
+impl Direction {
+    /// The other way.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
+}
+
 impl Facts {
     /// Adds a piece of evidence.
     pub fn add(&mut self, evidence: &Evidence) {
         self.add_text(&evidence.text);
-        match &evidence.source {
+        self.read_source(&evidence.source);
+        self.clocks(&evidence.text);
+    }
+
+    /// `since 09:59:31` in a sentence: of the day on which it lies in what was looked at.
+    fn clocks(&mut self, text: &str) {
+        let [from, to] = self.times[..2.min(self.times.len())] else { return };
+        for piece in text.split('"').step_by(2).flat_map(pieces).filter(|it| it.len() == 8 && it.contains(':')) {
+            let on = |day: Timestamp| format!("{}T{piece}Z", day.to_string().get(..10)?).parse::<Timestamp>().ok();
+            let known = |it: &Timestamp| (from..=to).contains(it) && !self.times.contains(it);
+            let found = [from, to].into_iter().filter_map(|it| Some(on(it)?)).find(known);
+            self.times.extend(found);
+        }
+    }
+
+    fn read_source(&mut self, source: &EvidenceSource) {
+        match source {
             EvidenceSource::SeriesWindow { labels, range, before, during, deviation, onset } => {
                 self.add_text(&labels.to_string());
                 self.numbers.extend([*before, *during, *deviation, deviation.abs(), (during - before).abs()]);

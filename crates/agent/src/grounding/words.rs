@@ -103,6 +103,71 @@ pub fn scales(unit: &str) -> &'static [f64] {
     }
 }
 
+/// True for a unit that may stand apart from its number.
+pub fn is_unit(word: &str) -> bool {
+    const UNITS: [&str; 35] = [
+        "%",
+        "percent",
+        "ms",
+        "milliseconds",
+        "us",
+        "s",
+        "sec",
+        "secs",
+        "second",
+        "seconds",
+        "min",
+        "minute",
+        "minutes",
+        "h",
+        "hour",
+        "hours",
+        "day",
+        "days",
+        "k",
+        "kb",
+        "kib",
+        "m",
+        "million",
+        "mb",
+        "mib",
+        "g",
+        "billion",
+        "gb",
+        "gib",
+        "tb",
+        "tib",
+        "bytes",
+        "x",
+        "per-second",
+        "per-minute",
+    ];
+    UNITS.contains(&word)
+}
+
+/// True for a unit of time.
+pub fn is_time_unit(word: &str) -> bool {
+    const UNITS: [&str; 16] = [
+        "ms",
+        "milliseconds",
+        "us",
+        "s",
+        "sec",
+        "secs",
+        "second",
+        "seconds",
+        "min",
+        "minute",
+        "minutes",
+        "h",
+        "hour",
+        "hours",
+        "day",
+        "days",
+    ];
+    UNITS.contains(&word)
+}
+
 /// True for what looks like a name of something: it has digits among letters, inner capitals, or `_ - / : . @` inside.
 pub fn is_name_like(word: &str) -> bool {
     let has_letter = word.chars().any(char::is_alphabetic);
@@ -136,9 +201,9 @@ pub const COMPOUNDS: [&str; 16] = [
 ];
 
 /// Short forms that everybody knows.
-pub const ACRONYMS: [&str; 24] = [
+pub const ACRONYMS: [&str; 23] = [
     "cpu", "gc", "http", "https", "db", "sql", "api", "utc", "jvm", "oom", "io", "i/o", "ram", "tcp", "dns", "tls",
-    "ok", "rpc", "grpc", "p99", "p95", "p50", "vm", "os",
+    "rpc", "grpc", "p99", "p95", "p50", "vm", "os",
 ];
 
 /// Words beside which the name of a thing stands.
@@ -178,7 +243,11 @@ pub const PLAIN: [&str; 70] = [
 ];
 
 /// Something went up.
-pub const UP: [&str; 24] = [
+pub const UP: [&str; 28] = [
+    "tripled",
+    "quadrupled",
+    "up",
+    "surges",
     "rose",
     "rise",
     "rises",
@@ -206,7 +275,8 @@ pub const UP: [&str; 24] = [
 ];
 
 /// Something went down.
-pub const DOWN: [&str; 18] = [
+pub const DOWN: [&str; 19] = [
+    "down",
     "fell",
     "fall",
     "falls",

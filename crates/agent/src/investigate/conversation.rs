@@ -15,7 +15,7 @@ use super::exhibits::Exhibits;
 use super::partner::{Partner, Reply};
 use super::prompt;
 use super::spending::Spending;
-use crate::frame::shorten;
+use crate::frame::shortened;
 use crate::grounding::{Answer, Checker, Flaw, RawClaim, schema};
 use crate::transcript::{Entry, Transcript};
 use crate::{Ask, Budget, Frames, Limits, Message, Stop, ToolCall, ToolResult, ToolSpec, Turn};
@@ -220,7 +220,7 @@ impl Talk<'_> {
         let arguments = call.arguments.to_string();
         self.steps.push(InvestigationStep {
             tool: tool_name(self.tools, &call.name).to_owned(),
-            arguments: shorten(&arguments, MOST_ARGUMENTS).to_owned(),
+            arguments: shortened(&arguments, MOST_ARGUMENTS).to_owned(),
             outcome,
             evidence,
         });

@@ -4,7 +4,7 @@ use signal::{Diagnosis, Evidence};
 
 use super::case::Case;
 use crate::Frames;
-use crate::frame::{MOST_SENTENCE, MOST_VALUE, quoted, shorten};
+use crate::frame::{MOST_SENTENCE, MOST_VALUE, quoted, shortened};
 
 /// Longest opening, in bytes.
 const MOST_CASE: usize = 24_000;
@@ -23,8 +23,12 @@ pub fn system(frames: &Frames) -> String {
          `cause` is the ranked cause that the evidence supports best (C1 is the first) or none; `claims` are sentences \
          that each say one fact of the evidence they cite. Every number, time and name of a claim is compared with \
          that evidence by a program, and a claim that says more than its evidence is dropped: write numbers as they \
-         stand there, names in full, times in UTC as HH:MM:SS. Say what is, not what is not; give no advice. Write why \
-         only with evidence of C1. The most important claim comes first."
+         stand there, names in full, times in UTC as HH:MM:SS. Its sense is compared, too: each part of a sentence must \
+         fit one piece of evidence as a whole, with the way it went, from what to what, when, and who calls whom; before, \
+         after and then need evidence on both sides whose times are known. Use words of the evidence and plain ones: \
+         rose, fell, reached, began, appeared, stopped, calls, is called by, caused, because of. Other words drop the \
+         claim. Say what is, not what is not; give no advice. Write why only with evidence of C1. The most important \
+         claim comes first."
     )
 }
 
@@ -70,7 +74,7 @@ fn causes(diagnosis: &Diagnosis) -> String {
 
 /// A piece of evidence with its id.
 pub fn exhibit(it: &Evidence) -> String {
-    format!("{}: {}", it.id.0, shorten(&it.text, 2000))
+    format!("{}: {}", it.id.0, shortened(&it.text, 2000))
 }
 
 /// What is said when a budget is used up.

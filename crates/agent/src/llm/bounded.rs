@@ -6,31 +6,28 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 use super::counters::{Counters, Outcome};
-use crate::{Ask, Config, Model, ModelError, Turn, Usage};
+use super::layer::Layer;
+use crate::{Ask, Config, Model, ModelError, Turn};
 
 /// Lets a bounded number of requests through.
 pub struct Bounded {
-    inner: Arc<dyn Model>,
     places: Semaphore,
     max_waiting: u64,
     counters: Arc<Counters>,
 }
 
 impl Bounded {
-    /// Around a model.
-    pub fn new(inner: Arc<dyn Model>, config: &Config, counters: Arc<Counters>) -> Self {
+    /// As configured.
+    pub fn new(config: &Config, counters: Arc<Counters>) -> Self {
         let places = Semaphore::new(config.max_concurrent.min(Semaphore::MAX_PERMITS));
-        Self { inner, places, max_waiting: config.max_waiting as u64, counters }
+        Self { places, max_waiting: config.max_waiting as u64, counters }
     }
 }
 
-impl Model for Bounded {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn turn<'a>(
+impl Layer for Bounded {
+    fn around<'a>(
         &'a self,
+        inner: &'a dyn Model,
         ask: &'a Ask<'a>,
         on_text: &'a mut (dyn FnMut(&str) + Send),
     ) -> BoxFuture<'a, Result<Turn, ModelError>> {
@@ -47,11 +44,7 @@ impl Model for Bounded {
                     self.places.acquire().await.map_err(|_| ModelError::Busy)?
                 }
             };
-            self.inner.turn(ask, on_text).await
+            inner.turn(ask, on_text).await
         })
-    }
-
-    fn cost(&self, usage: &Usage) -> Option<f64> {
-        self.inner.cost(usage)
     }
 }

@@ -7,11 +7,11 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::counters::{Counters, Outcome};
-use crate::{Ask, BreakerConfig, Model, ModelError, Turn, Usage};
+use super::layer::Layer;
+use crate::{Ask, BreakerConfig, Model, ModelError, Turn};
 
 /// Keeps requests from a provider that fails.
 pub struct Breaker {
-    inner: Arc<dyn Model>,
     config: BreakerConfig,
     state: Mutex<State>,
     counters: Arc<Counters>,
@@ -44,9 +44,9 @@ struct Pass<'a> {
 }
 
 impl Breaker {
-    /// Around a model.
-    pub fn new(inner: Arc<dyn Model>, config: BreakerConfig, counters: Arc<Counters>) -> Self {
-        Self { inner, config, state: Mutex::new(State::Closed { failures: 0 }), counters }
+    /// As configured.
+    pub fn new(config: BreakerConfig, counters: Arc<Counters>) -> Self {
+        Self { config, state: Mutex::new(State::Closed { failures: 0 }), counters }
     }
 
     fn pass(&self) -> Result<Pass<'_>, ModelError> {
@@ -103,26 +103,19 @@ fn has_failed(answer: &Result<Turn, ModelError>) -> bool {
     !matches!(answer, Ok(_) | Err(ModelError::Rejected(_)))
 }
 
-impl Model for Breaker {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn turn<'a>(
+impl Layer for Breaker {
+    fn around<'a>(
         &'a self,
+        inner: &'a dyn Model,
         ask: &'a Ask<'a>,
         on_text: &'a mut (dyn FnMut(&str) + Send),
     ) -> BoxFuture<'a, Result<Turn, ModelError>> {
         Box::pin(async move {
             let mut pass = self.pass().inspect_err(|_| self.counters.outcome(Outcome::Open))?;
-            let answer = self.inner.turn(ask, on_text).await;
+            let answer = inner.turn(ask, on_text).await;
             pass.has_ended = true;
             self.ended(pass.is_probe, has_failed(&answer));
             answer
         })
-    }
-
-    fn cost(&self, usage: &Usage) -> Option<f64> {
-        self.inner.cost(usage)
     }
 }

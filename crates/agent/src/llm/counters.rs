@@ -35,11 +35,13 @@ pub enum Outcome {
     Open,
     /// Not sent: too many wait.
     Busy,
+    /// Not sent: a cap of the day or month is used up.
+    Capped,
     /// Whoever asked did not wait for the answer.
     Cancelled,
 }
 
-const OUTCOMES: [(Outcome, &str); 11] = [
+const OUTCOMES: [(Outcome, &str); 12] = [
     (Outcome::Ok, "ok"),
     (Outcome::Refused, "refused"),
     (Outcome::RateLimited, "rate_limited"),
@@ -50,6 +52,7 @@ const OUTCOMES: [(Outcome, &str); 11] = [
     (Outcome::Malformed, "malformed"),
     (Outcome::Open, "open"),
     (Outcome::Busy, "busy"),
+    (Outcome::Capped, "capped"),
     (Outcome::Cancelled, "cancelled"),
 ];
 
@@ -96,6 +99,7 @@ impl From<&ModelError> for Outcome {
             ModelError::Malformed(_) => Self::Malformed,
             ModelError::Open => Self::Open,
             ModelError::Busy => Self::Busy,
+            ModelError::Capped(_) => Self::Capped,
         }
     }
 }

@@ -13,6 +13,7 @@ use signal::Meter as _;
 use super::bounded::Bounded;
 use super::breaker::Breaker;
 use super::counters::Counters;
+use super::layer::Layered;
 use super::measured::Measured;
 use super::record::Recorded;
 use super::replay::Replay;
@@ -115,7 +116,7 @@ fn only_what_may_succeed_later_is_tried_again() {
     let check = |error: ModelError, n_tries: f64| {
         let script = Script::new([failed(error.clone()), failed(error.clone()), failed(error.clone()), said("x")]);
         let counters = Arc::new(Counters::new("test"));
-        let model = Retried::new(script, at_once(3), Arc::clone(&counters), || 1.0);
+        let model = Layered::new(script, Retried::new(at_once(3), Arc::clone(&counters), || 1.0));
         assert_eq!(told(&model, &[]).0, Err(error.clone()));
         assert_eq!(metric(&counters, "sentinel_agent_retries_total", "") + 1.0, n_tries, "{error}");
     };
@@ -140,18 +141,18 @@ fn only_what_may_succeed_later_is_tried_again() {
 #[test]
 fn text_of_a_further_try_is_not_told_after_that_of_the_first() {
     let script = Script::new([failed(down()), (vec!["The ca"], Err(down())), said("It is the disk.")]);
-    let model = Retried::new(script, at_once(5), Arc::default(), || 1.0);
+    let model = Layered::new(script, Retried::new(at_once(5), Arc::default(), || 1.0));
     let (turn, pieces) = told(&model, &[]);
     assert_eq!((turn.unwrap().text, pieces), ("It is the disk.".to_owned(), "The ca".to_owned()));
     let script = Script::new([failed(down()), said("It is the disk.")]);
-    let model = Retried::new(script, at_once(5), Arc::default(), || 1.0);
+    let model = Layered::new(script, Retried::new(at_once(5), Arc::default(), || 1.0));
     assert_eq!(told(&model, &[]).1, "It is the disk.");
 }
 
-fn breaker(script: &Arc<Script>, open_secs: u64) -> (Breaker, Arc<Counters>) {
+fn breaker(script: &Arc<Script>, open_secs: u64) -> (Layered<Breaker>, Arc<Counters>) {
     let counters = Arc::new(Counters::new("test"));
     let config = BreakerConfig { failures: 2, open_secs };
-    (Breaker::new(Arc::clone(script) as Arc<dyn Model>, config, Arc::clone(&counters)), counters)
+    (Layered::new(Arc::clone(script) as Arc<dyn Model>, Breaker::new(config, Arc::clone(&counters))), counters)
 }
 
 /// Guarantees: MUST 688 of docs/specs/llm.md.
@@ -210,7 +211,7 @@ fn few_requests_go_at_the_same_time_and_few_wait() {
     let script = Script::new([]);
     let counters = Arc::new(Counters::new("test"));
     let config = Config { max_concurrent: 1, max_waiting: 1, ..Config::default() };
-    let model = Bounded::new(Arc::clone(&script) as Arc<dyn Model>, &config, Arc::clone(&counters));
+    let model = Layered::new(Arc::clone(&script) as Arc<dyn Model>, Bounded::new(&config, Arc::clone(&counters)));
     let asked = ask(&[]);
     let (mut a, mut b, mut c) = (|_: &str| (), |_: &str| (), |_: &str| ());
     let mut first = model.turn(&asked, &mut a);
@@ -233,7 +234,7 @@ fn tries_tokens_and_money_are_counted() {
     let refused = Turn { stop: Stop::Refused, ..Turn::default() };
     let script = Script::new([said("a"), said("b"), failed(down()), (vec![], Ok(refused))]);
     let counters = Arc::new(Counters::new("test"));
-    let model = Measured::new(script, Arc::clone(&counters));
+    let model = Layered::new(script, Measured::new(Arc::clone(&counters)));
     for _ in 0..4 {
         let _ = told(&model, &[]);
     }
@@ -262,7 +263,7 @@ fn tries_tokens_and_money_are_counted() {
 fn an_unknown_price_is_an_unknown_cost() {
     let script = Arc::new(Script { answers: Mutex::new([said("a")].into()), price: None });
     let counters = Arc::new(Counters::new("test"));
-    let model = Measured::new(script, Arc::clone(&counters));
+    let model = Layered::new(script, Measured::new(Arc::clone(&counters)));
     assert!(told(&model, &[]).0.is_ok());
     assert_eq!(model.cost(&Usage::default()), None);
     assert_eq!(metric(&counters, "sentinel_agent_unpriced_turns_total", ""), 1.0);
@@ -292,7 +293,7 @@ fn session() -> [Vec<Message>; 3] {
 fn recorded(paper: &Paper) -> Vec<(Result<Turn, ModelError>, String)> {
     let turn = Turn { text: "caf\u{e9}!".into(), opaque: json!({"gemini": [{"b": 1, "a": 2}]}), ..Turn::default() };
     let script = Script::new([(vec!["caf", "\u{e9}", "!"], Ok(turn)), (vec!["beg"], Err(limited(3))), said("third")]);
-    let model = Recorded::new(script, Box::new(paper.clone()), Arc::default());
+    let model = Layered::new(script, Recorded::new(Box::new(paper.clone()), Arc::default()));
     session().iter().map(|it| told(&model, it)).collect()
 }
 
@@ -308,7 +309,8 @@ fn a_recorded_session_is_played_again_byte_by_byte() {
     let bytes = paper.0.lock().unwrap().clone();
     let replay = Arc::new(replay(&bytes).unwrap());
     let again = Paper::default();
-    let model = Recorded::new(Arc::clone(&replay) as Arc<dyn Model>, Box::new(again.clone()), Arc::default());
+    let model =
+        Layered::new(Arc::clone(&replay) as Arc<dyn Model>, Recorded::new(Box::new(again.clone()), Arc::default()));
     let second: Vec<_> = session().iter().map(|it| told(&model, it)).collect();
     assert_eq!(second, first);
     assert_eq!(String::from_utf8(again.0.lock().unwrap().clone()).unwrap(), String::from_utf8(bytes).unwrap());
@@ -363,7 +365,7 @@ fn a_turn_that_cannot_be_recorded_is_answered_and_counted() {
         }
     }
     let counters = Arc::new(Counters::new("test"));
-    let model = Recorded::new(Script::new([said("a")]), Box::new(Full), Arc::clone(&counters));
+    let model = Layered::new(Script::new([said("a")]), Recorded::new(Box::new(Full), Arc::clone(&counters)));
     assert!(told(&model, &[]).0.is_ok());
     assert_eq!(metric(&counters, "sentinel_agent_unrecorded_turns_total", ""), 1.0);
 }

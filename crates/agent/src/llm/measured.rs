@@ -6,11 +6,11 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::counters::{Counters, Outcome};
-use crate::{Ask, Model, ModelError, Turn, Usage};
+use super::layer::Layer;
+use crate::{Ask, Model, ModelError, Turn};
 
 /// Counts what a model does.
 pub struct Measured {
-    inner: Arc<dyn Model>,
     counters: Arc<Counters>,
 }
 
@@ -29,19 +29,16 @@ impl Drop for Try<'_> {
 }
 
 impl Measured {
-    /// Around a model.
-    pub fn new(inner: Arc<dyn Model>, counters: Arc<Counters>) -> Self {
-        Self { inner, counters }
+    /// As configured.
+    pub fn new(counters: Arc<Counters>) -> Self {
+        Self { counters }
     }
 }
 
-impl Model for Measured {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn turn<'a>(
+impl Layer for Measured {
+    fn around<'a>(
         &'a self,
+        inner: &'a dyn Model,
         ask: &'a Ask<'a>,
         on_text: &'a mut (dyn FnMut(&str) + Send),
     ) -> BoxFuture<'a, Result<Turn, ModelError>> {
@@ -49,15 +46,11 @@ impl Model for Measured {
             let started = Instant::now();
             let _sent = self.counters.send();
             let mut one = Try { counters: &self.counters, has_ended: false };
-            let answer = self.inner.turn(ask, on_text).await;
+            let answer = inner.turn(ask, on_text).await;
             one.has_ended = true;
-            let cost = answer.as_ref().ok().and_then(|it| self.inner.cost(&it.usage));
+            let cost = answer.as_ref().ok().and_then(|it| inner.cost(&it.usage));
             self.counters.answer(&answer, cost, started.elapsed());
             answer
         })
-    }
-
-    fn cost(&self, usage: &Usage) -> Option<f64> {
-        self.inner.cost(usage)
     }
 }

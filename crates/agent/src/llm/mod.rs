@@ -1,13 +1,14 @@
 //! How is each provider spoken to, and what stands between it and us?
 //!
 //! Reading order: `wire` is what must be known of a provider, with one file for each; `framing`, `reading`, `problem` and
-//! `schema` are the pure rest, `transport` and `provider` send. Around a provider stand, from the outside: `record`,
-//! `retried`, `bounded`, `breaker`, `measured`. `replay` stands in for all of it.
+//! `schema` are the pure rest, `transport` and `provider` send. Around a provider stand, each a `layer`, from the outside:
+//! `record`, `retried`, `capped` (with its `purse`), `bounded`, `breaker`, `measured`. `replay` stands in for all of it.
 
 pub mod address;
 mod anthropic;
 mod bounded;
 mod breaker;
+mod capped;
 mod counters;
 mod dotenv;
 mod framing;
@@ -15,6 +16,7 @@ mod gemini;
 #[cfg(test)]
 mod golden;
 mod key;
+mod layer;
 #[cfg(test)]
 mod layers;
 mod measured;
@@ -23,6 +25,7 @@ mod openai;
 mod pause;
 mod problem;
 mod provider;
+mod purse;
 mod reading;
 mod record;
 mod replay;
@@ -37,25 +40,30 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use signal::{Meter, Metric};
+use signal::{Meter, Metric, SystemClock};
 
 use self::bounded::Bounded;
 use self::breaker::Breaker;
+use self::capped::Capped;
 use self::counters::Counters;
 pub use self::key::Key;
 use self::key::KeySource;
+use self::layer::Layered;
 use self::measured::Measured;
 use self::provider::ProviderModel;
+use self::purse::Purse;
+use self::reading::Reading;
 pub use self::record::Recorded;
 pub use self::replay::Replay;
 use self::retried::Retried;
-use self::wire::Wire;
-use crate::{Config, Model, Provider};
+use self::wire::{Wire, finish};
+use crate::{Config, Model, ModelError, Provider, Turn};
 
 /// The model that is configured, with all that guards it.
 pub struct Llm {
     model: Arc<dyn Model>,
     counters: Arc<Counters>,
+    purse: Arc<Purse>,
 }
 
 /// Why a configured model cannot be asked.
@@ -98,6 +106,14 @@ pub enum LlmError {
         /// Why.
         reason: String,
     },
+    /// What was used of the caps is not known; the operator mends or removes the file.
+    #[error("agent.caps: {}: {reason}; remove the file to begin at nothing", path.display())]
+    Spending {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A recording is not one of ours.
     #[error("agent.replay_file: line {line}: {reason}")]
     Recording {
@@ -114,24 +130,34 @@ impl Llm {
     pub fn build(config: &Config, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, LlmError> {
         let Some(provider) = config.provider else { return Ok(None) };
         let counters = Arc::new(Counters::new(provider.as_str()));
+        let purse = Arc::new(Purse::new(config.caps, Arc::new(SystemClock)));
         let Some(wire) = wire(provider) else {
             let replay = Arc::new(replay(config)?);
-            let model = Arc::new(Measured::new(replay, Arc::clone(&counters)));
-            return Ok(Some(Self { model, counters }));
+            let model = Arc::new(Layered::new(replay, Measured::new(Arc::clone(&counters))));
+            return Ok(Some(Self { model, counters, purse }));
         };
         let key = key(provider, config, variable)?;
         let name = format!("{}/{}", provider.as_str(), config.model);
         let mut model: Arc<dyn Model> = Arc::new(ProviderModel::new(name, wire, config, key)?);
-        model = Arc::new(Measured::new(model, Arc::clone(&counters)));
-        model = Arc::new(Breaker::new(model, config.breaker, Arc::clone(&counters)));
-        model = Arc::new(Bounded::new(model, config, Arc::clone(&counters)));
-        model = Arc::new(Retried::new(model, config.retry, Arc::clone(&counters), fastrand::f64));
+        model = Arc::new(Layered::new(model, Measured::new(Arc::clone(&counters))));
+        model = Arc::new(Layered::new(model, Breaker::new(config.breaker, Arc::clone(&counters))));
+        model = Arc::new(Layered::new(model, Bounded::new(config, Arc::clone(&counters))));
+        let capped = Capped::new(Arc::clone(&purse), config.max_output_tokens, Arc::clone(&counters));
+        model = Arc::new(Layered::new(model, capped));
+        model = Arc::new(Layered::new(model, Retried::new(config.retry, Arc::clone(&counters), fastrand::f64)));
         if let Some(path) = &config.record_file {
             let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
             let file = opened.map_err(|error| file_error("record_file", path, &error))?;
-            model = Arc::new(Recorded::new(model, Box::new(file), Arc::clone(&counters)));
+            model = Arc::new(Layered::new(model, Recorded::new(Box::new(file), Arc::clone(&counters))));
         }
-        Ok(Some(Self { model, counters }))
+        Ok(Some(Self { model, counters, purse }))
+    }
+
+    /// Counts against the caps of day and month in a file, with what it has already.
+    pub fn keep_spending_in(&self, path: &Path) -> Result<(), LlmError> {
+        self.purse
+            .keep_in(path)
+            .map_err(|error| LlmError::Spending { path: path.to_owned(), reason: error.to_string() })
     }
 
     /// Who is asked.
@@ -142,8 +168,28 @@ impl Llm {
 
 impl Meter for Llm {
     fn metrics(&self) -> Vec<Metric> {
-        self.counters.metrics()
+        let mut metrics = self.counters.metrics();
+        metrics.extend(self.purse.metrics());
+        metrics
     }
+}
+
+/// The turn of an answer whose bytes are there, in pieces; none but the fuzz targets reads one without a transport.
+pub(crate) fn read_answer<'a>(
+    provider: Provider,
+    is_streamed: bool,
+    key: Option<Key>,
+    pieces: impl Iterator<Item = &'a [u8]>,
+    on_text: &mut (dyn FnMut(&str) + Send),
+) -> Result<Turn, ModelError> {
+    let wire = wire(provider).ok_or(ModelError::Open)?;
+    let mut reading = Reading::new(&*wire, is_streamed, key);
+    for bytes in pieces {
+        if reading.take(bytes, on_text)? {
+            break;
+        }
+    }
+    Ok(finish(reading.end(on_text)?, &[]))
 }
 
 fn wire(provider: Provider) -> Option<Box<dyn Wire>> {

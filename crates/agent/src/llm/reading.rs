@@ -65,6 +65,17 @@ impl Reading {
         Ok(draft)
     }
 
+    /// A provider may say the key back in an error that comes in a good answer.
+    fn without_key(&self, error: ModelError) -> ModelError {
+        let scrub = |text: String| self.key.as_ref().map_or(text.clone(), |it| it.scrub(&text));
+        match error {
+            ModelError::Unavailable(text) => ModelError::Unavailable(scrub(text)),
+            ModelError::Rejected(text) => ModelError::Rejected(scrub(text)),
+            ModelError::Malformed(text) => ModelError::Malformed(scrub(text)),
+            other => other,
+        }
+    }
+
     fn message(&mut self, bytes: &[u8], on_text: &mut (dyn FnMut(&str) + Send)) -> Result<(), ModelError> {
         if self.is_over || bytes.trim_ascii() == b"[DONE]" {
             self.is_over = true;
@@ -74,9 +85,9 @@ impl Reading {
         let message: Value = serde_json::from_slice(bytes)
             .map_err(|error| ModelError::Malformed(format!("a message of {} bytes: {error}", bytes.len())))?;
         if let Some(error) = problem::of_message(&message) {
-            return Err(error);
+            return Err(self.without_key(error));
         }
-        let piece = self.fold.take(&message)?;
+        let piece = self.fold.take(&message).map_err(|error| self.without_key(error))?;
         tell(&self.scrubber.take(&piece), on_text);
         self.is_over = self.fold.progress() == Progress::Over;
         Ok(())

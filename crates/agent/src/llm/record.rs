@@ -10,11 +10,11 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::counters::Counters;
-use crate::{Ask, Model, ModelError, Turn, Usage};
+use super::layer::Layer;
+use crate::{Ask, Model, ModelError, Turn};
 
 /// Writes down every turn of a model.
 pub struct Recorded {
-    inner: Arc<dyn Model>,
     to: Mutex<Box<dyn Write + Send>>,
     counters: Arc<Counters>,
 }
@@ -67,17 +67,17 @@ pub fn digest(ask: &Ask<'_>) -> String {
 }
 
 impl Recorded {
-    /// Around a model. Each line is written at once.
-    pub fn new(inner: Arc<dyn Model>, to: Box<dyn Write + Send>, counters: Arc<Counters>) -> Self {
-        Self { inner, to: Mutex::new(to), counters }
+    /// Each line is written at once.
+    pub fn new(to: Box<dyn Write + Send>, counters: Arc<Counters>) -> Self {
+        Self { to: Mutex::new(to), counters }
     }
 
-    fn write(&self, ask: &Ask<'_>, pieces: &[String], answer: &Result<Turn, ModelError>) {
+    fn write(&self, model: &str, ask: &Ask<'_>, pieces: &[String], answer: &Result<Turn, ModelError>) {
         let outcome = match answer {
             Ok(turn) => Said::Turn(turn.clone()),
             Err(error) => Said::Error(error.clone()),
         };
-        let line = Written { digest: &digest(ask), model: self.inner.name(), ask, pieces, outcome };
+        let line = Written { digest: &digest(ask), model, ask, pieces, outcome };
         let mut bytes = serde_json::to_vec(&line).expect("texts and numbers can be written as JSON");
         bytes.push(b'\n');
         let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,13 +88,10 @@ impl Recorded {
     }
 }
 
-impl Model for Recorded {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn turn<'a>(
+impl Layer for Recorded {
+    fn around<'a>(
         &'a self,
+        inner: &'a dyn Model,
         ask: &'a Ask<'a>,
         on_text: &'a mut (dyn FnMut(&str) + Send),
     ) -> BoxFuture<'a, Result<Turn, ModelError>> {
@@ -104,13 +101,9 @@ impl Model for Recorded {
                 pieces.push(piece.to_owned());
                 on_text(piece);
             };
-            let answer = self.inner.turn(ask, &mut tell).await;
-            self.write(ask, &pieces, &answer);
+            let answer = inner.turn(ask, &mut tell).await;
+            self.write(inner.name(), ask, &pieces, &answer);
             answer
         })
-    }
-
-    fn cost(&self, usage: &Usage) -> Option<f64> {
-        self.inner.cost(usage)
     }
 }

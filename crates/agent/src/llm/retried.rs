@@ -6,21 +6,21 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::counters::Counters;
+use super::layer::Layer;
 use super::pause;
-use crate::{Ask, Model, ModelError, RetryConfig, Turn, Usage};
+use crate::{Ask, Model, ModelError, RetryConfig, Turn};
 
 /// Tries again what may succeed later.
 pub struct Retried {
-    inner: Arc<dyn Model>,
     config: RetryConfig,
     counters: Arc<Counters>,
     chance: fn() -> f64,
 }
 
 impl Retried {
-    /// Around a model. `chance` gives numbers from 0 to 1.
-    pub fn new(inner: Arc<dyn Model>, config: RetryConfig, counters: Arc<Counters>, chance: fn() -> f64) -> Self {
-        Self { inner, config, counters, chance }
+    /// `chance` gives numbers from 0 to 1.
+    pub fn new(config: RetryConfig, counters: Arc<Counters>, chance: fn() -> f64) -> Self {
+        Self { config, counters, chance }
     }
 
     /// How long to wait after this many tries; none if it is not tried again.
@@ -42,18 +42,16 @@ impl Retried {
             | ModelError::Rejected(_)
             | ModelError::Malformed(_)
             | ModelError::Open
-            | ModelError::Busy => None,
+            | ModelError::Busy
+            | ModelError::Capped(_) => None,
         }
     }
 }
 
-impl Model for Retried {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn turn<'a>(
+impl Layer for Retried {
+    fn around<'a>(
         &'a self,
+        inner: &'a dyn Model,
         ask: &'a Ask<'a>,
         on_text: &'a mut (dyn FnMut(&str) + Send),
     ) -> BoxFuture<'a, Result<Turn, ModelError>> {
@@ -69,7 +67,7 @@ impl Model for Retried {
                         on_text(piece);
                     }
                 };
-                let answer = self.inner.turn(ask, &mut tell).await;
+                let answer = inner.turn(ask, &mut tell).await;
                 has_told |= is_telling;
                 let pause = answer.as_ref().err().and_then(|it| self.pause(it, tries));
                 let Some(pause) = pause else { return answer };
@@ -77,9 +75,5 @@ impl Model for Retried {
                 tokio::time::sleep(pause).await;
             }
         })
-    }
-
-    fn cost(&self, usage: &Usage) -> Option<f64> {
-        self.inner.cost(usage)
     }
 }

@@ -168,7 +168,9 @@ pub fn finish(draft: Draft, messages: &[Message]) -> Turn {
             continue;
         }
         let is_good = !call.id.is_empty() && !used.contains(&call.id);
-        let id = if is_good { call.id } else { format!("call_{}_{idx}", messages.len()) };
+        // A provider may have given the very id that would be made here.
+        let made = || (idx..).map(|it| format!("call_{}_{it}", messages.len())).find(|it| !used.contains(it));
+        let id = if is_good { call.id } else { made().unwrap_or_default() };
         used.insert(id.clone());
         calls.push(ToolCall { id, name: call.name, arguments: call.arguments });
     }
@@ -205,6 +207,7 @@ mod tests {
         let ids = |turn: &Turn| turn.calls.iter().map(|it| it.id.clone()).collect::<Vec<_>>();
         let first = finish(draft(&["x", "", "x"]), &[]);
         assert_eq!((ids(&first), first.stop), (vec!["x".into(), "call_0_1".into(), "call_0_2".into()], Stop::Calls));
+        assert_eq!(ids(&finish(draft(&["call_0_1", ""]), &[])), ["call_0_1", "call_0_2"]);
         let second = finish(draft(&["x", "y"]), &[Message::User(String::new()), Message::Model(first)]);
         assert_eq!(ids(&second), ["call_2_0", "y"]);
     }

@@ -9,7 +9,7 @@ use super::http::Http;
 use super::message::{NEWEST_WITH_HANDSHAKE, WITH_HANDSHAKE, notification};
 use super::stdio::Stdio;
 use crate::McpServerConfig;
-use crate::frame::{quoted, shorten, visible};
+use crate::frame::{quoted, shortened, visible};
 
 /// Pages of a list of tools that are read.
 const MOST_PAGES: usize = 20;
@@ -148,7 +148,7 @@ impl Client {
         let answer = connection.exchange(&self.config.name, "initialize", &hello).await?;
         let version = answer.pointer("/result/protocolVersion").and_then(Value::as_str).unwrap_or("");
         if !WITH_HANDSHAKE.contains(&version) {
-            let text = visible(shorten(&answer.to_string(), 300));
+            let text = visible(shortened(&answer.to_string(), 300));
             return Err(self.malformed(&format!("no version of the protocol that is known here: {text}")));
         }
         if let Connection::Http(it) = &mut connection {

@@ -1,6 +1,6 @@
 //! Which tools do the user's servers have for a model? Those that only read and are as they were pinned.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use signal::{Meter, Metric};
 
 use super::client::Client;
 use super::pin::{Pins, Verdict};
-use crate::frame::{quoted, shorten, visible};
+use crate::frame::{quoted, shortened, visible};
 use crate::tools::{FOREIGN, finding};
 use crate::{Finding, McpServerConfig, Tool, ToolError, ToolSpec};
 
@@ -71,16 +71,33 @@ impl ForeignTools {
     /// Asks all servers for their tools. One that does not answer has none this time.
     pub async fn list(&self) -> Vec<Arc<dyn Tool>> {
         let lists = join_all(self.clients.iter().map(|it| it.list())).await;
-        let mut offered: Vec<Arc<dyn Tool>> = vec![];
+        let mut offered: BTreeMap<String, Arc<dyn Tool>> = BTreeMap::new();
         for (client, list) in self.clients.iter().zip(lists) {
             match list {
-                Ok(tools) => offered.extend(tools.iter().filter_map(|it| self.judge(client, it))),
+                // Two tools of one name cannot be told apart: providers refuse such lists. The first is kept.
+                Ok(tools) => self.judged(client, &tools).into_iter().for_each(|it| {
+                    let name = it.spec().name;
+                    if offered.contains_key(&name) {
+                        tracing::warn!(tool = name, "Two tools of MCP servers have the same name; one is left out.");
+                    }
+                    offered.entry(name).or_insert(it);
+                }),
                 Err(error) => {
                     self.failures.fetch_add(1, Relaxed);
                     tracing::warn!(%error, "Tools of an MCP server cannot be listed.");
                 }
             }
         }
+        offered.into_values().collect()
+    }
+
+    /// What is offered of a server's list; of what is not in it nothing is remembered.
+    fn judged(&self, client: &Arc<Client>, tools: &[Value]) -> Vec<Arc<dyn Tool>> {
+        let offered = tools.iter().filter_map(|it| self.judge(client, it)).collect();
+        let name = |it: &Value| shortened(it.get("name").and_then(Value::as_str).unwrap_or(""), 80).to_owned();
+        let listed: BTreeSet<String> = tools.iter().map(name).collect();
+        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        statuses.retain(|(server, tool), _| *server != client.config().name || listed.contains(tool));
         offered
     }
 
@@ -94,7 +111,7 @@ impl ForeignTools {
         let name = tool.get("name").and_then(Value::as_str).unwrap_or("");
         let status = self.status(client.config(), name, tool);
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = statuses.insert((server.clone(), shorten(name, 80).to_owned()), status);
+        let before = statuses.insert((server.clone(), shortened(name, 80).to_owned()), status);
         if status == ForeignStatus::Changed && before != Some(status) {
             let digest = super::digest(tool);
             tracing::error!(
@@ -146,19 +163,19 @@ impl Meter for ForeignTools {
 }
 
 /// One tool of a server.
-struct ForeignTool {
+pub(super) struct ForeignTool {
     client: Arc<Client>,
     tool: String,
     spec: ToolSpec,
 }
 
 impl ForeignTool {
-    fn new(client: &Arc<Client>, name: &str, tool: &Value) -> Self {
+    pub(super) fn new(client: &Arc<Client>, name: &str, tool: &Value) -> Self {
         let server = &client.config().name;
         let told = tool.get("description").and_then(Value::as_str).unwrap_or("");
         let description = format!(
             "A tool of the user's MCP server {server}, which describes it so: {}",
-            quoted(shorten(told, MOST_DESCRIPTION), MOST_DESCRIPTION)
+            quoted(shortened(told, MOST_DESCRIPTION), MOST_DESCRIPTION)
         );
         let parameters = tool.get("inputSchema").map_or_else(|| serde_json::json!({ "type": "object" }), plain_schema);
         let spec = ToolSpec { name: format!("{FOREIGN}{server}_{name}"), description, parameters };
@@ -204,7 +221,7 @@ fn plain_schema(schema: &Value) -> Value {
             Value::Object(kept.map(|(key, it)| (key.clone(), plain_schema(it))).collect::<Map<_, _>>())
         }
         Value::Array(items) => items.iter().map(plain_schema).collect(),
-        Value::String(text) => Value::String(visible(shorten(text, 400))),
+        Value::String(text) => Value::String(visible(shortened(text, 400))),
         other => other.clone(),
     }
 }

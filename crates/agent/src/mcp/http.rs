@@ -93,6 +93,7 @@ impl Http {
 async fn read(server: &str, mut response: reqwest::Response, id: u64, is_stream: bool) -> Result<Value, ClientError> {
     let malformed = |reason: String| ClientError::Malformed { server: server.to_owned(), reason };
     let mut bytes: Vec<u8> = vec![];
+    let mut events = Events::default();
     loop {
         let chunk = response.chunk().await.map_err(|error| malformed(error.without_url().to_string()))?;
         let is_end = chunk.is_none();
@@ -100,7 +101,7 @@ async fn read(server: &str, mut response: reqwest::Response, id: u64, is_stream:
         if bytes.len() > MOST_BYTES {
             return Err(malformed("an answer that is too long".to_owned()));
         }
-        if is_stream && let Some(answer) = event_with(&bytes, id) {
+        if is_stream && let Some(answer) = events.find(&bytes, id) {
             return Ok(answer);
         }
         if is_end {
@@ -113,19 +114,40 @@ async fn read(server: &str, mut response: reqwest::Response, id: u64, is_stream:
     serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))
 }
 
-/// The answer among the whole events of a stream.
-fn event_with(bytes: &[u8], id: u64) -> Option<Value> {
-    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
-    let whole = text.rsplit_once("\n\n")?.0;
-    whole.split("\n\n").find_map(|event| {
-        let data: Vec<&str> = event
-            .lines()
-            .filter_map(|it| it.strip_prefix("data:"))
-            .map(|it| it.strip_prefix(' ').unwrap_or(it))
-            .collect();
-        let message: Value = serde_json::from_str(&data.join("\n")).ok()?;
-        (message.get("id").and_then(Value::as_u64) == Some(id) && message.get("method").is_none()).then_some(message)
-    })
+/// Reads the events of a stream that grows; each line once, however small the pieces are in which it comes.
+#[derive(Debug, Default)]
+pub struct Events {
+    /// Bytes of whole lines that were read.
+    n_read: usize,
+    /// Bytes in which the end of a line was looked for.
+    n_seen: usize,
+    /// The data of the event that is not whole yet.
+    data: Vec<String>,
+}
+
+impl Events {
+    /// The answer with the id, once its event is whole.
+    pub fn find(&mut self, bytes: &[u8], id: u64) -> Option<Value> {
+        while let Some(ahead) = bytes.get(self.n_seen..)?.iter().position(|it| *it == b'\n') {
+            let end = self.n_seen + ahead;
+            let line = String::from_utf8_lossy(bytes.get(self.n_read..end)?);
+            (self.n_read, self.n_seen) = (end + 1, end + 1);
+            let line = line.strip_suffix('\r').unwrap_or(&line);
+            if let Some(data) = line.strip_prefix("data:") {
+                self.data.push(data.strip_prefix(' ').unwrap_or(data).to_owned());
+            }
+            if line.is_empty() {
+                let message = serde_json::from_str::<Value>(&std::mem::take(&mut self.data).join("\n")).ok();
+                let is_answer =
+                    |it: &Value| it.get("id").and_then(Value::as_u64) == Some(id) && it.get("method").is_none();
+                if let Some(answer) = message.filter(is_answer) {
+                    return Some(answer);
+                }
+            }
+        }
+        self.n_seen = bytes.len();
+        None
+    }
 }
 
 #[cfg(test)]
@@ -135,8 +157,12 @@ mod tests {
     #[test]
     fn an_answer_is_found_in_a_stream() {
         let stream = b"event: message\r\ndata: {\"method\":\"ping\",\"id\":2}\r\n\r\n: x\n\ndata: {\"id\":2,\ndata: \"result\":{}}\n\ndata: {\"id";
+        let event_with = |bytes: &[u8], id| Events::default().find(bytes, id);
         assert_eq!(event_with(stream, 2).unwrap()["result"], serde_json::json!({}));
         assert_eq!(event_with(stream, 3), None);
         assert_eq!(event_with(b"data: {\"id\":2,\"result\":{}}\n", 2), None, "not whole yet");
+        let mut events = Events::default();
+        let by_bytes = (0..=stream.len()).filter_map(|it| events.find(&stream[..it], 2));
+        assert_eq!(by_bytes.count(), 1, "however it comes");
     }
 }

@@ -7,6 +7,7 @@
 
 mod client;
 mod foreign;
+pub(crate) mod fuzzing;
 mod http;
 mod message;
 mod pin;

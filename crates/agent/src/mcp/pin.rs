@@ -11,6 +11,9 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+/// Tools of one server that are pinned when they are first seen; one that shows more plays with names.
+const MOST_PINS: usize = 1000;
+
 /// Digests by server and tool, kept in a file.
 #[derive(Debug)]
 pub struct Pins {
@@ -51,8 +54,16 @@ impl Pins {
         if let Some(pin) = known.get(server).and_then(|it| it.get(name)) {
             return Ok(verdict(pin));
         }
-        known.entry(server.to_owned()).or_default().insert(name.to_owned(), digest);
-        self.save(&known)?;
+        let of_server = known.entry(server.to_owned()).or_default();
+        if of_server.len() >= MOST_PINS {
+            return Err(io::Error::other(format!("{server} has shown more than {MOST_PINS} different tools")));
+        }
+        of_server.insert(name.to_owned(), digest);
+        if let Err(error) = self.save(&known) {
+            // What is not on the disk is not pinned: after a restart nobody would know that it has changed.
+            known.entry(server.to_owned()).or_default().remove(name);
+            return Err(error);
+        }
         Ok(Verdict::New)
     }
 

@@ -12,7 +12,7 @@ use super::message::{
     WITH_HANDSHAKE, WITHOUT_HANDSHAKE, error, response,
 };
 use crate::arguments::{Arguments, schema, wrong};
-use crate::frame::{quoted, shorten, visible};
+use crate::frame::{quoted, shortened, visible};
 use crate::sources::blocking;
 use crate::tools::Toolbox;
 use crate::{McpEndpointConfig, ToolError, ToolSpec};
@@ -125,7 +125,7 @@ impl Served {
             Ok(Err(error)) => (error.to_string(), true),
             Err(_) => (format!("no answer within {} s; ask for less", most.as_secs()), true),
         };
-        let text = visible(shorten(&self.tools.redact(&text), self.config.max_answer_bytes));
+        let text = visible(shortened(&self.tools.redact(&text), self.config.max_answer_bytes));
         Ok(complete(json!({ "content": [{ "type": "text", "text": text }], "isError": is_error })))
     }
 
@@ -195,7 +195,7 @@ fn wanted_version(params: &Value) -> Option<&str> {
 
 fn unsupported(id: &Value, version: &str) -> Value {
     let mut answer = error(id, UNSUPPORTED_VERSION, "this version of the protocol is not spoken here");
-    let data = json!({ "supported": [WITHOUT_HANDSHAKE], "requested": shorten(version, 40) });
+    let data = json!({ "supported": [WITHOUT_HANDSHAKE], "requested": shortened(version, 40) });
     if let Some(it) = answer.get_mut("error").and_then(Value::as_object_mut) {
         it.insert("data".to_owned(), data);
     }

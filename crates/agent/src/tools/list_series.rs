@@ -8,7 +8,7 @@ use serde_json::Value;
 use signal::{Labels, Matcher, SeriesQuery};
 
 use crate::arguments::{Arguments, schema};
-use crate::frame::{MOST_SENTENCE, quoted, shorten, visible};
+use crate::frame::{MOST_SENTENCE, quoted, shortened, visible};
 use crate::sources::{Sources, blocking};
 use crate::{Finding, Tool, ToolError, ToolSpec};
 
@@ -57,7 +57,7 @@ fn told<'a>(series: impl Iterator<Item = &'a Labels>) -> String {
     }
     let mut text = format!("{} metrics.", names.len());
     for (name, (count, example)) in names.iter().take(MOST_NAMES) {
-        let example = visible(shorten(&example.to_string(), MOST_SENTENCE));
+        let example = visible(shortened(&example.to_string(), MOST_SENTENCE));
         text.push_str(&format!("\n{} ({count} series), such as {example}", quoted(name, 100)));
     }
     if names.len() > MOST_NAMES {

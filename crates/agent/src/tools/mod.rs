@@ -37,7 +37,7 @@ pub const READING: [&str; 10] = [
 /// How the names of tools of the user's MCP servers begin.
 pub const FOREIGN: &str = "mcp_";
 
-/// The longest answer that is kept, in bytes; frames shorten it further.
+/// The longest answer that is kept, in bytes; frames shortened it further.
 const MOST_TEXT: usize = 64 << 10;
 
 /// All tools that there are for these sources.
@@ -101,7 +101,7 @@ impl Toolbox {
         };
         let finding = tool.call(arguments).await?;
         let evidence = finding.evidence.into_iter().map(|it| self.without_secrets(it)).collect();
-        let text = self.redact(crate::frame::shorten(&finding.text, MOST_TEXT));
+        let text = self.redact(crate::frame::shortened(&finding.text, MOST_TEXT));
         Ok(Finding { text, evidence })
     }
 

@@ -9,7 +9,7 @@ use signal::{Point, TimeRange, Timestamp};
 
 use super::finding;
 use crate::arguments::{Arguments, RANGE, schema, wrong};
-use crate::frame::{MOST_SENTENCE, shorten, visible};
+use crate::frame::{MOST_SENTENCE, shortened, visible};
 use crate::sources::{MetricSeries, Sources, blocking};
 use crate::{Finding, Tool, ToolError, ToolSpec};
 
@@ -68,7 +68,7 @@ fn answer(query: &str, range: TimeRange, series: &[MetricSeries], again: &Value)
     // What moved most is what is looked for.
     with_points.sort_by(|a, b| movement(&b.points).total_cmp(&movement(&a.points)));
     with_points.truncate(MOST_SERIES);
-    let shown = shorten(query, MOST_SENTENCE);
+    let shown = shortened(query, MOST_SENTENCE);
     let facts = with_points.iter().map(|it| fact(shown, it)).collect();
     let head = format!(
         "{total} series between {} and {}{}.",
@@ -84,7 +84,7 @@ fn answer(query: &str, range: TimeRange, series: &[MetricSeries], again: &Value)
 }
 
 fn labels(series: &MetricSeries) -> String {
-    visible(shorten(&series.labels.to_string(), MOST_SENTENCE))
+    visible(shortened(&series.labels.to_string(), MOST_SENTENCE))
 }
 
 /// How far the values lie apart, for their level.

@@ -14,6 +14,9 @@ pub struct FeedbackConfig {
     /// The highest score that opinions can ask for before a point counts; 1 to 10, 1 leaves thresholds as they are.
     /// Default: 2.
     pub most_threshold: f64,
+    /// The same for the hours of the day at which noise was, on its side of what is expected: what comes again at its hour
+    /// may be held back though it is far outside. 1 to 20, 1 leaves thresholds of hours as they are. Default: 5.
+    pub most_at_hour: f64,
     /// The most log odds that opinions can add to a cause or take from it; 0 to 3, 0 leaves the ranking as it is. 1 makes
     /// a cause of 50 % one of 73 %. Default: 1.
     pub most_ranking: f64,
@@ -25,7 +28,14 @@ pub struct FeedbackConfig {
 
 impl Default for FeedbackConfig {
     fn default() -> Self {
-        Self { learn: true, most_threshold: 2.0, most_ranking: 1.0, half_life_days: 30.0, never: vec![] }
+        Self {
+            learn: true,
+            most_threshold: 2.0,
+            most_at_hour: 5.0,
+            most_ranking: 1.0,
+            half_life_days: 30.0,
+            never: vec![],
+        }
     }
 }
 
@@ -45,6 +55,9 @@ impl FeedbackConfig {
         let mut problems = vec![];
         if !(1.0..=10.0).contains(&self.most_threshold) {
             problems.push("most_threshold: must lie between 1 and 10".to_owned());
+        }
+        if !(1.0..=20.0).contains(&self.most_at_hour) {
+            problems.push("most_at_hour: must lie between 1 and 20".to_owned());
         }
         if !(0.0..=3.0).contains(&self.most_ranking) {
             problems.push("most_ranking: must lie between 0 and 3".to_owned());

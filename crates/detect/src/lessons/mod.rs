@@ -8,9 +8,11 @@ mod config;
 mod moved;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use signal::{
-    Cause, FaultClass, Feedback, Incident, Labels, Lesson, LessonEffect, LessonTarget, Opinion, Symptom, Timestamp,
+    AnomalyKind, Cause, FaultClass, Feedback, Hours, Incident, Lesson, LessonEffect, LessonTarget, Opinion, Symptom,
+    Timestamp,
 };
 
 pub use self::config::{FeedbackConfig, Never};
@@ -18,6 +20,8 @@ use self::moved::Moved;
 
 /// Lessons that are kept; of more the oldest are forgotten, with what they moved.
 const MOST: usize = 5000;
+/// What lasts longer has no hour of its own.
+const MOST_HOURS: u8 = 12;
 /// Kinds of series that one lesson moves: those that were furthest away.
 const MOST_FAMILIES: usize = 20;
 
@@ -100,20 +104,37 @@ impl LessonBook {
 
     /// Everything that was said, in order, with what was forgotten in between.
     fn moved(&self, now: Timestamp) -> BTreeMap<LessonTarget, Moved> {
+        let ceilings = self.ceilings();
         let mut moved = BTreeMap::<LessonTarget, Moved>::new();
         for lesson in self.lessons.iter().filter(|it| it.undone_by.is_none()) {
+            let is_noise = lesson.said.opinion == Opinion::Noise;
             for effect in &lesson.effects {
                 let usual = usual(&effect.target);
-                let it = moved.entry(effect.target.clone()).or_insert_with(|| Moved::new(usual, lesson.time));
+                let ceiling = ceilings.get(&at_any_hour(&effect.target)).copied().unwrap_or(f64::INFINITY);
+                let it = moved.entry(effect.target.clone()).or_insert_with(|| Moved::new(usual, ceiling, lesson.time));
                 it.forget(lesson.time, self.config.half_life_days);
                 match effect.target {
-                    LessonTarget::Threshold { .. } => it.threshold(lesson.said.opinion, effect.basis, &self.config),
+                    LessonTarget::Threshold { hours: None, .. } if is_noise => it.noise(effect.basis, &self.config),
+                    LessonTarget::Threshold { .. } if is_noise => it.noise_at_hour(effect.basis, &self.config),
+                    LessonTarget::Threshold { .. } => {}
                     LessonTarget::Ranking { .. } => it.ranking(effect.basis, &self.config),
                 }
             }
         }
         moved.values_mut().for_each(|it| it.forget(now, self.config.half_life_days));
         moved
+    }
+
+    /// What real faults leave of the room of thresholds, whatever was said of noise before or after.
+    fn ceilings(&self) -> BTreeMap<LessonTarget, f64> {
+        let mut ceilings = BTreeMap::new();
+        for lesson in self.lessons.iter().filter(|it| it.undone_by.is_none() && it.said.opinion != Opinion::Noise) {
+            for it in lesson.effects.iter().filter(|it| matches!(it.target, LessonTarget::Threshold { .. })) {
+                let ceiling = ceilings.entry(at_any_hour(&it.target)).or_insert(f64::INFINITY);
+                *ceiling = ceiling.min(Moved::ceiling(it.basis));
+            }
+        }
+        ceilings
     }
 
     /// What an opinion speaks of, with the score or the weight that it rests on.
@@ -130,12 +151,13 @@ impl LessonBook {
         }
         let mut effects: Vec<LessonEffect> = vec![];
         for symptom in self.movable(incident) {
-            let target = family(&symptom.labels);
             // The score was taken against what had been learned until then.
-            let peak = symptom.peak.value * value(before, &target);
-            // Of each kind the furthest away comes first.
-            if effects.len() < MOST_FAMILIES && !effects.iter().any(|it| it.target == target) {
-                effects.push(effect(target, peak));
+            let peak = symptom.peak.value * in_force(before, symptom);
+            for target in targets(symptom) {
+                // Of each kind the furthest away comes first.
+                if effects.len() < 2 * MOST_FAMILIES && !effects.iter().any(|it| it.target == target) {
+                    effects.push(effect(target, peak));
+                }
             }
         }
         let first = incident.diagnosis.as_ref().and_then(|it| it.causes.first());
@@ -146,7 +168,12 @@ impl LessonBook {
     /// Symptoms whose threshold may move, the furthest away first.
     fn movable<'a>(&self, incident: &'a Incident) -> Vec<&'a Symptom> {
         let is_movable = |it: &&Symptom| {
-            it.has_series() && it.peak.value.is_finite() && it.peak.value > 0.0 && !self.config.is_never(&it.labels)
+            // What a series never showed before says nothing about what it shows again.
+            it.kind != AnomalyKind::Novelty
+                && it.has_series()
+                && it.peak.value.is_finite()
+                && it.peak.value > 0.0
+                && !self.config.is_never(&it.labels)
         };
         let mut movable: Vec<&Symptom> = incident.symptoms.iter().filter(is_movable).collect();
         movable.sort_by(|a, b| b.peak.value.total_cmp(&a.peak.value));
@@ -154,9 +181,55 @@ impl LessonBook {
     }
 }
 
-/// The kind of series that learns together.
-pub(crate) fn family(labels: &Labels) -> LessonTarget {
-    LessonTarget::Threshold { metric: labels.name().to_owned(), owner: labels.owner().to_owned() }
+/// What a symptom speaks of: points on its side of what is expected, at any hour and around its own.
+fn targets(symptom: &Symptom) -> impl Iterator<Item = LessonTarget> {
+    let (metric, owner) = (symptom.labels.name().to_owned(), symptom.labels.owner().to_owned());
+    let of = move |hours| {
+        let (metric, owner) = (metric.clone(), owner.clone());
+        LessonTarget::Threshold { metric, owner, direction: Some(symptom.direction), hours }
+    };
+    let hours = Some(hours_around(symptom)).filter(|it| it.count() <= MOST_HOURS);
+    std::iter::once(None).chain(hours.map(Some)).map(of)
+}
+
+/// The hours of the day of a symptom, with one before and one after it.
+fn hours_around(symptom: &Symptom) -> Hours {
+    let margin = Duration::from_secs(3600);
+    let length = symptom.last_seen.secs_since(symptom.onset).max(0.0) + 2.0 * margin.as_secs_f64();
+    let from = hour_of_day(symptom.onset.minus(margin));
+    if length >= 23.0 * 3600.0 {
+        return Hours { from, to: (from + 23) % 24 };
+    }
+    Hours { from, to: hour_of_day(symptom.last_seen.plus(margin)) }
+}
+
+/// 0 to 23, of UTC.
+pub(crate) fn hour_of_day(time: Timestamp) -> u8 {
+    u8::try_from(time.millis().rem_euclid(86_400_000) / 3_600_000).unwrap_or(0)
+}
+
+/// The threshold that the points of a symptom were compared with.
+fn in_force(moved: &BTreeMap<LessonTarget, Moved>, symptom: &Symptom) -> f64 {
+    let (metric, owner, hour) = (symptom.labels.name(), symptom.labels.owner(), hour_of_day(symptom.onset));
+    let fits = |it: &LessonTarget| match it {
+        LessonTarget::Threshold { metric: a, owner: b, direction, hours } => {
+            a == metric
+                && b == owner
+                && direction.is_none_or(|it| it == symptom.direction)
+                && hours.is_none_or(|it| it.covers(hour))
+        }
+        LessonTarget::Ranking { .. } => false,
+    };
+    moved.iter().filter(|it| fits(it.0)).map(|it| it.1.value).fold(1.0, f64::max)
+}
+
+fn at_any_hour(target: &LessonTarget) -> LessonTarget {
+    match target.clone() {
+        LessonTarget::Threshold { metric, owner, direction, .. } => {
+            LessonTarget::Threshold { metric, owner, direction, hours: None }
+        }
+        other => other,
+    }
 }
 
 /// Which causes are weighed otherwise: the one that was told, and the one that is named in its place.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
 
-use signal::{Diagnosis, Direction, IncidentId, IncidentStatus, Score, Severity};
+use signal::{Diagnosis, Direction, IncidentId, IncidentStatus, Labels, Score, Severity};
 
 use super::*;
 
@@ -63,8 +63,13 @@ fn said(opinion: Opinion) -> Feedback {
     Feedback { opinion, cause: None, action: None, comment: String::new(), actor: "alice".to_owned() }
 }
 
+fn threshold_target(hours: Option<Hours>) -> LessonTarget {
+    let (metric, owner, direction) = ("latency".to_owned(), "pay".to_owned(), Some(Direction::Above));
+    LessonTarget::Threshold { metric, owner, direction, hours }
+}
+
 fn threshold(book: &LessonBook, now: Timestamp) -> f64 {
-    let target = LessonTarget::Threshold { metric: "latency".to_owned(), owner: "pay".to_owned() };
+    let target = threshold_target(None);
     book.now(now).get(&target).copied().unwrap_or(1.0)
 }
 
@@ -82,10 +87,10 @@ fn noise_raises_the_threshold_up_to_its_bound_and_a_real_fault_stays_above_it() 
     assert!((threshold(&book, at(0)) - 1.32).abs() < 1e-9, "just above what was noise");
     book.teach(&incident(2, 9.0), said(Opinion::Noise), at(0));
     assert!((threshold(&book, at(0)) - 1.32).abs() < 1e-9, "nothing would have held this back");
-    // Scores are taken against the threshold of then: this one was 1.8.
-    book.teach(&incident(3, 1.8 / 1.32), said(Opinion::Noise), at(0));
+    // Scores are taken against the threshold of then, at their hour 1.5: this one was 1.8.
+    book.teach(&incident(3, 1.8 / 1.5), said(Opinion::Noise), at(0));
     assert!((threshold(&book, at(0)) - 1.98).abs() < 1e-9, "at most half as high again");
-    let lesson = book.teach(&incident(4, 1.6 / 1.98), said(Opinion::Right), at(0));
+    let lesson = book.teach(&incident(4, 1.6 / 2.25), said(Opinion::Right), at(0));
     assert!((lesson.effects[0].basis - 1.6).abs() < 1e-9, "{lesson:?}");
     assert!((threshold(&book, at(0)) - 1.44).abs() < 1e-9, "a fault of this size is told again");
     book.teach(&incident(5, 1.2), said(Opinion::Noise), at(0));
@@ -93,6 +98,41 @@ fn noise_raises_the_threshold_up_to_its_bound_and_a_real_fault_stays_above_it() 
     let mut book = LessonBook::new(FeedbackConfig::default());
     book.teach(&incident(1, 1.8), said(Opinion::Noise), at(0));
     assert!((threshold(&book, at(0)) - 1.5).abs() < 1e-9, "one word is not enough for the whole way");
+}
+
+/// Guarantees: MUST 807 and 808 of docs/specs/feedback.md.
+#[test]
+fn what_comes_again_at_its_hour_is_held_back_there_and_novelties_teach_nothing() {
+    let mut book = LessonBook::new(FeedbackConfig::default());
+    let around_midnight = threshold_target(Some(Hours { from: 23, to: 1 }));
+    let at_hour = |book: &LessonBook| book.now(at(0)).get(&around_midnight).copied().unwrap_or(1.0);
+    book.teach(&incident(1, 3.0), said(Opinion::Noise), at(0));
+    assert_eq!((threshold(&book, at(0)), at_hour(&book)), (1.0, 3.75), "far outside, so only at its hour");
+    // A score is taken against what counted then.
+    let lesson = book.teach(&incident(2, 1.04), said(Opinion::Noise), at(0));
+    assert!((lesson.effects[0].basis - 3.9).abs() < 1e-9, "{lesson:?}");
+    assert!((at_hour(&book) - 4.875).abs() < 1e-9);
+    book.teach(&incident(3, 20.0), said(Opinion::Noise), at(0));
+    assert!((at_hour(&book) - 4.875).abs() < 1e-9, "what is clearly larger is told again");
+    let faults = book.teach(&incident(4, 2.0 / 4.875), said(Opinion::Right), at(0)).id;
+    assert!((at_hour(&book) - 1.8).abs() < 1e-9, "a real fault of this size is told again at any hour");
+    book.undo(faults, "bob");
+    assert!((at_hour(&book) - 4.875).abs() < 1e-9);
+    assert!((book.now(at(30))[&around_midnight] - 2.9375).abs() < 1e-9, "half of it is forgotten");
+    let mut book = LessonBook::new(FeedbackConfig::default());
+    let mut novelty = incident(1, 1.2);
+    novelty.symptoms[0].kind = AnomalyKind::Novelty;
+    book.teach(&novelty, said(Opinion::Noise), at(0));
+    assert!(book.now(at(0)).is_empty());
+}
+
+/// Guarantees: MUST 808 of docs/specs/feedback.md.
+#[test]
+fn hours_go_over_midnight() {
+    let night = Hours { from: 22, to: 2 };
+    let covered: Vec<u8> = (0..24).filter(|it| night.covers(*it)).collect();
+    assert_eq!((covered, night.count()), (vec![0, 1, 2, 22, 23], 5));
+    assert!((0..24).all(|it| Hours { from: 5, to: 4 }.covers(it)));
 }
 
 /// Guarantees: MUST 742 of docs/specs/feedback.md.
@@ -123,7 +163,7 @@ fn the_last_word_of_a_person_counts() {
 #[test]
 fn nothing_is_learned_of_marked_series_or_when_it_is_off() {
     let never = r#"{"never": [{"metric": "lat*", "labels": {"service": "pay"}}]}"#;
-    for config in [never, r#"{"learn": false}"#, r#"{"most_threshold": 1}"#] {
+    for config in [never, r#"{"learn": false}"#, r#"{"most_threshold": 1, "most_at_hour": 1}"#] {
         let mut book = LessonBook::new(serde_json::from_str(config).unwrap());
         book.teach(&incident(1, 1.3), said(Opinion::Noise), at(0));
         assert_eq!(threshold(&book, at(0)), 1.0, "{config}");
@@ -162,9 +202,10 @@ fn lessons_survive_being_saved() {
 
 #[test]
 fn mistakes_name_their_key() {
-    let config = r#"{"most_threshold": 0.5, "most_ranking": 9, "half_life_days": 0, "never": [{}]}"#;
+    let config =
+        r#"{"most_threshold": 0.5, "most_at_hour": 99, "most_ranking": 9, "half_life_days": 0, "never": [{}]}"#;
     let problems = serde_json::from_str::<FeedbackConfig>(config).unwrap().validate();
-    let keys = ["most_threshold", "most_ranking", "half_life_days", "never[0]"];
-    assert_eq!(problems.len(), 4);
+    let keys = ["most_threshold", "most_at_hour", "most_ranking", "half_life_days", "never[0]"];
+    assert_eq!(problems.len(), 5);
     assert!(problems.iter().zip(keys).all(|(problem, key)| problem.starts_with(key)), "{problems:?}");
 }

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use crate::Error;
 use crate::embedder::{EmbedError, Embedder, unit};
+use crate::runbook::sha256;
 use layers::Network;
 use settings::{Pooling, Settings};
 use tokenizer::Tokenizer;
@@ -23,7 +24,19 @@ pub struct SentenceModel {
     tokenizer: Tokenizer,
     network: Network,
     settings: Settings,
+    identity: String,
 }
+
+/// The files that decide about vectors; some models do without some of them.
+const FILES: [&str; 7] = [
+    "config.json",
+    "model.safetensors",
+    "vocab.txt",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "sentence_bert_config.json",
+    "1_Pooling/config.json",
+];
 
 impl SentenceModel {
     /// Reads `config.json`, `vocab.txt` or `tokenizer.json`, `model.safetensors`, and what Sentence Transformers put beside.
@@ -37,7 +50,8 @@ impl SentenceModel {
         let network = Network::new(&weights, &settings)
             .map_err(|problem| Error::Bad { path: folder.join("model.safetensors"), problem })?;
         let name = folder.file_name().map_or_else(|| "model".to_owned(), |it| it.to_string_lossy().into_owned());
-        Ok(Self { name, tokenizer, network, settings })
+        let identity = identity(folder);
+        Ok(Self { name, tokenizer, network, settings, identity })
     }
 
     /// The vector of one text, of length 1.
@@ -64,9 +78,20 @@ impl SentenceModel {
     }
 }
 
+/// Hashes of all files, with the version of our own arithmetic before them.
+fn identity(folder: &Path) -> String {
+    let hash = |file: &&str| std::fs::read(folder.join(file)).map_or_else(|_| "none".to_owned(), |it| sha256(&it));
+    let hashes: Vec<String> = FILES.iter().map(hash).collect();
+    format!("bert 1 {}", hashes.join(" "))
+}
+
 impl Embedder for SentenceModel {
     fn name(&self) -> String {
         self.name.clone()
+    }
+
+    fn identity(&self) -> String {
+        self.identity.clone()
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {

@@ -1,5 +1,6 @@
 //! Which runbooks are there? Every `.md` file of a folder and of the folders below it, with a hash of its bytes.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::pins::{Pins, sha256};
@@ -51,11 +52,9 @@ pub fn read_folder(folder: &Path) -> Result<Reading, Error> {
     }
     for path in paths {
         let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-        match std::fs::read(&path) {
-            Ok(bytes) if bytes.len() as u64 > MAX_BYTES => {
-                reading.problems.push(format!("{name} is larger than {MAX_BYTES} bytes and is left out"));
-            }
-            Ok(bytes) => {
+        match read_bounded(&path) {
+            Ok(None) => reading.problems.push(format!("{name} is larger than {MAX_BYTES} bytes and is left out")),
+            Ok(Some(bytes)) => {
                 let text = String::from_utf8_lossy(&bytes).into_owned();
                 reading.files.push(File { path: name, sha256: sha256(&bytes), text });
             }
@@ -63,6 +62,13 @@ pub fn read_folder(folder: &Path) -> Result<Reading, Error> {
         }
     }
     Ok(reading)
+}
+
+/// The bytes of a file, never more than a runbook may have; none if there are more.
+fn read_bounded(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    let mut bytes = vec![];
+    std::fs::File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(Some(bytes).filter(|it| it.len() as u64 <= MAX_BYTES))
 }
 
 fn list(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>, problems: &mut Vec<String>) -> Result<(), Error> {

@@ -7,5 +7,6 @@ mod split;
 
 pub use folder::{File, Reading, documents, read_folder};
 pub use front::FrontMatter;
+pub(crate) use pins::sha256;
 pub use pins::{PIN_FILE, Pin, Pins};
 pub use split::{Section, split};

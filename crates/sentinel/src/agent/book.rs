@@ -2,6 +2,7 @@
 //! they are too old or too many.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -33,8 +34,7 @@ impl InvestigationBook {
 
     /// The newest of an incident.
     pub fn newest(&self, id: IncidentId) -> Result<Option<Investigation>, PortError> {
-        let mut known = lock(&self.known);
-        if let Some(it) = known.get(&id) {
+        if let Some(it) = lock(&self.known).get(&id) {
             return Ok(it.clone());
         }
         let found = match fs::read(self.investigations().join(format!("{id}.json"))) {
@@ -42,16 +42,14 @@ impl InvestigationBook {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed(error.into())),
         };
-        if known.len() >= REMEMBERED {
-            known.pop_first();
-        }
-        known.insert(id, found.clone());
-        Ok(found)
+        // What was kept meanwhile is newer than what was read.
+        let mut known = lock(&self.known);
+        Ok(remember(&mut known, id, found, |_, _| {}).clone())
     }
 
     /// Keeps what came of a conversation, and the conversation.
     pub fn keep(&self, found: &Investigation, transcript: &str, now: Timestamp) -> io::Result<()> {
-        lock(&self.known).insert(found.incident, Some(found.clone()));
+        remember(&mut lock(&self.known), found.incident, Some(found.clone()), |it, new| *it = new);
         let name = format!("{}-{}.jsonl", found.incident, now.millis());
         write_whole(&self.transcripts().join(name), transcript.as_bytes())?;
         let file = self.investigations().join(format!("{}.json", found.incident));
@@ -63,17 +61,19 @@ impl InvestigationBook {
     pub fn maintain(&self, now: Timestamp) -> io::Result<()> {
         let most_age = Duration::from_secs(u64::from(self.limits.transcript_days) * 86_400);
         let oldest = UNIX_EPOCH + Duration::from_millis(u64::try_from(now.minus(most_age).millis()).unwrap_or(0));
+        let mut failed_last = None;
         for folder in [self.transcripts(), self.investigations()] {
             let mut room = self.limits.transcript_megabytes << 20;
             for (written, bytes, path) in files(&folder)? {
                 let has_room = room >= bytes;
                 room = room.saturating_sub(bytes);
                 if written < oldest || !has_room {
-                    fs::remove_file(path)?;
+                    // One that cannot be removed must not keep the others.
+                    failed_last = fs::remove_file(path).err().or(failed_last);
                 }
             }
         }
-        Ok(())
+        failed_last.map_or(Ok(()), Err)
     }
 
     fn transcripts(&self) -> PathBuf {
@@ -82,6 +82,26 @@ impl InvestigationBook {
 
     fn investigations(&self) -> PathBuf {
         self.folder.join("investigations")
+    }
+}
+
+/// Keeps one more and no more than are remembered; of one that is there already `replace` decides.
+fn remember(
+    known: &mut BTreeMap<IncidentId, Option<Investigation>>,
+    id: IncidentId,
+    found: Option<Investigation>,
+    replace: fn(&mut Option<Investigation>, Option<Investigation>),
+) -> &Option<Investigation> {
+    if known.len() >= REMEMBERED && !known.contains_key(&id) {
+        known.pop_first();
+    }
+    match known.entry(id) {
+        Entry::Vacant(it) => it.insert(found),
+        Entry::Occupied(it) => {
+            let kept = it.into_mut();
+            replace(kept, found);
+            kept
+        }
     }
 }
 

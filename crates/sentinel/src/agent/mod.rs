@@ -9,6 +9,7 @@ mod counters;
 mod endpoint;
 mod ports;
 mod propose;
+mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,7 +22,7 @@ use anyhow::Context as _;
 use serve::Live;
 use signal::{
     Clock, Event, FaultClass, History, Incident, IncidentId, Investigation, Investigations, Meter, Metric, PortError,
-    TimelineEntry,
+    TimelineEntry, shortened,
 };
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -69,7 +70,7 @@ pub struct Conversations {
     foreign: ForeignTools,
     parts: Parts,
     config: agent::Config,
-    book: InvestigationBook,
+    book: Arc<InvestigationBook>,
     counters: Counters,
     sender: mpsc::Sender<Incident>,
     receiver: Mutex<Option<mpsc::Receiver<Incident>>>,
@@ -82,6 +83,9 @@ impl Conversations {
     /// Over a data directory; nobody is asked yet. Without a provider only the tools are there.
     pub fn open(config: &Config, data_dir: &Path, parts: Parts) -> anyhow::Result<Arc<Self>> {
         let llm = agent::Llm::build(&config.agent, |name| std::env::var(name).ok())?.map(Arc::new);
+        if let Some(llm) = &llm {
+            llm.keep_spending_in(&data_dir.join("agent").join("spending.json"))?;
+        }
         let model = llm.as_ref().map(|it| it.model());
         let this = Self::with_model(config, data_dir, parts, model, llm.map(|it| it as _))?;
         Ok(Arc::new(this))
@@ -102,7 +106,7 @@ impl Conversations {
         let (sender, receiver) = mpsc::channel(QUEUE);
         Ok(Self {
             tools: Toolbox::new(catalog(&parts.sources), redact()),
-            book: InvestigationBook::open(&folder, settings.limits),
+            book: Arc::new(InvestigationBook::open(&folder, settings.limits)),
             foreign,
             model,
             model_meter,
@@ -133,16 +137,26 @@ impl Conversations {
             return;
         }
         if self.sender.try_send(incident.clone()).is_err() {
+            // Nothing was asked about it: when there is room again, it is news again.
+            self.forget(incident);
             self.counters.not_queued();
             tracing::warn!(incident = %incident.id, "Too many incidents wait for an investigation; this one has none.");
         }
     }
 
+    fn forget(&self, incident: &Incident) {
+        if let Some(of_incident) = lock(&self.asked).get_mut(&incident.id) {
+            of_incident.remove(&first_cause(incident));
+        }
+    }
+
     fn is_news(&self, incident: &Incident) -> bool {
-        let Some(diagnosis) = &incident.diagnosis else { return false };
-        let first = diagnosis.causes.first().map(|it| (it.service.clone(), it.fault));
+        if incident.diagnosis.is_none() {
+            return false;
+        }
+        let first = first_cause(incident);
         let mut asked = lock(&self.asked);
-        if asked.len() >= REMEMBERED {
+        if asked.len() >= REMEMBERED && !asked.contains_key(&incident.id) {
             asked.pop_first();
         }
         let of_incident = asked.entry(incident.id).or_default();
@@ -165,7 +179,12 @@ impl Conversations {
                     () = crate::run::until(&mut stopped) => None,
                 };
                 let Some(incident) = next else { break };
-                let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
+                // Who waits for room must still hear that it is over.
+                let permit = tokio::select! {
+                    it = Arc::clone(&room).acquire_owned() => it.ok(),
+                    () = crate::run::until(&mut stopped) => None,
+                };
+                let Some(permit) = permit else { break };
                 let this = Arc::clone(&this);
                 running.spawn(async move {
                     this.investigate(&incident).await;
@@ -214,13 +233,17 @@ impl Conversations {
             incident = %found.incident, outcome = found.outcome.as_str(), claims = found.claims.len(),
             steps = found.steps.len(), cost_usd = found.cost_usd, "Incident investigated."
         );
-        if let Err(error) = self.book.keep(&found, transcript.text(), self.parts.clock.now()) {
+        let (book, kept, text) = (Arc::clone(&self.book), found.clone(), transcript.text().to_owned());
+        let now = self.parts.clock.now();
+        // It waits for the disk.
+        let outcome = tokio::task::spawn_blocking(move || book.keep(&kept, &text, now)).await;
+        if let Err(error) = outcome.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
             self.counters.not_kept();
             tracing::error!(%error, incident = %found.incident, "The investigation cannot be kept.");
         }
         if let Some(responder) = self.responder.get().filter(|_| !found.claims.is_empty()) {
             let prose = found.prose();
-            let text = format!("Investigation by {}: {}", found.model, shorten(&prose, MOST_ENTRY));
+            let text = format!("Investigation by {}: {}", found.model, shortened(&prose, MOST_ENTRY));
             let entry = TimelineEntry { time: self.parts.clock.now(), text };
             if let Err(error) = responder.change(found.incident, |it| it.timeline.push(entry)) {
                 tracing::warn!(%error, incident = %found.incident, "The investigation cannot be told in the timeline.");
@@ -259,6 +282,11 @@ impl Meter for Conversations {
     }
 }
 
+/// What the ranker puts first now.
+fn first_cause(incident: &Incident) -> FirstCause {
+    incident.diagnosis.as_ref()?.causes.first().map(|it| (it.service.clone(), it.fault))
+}
+
 /// What ingest takes out before anything is stored is taken out again before anything is sent: what was stored before a
 /// rule was there may have it still.
 fn redact() -> Redact {
@@ -278,14 +306,6 @@ fn without_secrets(mut found: Investigation) -> Investigation {
         step.arguments = redacted(&step.arguments);
     }
     found
-}
-
-fn shorten(text: &str, most: usize) -> &str {
-    let mut end = most.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or("")
 }
 
 /// A panic elsewhere leaves the state as it was after the last complete step.

@@ -11,11 +11,12 @@ mod remote;
 mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use knowledge::{Config, Embedder, Library, SentenceModel};
+use knowledge::{Config, Embedder, Library, SentenceModel, VectorFile, Vectors};
 use signal::{Clock, Meter, Metric, PlanDesk};
 use store::Store;
 use tokio::sync::watch;
@@ -47,6 +48,8 @@ pub struct KnowledgeDesk {
     state: Mutex<State>,
     /// Held while everything is read again.
     reading: Mutex<()>,
+    /// Where vectors of the model are kept; none without a model.
+    vectors: Option<VectorFile>,
 }
 
 #[derive(Default)]
@@ -61,12 +64,15 @@ struct State {
     refreshes: u64,
     failures: u64,
     line_searches: u64,
+    /// Vectors that were made since they were last written.
+    unkept: usize,
 }
 
 impl KnowledgeDesk {
     /// Reads the model if there is one; nothing else is read yet.
     pub fn open(
         config: &crate::config::Config,
+        data_dir: &Path,
         eyes: &Eyes,
         store: &Arc<Store>,
         responder: &Arc<Responder>,
@@ -75,6 +81,15 @@ impl KnowledgeDesk {
     ) -> anyhow::Result<Arc<Self>> {
         let knowledge = config.knowledge.clone();
         let library = Library::new(knowledge.max_documents, model(&knowledge)?);
+        let file = data_dir.join("knowledge").join("vectors.bin");
+        let vectors = library.identity().map(|it| VectorFile::new(&file, &it));
+        if let Some(file) = &vectors {
+            let known = file.read().unwrap_or_else(|error| {
+                tracing::warn!(%error, "Kept vectors cannot be used; the model is asked for all of them again.");
+                Vectors::new()
+            });
+            library.recall(known);
+        }
         Ok(Arc::new(Self {
             config: knowledge,
             library,
@@ -86,6 +101,7 @@ impl KnowledgeDesk {
             tenant_label: config.tenants.label.clone(),
             state: Mutex::default(),
             reading: Mutex::default(),
+            vectors,
         }))
     }
 
@@ -121,9 +137,14 @@ impl KnowledgeDesk {
             self.refresh();
         }
         match self.library.embed_waiting(BATCH) {
-            Ok(0) => every.min(Duration::from_secs(1)),
-            Ok(_) => {
-                self.lock().model_problem = None;
+            Ok(0) => {
+                self.keep_vectors();
+                every.min(Duration::from_secs(1))
+            }
+            Ok(made) => {
+                let mut state = self.lock();
+                state.model_problem = None;
+                state.unkept += made;
                 Duration::ZERO
             }
             Err(error) => {
@@ -131,6 +152,18 @@ impl KnowledgeDesk {
                 self.lock().model_problem = Some(format!("no vectors from {}: {error}", self.library.vectors()));
                 REST
             }
+        }
+    }
+
+    /// Writes the vectors that were made since the last time; a failure costs another question to the model, no more.
+    fn keep_vectors(&self) {
+        let Some(file) = self.vectors.as_ref().filter(|_| self.lock().unkept > 0) else { return };
+        let outcome = file.write(&self.library.made_vectors());
+        let mut state = self.lock();
+        state.unkept = 0;
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "Vectors of the model cannot be kept; a restart asks for them again.");
+            state.failures += 1;
         }
     }
 
@@ -186,6 +219,11 @@ impl Meter for KnowledgeDesk {
                 "sentinel_knowledge_embedding_fallbacks_total",
                 "Calls of the model that failed; the built-in vectors were used.",
                 counts.fallbacks,
+            ),
+            counter(
+                "sentinel_knowledge_recalled_vectors_total",
+                "Documents whose vector was kept from an earlier process.",
+                counts.recalled,
             ),
             counter("sentinel_knowledge_documents_left_out_total", "Documents that were too many.", counts.left_out),
             counter("sentinel_knowledge_refreshes_total", "Times that everything was read again.", state.refreshes),

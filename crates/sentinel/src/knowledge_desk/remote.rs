@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use knowledge::{EmbedError, Embedder, EmbeddingApi, EmbeddingsConfig};
 use serde_json::{Value, json};
+use signal::shortened;
 
 use super::REST;
 
@@ -21,6 +22,7 @@ const MAX_TEXT_BYTES: usize = 8_192;
 /// A model behind an API.
 pub struct RemoteModel {
     name: String,
+    identity: String,
     calls: SyncSender<Call>,
     batch: usize,
     patience: Duration,
@@ -73,13 +75,14 @@ impl RemoteModel {
         };
         std::thread::Builder::new().name("embeddings".to_owned()).spawn(work).context("cannot start a thread")?;
         let name = format!("{} of {base}", config.api_model);
-        Ok(Self { name, calls, batch: config.batch, patience, resting: Mutex::default() })
+        // What lies behind an address can change without a word; its name is all that is known of it.
+        let identity = format!("api 1 {:?} {base} {}", config.api, config.api_model);
+        Ok(Self { name, identity, calls, batch: config.batch, patience, resting: Mutex::default() })
     }
 
     fn call(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
         let (answer, answered) = channel();
-        let shorten = |it: &&str| it.get(..it.floor_char_boundary(MAX_TEXT_BYTES)).unwrap_or_default().to_owned();
-        let call = Call { texts: texts.iter().map(shorten).collect(), answer };
+        let call = Call { texts: texts.iter().map(|it| shortened(it, MAX_TEXT_BYTES).to_owned()).collect(), answer };
         self.calls.try_send(call).map_err(|_| "too many calls wait already".to_owned())?;
         let patience = self.patience.saturating_mul(2);
         answered.recv_timeout(patience).unwrap_or_else(|_| Err("no answer in time".to_owned()))
@@ -89,6 +92,10 @@ impl RemoteModel {
 impl Embedder for RemoteModel {
     fn name(&self) -> String {
         self.name.clone()
+    }
+
+    fn identity(&self) -> String {
+        self.identity.clone()
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {

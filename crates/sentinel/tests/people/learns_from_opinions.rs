@@ -52,7 +52,7 @@ fn opinions_need_the_token_survive_a_crash_and_can_be_taken_back() {
     // ## An opinion moves a threshold, and says so; secrets in comments go
     let secret = format!("gh{}_{}", "p", "a1B2".repeat(9));
     let told = command(&server, &[&id, "noise", "--comment", &format!("a test with {secret}")]);
-    assert!(told.contains("alice said: noise. Lesson 1: 1 values moved."), "{told}");
+    assert!(told.contains("alice said: noise. Lesson 1: 2 values moved."), "{told}");
     let wrong = command(&server, &[&id, "wrong", "--cause", "payments-db"]);
     assert!(wrong.contains("Lesson 2"), "the last word of a person counts: {wrong}");
     let said = json!({"opinion": "noise", "actor": "bob", "cause": "payments-db"});
@@ -62,7 +62,8 @@ fn opinions_need_the_token_survive_a_crash_and_can_be_taken_back() {
     let lessons = ask(&server, "GET", "/sentinel/v1/feedback", &Value::Null).json();
     let lesson = &lessons["items"][0];
     let effect = &lesson["effects"][0];
-    assert_eq!(effect["target"], json!({"kind": "threshold", "metric": "cpu_usage", "owner": "PaymentGateway"}));
+    let target = json!({"kind": "threshold", "metric": "cpu_usage", "owner": "PaymentGateway", "direction": "above"});
+    assert_eq!(effect["target"], target);
     assert!(effect["to"].as_f64().unwrap() > 1.1, "{lesson}");
     assert!(!lessons.to_string().contains(&secret) && lessons.to_string().contains("[redacted:key]"), "{lessons}");
 

@@ -1,5 +1,6 @@
 //! What do programs get? JSON, one file per noun, and the document that describes it.
 
+pub mod agent;
 pub mod ask;
 pub mod audit;
 pub mod backtest;

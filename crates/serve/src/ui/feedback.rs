@@ -70,12 +70,13 @@ fn row(it: &Lesson) -> Markup {
 
 fn moved(it: &LessonEffect) -> Markup {
     let what = match &it.target {
-        LessonTarget::Threshold { metric, owner } => {
+        LessonTarget::Threshold { metric, owner, .. } => {
             format!("threshold of {} of {}", text::plain(metric), text::plain(owner))
         }
         LessonTarget::Ranking { service, .. } => format!("weight of {}", text::plain(service)),
     };
-    html! { (what) ": " (format!("{:.2}", it.from)) " to " (format!("{:.2}", it.to)) ", now " (format!("{:.2}", it.now)) }
+    let place = it.target.place();
+    html! { (what) ": " (format!("{:.2}", it.from)) " to " (format!("{:.2}", it.to)) ", now " (format!("{:.2}", it.now)) @if !place.is_empty() { " (" (place) ")" } }
 }
 
 fn state(it: &Lesson) -> Markup {

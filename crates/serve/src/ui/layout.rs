@@ -32,6 +32,8 @@ pub enum Section {
     Traces,
     /// `/knowledge`
     Knowledge,
+    /// `/agent`
+    Agent,
     /// `/intake`
     Intake,
     /// `/feedback`
@@ -42,7 +44,7 @@ pub enum Section {
     None,
 }
 
-const LINKS: [(Section, &str, &str); 15] = [
+const LINKS: [(Section, &str, &str); 16] = [
     (Section::Overview, "/", "Overview"),
     (Section::Ask, "/ask", "Ask"),
     (Section::Incidents, "/incidents", "Incidents"),
@@ -55,6 +57,7 @@ const LINKS: [(Section, &str, &str); 15] = [
     (Section::Logs, "/logs", "Logs"),
     (Section::Traces, "/traces", "Traces"),
     (Section::Knowledge, "/knowledge", "Knowledge"),
+    (Section::Agent, "/agent", "Agent"),
     (Section::Intake, "/intake", "Intake"),
     (Section::Feedback, "/feedback", "Feedback"),
     (Section::Audit, "/audit", "Audit"),

@@ -2,6 +2,7 @@
 //!
 //! Every text from telemetry goes through `text::plain` and through maud's escaping; nothing is ever inserted raw.
 
+pub mod agent;
 pub mod ask;
 pub mod audit;
 pub mod backtest;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use signal::{Cause, Incident, LogRecord, Plan, Severity, Timestamp};
 
 use super::EPOCH;
-use super::script::{Expectation, Filter, Window};
-use crate::System;
+use super::script::{AskPart, Expectation, FeedbackPart, Filter, Window};
+use crate::{Reply, System};
 
 /// The error says what was seen.
 pub(super) fn check(expectation: &Expectation, system: &dyn System) -> Result<(), String> {
@@ -45,6 +45,48 @@ pub(super) fn check(expectation: &Expectation, system: &dyn System) -> Result<()
         Expectation::Series { labels, .. } => stored_seen("series", system.series(labels).iter()),
         _ => incidents_seen(incidents),
     })
+}
+
+/// Asks and compares; the error says what was answered.
+pub(super) fn answer(ask: &AskPart, now: Timestamp, system: &mut dyn System) -> Result<(), String> {
+    let reply = system.ask(now, &ask.question)?;
+    if is_reply(&reply, &ask.filter) {
+        return Ok(());
+    }
+    let causes: Vec<String> = reply.causes.iter().map(|it| format!("{} {}", it.0, it.1)).collect();
+    Err(format!(
+        "answered: shape {}, services {}, incident {}, causes {}\n  {}",
+        reply.shape,
+        reply.services.join(", "),
+        reply.incident.as_deref().unwrap_or("none"),
+        causes.join(", "),
+        reply.text.escape_debug().to_string().replace("\\n", "\n  ")
+    ))
+}
+
+/// Of causes only the first one is compared: it is what the answer says.
+fn is_reply(reply: &Reply, filter: &Filter) -> bool {
+    let first = reply.causes.first();
+    filter.holds(|field, wanted| match field {
+        "shape" => reply.shape == wanted,
+        "service" => reply.services.iter().any(|it| it == wanted),
+        "cause" => first.map_or("none", |it| &it.0) == wanted,
+        "fault" => first.map_or("none", |it| &it.1) == wanted,
+        "incident" => reply.incident.as_deref().unwrap_or("none") == wanted,
+        "says" => reply.text.contains(wanted),
+        _ => false,
+    })
+}
+
+/// Gives an opinion on all incidents that fit; there must be one.
+pub(super) fn opinion(feedback: &FeedbackPart, now: Timestamp, system: &mut dyn System) -> Result<(), String> {
+    let mut incidents = system.incidents();
+    incidents.retain(|it| is_incident(it, &feedback.filter));
+    incidents.sort_by_key(|it| it.id);
+    if incidents.is_empty() {
+        return Err(incidents_seen(&system.incidents()));
+    }
+    incidents.iter().try_for_each(|it| system.feedback(now, it.id, feedback.opinion, feedback.cause.as_deref()))
 }
 
 /// Lines whose text has this part, letter by letter.

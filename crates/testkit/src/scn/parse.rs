@@ -2,22 +2,25 @@
 
 use std::time::Duration;
 
-use signal::ChangeKind;
+use signal::{ChangeKind, Opinion};
 
 use super::call::CallPart;
 use super::cursor::{Cursor, Mistake, ParseError};
 use super::load::loads;
 use super::predict::PredictPart;
-use super::script::{Break, ChangePart, ConfigBlock, Expectation, Filter, LogPart, Script, ShopPart, Step, Window};
+use super::script::{
+    AskPart, Break, ChangePart, ConfigBlock, Expectation, FeedbackPart, Filter, LogPart, Script, ShopPart, Step, Window,
+};
 use crate::shop::{FAULT_NAMES, Fault};
 
-const VERBS: &str = "one of load, log, call, predict, tick, shop, break, change, config, detect, expect";
+const VERBS: &str = "one of load, log, call, predict, tick, shop, break, change, config, detect, expect, ask, feedback";
 /// A month of seconds.
 const MOST_TICKS: u64 = 30 * 86_400;
 /// Characters of a wrong word that a message repeats.
 const MOST_SHOWN: usize = 60;
 const INCIDENT_FIELDS: &[&str] = &["service", "severity", "metric", "kind", "title"];
 const DIAGNOSIS_FIELDS: &[&str] = &["service", "fault", "indicator"];
+const ANSWER_FIELDS: &[&str] = &["shape", "service", "cause", "fault", "incident", "says"];
 const PLAN_FIELDS: &[&str] = &["playbook", "target", "fault", "state"];
 
 /// Reads a scenario; `name` stands in messages, usually the file. The error holds every mistake.
@@ -108,6 +111,8 @@ impl Parser {
             "change" => self.change(&mut cursor)?,
             "detect" => self.detect(&mut cursor)?,
             "expect" => self.expect(&mut cursor)?,
+            "ask" => self.ask(&mut cursor)?,
+            "feedback" => self.feedback(&mut cursor)?,
             _ => return Err(Mistake { offset: start, expected: VERBS.to_owned() }),
         }
         cursor.end()
@@ -253,10 +258,43 @@ impl Parser {
                 return Err(Mistake { offset, expected });
             }
         };
+        self.detected();
+        self.script.steps.push(Step::Expect { line: self.line, text: cursor.text().to_owned(), expectation });
+        Ok(())
+    }
+
+    /// What looks at something looks at it when all inputs are in, unless a `detect` says otherwise.
+    fn detected(&mut self) {
         if !self.script.steps.iter().any(|it| matches!(it, Step::Detect(_))) {
             self.script.steps.push(Step::Detect(None));
         }
-        self.script.steps.push(Step::Expect { line: self.line, text: cursor.text().to_owned(), expectation });
+    }
+
+    /// `ask "Why is checkout slow?" expects cause="checkout"`
+    fn ask(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Mistake> {
+        let question = cursor.quoted()?;
+        cursor.expect_word("expects")?;
+        let filter = fields(cursor, ANSWER_FIELDS)?;
+        self.detected();
+        let ask = AskPart { question, filter };
+        self.script.steps.push(Step::Ask { line: self.line, text: cursor.text().to_owned(), ask });
+        Ok(())
+    }
+
+    /// `feedback right cause "db": service="checkout"`
+    fn feedback(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Mistake> {
+        let offset = cursor.position();
+        let opinion = match cursor.word() {
+            "right" => Opinion::Right,
+            "wrong" => Opinion::Wrong,
+            "noise" => Opinion::Noise,
+            _ => return Err(Mistake { offset, expected: "one of right, wrong, noise".to_owned() }),
+        };
+        let cause = if cursor.eat_word("cause") { Some(cursor.quoted()?) } else { None };
+        let filter = filter(cursor, INCIDENT_FIELDS)?;
+        self.detected();
+        let feedback = FeedbackPart { opinion, cause, filter };
+        self.script.steps.push(Step::Feedback { line: self.line, text: cursor.text().to_owned(), feedback });
         Ok(())
     }
 
@@ -281,8 +319,8 @@ impl Parser {
             let expected = format!("`tick 1m` or longer, because no more than {MOST_TICKS} ticks are run");
             mistakes.push((line, Mistake { offset, expected }));
         }
-        if !self.script.steps.iter().any(|it| matches!(it, Step::Expect { .. })) {
-            let expected = "at least one `expect`, because a scenario without one cannot fail".to_owned();
+        if !self.script.steps.iter().any(|it| matches!(it, Step::Expect { .. } | Step::Ask { .. })) {
+            let expected = "at least one `expect` or `ask`, because a scenario without one cannot fail".to_owned();
             mistakes.push((self.line.max(1), Mistake { offset: 0, expected }));
         }
         mistakes
@@ -329,6 +367,11 @@ fn filter(cursor: &mut Cursor<'_>, fields: &[&str]) -> Result<Filter, Mistake> {
     if !cursor.eat(':') {
         return Err(cursor.error("`:` and fields, or the end of the line"));
     }
+    self::fields(cursor, fields)
+}
+
+/// `field="value|other", field="value"`
+fn fields(cursor: &mut Cursor<'_>, fields: &[&str]) -> Result<Filter, Mistake> {
     let mut pairs = vec![];
     loop {
         let offset = cursor.position();

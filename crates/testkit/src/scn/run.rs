@@ -7,7 +7,7 @@ use std::time::Duration;
 use signal::{Change, Incident, Inference, Label, Labels, LogRecord, Point, SeriesPoints, Span, Timestamp};
 
 use super::EPOCH;
-use super::check::check;
+use super::check::{answer, check, opinion};
 use super::fill::fill;
 use super::script::{Script, Step};
 use crate::System;
@@ -78,6 +78,14 @@ pub fn run(script: &Script, system: &mut dyn System) -> Outcome {
     for step in &script.steps {
         match step {
             Step::Detect(until) => feed.advance(until.unwrap_or_else(|| script.end()), system),
+            Step::Ask { line, text, ask } => {
+                let failure = answer(ask, EPOCH.plus(feed.passed), system).err();
+                outcome.checks.push(Check { line: *line, text: text.clone(), failure });
+            }
+            Step::Feedback { line, text, feedback } => {
+                let failure = opinion(feedback, EPOCH.plus(feed.passed), system).err();
+                outcome.checks.push(Check { line: *line, text: text.clone(), failure });
+            }
             Step::Expect { line, text, expectation } => {
                 let failure = check(expectation, system).err();
                 outcome.checks.push(Check { line: *line, text: text.clone(), failure });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use signal::{ChangeKind, Labels};
+use signal::{ChangeKind, Labels, Opinion};
 
 use super::call::CallPart;
 use super::predict::PredictPart;
@@ -96,6 +96,26 @@ pub(super) enum Step {
     Detect(Option<Duration>),
     /// Looks at what was found.
     Expect { line: usize, text: String, expectation: Expectation },
+    /// Asks in words and looks at the answer.
+    Ask { line: usize, text: String, ask: AskPart },
+    /// A person says what they think of incidents.
+    Feedback { line: usize, text: String, feedback: FeedbackPart },
+}
+
+/// `ask "Why is checkout slow?" expects shape="why", cause="checkout"`
+#[derive(Clone, Debug)]
+pub(super) struct AskPart {
+    pub(super) question: String,
+    pub(super) filter: Filter,
+}
+
+/// `feedback noise: service="checkout"`
+#[derive(Clone, Debug)]
+pub(super) struct FeedbackPart {
+    pub(super) opinion: Opinion,
+    /// Who was to blame, if the person names somebody.
+    pub(super) cause: Option<String>,
+    pub(super) filter: Filter,
 }
 
 /// A condition on what was found.

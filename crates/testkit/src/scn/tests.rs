@@ -338,7 +338,7 @@ fn mistakes(text: &str) -> String {
 #[test]
 fn all_mistakes_are_told_with_line_and_column() {
     expect_test::expect![[r#"
-        a.scn:1:1: expected one of load, log, call, predict, tick, shop, break, change, config, detect, expect, found "lod"
+        a.scn:1:1: expected one of load, log, call, predict, tick, shop, break, change, config, detect, expect, ask, feedback, found "lod"
         a.scn:2:6: expected a time such as 90s, 1m30s or 250ms (at most 366d), found "soon"
         a.scn:3:13: expected a quoted value, found "1}"
         a.scn:4:11: expected a value such as 5, 0.2+0x60, 9-0.1x30, _x5, stale or NaN, found "2+y"

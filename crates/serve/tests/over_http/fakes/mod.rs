@@ -88,6 +88,7 @@ impl World {
         Arc::new(Ports {
             incidents: self.clone(),
             investigations: self.clone(),
+            agent: self.clone(),
             plans: self.clone(),
             feedback: self.clone(),
             ledger: self.clone(),
@@ -381,7 +382,12 @@ impl FeedbackDesk for World {
     fn give(&self, id: IncidentId, said: Feedback) -> Result<Incident, PortError> {
         let incident = self.change_incident(id, |it| it.feedback = Some(said.opinion))?;
         let mut lessons = self.lessons.lock().unwrap();
-        let target = LessonTarget::Threshold { metric: HOSTILE.to_owned(), owner: "pay".to_owned() };
+        let target = LessonTarget::Threshold {
+            metric: HOSTILE.to_owned(),
+            owner: "pay".to_owned(),
+            direction: Some(Direction::Above),
+            hours: Some(signal::Hours { from: 9, to: 11 }),
+        };
         let effects = vec![LessonEffect { target, basis: 1.2, from: 1.0, to: 1.32, now: 1.3 }];
         let id = lessons.len() as u64 + 1;
         lessons.insert(0, Lesson { id, time: self.clock.now(), incident: incident.id, said, effects, undone_by: None });
@@ -572,6 +578,29 @@ impl ChangeLog for World {
 impl Investigations for World {
     fn investigation(&self, id: IncidentId) -> Result<Option<Investigation>, PortError> {
         Ok((id == IncidentId(1)).then(|| shop::investigation(id)))
+    }
+}
+
+impl serve::AgentDesk for World {
+    fn agent(&self) -> serve::AgentStatus {
+        let count = |name: &str, count| serve::NamedCount { name: name.to_owned(), count };
+        let cap = |period, unit, used, cap| serve::AgentCap { period, unit, used, cap };
+        serve::AgentStatus {
+            provider: Some("gemini".to_owned()),
+            model: HOSTILE.to_owned(),
+            url: "https://models.example".to_owned(),
+            state: "asked",
+            is_priced: true,
+            under_way: 1,
+            waiting: 2,
+            requests: vec![count("ok", 7), count("rate_limited", 1), count("busy", 0)],
+            investigations: vec![count("answered", 3)],
+            calls: vec![count("answered", 9)],
+            claims_published: 12,
+            claims_dropped: vec![count("direction", 2)],
+            caps: vec![cap("day", "dollars", 1.25, 20.0), cap("month", "tokens", 1200.0, 0.0)],
+            tools: vec![serve::AgentTool { server: "wiki".to_owned(), tool: HOSTILE.to_owned(), status: "changed" }],
+        }
     }
 }
 
