@@ -21,8 +21,19 @@ use crate::workspace;
 const CI_SECONDS: u64 = 60;
 /// Targets that no protocol reaches: what is in files of ours or of users. They run a third of the time there, because
 /// what strangers send over a network matters most.
-const OF_FILES: [&str; 8] =
-    ["model_files", "profiles", "promql", "scenario", "store_chunk", "store_pack", "store_wal", "table_cells"];
+const OF_FILES: [&str; 11] = [
+    "claims",
+    "model_files",
+    "profiles",
+    "promql",
+    "questions",
+    "runbooks",
+    "scenario",
+    "store_chunk",
+    "store_pack",
+    "store_wal",
+    "table_cells",
+];
 /// Targets that run at the same time on the build server, at low priority.
 const CI_JOBS: usize = 3;
 /// Where chance begins on the build server: a change is judged by the same inputs as the one before it. Runs by hand

@@ -50,11 +50,11 @@ impl Facts {
 
     /// `since 09:59:31` in a sentence: of the day on which it lies in what was looked at.
     fn clocks(&mut self, text: &str) {
-        let [from, to] = self.times[..2.min(self.times.len())] else { return };
+        let [from, to, ..] = *self.times.as_slice() else { return };
         for piece in text.split('"').step_by(2).flat_map(pieces).filter(|it| it.len() == 8 && it.contains(':')) {
             let on = |day: Timestamp| format!("{}T{piece}Z", day.to_string().get(..10)?).parse::<Timestamp>().ok();
             let known = |it: &Timestamp| (from..=to).contains(it) && !self.times.contains(it);
-            let found = [from, to].into_iter().filter_map(|it| Some(on(it)?)).find(known);
+            let found = [from, to].into_iter().filter_map(on).find(known);
             self.times.extend(found);
         }
     }

@@ -142,7 +142,8 @@ pub fn check_numbers(words: &[Word<'_>], fact: &Fact<'_>, n_cited: usize) -> Res
             None => is_near(it, next, &fact.all.numbers) || is_near(it, "", &fact.all.ratios),
             Some(values) => is_near(it, next, values) || role == Role::Change && is_share(it, next, fact),
         };
-        if !is_value && !(role == Role::Any && it.value == n_cited as f64) {
+        let is_count = role == Role::Any && it.value == n_cited as f64;
+        if !(is_value || is_count) {
             return Err(Flaw::Role);
         }
     }
