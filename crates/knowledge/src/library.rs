@@ -418,8 +418,11 @@ mod tests {
     /// Guarantees: MUST 806 of docs/specs/knowledge.md: after a restart the model is not asked again for the same texts.
     #[test]
     fn vectors_outlive_the_process_by_their_text() {
-        let documents =
-            || vec![runbook("p", "", "the pool is exhausted"), runbook("q", "red", "the pool is exhausted")];
+        let of = |id: &str, tenant: &str| Document {
+            tenant: tenant.to_owned(),
+            ..Document::new(Kind::Runbook, id, "Pools", "the pool is exhausted")
+        };
+        let documents = || vec![of("p", ""), of("q", "red")];
         let toy = || Some(Arc::new(Toy { is_down: false.into() }) as _);
         let first = Library::new(100, toy());
         first.replace(Kind::Runbook, documents());

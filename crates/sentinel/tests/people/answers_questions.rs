@@ -61,7 +61,8 @@ fn the_question_of_the_readme_names_the_service_its_evidence_and_an_action() {
             next += 1;
         }
         let answer = ask(&server, &format!("Analyze spike in /api/v1 latency at {} UTC", clock(now - 29)));
-        (answer["root_cause"]["fault"] == "bad_deploy").then_some(answer)
+        // What is stored may explain the spike before the incident of it is open.
+        (answer["root_cause"]["fault"] == "bad_deploy" && answer["incident"].is_string()).then_some(answer)
     });
     assert_eq!(answer["root_cause"]["service"], "pay", "{answer}");
     assert_eq!(answer["understood"]["endpoint"], "/api/v1");
