@@ -3,18 +3,25 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use signal::{Direction, Hours, Labels, LessonTarget};
 
 /// Thresholds by kind of series.
 #[derive(Debug, Default)]
 pub struct Learned {
-    /// By metric and service.
-    thresholds: RwLock<BTreeMap<(String, String), Hushed>>,
+    known: RwLock<Known>,
     /// Grows with each change, so that shards see cheaply that there is one.
     version: AtomicU64,
     held: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// As it was said.
+    all: Vec<(LessonTarget, f64)>,
+    /// By metric and service.
+    thresholds: BTreeMap<(String, String), Hushed>,
 }
 
 /// The scores from which points of a series count, on each side of what is expected and at each hour of the day.
@@ -46,19 +53,28 @@ impl Hushed {
 
 impl Learned {
     /// Takes over what counts now; what is not named is as usual.
-    pub fn set(&self, all: &BTreeMap<LessonTarget, f64>) {
-        let mut wanted = BTreeMap::new();
-        for (target, value) in all {
+    pub fn set<'a>(&self, all: impl IntoIterator<Item = (&'a LessonTarget, &'a f64)>) {
+        let is_threshold = |it: &(&LessonTarget, &f64)| matches!(it.0, LessonTarget::Threshold { .. });
+        let all: Vec<_> =
+            all.into_iter().filter(is_threshold).map(|(target, value)| (target.clone(), *value)).collect();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.all == all {
+            return;
+        }
+        let mut thresholds = BTreeMap::new();
+        for (target, value) in &all {
             let LessonTarget::Threshold { metric, owner, direction, hours } = target else { continue };
             let usual = || Hushed { above: [1.0; 24], below: [1.0; 24] };
-            let it = wanted.entry((metric.clone(), owner.clone())).or_insert_with(usual);
+            let it = thresholds.entry((metric.clone(), owner.clone())).or_insert_with(usual);
             it.raise(*direction, *hours, *value);
         }
-        let mut known = self.thresholds.write().unwrap_or_else(PoisonError::into_inner);
-        if *known != wanted {
-            *known = wanted;
-            self.version.fetch_add(1, Ordering::Release);
-        }
+        *known = Known { all, thresholds };
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// What `set` took over, for others who judge.
+    pub fn all(&self) -> Vec<(LessonTarget, f64)> {
+        self.read().all.clone()
     }
 
     /// Points that would have counted without it.
@@ -68,7 +84,7 @@ impl Learned {
 
     /// Kinds of series that are judged otherwise.
     pub fn count(&self) -> usize {
-        self.thresholds.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.read().thresholds.len()
     }
 
     pub(crate) fn version(&self) -> u64 {
@@ -77,11 +93,15 @@ impl Learned {
 
     /// None if nobody spoke of the kind of series.
     pub(crate) fn of(&self, labels: &Labels) -> Option<Box<Hushed>> {
-        let known = self.thresholds.read().unwrap_or_else(PoisonError::into_inner);
-        if known.is_empty() {
+        let known = self.read();
+        if known.thresholds.is_empty() {
             return None;
         }
-        known.get(&(labels.name().to_owned(), labels.owner().to_owned())).cloned().map(Box::new)
+        known.thresholds.get(&(labels.name().to_owned(), labels.owner().to_owned())).cloned().map(Box::new)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn note_held(&self) {

@@ -143,6 +143,7 @@ impl System {
         let log_watch = Arc::new(LogWatch::new(config.templates.clone(), Arc::clone(&detect_config)));
         let span_watch = Arc::new(SpanWatch::new(detect_config.spans.clone()));
         let is_whole = elsewhere.is_none();
+        let workers = elsewhere.clone();
         let eyes = match elsewhere {
             None => Eyes::here(&store, &log_watch),
             Some(asker) => Elsewhere::eyes(asker, Arc::clone(&store)),
@@ -215,6 +216,7 @@ impl System {
             Arc::clone(&budgets),
             Arc::clone(&responder),
             Arc::clone(&clock),
+            workers,
         )
         .context("cannot read what was learned from feedback")?;
         responder.heed(Arc::clone(&feedback) as _);

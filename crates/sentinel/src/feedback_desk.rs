@@ -15,11 +15,14 @@ use store::Store;
 
 use crate::clean::{self, CleanLedger};
 use crate::responder::Responder;
+use crate::roles::{Asker, Question};
 
 /// Where the lessons are kept.
 const KEPT_AS: &str = "feedback-lessons";
 /// What is forgotten with time is found anew so often.
 const FORGET_EVERY_SECS: f64 = 600.0;
+/// Workers are told so often: one that was away or took a partition over knows again.
+const TELL_EVERY_SECS: f64 = 10.0;
 
 /// Takes opinions and passes on what follows from them.
 pub struct FeedbackDesk {
@@ -33,6 +36,9 @@ pub struct FeedbackDesk {
     /// Log odds of causes as they are now.
     weights: RwLock<BTreeMap<LessonTarget, f64>>,
     passed_on: Mutex<Option<Timestamp>>,
+    /// Who judges, if it is not this process; and when it was told.
+    workers: Option<Arc<dyn Asker>>,
+    told: Mutex<Option<Timestamp>>,
     given: [AtomicU64; 3],
     undone: AtomicU64,
 }
@@ -45,6 +51,7 @@ impl FeedbackDesk {
         budgets: Arc<AlertBudgets>,
         responder: Arc<Responder>,
         clock: Arc<dyn Clock>,
+        workers: Option<Arc<dyn Asker>>,
     ) -> anyhow::Result<Arc<Self>> {
         let book = match store.get_state(KEPT_AS)? {
             Some(bytes) => LessonBook::restore(config, &bytes)?,
@@ -59,6 +66,8 @@ impl FeedbackDesk {
             giving: Mutex::default(),
             weights: RwLock::default(),
             passed_on: Mutex::default(),
+            workers,
+            told: Mutex::default(),
             given: Default::default(),
             undone: AtomicU64::new(0),
         };
@@ -68,11 +77,22 @@ impl FeedbackDesk {
 
     /// Lets time pass: what was learned is slowly forgotten.
     pub fn tick(&self, now: Timestamp) {
-        let mut passed_on = self.passed_on.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut passed_on = lock(&self.passed_on);
         if passed_on.is_none_or(|it| now.secs_since(it) >= FORGET_EVERY_SECS) {
             *passed_on = Some(now);
             self.pass_on(&self.book(), now);
         }
+        let is_due = lock(&self.told).is_none_or(|it| now.secs_since(it) >= TELL_EVERY_SECS);
+        // Who has said nothing yet has nothing to take back either.
+        if self.workers.is_some() && is_due && !self.book().lessons(now).is_empty() {
+            self.tell(now);
+        }
+    }
+
+    fn tell(&self, now: Timestamp) {
+        let Some(workers) = &self.workers else { return };
+        *lock(&self.told) = Some(now);
+        Arc::clone(workers).tell(Question::Learned(self.budgets.learned().all()));
     }
 
     fn pass_on(&self, book: &LessonBook, now: Timestamp) {
@@ -98,12 +118,15 @@ impl FeedbackDesk {
         // Under the lock: a tick at the same time must not pass on the book of before.
         let mut current = self.book();
         *current = book;
-        self.pass_on(&current, self.clock.now());
+        let now = self.clock.now();
+        self.pass_on(&current, now);
+        drop(current);
+        self.tell(now);
         Ok(())
     }
 
     fn book(&self) -> MutexGuard<'_, LessonBook> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.book)
     }
 }
 
@@ -113,7 +136,7 @@ impl signal::FeedbackDesk for FeedbackDesk {
         if let Some(action) = said.action.filter(|it| !incident.plans.contains(it)) {
             return Err(PortError::Refused(format!("{action} is no plan of {id}")));
         }
-        let _one_by_one = self.giving.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_by_one = lock(&self.giving);
         let now = self.clock.now();
         let said = Feedback {
             cause: said.cause.as_deref().map(clean::owned),
@@ -141,7 +164,7 @@ impl signal::FeedbackDesk for FeedbackDesk {
     }
 
     fn undo(&self, id: u64, actor: &str) -> Result<Lesson, PortError> {
-        let _one_by_one = self.giving.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_by_one = lock(&self.giving);
         let mut book = self.book().clone();
         let lesson = book.undo(id, actor).ok_or_else(|| {
             PortError::Refused(format!("there is no lesson {id} that counts; GET /sentinel/v1/feedback lists them"))
@@ -171,6 +194,10 @@ impl Priors for FeedbackDesk {
             |fault| weights.get(&LessonTarget::Ranking { service: service.to_owned(), fault }).copied().unwrap_or(0.0);
         of(Some(fault)) + of(None)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const fn action_name(opinion: Opinion) -> &'static str {

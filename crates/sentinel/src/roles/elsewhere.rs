@@ -18,6 +18,8 @@ use crate::roles::question::{Answer, Question, from_bits};
 pub trait Asker: Send + Sync {
     /// The answers of those that answer in time. Who did not is remembered for `gaps`.
     fn ask(&self, question: &Question) -> Answered;
+    /// Tells all partitions and waits for no answer.
+    fn tell(self: Arc<Self>, news: Question);
     /// Which partitions have not answered since the last call, in words.
     fn gaps(&self) -> Vec<String>;
 }

@@ -27,5 +27,6 @@ mod worker;
 mod workers;
 
 pub use elsewhere::{Asker, Elsewhere};
+pub use question::Question;
 pub use run::run;
 pub use simulated::Roles;

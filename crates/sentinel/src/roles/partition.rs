@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use cluster::{Batch, Finding, Mark, Sample, Signals, Work};
 use detect::{AlertBudgets, GroupSample, LogWatch, Saving, Shard, SpanJoin};
-use signal::{Anomaly, Labels, Metric, SeriesId, SeriesPoints, Timestamp};
+use signal::{Anomaly, Labels, LessonTarget, Metric, SeriesId, SeriesPoints, Timestamp};
 use store::{Store, Write};
 
 use crate::config::Config;
@@ -19,7 +19,7 @@ use crate::roles::tally::Tally;
 use crate::roles::work;
 
 /// The layout of saved state.
-const LAYOUT: u8 = 2;
+const LAYOUT: u8 = 3;
 /// Series that are saved while the detector waits.
 const SERIES_PER_HOLD: usize = 256;
 /// Places that are told; more add nothing, as in the map that they are told to.
@@ -207,13 +207,19 @@ impl Partition {
         batch.iter().filter_map(|it| detect::place_of(&it.labels)).filter(|it| is_new(it)).collect()
     }
 
+    /// Judges by the thresholds that follow from what people have said.
+    pub fn heed(&self, all: &[(LessonTarget, f64)]) {
+        self.budgets.learned().set(all.iter().map(|(target, value)| (target, value)));
+    }
+
     /// Everything that was learned, piece by piece. The log watch is as it is now; the detector goes on judging between
     /// the pieces, and what a series has seen already it passes over when it comes again.
     pub fn save(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
         let mut head = vec![LAYOUT];
         let logs = [self.log_watch.save_templates(), self.log_watch.save(), self.log_watch.save_habits()];
         let spans = [lock(&self.join).join.save(), lock(&self.tally).save()];
-        for section in logs.into_iter().chain([self.budgets.save()]).chain(spans) {
+        let learned = serde_json::to_vec(&self.budgets.learned().all()).unwrap_or_default();
+        for section in logs.into_iter().chain([self.budgets.save()]).chain(spans).chain([learned]) {
             head.extend((section.len() as u64).to_le_bytes());
             head.extend(section);
         }
@@ -245,12 +251,13 @@ impl Partition {
             anyhow::Ok(section)
         };
         let (templates, seen, habits, budgets) = (section()?, section()?, section()?, section()?);
-        let (join, tally) = (section()?, section()?);
+        let (join, tally, learned) = (section()?, section()?, section()?);
         let restored = self.shard().restore(rest)?;
         self.log_watch.restore_templates(templates).map_err(anyhow::Error::msg)?;
         self.log_watch.restore(seen);
         self.log_watch.restore_habits(habits).map_err(anyhow::Error::msg)?;
         self.budgets.restore(budgets)?;
+        self.heed(&serde_json::from_slice::<Vec<(LessonTarget, f64)>>(learned)?);
         lock(&self.join).join.restore(join)?;
         lock(&self.tally).restore(tally)?;
         Ok(restored)
@@ -273,6 +280,9 @@ impl Partition {
         metrics.extend(signal::Meter::metrics(&lock(&self.join).join));
         metrics.extend(lock(&self.tally).metrics());
         metrics.extend(signal::Meter::metrics(&*self.store));
+        // A worker tells sums over its partitions, which thresholds have not.
+        let budgets = signal::Meter::metrics(&*self.budgets).into_iter();
+        metrics.extend(budgets.filter(|it| it.name.ends_with("_total")));
         metrics
     }
 }

@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 use signal::{
-    History as _, Labels, LogHit, LogId, LogQuery, LogRecord, LogSearch as _, LogTemplate, Point, PortError, Score,
-    SeriesId, SeriesQuery, Span, SpanQuery, TemplateChange, Templates as _, TimeRange, Timestamp, TraceId,
-    TraceSearch as _, TraceSummary,
+    History as _, Labels, LessonTarget, LogHit, LogId, LogQuery, LogRecord, LogSearch as _, LogTemplate, Point,
+    PortError, Score, SeriesId, SeriesQuery, Span, SpanQuery, TemplateChange, Templates as _, TimeRange, Timestamp,
+    TraceId, TraceSearch as _, TraceSummary,
 };
 
 use crate::roles::partition::Partition;
@@ -46,6 +46,8 @@ pub enum Question {
     Trace(TraceId, TimeRange),
     /// `TraceSearch::traces`.
     Traces(SpanQuery),
+    /// No question: the thresholds that follow from what people have said.
+    Learned(Vec<(LessonTarget, f64)>),
 }
 
 /// What one partition answers.
@@ -74,6 +76,8 @@ pub enum Answer {
     Spans(Vec<Span>),
     /// Traces.
     Traces(Vec<TraceSummary>),
+    /// To `Learned`.
+    Taken,
     /// The partition could not answer; the text says why.
     Failed(String),
 }
@@ -153,6 +157,10 @@ impl Partition {
             }
             Question::Trace(id, range) => Answer::Spans(self.store.trace(*id, *range)?),
             Question::Traces(query) => Answer::Traces(self.store.traces(query)?),
+            Question::Learned(all) => {
+                self.heed(all);
+                Answer::Taken
+            }
         })
     }
 

@@ -82,6 +82,10 @@ impl Asker for Workers {
         Answered { is_complete: answers.len() == partitions.len(), answers }
     }
 
+    fn tell(self: Arc<Self>, news: Question) {
+        self.ask(&news);
+    }
+
     fn gaps(&self) -> Vec<String> {
         vec![]
     }

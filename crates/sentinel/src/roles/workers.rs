@@ -146,6 +146,13 @@ impl Asker for Workers {
         Answered { answers: good, is_complete: !is_partial }
     }
 
+    fn tell(self: Arc<Self>, news: Question) {
+        let runtime = self.runtime.clone();
+        runtime.spawn(async move {
+            self.ask_all(&news).await;
+        });
+    }
+
     fn gaps(&self) -> Vec<String> {
         std::mem::take(&mut self.lock().gaps).into_iter().collect()
     }
