@@ -3,6 +3,7 @@
 
 use crate::support::scenarios::{files, run_all};
 
+/// Guarantees: MUST 809 of docs/specs/feedback.md, too: one of them is about opinions.
 #[test]
 fn every_scenario_holds_over_roles() {
     run_all(&files(&["scenarios"]), |command| {
