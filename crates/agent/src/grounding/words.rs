@@ -105,25 +105,9 @@ pub fn scales(unit: &str) -> &'static [f64] {
 
 /// True for a unit that may stand apart from its number.
 pub fn is_unit(word: &str) -> bool {
-    const UNITS: [&str; 35] = [
+    const UNITS: [&str; 19] = [
         "%",
         "percent",
-        "ms",
-        "milliseconds",
-        "us",
-        "s",
-        "sec",
-        "secs",
-        "second",
-        "seconds",
-        "min",
-        "minute",
-        "minutes",
-        "h",
-        "hour",
-        "hours",
-        "day",
-        "days",
         "k",
         "kb",
         "kib",
@@ -142,7 +126,7 @@ pub fn is_unit(word: &str) -> bool {
         "per-second",
         "per-minute",
     ];
-    UNITS.contains(&word)
+    is_time_unit(word) || UNITS.contains(&word)
 }
 
 /// True for a unit of time.
