@@ -5,20 +5,17 @@ use std::time::Duration;
 use fastrand::Rng;
 use signal::{Labels, Span, SpanId, SpanKind, SpanStatus, Timestamp, TraceId};
 
+use super::cadence::Cadence;
 use super::cursor::{Cursor, Mistake};
 use crate::shop::random::gauss;
 
-/// No statement makes more calls than this.
-const MOST_CALLS: u128 = 1_000_000;
 /// The network takes this long: what the caller waits beyond the work of the other one.
 const NETWORK: Duration = Duration::from_millis(1);
 
 /// `call every 1s from 0 to 20m shop->pay "POST /pay" takes 120ms~0.1 fails 0.01`
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct CallPart {
-    pub(super) every: Duration,
-    pub(super) from: Duration,
-    pub(super) to: Duration,
+    pub(super) cadence: Cadence,
     client: String,
     server: String,
     operation: String,
@@ -33,15 +30,7 @@ impl CallPart {
     /// Reads what stands behind `call`.
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Mistake> {
         cursor.expect_word("every")?;
-        let offset = cursor.position();
-        let every = cursor.duration()?;
-        cursor.expect_word("from")?;
-        let from = cursor.duration()?;
-        cursor.expect_word("to")?;
-        let to = cursor.duration()?;
-        if every.is_zero() || to.saturating_sub(from).as_millis() / every.as_millis() > MOST_CALLS {
-            return Err(Mistake { offset, expected: format!("at most {MOST_CALLS} calls") });
-        }
+        let cadence = Cadence::read(cursor, "calls")?;
         let offset = cursor.position();
         let services = cursor.token().split_once("->").filter(|it| !it.0.is_empty() && !it.1.is_empty());
         let expected = || Mistake { offset, expected: "who calls whom, such as shop->pay".to_owned() };
@@ -52,13 +41,13 @@ impl CallPart {
         let noise = if cursor.eat('~') { share(cursor, 1.0)? } else { 0.0 };
         let fails = if cursor.eat_word("fails") { share(cursor, 1.0)? } else { 0.0 };
         let (client, server) = (client.to_owned(), server.to_owned());
-        Ok(Self { every, from, to, client, server, operation, takes, noise, fails })
+        Ok(Self { cadence, client, server, operation, takes, noise, fails })
     }
 
     /// The two spans of a call, from 0, that ends at `end`; the same each time.
     pub(super) fn spans(&self, number: u32, end: Timestamp) -> [Span; 2] {
         let name = Labels::new([("client", &*self.client), ("server", &*self.server), ("name", &*self.operation)]);
-        let seed = name.id().hash() ^ (self.from.as_millis() as u64).rotate_left(32);
+        let seed = name.id().hash() ^ (self.cadence.from.as_millis() as u64).rotate_left(32);
         let mut random = Rng::with_seed(seed.wrapping_add(u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         let trace = TraceId(random.u128(1..).to_be_bytes());
         let (outer, inner) = (SpanId(random.u64(1..).to_be_bytes()), SpanId(random.u64(1..).to_be_bytes()));

@@ -4,6 +4,7 @@
 //! comes in and when; where they stand does not matter. `detect` lets simulated time pass and `expect` says what must
 //! have been found by then. docs/book/src/scenarios.md is the reference.
 
+mod cadence;
 mod call;
 mod check;
 mod cursor;

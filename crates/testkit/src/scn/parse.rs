@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use signal::{ChangeKind, Opinion};
 
+use super::cadence::Cadence;
 use super::call::CallPart;
 use super::cursor::{Cursor, Mistake, ParseError};
 use super::load::loads;
@@ -147,24 +148,11 @@ impl Parser {
     }
 
     fn log(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Mistake> {
-        let (every, from, to) = if cursor.eat_word("every") {
-            let offset = cursor.position();
-            let every = cursor.duration()?;
-            cursor.expect_word("from")?;
-            let from = cursor.duration()?;
-            cursor.expect_word("to")?;
-            let to = cursor.duration()?;
-            if every.is_zero() || to.saturating_sub(from).as_millis() / every.as_millis() > 1_000_000 {
-                return Err(Mistake { offset, expected: "at most 1000000 lines".to_owned() });
-            }
-            (every, from, to)
-        } else {
-            let at = cursor.duration()?;
-            (Duration::from_secs(1), at, at)
-        };
+        let is_repeated = cursor.eat_word("every");
+        let cadence = if is_repeated { Cadence::read(cursor, "lines")? } else { Cadence::once(cursor.duration()?) };
         let labels = cursor.selector()?;
         let text = cursor.quoted()?;
-        self.script.logs.push(LogPart { every, from, to, labels, text });
+        self.script.logs.push(LogPart { cadence, labels, text });
         Ok(())
     }
 

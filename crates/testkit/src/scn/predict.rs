@@ -6,18 +6,14 @@ use std::time::Duration;
 use fastrand::Rng;
 use signal::{FeatureValue, Inference, Label, Labels, Timestamp};
 
+use super::cadence::Cadence;
 use super::cursor::{Cursor, Mistake};
 use crate::shop::random::gauss;
-
-/// No statement makes more predictions than this.
-const MOST_PREDICTIONS: u128 = 1_000_000;
 
 /// `predict every 1s from 0 to 40m income{age="40~0.3",country="DE|FR"} answers "0|1" right 0.9 after 1m`
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct PredictPart {
-    pub(super) every: Duration,
-    pub(super) from: Duration,
-    pub(super) to: Duration,
+    pub(super) cadence: Cadence,
     model: Arc<str>,
     inputs: Vec<(Arc<str>, Draw)>,
     answers: Draw,
@@ -78,15 +74,7 @@ impl PredictPart {
     /// Reads what stands behind `predict`.
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Mistake> {
         cursor.expect_word("every")?;
-        let offset = cursor.position();
-        let every = cursor.duration()?;
-        cursor.expect_word("from")?;
-        let from = cursor.duration()?;
-        cursor.expect_word("to")?;
-        let to = cursor.duration()?;
-        if every.is_zero() || to.saturating_sub(from).as_millis() / every.as_millis() > MOST_PREDICTIONS {
-            return Err(Mistake { offset, expected: format!("at most {MOST_PREDICTIONS} predictions") });
-        }
+        let cadence = Cadence::read(cursor, "predictions")?;
         let offset = cursor.position();
         let selector = cursor.selector()?;
         let (model, inputs) = inputs(&selector).map_err(|expected| Mistake { offset, expected })?;
@@ -96,12 +84,12 @@ impl PredictPart {
         let answers =
             answers.ok_or_else(|| Mistake { offset, expected: "answers such as \"0|1\" or \"9.5~0.1\"".to_owned() })?;
         let labels = if cursor.eat_word("right") { Some(label_part(cursor)?) } else { None };
-        Ok(Self { every, from, to, model, inputs, answers, labels })
+        Ok(Self { cadence, model, inputs, answers, labels })
     }
 
     /// When its last label has come.
     pub(super) fn end(&self) -> Duration {
-        self.to + self.labels.map_or(Duration::ZERO, |it| it.after)
+        self.cadence.to + self.labels.map_or(Duration::ZERO, |it| it.after)
     }
 
     /// How much later labels come; none if none come.
@@ -137,11 +125,12 @@ impl PredictPart {
     }
 
     fn id(&self, number: u32) -> Arc<str> {
-        format!("{}-{}-{number}", self.model, self.from.as_millis()).into()
+        format!("{}-{}-{number}", self.model, self.cadence.from.as_millis()).into()
     }
 
     fn random(&self, number: u32) -> Rng {
-        let seed = Labels::new([("model", &*self.model)]).id().hash() ^ (self.from.as_millis() as u64).rotate_left(32);
+        let seed =
+            Labels::new([("model", &*self.model)]).id().hash() ^ (self.cadence.from.as_millis() as u64).rotate_left(32);
         Rng::with_seed(seed.wrapping_add(u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
     }
 }

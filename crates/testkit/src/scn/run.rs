@@ -7,6 +7,7 @@ use std::time::Duration;
 use signal::{Change, Incident, Inference, Label, Labels, LogRecord, Point, SeriesPoints, Span, Timestamp};
 
 use super::EPOCH;
+use super::cadence::due;
 use super::check::{answer, check, opinion};
 use super::fill::fill;
 use super::script::{Script, Step};
@@ -186,11 +187,7 @@ impl<'a> Feed<'a> {
     fn logs(&self, after: Option<Duration>, to: Duration) -> Vec<LogRecord> {
         let mut lines = vec![];
         for part in &self.script.logs {
-            for number in due(part.from, part.every, after, to) {
-                let at = part.from + part.every * number;
-                if at > part.to {
-                    break;
-                }
+            for (number, at) in part.cadence.due(after, to) {
                 let line = fill(&part.text, number + 1, part.labels.id().hash());
                 lines.push(LogRecord::new(EPOCH.plus(at), part.labels.clone(), line));
             }
@@ -203,11 +200,7 @@ impl<'a> Feed<'a> {
     fn spans(&self, after: Option<Duration>, to: Duration) -> Vec<Span> {
         let mut spans = vec![];
         for part in &self.script.calls {
-            for number in due(part.from, part.every, after, to) {
-                let at = part.from + part.every * number;
-                if at > part.to {
-                    break;
-                }
+            for (number, at) in part.cadence.due(after, to) {
                 spans.extend(part.spans(number, EPOCH.plus(at)));
             }
         }
@@ -218,12 +211,11 @@ impl<'a> Feed<'a> {
     fn predictions(&self, after: Option<Duration>, to: Duration) -> (Vec<Inference>, Vec<Label>) {
         let (mut rows, mut labels) = (vec![], vec![]);
         for part in &self.script.predictions {
-            let at = |number: u32| part.from + part.every * number;
-            let numbers = due(part.from, part.every, after, to);
-            rows.extend(numbers.take_while(|it| at(*it) <= part.to).map(|it| part.inference(it, EPOCH.plus(at(it)))));
+            let made = part.cadence.due(after, to);
+            rows.extend(made.map(|(number, at)| part.inference(number, EPOCH.plus(at))));
             let Some(later) = part.label_after() else { continue };
-            let numbers = due(part.from + later, part.every, after, to).take_while(|it| at(*it) <= part.to);
-            labels.extend(numbers.map(|it| part.label(it, EPOCH.plus(at(it) + later))));
+            let known = part.cadence.plus(later).due(after, to);
+            labels.extend(known.map(|(number, at)| part.label(number, EPOCH.plus(at))));
         }
         rows.sort_by_key(|it| it.time);
         (rows, labels)
@@ -247,35 +239,5 @@ impl<'a> Feed<'a> {
             found.into_iter().map(|(labels, points)| SeriesPoints { labels: labels.clone(), points }).collect();
         samples.sort_by(|a, b| a.labels.cmp(&b.labels));
         samples
-    }
-}
-
-/// The numbers n, from 0, for which `from + n * every` lies after `after` and not after `to`.
-fn due(from: Duration, every: Duration, after: Option<Duration>, to: Duration) -> std::ops::Range<u32> {
-    let count_up_to = |time: Duration| -> u32 {
-        let steps = time.checked_sub(from).map(|it| it.as_millis() / every.as_millis().max(1) + 1);
-        u32::try_from(steps.unwrap_or(0)).unwrap_or(u32::MAX)
-    };
-    after.map_or(0, count_up_to)..count_up_to(to)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_point_is_due_exactly_once() {
-        for (from, every) in [(0, 1_000), (0, 10_000), (250, 300), (2_500, 7_000), (9_000, 1_000)] {
-            let (from, every) = (Duration::from_millis(from), Duration::from_millis(every));
-            let mut seen = vec![];
-            let mut after = None;
-            for second in 0..20 {
-                let to = Duration::from_secs(second);
-                seen.extend(due(from, every, after, to));
-                after = Some(to);
-            }
-            let last = (Duration::from_secs(19) - from).as_millis() / every.as_millis();
-            assert_eq!(seen, (0..=u32::try_from(last).unwrap()).collect::<Vec<_>>(), "{from:?} {every:?}");
-        }
     }
 }

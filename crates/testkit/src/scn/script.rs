@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use signal::{ChangeKind, Labels, Opinion};
 
+use super::cadence::Cadence;
 use super::call::CallPart;
 use super::predict::PredictPart;
 use crate::shop::Fault;
@@ -30,8 +31,8 @@ impl Script {
     /// When the last input has come in.
     pub(super) fn end(&self) -> Duration {
         let loads = self.loads.iter().map(|it| it.interval * u32::try_from(it.values.len()).unwrap_or(u32::MAX));
-        let logs = self.logs.iter().map(|it| it.to);
-        let calls = self.calls.iter().map(|it| it.to);
+        let logs = self.logs.iter().map(|it| it.cadence.to);
+        let calls = self.calls.iter().map(|it| it.cadence.to);
         let predictions = self.predictions.iter().map(PredictPart::end);
         let changes = self.changes.iter().map(|it| it.at);
         let shop = self.shop.iter().map(|it| it.length);
@@ -62,12 +63,10 @@ pub(super) struct Load {
     pub(super) values: Vec<Option<f64>>,
 }
 
-/// `log every 5s from 1m to 3m {service="pay"} "text {n}"`; a single line has `from == to`.
+/// `log every 5s from 1m to 3m {service="pay"} "text {n}"`; a single line stands there without `every`.
 #[derive(Clone, Debug)]
 pub(super) struct LogPart {
-    pub(super) every: Duration,
-    pub(super) from: Duration,
-    pub(super) to: Duration,
+    pub(super) cadence: Cadence,
     pub(super) labels: Labels,
     pub(super) text: String,
 }
