@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use detect::LogWatch;
-use signal::{History, LogSearch, Scores, Templates, TraceSearch};
+use diagnose::Sources;
+use signal::{ChangeLog, History, LogSearch, Scores, Templates, Topology, TraceSearch};
 use store::Store;
 
 /// The ports through which incidents are explained and shown.
@@ -33,6 +34,18 @@ impl Eyes {
             traces: Arc::clone(store) as _,
             scores: None,
             gaps: Arc::new(Vec::new),
+        }
+    }
+
+    /// What a diagnosis reads: through these ports, with the changes and the map of services of whoever asks.
+    pub fn sources<'a>(&'a self, changes: &'a dyn ChangeLog, topology: &'a dyn Topology) -> Sources<'a> {
+        Sources {
+            history: &*self.history,
+            logs: &*self.logs,
+            templates: &*self.templates,
+            traces: &*self.traces,
+            changes,
+            topology,
         }
     }
 }

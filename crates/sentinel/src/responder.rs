@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use act::Desk;
 use detect::{AlertBudgets, Correlator, ServiceMap};
-use diagnose::Sources;
 use ingest::MonitorVerdict;
 use serve::Live;
 use signal::{
@@ -335,7 +334,8 @@ impl Responder {
         let started = Instant::now();
         // What could not be seen for others is none of this.
         drop((self.eyes.gaps)());
-        let (mut diagnosis, problems) = diagnose::diagnose(&incident, now, &self.sources());
+        let (mut diagnosis, problems) =
+            diagnose::diagnose(&incident, now, &self.eyes.sources(&*self.store, &*self.map));
         if let Some(priors) = self.priors.get() {
             diagnose::weigh(&mut diagnosis, &**priors);
         }
@@ -405,17 +405,6 @@ impl Responder {
         });
         if let Err(error) = noted {
             tracing::error!(plan = %plan.id, %error, "Plan not noted in its incident.");
-        }
-    }
-
-    fn sources(&self) -> Sources<'_> {
-        Sources {
-            history: &*self.eyes.history,
-            logs: &*self.eyes.logs,
-            templates: &*self.eyes.templates,
-            traces: &*self.eyes.traces,
-            changes: &*self.store,
-            topology: &*self.map,
         }
     }
 }

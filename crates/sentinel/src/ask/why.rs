@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use diagnose::Sources;
 use diagnose::question::{Window, spikes};
 use serve::{Answer, AnswerCause};
 use signal::{
@@ -82,7 +81,11 @@ impl AskDesk {
             return self.nothing(asked, &window, answer);
         };
         let incident = unnamed(asked, symptoms, started);
-        let (diagnosis, more) = diagnose::diagnose(&incident, asked.now.min(started.plus(FOLLOW)), &self.sources());
+        let (diagnosis, more) = diagnose::diagnose(
+            &incident,
+            asked.now.min(started.plus(FOLLOW)),
+            &self.eyes.sources(&*self.store, &*self.map),
+        );
         answer.problems.extend(problems.iter().chain(&more).map(ToString::to_string));
         let lead = format!("No incident was open then. {}.", incident.title);
         diagnosed(&diagnosis, &lead, answer);
@@ -103,17 +106,6 @@ impl AskDesk {
             window.range.from, window.range.to
         );
         self.tell_changes(asked, window.range, answer)
-    }
-
-    fn sources(&self) -> Sources<'_> {
-        Sources {
-            history: &*self.eyes.history,
-            logs: &*self.eyes.logs,
-            templates: &*self.eyes.templates,
-            traces: &*self.eyes.traces,
-            changes: &*self.store,
-            topology: &*self.map,
-        }
     }
 }
 
