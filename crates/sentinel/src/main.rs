@@ -37,6 +37,7 @@ mod nearest;
 mod news_desk;
 mod offsets;
 mod otlp;
+mod panics;
 mod predictions;
 mod responder;
 mod roles;

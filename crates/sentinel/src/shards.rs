@@ -12,6 +12,7 @@ use signal::{Anomaly, Clock, Labels, Meter, Metric, Score, Scores, SeriesId, Ser
 use tokio::sync::{mpsc, oneshot};
 
 use crate::groups::Groups;
+use crate::panics::Panics;
 
 /// Batches that may wait for one shard; more makes the sender wait.
 const QUEUE: usize = 256;
@@ -60,6 +61,7 @@ pub struct Shards {
     lanes: Vec<Lane>,
     on_anomalies: OnAnomalies,
     timing: Arc<Timing>,
+    panics: Arc<Panics>,
 }
 
 /// How long points wait for their verdict.
@@ -81,7 +83,7 @@ impl Shards {
     ) -> std::io::Result<Arc<Self>> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let count = if count == 0 { cores } else { count };
-        let timing = Arc::new(Timing::default());
+        let (timing, panics) = (Arc::new(Timing::default()), Arc::new(Panics::default()));
         let lane = |idx: usize| {
             let mut shard = Shard::with_budgets(Arc::clone(&config), Arc::clone(budgets));
             if config.groups.enabled {
@@ -97,12 +99,13 @@ impl Shards {
                 on_anomalies: Arc::clone(&on_anomalies),
                 groups: Arc::clone(&groups),
                 timing: Arc::clone(&timing),
+                panics: Arc::clone(&panics),
             };
             std::thread::Builder::new().name(format!("detect-{idx}")).spawn(move || worker.run(jobs))?;
             Ok(Lane { shard, queue })
         };
         let lanes = (0..count).map(lane).collect::<std::io::Result<Vec<_>>>()?;
-        Ok(Arc::new(Self { lanes, on_anomalies, timing }))
+        Ok(Arc::new(Self { lanes, on_anomalies, timing, panics }))
     }
 
     /// Queues a batch and waits until it was judged.
@@ -264,6 +267,7 @@ struct Worker {
     on_anomalies: OnAnomalies,
     groups: Arc<Groups>,
     timing: Arc<Timing>,
+    panics: Arc<Panics>,
 }
 
 impl Worker {
@@ -288,8 +292,12 @@ impl Worker {
         let mut judged = Vec::with_capacity(if wants_verdicts { batch.len() } else { 0 });
         let mut shard = lock(&self.shard);
         for series in batch.iter().filter(|it| idx_of(it.labels.id(), self.n_lanes) == Some(self.idx)) {
-            let verdicts = series.points.iter().map(|it| shard.observe(&series.labels, *it, now, &mut anomalies));
-            if let Some(verdict) = verdicts.last().filter(|_| wants_verdicts) {
+            let observe = || {
+                let verdicts = series.points.iter().map(|it| shard.observe(&series.labels, *it, now, &mut anomalies));
+                verdicts.last()
+            };
+            let newest = self.panics.caught(|| series.labels.to_string(), observe).flatten();
+            if let Some(verdict) = newest.filter(|_| wants_verdicts) {
                 judged.push(Judged { labels: series.labels.clone(), verdict });
             }
         }
@@ -297,7 +305,8 @@ impl Worker {
         drop(shard);
         self.groups.offer(samples);
         if !anomalies.is_empty() {
-            (self.on_anomalies)(anomalies);
+            let count = anomalies.len();
+            self.panics.caught(|| format!("{count} anomalies"), || (self.on_anomalies)(anomalies));
         }
         judged
     }
@@ -347,7 +356,53 @@ impl Meter for Shards {
             Metric::gauge("sentinel_detect_queue_batches", "Batches that wait for a shard.", waiting as f64),
             Metric::counter("sentinel_detect_batches_total", "Batches scored.", batches),
             verdict_seconds,
+            self.panics.metric(),
         ]);
         sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::time::Duration;
+
+    use signal::{Point, SystemClock};
+
+    use super::*;
+
+    /// A shard whose listener panics when it first hears of an anomaly, and the series that it hears of.
+    fn shards() -> (Arc<Shards>, Arc<Mutex<Vec<Anomaly>>>) {
+        let config = Arc::new(detect::Config::default());
+        let (heard, is_first) = (Arc::new(Mutex::new(vec![])), AtomicBool::new(true));
+        let listener = Arc::clone(&heard);
+        let on_anomalies = Arc::new(move |anomalies: Vec<Anomaly>| {
+            assert!(!is_first.swap(false, Ordering::SeqCst), "the fault");
+            listener.lock().unwrap().extend(anomalies);
+        });
+        let (budgets, groups) = (Arc::new(AlertBudgets::new(&config)), Groups::new(Arc::clone(&config)));
+        (Shards::start(config, &budgets, 1, Arc::new(SystemClock), on_anomalies, groups).unwrap(), heard)
+    }
+
+    /// Ten minutes of a steady value, and then ten times as much.
+    fn with_a_jump(name: &str) -> Vec<SeriesPoints> {
+        let begin = SystemClock.now().minus(Duration::from_secs(630));
+        let value = |second: u64| if second < 600 { 10.0 + (second % 3) as f64 } else { 100.0 };
+        let point = |it: u64| Point { time: begin.plus(Duration::from_secs(it)), value: value(it) };
+        vec![SeriesPoints { labels: Labels::metric(name, &[]), points: (0..630).map(point).collect() }]
+    }
+
+    /// Guarantees: MUST 870 of docs/specs/ingest.md.
+    #[tokio::test]
+    async fn what_panics_is_counted_and_the_shard_judges_on() {
+        let (shards, heard) = shards();
+        let count = || shards.metrics().iter().find(|it| it.name == "sentinel_detect_panics_total").unwrap().value;
+        shards.submit(Arc::new(with_a_jump("first"))).await;
+        assert_eq!((count(), heard.lock().unwrap().len()), (1.0, 0));
+        let judged = shards.judge(Arc::new(with_a_jump("second"))).await;
+        assert_eq!(judged.len(), 1);
+        assert_eq!(count(), 1.0);
+        assert!(heard.lock().unwrap().iter().all(|it| it.labels.name() == "second"));
+        assert!(!heard.lock().unwrap().is_empty());
     }
 }

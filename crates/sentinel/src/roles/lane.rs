@@ -129,6 +129,11 @@ impl Lane {
         self.partition.get()
     }
 
+    /// True if the thread has panicked: nothing is taken in any more.
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Ends the thread after the records that wait, with a last state if it is orderly; else at once.
     pub fn stop(self, is_orderly: bool) -> Option<Progress> {
         self.is_abandoned.store(!is_orderly, Ordering::Release);

@@ -15,6 +15,7 @@ use signal::{Anomaly, Labels, LessonTarget, Metric, SeriesId, SeriesPoints, Time
 use store::{Store, Write};
 
 use crate::config::Config;
+use crate::panics::Panics;
 use crate::roles::tally::Tally;
 use crate::roles::work;
 
@@ -43,6 +44,7 @@ pub struct Partition {
     /// Counts what spans, wherever they lie, tell of services of this partition.
     tally: Mutex<Tally>,
     places: Mutex<HashSet<SeriesId>>,
+    panics: Panics,
 }
 
 struct Spans {
@@ -89,12 +91,17 @@ impl Partition {
         let join = Mutex::new(Spans { join, window, newest: None, said: None });
         let tally = Mutex::new(Tally::new(detect.spans.clone()));
         let log_watch = LogWatch::new(config.templates.clone(), detect);
-        let (shard, places) = (Mutex::new(shard), Mutex::default());
-        Ok(Self { number, store, budgets, shard, log_watch, join, tally, places })
+        let (shard, places, panics) = (Mutex::new(shard), Mutex::default(), Panics::default());
+        Ok(Self { number, store, budgets, shard, log_watch, join, tally, places, panics })
     }
 
     /// Judges the record at an offset, and says what was found. Nothing is stored.
     pub fn judge(&self, batch: &Batch, offset: i64) -> Told {
+        let about = || format!("record {offset} of partition {}", self.number);
+        self.panics.caught(about, || self.judge_signals(batch, offset)).unwrap_or_default()
+    }
+
+    fn judge_signals(&self, batch: &Batch, offset: i64) -> Told {
         match &batch.signals {
             Signals::Samples(series) => self.judge_samples(series, batch.received).into(),
             Signals::Past(series) => self.learn_past(series, batch.received).into(),
@@ -130,6 +137,11 @@ impl Partition {
 
     /// Lets time pass: series that have stopped, lines that did not come, windows that have ended.
     pub fn tick(&self, now: Timestamp) -> Told {
+        let about = || format!("a tick of partition {}", self.number);
+        self.panics.caught(about, || self.pass_time(now)).unwrap_or_default()
+    }
+
+    fn pass_time(&self, now: Timestamp) -> Told {
         let news = self.log_watch.tick(now);
         let mut findings = vec![Finding::Anomalies(news.anomalies)];
         let mut samples = news.samples;
@@ -191,9 +203,12 @@ impl Partition {
         let mut anomalies: Vec<Anomaly> = vec![];
         let mut shard = self.shard();
         for series in batch {
-            for point in &series.points {
-                shard.observe(&series.labels, *point, now, &mut anomalies);
-            }
+            let observe = || {
+                for point in &series.points {
+                    shard.observe(&series.labels, *point, now, &mut anomalies);
+                }
+            };
+            self.panics.caught(|| series.labels.to_string(), observe);
         }
         let samples = shard.take_samples().into_iter().map(sample).collect();
         drop(shard);
@@ -280,6 +295,7 @@ impl Partition {
         metrics.extend(signal::Meter::metrics(&lock(&self.join).join));
         metrics.extend(lock(&self.tally).metrics());
         metrics.extend(signal::Meter::metrics(&*self.store));
+        metrics.push(self.panics.metric());
         // A worker tells sums over its partitions, which thresholds have not.
         let budgets = signal::Meter::metrics(&*self.budgets).into_iter();
         metrics.extend(budgets.filter(|it| it.name.ends_with("_total")));

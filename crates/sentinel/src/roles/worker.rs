@@ -63,6 +63,9 @@ impl Worker {
     /// Why the worker is not ready, if it is not.
     pub fn complaint(&self) -> Option<String> {
         let lanes = self.lanes();
+        if let Some((partition, _)) = lanes.iter().find(|it| it.1.has_ended()) {
+            return Some(format!("the thread of partition {partition} has panicked; restart Sentinel"));
+        }
         let restoring = lanes.values().filter(|it| it.partition().is_none()).count();
         let failing = lanes.values().filter_map(Lane::partition).find_map(|it| it.store.complaint());
         match (restoring, failing) {
