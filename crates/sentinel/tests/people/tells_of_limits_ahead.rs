@@ -33,9 +33,9 @@ fn observation(secs: i64, value: f64) -> Value {
 fn a_disk_that_fills_is_told_before_it_is_full() {
     let server = Server::start("limits-ahead", &format!("{QUIET}{WATCH}"));
     let begin = now();
-    // Five minutes are left, which are enough for a busy machine: 74 two minutes ago, 80 now, and three points more each
-    // minute with some noise.
-    let value = |secs: i64| 80.0 + (secs - begin) as f64 / 20.0 + (secs * 7919 % 13) as f64 / 26.0;
+    // Nearly four minutes are left, which are enough for a busy machine: 72 two minutes ago, 80 now, and four points more
+    // each minute with a little noise.
+    let value = |secs: i64| 80.0 + (secs - begin) as f64 / 15.0 + (secs * 7919 % 13) as f64 / 104.0;
     let past: Vec<Value> = (1..120).rev().map(|age| observation(begin - age, value(begin - age))).collect();
     assert_eq!(server.post_json("/monitor", &json!(past)).status, 200);
     let mut sent = begin - 1;
@@ -51,13 +51,13 @@ fn a_disk_that_fills_is_told_before_it_is_full() {
         text.contains("above 95 within 10m").then(|| server.list("/sentinel/v1/incidents")[0].clone())
     });
     let told = now();
-    assert!(value(told) < 95.0, "it is told {} s before", ((95.0 - value(told)) * 20.0).round());
+    assert!(value(told) < 95.0, "it is told {} s before", ((95.0 - value(told)) * 15.0).round());
     let text = incident.to_string();
     assert!(text.contains("with a probability of") && text.contains("by version v"), "{text}");
     assert_eq!(incident["severity"], "critical", "{incident}");
     let probability = server.metric("predictivex_failure_probability", &["service=\"db\"", "horizon=\"600s\""]);
     assert!((0.9..=1.0).contains(&probability), "{probability}");
-    eprintln!("told {:.0} s before the limit", (95.0 - value(told)) * 20.0);
+    eprintln!("told {:.0} s before the limit", (95.0 - value(told)) * 15.0);
     assert_eq!(server.metric("sentinel_detect_alerts_firing", &[]), 1.0);
 
     // Somebody cleans up.
