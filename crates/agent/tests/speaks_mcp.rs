@@ -160,11 +160,12 @@ fn broken_servers_have_no_tools() {
     }
     let begin = Instant::now();
     let outcome = block_on(async {
-        let config = McpServerConfig { timeout_secs: 2, ..server("silent") };
-        let foreign = ForeignTools::new(&[config], Duration::from_secs(2), Pins::open(&path).unwrap());
+        // Enough for Python to start on a busy machine, and much less than it is silent.
+        let config = McpServerConfig { timeout_secs: 10, ..server("silent") };
+        let foreign = ForeignTools::new(&[config], Duration::from_secs(10), Pins::open(&path).unwrap());
         foreign.list().await[0].call(&json!({})).await
     });
-    assert!(outcome.unwrap_err().to_string().contains("did not answer within 2 s"));
-    assert!(begin.elapsed() < Duration::from_secs(30));
+    assert!(outcome.unwrap_err().to_string().contains("did not answer within 10 s"));
+    assert!(begin.elapsed() < Duration::from_secs(300));
     std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
 }

@@ -53,7 +53,7 @@ struct Webhook {
 struct Posted {
     labels: BTreeMap<String, String>,
     #[serde(default)]
-    annotations: BTreeMap<String, String>,
+    annotations: Option<BTreeMap<String, String>>,
     #[serde(default)]
     starts_at: Option<String>,
     #[serde(default)]
@@ -104,7 +104,7 @@ impl Posted {
         if labels.is_empty() {
             return Err((Reason::Unnamed, "at least one label pair required".to_owned()));
         }
-        let annotation = |name: &str| self.annotations.get(name).filter(|it| !it.is_empty());
+        let annotation = |name: &str| self.annotations.as_ref()?.get(name).filter(|it| !it.is_empty());
         let summary = ["summary", "description", "message"].iter().find_map(|it| annotation(it));
         let summary = summary.map_or("", |it| shortened(it, SUMMARY_BYTES)).to_owned();
         Ok(Alert { labels, summary, starts_at: starts_at.min(now), ends_at })
@@ -146,6 +146,7 @@ mod tests {
             (r#","startsAt":"2023-11-14T22:12:20Z","endsAt":"0001-01-01T00:00:00Z""#, -60.0, 300.0),
             (r#","startsAt":"2023-11-14T22:12:20+00:00","endsAt":"2023-11-14T22:13:10.5Z""#, -60.0, -9.5),
             (r#","endsAt":"2023-11-14T22:12:20Z""#, -60.0, -60.0),
+            (r#","startsAt":null,"annotations":null,"generatorURL":null"#, 0.0, 300.0),
         ] {
             let (alerts, problems) = decoded(&format!(r#"[{{"labels":{{"alertname":"A"}}{times}}}]"#));
             let alert = &alerts[0];

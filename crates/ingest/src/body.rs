@@ -32,7 +32,8 @@ pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 pub(crate) fn plain<'a>(body: &'a [u8], encoding: &str, config: &Config) -> Result<std::borrow::Cow<'a, [u8]>, Error> {
     match encoding {
         "" | "identity" => Ok(body.into()),
-        "gzip" => inflate(flate2::read::MultiGzDecoder::new(body), config).map(Into::into),
+        // RFC 9110 has two names for it.
+        "gzip" | "x-gzip" => inflate(flate2::read::MultiGzDecoder::new(body), config).map(Into::into),
         "deflate" => inflate(flate2::read::ZlibDecoder::new(body), config).map(Into::into),
         "zstd" => {
             let malformed = |error: std::io::Error| Error::malformed("compressed body", error);

@@ -65,6 +65,16 @@ impl<'c> Decoder<'c> {
         }
     }
 
+    /// A stream whose labels cannot be read; the other ones are kept.
+    pub(crate) fn refuse(&mut self, n_lines: usize, detail: impl FnOnce() -> String) {
+        self.problems.add(Reason::Malformed, n_lines.max(1) as u64, detail);
+    }
+
+    /// A line that was not UTF-8 and is now.
+    pub(crate) const fn repaired(&mut self) {
+        self.problems.lines_repaired += 1;
+    }
+
     /// One line of a stream.
     pub(crate) fn line(
         &mut self,
@@ -117,6 +127,15 @@ struct Entry<'a> {
 #[derive(Default)]
 struct Pairs<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
+/// An instant: text as Loki's manual says, or a number, which Loki takes as well.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Nanos<'a> {
+    #[serde(borrow)]
+    Text(Text<'a>),
+    Number(i64),
+}
+
 /// Borrowed where JSON allows it (serde's own `Cow` always copies inside containers).
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -155,7 +174,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entry<'a> {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
                 let missing = |what| A::Error::custom(format!("an entry of `values` lacks its {what}"));
-                let Text(nanos) = sequence.next_element()?.ok_or_else(|| missing("timestamp"))?;
+                let nanos = match sequence.next_element()?.ok_or_else(|| missing("timestamp"))? {
+                    Nanos::Text(Text(text)) => text,
+                    Nanos::Number(number) => number.to_string().into(),
+                };
                 let Text(line) = sequence.next_element()?.ok_or_else(|| missing("line"))?;
                 let metadata = sequence.next_element()?.unwrap_or_default();
                 while sequence.next_element::<IgnoredAny>()?.is_some() {}
@@ -178,7 +200,7 @@ mod tests {
     fn streams_become_lines() {
         let body = r#"{"streams":[{"stream":{"service":"pay"},"values":[
             ["1700000000000000001","pool \"exhausted\""],
-            ["1700000000500000000","x",{"level":"error","trace_id":"abc"}]]}]}"#;
+            [1700000000500000000,"x",{"level":"error","trace_id":"abc"}]]}]}"#;
         let (records, problems) = decoded(body).unwrap();
         assert_eq!(problems, Problems::default());
         assert_eq!(records[0].line, "pool \"exhausted\"");

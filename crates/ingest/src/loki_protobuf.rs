@@ -1,10 +1,11 @@
 //! Loki push as protobuf (`logproto.PushRequest`), after the snappy block is undone.
 //!
-//! Schema: `pkg/push/push.proto` of Loki. Streams carry their labels as text, `{service="pay"}`.
+//! Schema: `pkg/push/push.proto` of Loki. Streams carry their labels as text, `{service="pay"}`. Promtail sends the bytes
+//! of a file as they are, so texts may be no UTF-8.
 
 use std::borrow::Cow;
 
-use signal::{LogRecord, Timestamp};
+use signal::{Labels, LogRecord, Timestamp};
 
 use crate::loki::Decoder;
 use crate::protobuf::{Message, Value};
@@ -26,18 +27,23 @@ pub fn decode(bytes: &[u8], config: &Config) -> Result<(Vec<LogRecord>, Problems
 
 /// `StreamAdapter { labels = 1, entries = 2, hash = 3 }`; labels may come after entries, so two passes.
 fn stream(bytes: &[u8], idx: usize, decoder: &mut Decoder<'_>) -> Result<(), Error> {
-    let mut text = "";
+    let mut text = &[][..];
     let mut n_entries = 0;
     let mut fields = Message::new(bytes, "stream");
     while let Some((field, value)) = fields.next()? {
         match field {
-            1 => text = value.text("stream.labels")?,
+            1 => text = value.bytes("stream.labels")?,
             2 => n_entries += 1,
             _ => {}
         }
     }
-    let labels: signal::Labels =
-        text.parse().map_err(|error| Error::malformed("stream.labels", format!("streams[{idx}]: {error}")))?;
+    let labels = match labels(text) {
+        Ok(labels) => labels,
+        Err(detail) => {
+            decoder.refuse(n_entries, || format!("stream.labels: streams[{idx}]: {detail}"));
+            return Ok(());
+        }
+    };
     let pairs: Vec<(&str, &str)> = labels.iter().collect();
     let Some(labels) = decoder.stream(&pairs, n_entries, idx) else { return Ok(()) };
     let mut fields = Message::new(bytes, "stream");
@@ -49,21 +55,32 @@ fn stream(bytes: &[u8], idx: usize, decoder: &mut Decoder<'_>) -> Result<(), Err
     Ok(())
 }
 
+/// The labels of a stream, or what is wrong with them.
+fn labels(text: &[u8]) -> Result<Labels, String> {
+    let text = std::str::from_utf8(text).map_err(|error| format!("not UTF-8 at byte {}", error.valid_up_to()))?;
+    text.parse::<Labels>().map_err(|error| error.to_string())
+}
+
 /// `EntryAdapter { timestamp = 1, line = 2, structuredMetadata = 3 }`.
-fn entry(bytes: &[u8], labels: &signal::Labels, decoder: &mut Decoder<'_>) -> Result<(), Error> {
+fn entry(bytes: &[u8], labels: &Labels, decoder: &mut Decoder<'_>) -> Result<(), Error> {
     let mut time = Timestamp::from_millis(0);
-    let mut line = "";
+    let mut line = Cow::Borrowed("");
     let mut metadata = vec![];
     let mut fields = Message::new(bytes, "entry");
     while let Some((field, value)) = fields.next()? {
         match field {
             1 => time = timestamp(value)?,
-            2 => line = value.text("entry.line")?,
+            2 => line = String::from_utf8_lossy(value.bytes("entry.line")?),
             3 => metadata.push(pair(value.bytes("entry.structuredMetadata")?)?),
             _ => {}
         }
     }
-    decoder.line(labels, time, Cow::Borrowed(line), &metadata);
+    // What is repaired has become a text of its own.
+    let is_repaired = |it: &Cow<'_, str>| matches!(it, Cow::Owned(_));
+    if is_repaired(&line) || metadata.iter().any(|it| is_repaired(&it.0) || is_repaired(&it.1)) {
+        decoder.repaired();
+    }
+    decoder.line(labels, time, line, &metadata);
     Ok(())
 }
 
@@ -82,14 +99,14 @@ fn timestamp(value: Value<'_>) -> Result<Timestamp, Error> {
 }
 
 fn pair(bytes: &[u8]) -> Result<(Cow<'_, str>, Cow<'_, str>), Error> {
-    let (mut name, mut text) = ("", "");
+    let (mut name, mut text) = (Cow::Borrowed(""), Cow::Borrowed(""));
     let mut fields = Message::new(bytes, "structuredMetadata");
     while let Some((field, value)) = fields.next()? {
         match field {
-            1 => name = value.text("structuredMetadata.name")?,
-            2 => text = value.text("structuredMetadata.value")?,
+            1 => name = String::from_utf8_lossy(value.bytes("structuredMetadata.name")?),
+            2 => text = String::from_utf8_lossy(value.bytes("structuredMetadata.value")?),
             _ => {}
         }
     }
-    Ok((name.into(), text.into()))
+    Ok((name, text))
 }

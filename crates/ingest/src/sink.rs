@@ -128,6 +128,8 @@ pub struct Accepted {
     pub stored: u64,
     /// Those that were not kept: duplicates, too old, in the future. The sink counts the reasons.
     pub dropped: u64,
+    /// How many of these were there already.
+    pub duplicates: u64,
     /// Those that were left out because of a limit of their tenant, of which the sender must hear.
     pub over_limit: Option<Box<OverLimit>>,
 }
@@ -135,7 +137,7 @@ pub struct Accepted {
 impl Accepted {
     /// All of it was stored, or some was dropped.
     pub const fn new(stored: u64, dropped: u64) -> Self {
-        Self { stored, dropped, over_limit: None }
+        Self { stored, dropped, duplicates: 0, over_limit: None }
     }
 }
 

@@ -42,10 +42,13 @@ async fn check(State(token): State<Arc<str>>, request: Request, next: Next) -> R
 fn presented(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     // `Token` is what clients of InfluxDB 2 say.
-    if let Some(token) = value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("Token ")) {
-        return Some(token.trim().to_owned());
+    let (scheme, rest) = value.split_once(' ')?;
+    // RFC 9110: the same in small and capital letters.
+    let is = |name: &str| scheme.eq_ignore_ascii_case(name);
+    if is("Bearer") || is("Token") {
+        return Some(rest.trim().to_owned());
     }
-    let encoded = value.strip_prefix("Basic ")?;
+    let encoded = is("Basic").then_some(rest)?;
     let decoded = base64::engine::general_purpose::STANDARD.decode(encoded.trim()).ok()?;
     let text = String::from_utf8(decoded).ok()?;
     text.split_once(':').map(|(_, password)| password.to_owned())
@@ -70,7 +73,9 @@ mod tests {
         assert_eq!(headers("Bearer abc").as_deref(), Some("abc"));
         assert_eq!(headers("Token abc").as_deref(), Some("abc"));
         assert_eq!(headers("Basic dXNlcjphYmM=").as_deref(), Some("abc"));
+        assert_eq!(headers("bearer  abc").as_deref(), Some("abc"));
         assert_eq!(headers("Basic %%%"), None);
+        assert_eq!(headers("abc"), None);
         assert!(is_same("abc", "abc") && !is_same("abc", "abd") && !is_same("abc", "ab"));
     }
 }

@@ -171,5 +171,6 @@ impl Sink for Intake {
 }
 
 fn accepted(appended: Appended) -> Accepted {
-    Accepted::new(appended.stored, appended.duplicates + appended.too_old + appended.future)
+    let dropped = appended.duplicates + appended.too_old + appended.future;
+    Accepted { duplicates: appended.duplicates, ..Accepted::new(appended.stored, dropped) }
 }

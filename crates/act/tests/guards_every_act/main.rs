@@ -458,7 +458,7 @@ async fn the_loop_carries_out_what_is_approved_and_ends() {
     let plan = propose(&desk);
     desk.approve(plan.id, &plan.digest, "ann").unwrap();
     let wait_for = async |wanted: PlanState| {
-        for _ in 0..1000 {
+        for _ in 0..12_000 {
             if state(&desk, &plan) == wanted {
                 return;
             }

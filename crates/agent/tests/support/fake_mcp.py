@@ -25,7 +25,7 @@ def answer(message):
         return {"tools": [ERASE]}
     if method == "tools/call":
         if how == "silent":
-            time.sleep(60)
+            time.sleep(600)
         environment = ",".join(sorted(set(os.environ) - {"LC_CTYPE", "__CF_USER_TEXT_ENCODING"}))
         return {"content": [{"type": "text", "text": f"page {params['arguments'].get('page')} environment {environment}"}]}
     return None

@@ -70,7 +70,8 @@ impl World {
 impl MetricQuery for World {
     fn query(&self, expression: &str, range: TimeRange, _: Duration) -> Result<Vec<MetricSeries>, PortError> {
         if self.is_slow {
-            std::thread::sleep(Duration::from_millis(1500));
+            // Much longer than anybody waits for it.
+            std::thread::sleep(Duration::from_secs(30));
         }
         if expression.contains("service_graph") {
             return Ok(vec![]);
@@ -379,5 +380,7 @@ fn run(
     let case = case();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let investigation = runtime.block_on(investigator.investigate(&case, Frames::new([9; 16]), &mut transcript));
+    // A tool that is slow may still be at work.
+    runtime.shutdown_background();
     Outcome { investigation, transcript }
 }

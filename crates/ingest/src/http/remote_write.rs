@@ -1,4 +1,5 @@
-//! `POST /api/v1/write` and `/ingest`: Prometheus remote write 1.0 and 2.0.
+//! `POST /api/v1/write` and `/ingest`: Prometheus remote write 1.0 and 2.0; also where Mimir and Cortex (`/api/v1/push`) and
+//! Thanos (`/api/v1/receive`) have it, so that their senders have to change the address only.
 
 use std::sync::Arc;
 
@@ -18,7 +19,8 @@ const HISTOGRAMS_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-rem
 const EXEMPLARS_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-remote-write-exemplars-written");
 
 pub(super) fn routes() -> Routes {
-    Routes::new().route("/api/v1/write", post(post_remote_write)).route("/ingest", post(post_remote_write))
+    let paths = ["/api/v1/write", "/ingest", "/api/v1/push", "/api/v1/receive"];
+    paths.iter().fold(Routes::new(), |routes, path| routes.route(path, post(post_remote_write)))
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -64,8 +66,10 @@ async fn post_remote_write(State(gate): State<Arc<Gate>>, request: Request) -> R
             // What the store left out is taken for samples.
             let n_samples = n_points.saturating_sub(decoded.n_points_of_histograms);
             let n_over = accepted.over_limit.as_ref().map_or(0, |it| it.count);
+            // What is told again after an answer that was lost is written.
+            let n_lost = accepted.dropped.saturating_sub(accepted.duplicates) + n_over;
             written = Written {
-                samples: n_samples.saturating_sub(accepted.dropped + n_over),
+                samples: n_samples.saturating_sub(n_lost),
                 histograms: decoded.n_histograms,
                 exemplars: entrance.exemplars(&mut visit, decoded.exemplars).await,
             };
@@ -101,7 +105,9 @@ fn version(headers: &HeaderMap) -> Result<Version, Error> {
     if !matches!(encoding.as_str(), "" | "snappy") {
         return Err(unsupported(&format!("Content-Encoding {encoding:?}")));
     }
-    let proto = content_type.split(';').skip(1).find_map(|it| it.trim().strip_prefix("proto="));
+    let mut parameters = content_type.split(';').skip(1).filter_map(|it| it.trim().split_once('='));
+    // Names of parameters are the same in small and capital letters.
+    let proto = parameters.find(|it| it.0.eq_ignore_ascii_case("proto")).map(|it| it.1);
     let number = body::header(headers, "x-prometheus-remote-write-version").unwrap_or("");
     match proto.map(|it| it.trim_matches('"')) {
         Some("io.prometheus.write.v2.Request") => Ok(Version::V2),

@@ -1,4 +1,7 @@
 //! `POST /v1/metrics`, `/v1/logs` and `/v1/traces`: OTLP over HTTP, answered in the encoding of the request.
+//!
+//! The same behind `/api/v1/otlp` and `/otlp`, where Prometheus, Loki and Mimir have it: whoever sends to one of them has
+//! to change the address only.
 
 use std::sync::Arc;
 
@@ -15,11 +18,14 @@ use crate::{Error, Source, body};
 
 pub(super) fn routes(receiver: Arc<OtlpReceiver>) -> axum::Router {
     let route = |signal| post(move |state, request| export(signal, state, request));
-    axum::Router::new()
-        .route("/v1/metrics", route(OtlpSignal::Metrics))
-        .route("/v1/logs", route(OtlpSignal::Logs))
-        .route("/v1/traces", route(OtlpSignal::Traces))
-        .with_state(receiver)
+    let mut router = axum::Router::new();
+    for prefix in ["", "/api/v1/otlp", "/otlp"] {
+        router = router
+            .route(&format!("{prefix}/v1/metrics"), route(OtlpSignal::Metrics))
+            .route(&format!("{prefix}/v1/logs"), route(OtlpSignal::Logs))
+            .route(&format!("{prefix}/v1/traces"), route(OtlpSignal::Traces));
+    }
+    router.with_state(receiver)
 }
 
 async fn export(signal: OtlpSignal, State(receiver): State<Arc<OtlpReceiver>>, request: Request) -> Response {

@@ -85,8 +85,12 @@ pub(super) fn metric(name: &str, unit: &str, kind: Kind) -> String {
     if joined.starts_with(|it: char| it.is_ascii_digit()) { format!("_{joined}") } else { joined }
 }
 
+/// Of a name that is told by its bytes.
+const MOST_TOLD_BYTES: usize = 60;
+
 /// The name of an attribute as a label: `http.method` is `http_method`. Names that begin with underscores, among them
-/// `__name__`, get `key` before them, so that no attribute can stand for a name of ours. "" if nothing is left of it.
+/// `__name__`, get `key` before them, so that no attribute can stand for a name of ours. Of a name in letters that are not
+/// allowed nothing would be left: it is told by its bytes. Only the empty name is "".
 pub(super) fn label(name: &str) -> Cow<'_, str> {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || it == '_';
     let begins_well = name.starts_with(|it: char| it.is_ascii_alphabetic());
@@ -103,7 +107,10 @@ pub(super) fn label(name: &str) -> Cow<'_, str> {
     }
     match label.chars().next() {
         None => label.into(),
-        Some('_') if label.len() == 1 => Cow::Borrowed(""),
+        Some('_') if label.len() == 1 => {
+            let bytes = safe.bytes().take(MOST_TOLD_BYTES).map(|it| format!("{it:02x}"));
+            format!("key_{}", bytes.collect::<String>()).into()
+        }
         Some('_') => format!("key{label}").into(),
         Some(it) if it.is_ascii_digit() => format!("key_{label}").into(),
         Some(_) => label.into(),
@@ -167,7 +174,10 @@ mod tests {
             ("_private", "key_private"),
             ("__name__", "key_name_"),
             ("stra\u{df}e", "stra_e"),
-            ("\u{fc}", ""),
+            ("\u{fc}", "key_c3bc"),
+            ("\u{5730}\u{57df}", "key_e59cb0e59f9f"),
+            ("_", "key_5f"),
+            ("...", "key_2e2e2e"),
             ("", ""),
         ] {
             assert_eq!(label(name), expected, "{name:?}");

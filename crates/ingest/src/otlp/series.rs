@@ -293,8 +293,7 @@ impl<'a, 'b> Writer<'a, 'b> {
             let (key, any) = any_value::key_value(bytes)?;
             let mut label = names::label(key);
             if label.is_empty() {
-                let detail = format!("attribute {:?} has neither letters nor digits", super::brief(key));
-                return Err(Fault::Point(Reason::LabelName, detail));
+                return Err(Fault::Point(Reason::LabelName, "an attribute has no key".to_owned()));
             }
             if number_label == Some(&*label) || self.resource.pairs.iter().any(|it| it.0 == label) {
                 label = format!("exported_{label}").into();

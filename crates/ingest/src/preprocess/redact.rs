@@ -297,11 +297,17 @@ mod tests {
         }
     }
 
+    /// Time that this thread has really run, whatever else the machine does.
+    fn on_processor() -> std::time::Duration {
+        let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+        std::time::Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+    }
+
     /// Guarantees: MUST 822 of docs/specs/ingest.md. The longest lines that are taken, each full of what a search could
     /// begin at; if each of these places were looked at to the end of the line, a line would take seconds.
     #[test]
     fn no_line_takes_long() {
-        let start = std::time::Instant::now();
+        let start = on_processor();
         for part in [
             "1 ",
             "1-",
@@ -343,7 +349,7 @@ mod tests {
             let line = part.repeat((64 << 10) / part.len());
             assert!(secrets(&line).len() <= line.len());
         }
-        let took = start.elapsed();
+        let took = on_processor() - start;
         assert!(took < std::time::Duration::from_secs(10), "{took:?} for 36 lines");
     }
 

@@ -185,6 +185,15 @@ fn named(labels: Labels, n_histograms: u64, config: &Config) -> Result<Labels, R
     Ok(labels)
 }
 
+/// Name and value of a label as text. A series whose labels are none is left out, and the others are kept.
+fn texts<'a>((name, value): (&'a [u8], &'a [u8])) -> Result<(&'a str, &'a str), Refusal> {
+    let text = |what: &str, reason: Reason, bytes: &'a [u8]| {
+        let detail = |error: std::str::Utf8Error| format!("label.{what}: not UTF-8 at byte {}", error.valid_up_to());
+        std::str::from_utf8(bytes).map_err(|error| (reason, detail(error)))
+    };
+    Ok((text("name", Reason::LabelName, name)?, text("value", Reason::LabelValue, value)?))
+}
+
 /// The name of the metric to which a series belongs.
 fn family<'a>(series: &'a str, kind: &str) -> &'a str {
     let suffixes: &[&str] = match kind {

@@ -5,7 +5,7 @@
 
 use signal::{Labels, Point, SeriesPoints, Timestamp};
 
-use super::{Decoded, Refusal, Series, Told};
+use super::{Decoded, Refusal, Series, Told, texts};
 use crate::label_cache::{LabelCache, Protocol};
 use crate::limits::checked_labels;
 use crate::metadata::of_write_v1;
@@ -89,7 +89,10 @@ impl LabelReader<'_, '_> {
         }
         self.pairs.clear();
         for bytes in &self.labels {
-            self.pairs.push(label(bytes)?);
+            match texts(label_bytes(bytes)?) {
+                Ok(pair) => self.pairs.push(pair),
+                Err(refusal) => return Ok(Err(refusal)),
+            }
         }
         let checked = checked_labels(&self.pairs, self.config);
         if let Ok(labels) = &checked {
@@ -99,15 +102,21 @@ impl LabelReader<'_, '_> {
     }
 }
 
-fn label(bytes: &[u8]) -> Result<(&str, &str), Error> {
-    let (mut name, mut text) = ("", "");
+/// `Label { name = 1, value = 2 }`.
+fn label_bytes(bytes: &[u8]) -> Result<(&[u8], &[u8]), Error> {
+    let (mut name, mut text) = (&[][..], &[][..]);
     let mut fields = Message::new(bytes, "label");
     while let Some((field, value)) = fields.next()? {
         match field {
-            1 => name = value.text("label.name")?,
-            2 => text = value.text("label.value")?,
+            1 => name = value.bytes("label.name")?,
+            2 => text = value.bytes("label.value")?,
             _ => {}
         }
     }
     Ok((name, text))
+}
+
+/// The label of an exemplar.
+fn label(bytes: &[u8]) -> Result<(&str, &str), Error> {
+    texts(label_bytes(bytes)?).map_err(|(_, detail)| Error::malformed("exemplar.labels", detail))
 }

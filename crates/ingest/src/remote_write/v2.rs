@@ -5,7 +5,7 @@
 
 use signal::{Labels, Point, SeriesPoints, Timestamp};
 
-use super::{Decoded, Described, Refusal, Series, Told};
+use super::{Decoded, Described, Refusal, Series, Told, texts};
 use crate::label_cache::{LabelCache, Protocol};
 use crate::limits::checked_labels;
 use crate::metadata::kind_of_number;
@@ -105,16 +105,20 @@ fn exemplar<'a>(bytes: &'a [u8], reader: &Reader<'a, '_>) -> Result<Told<'a>, Er
         }
     }
     let symbols: Vec<&'a [u8]> = refs.iter().map(|it| reader.symbol(*it)).collect::<Result<_, _>>()?;
-    Ok(Told { pairs: pairs(&symbols)?, point })
+    let pairs = pairs(&symbols)?.map_err(|(_, detail)| Error::malformed("exemplar.labels_refs", detail))?;
+    Ok(Told { pairs, point })
 }
 
-/// Names and values in turn, as pairs.
-fn pairs<'a>(parts: &[&'a [u8]]) -> Result<Vec<(&'a str, &'a str)>, Error> {
-    let pair = |pair: &[&'a [u8]]| match pair {
-        [name, value] => Ok((text(name)?, text(value)?)),
-        _ => Err(Error::malformed("labels_refs", "the number of refs is odd")),
-    };
-    parts.chunks(2).map(pair).collect()
+/// Names and values.
+type Pairs<'a> = Vec<(&'a str, &'a str)>;
+
+/// Names and values in turn, as pairs; or why the series is refused.
+fn pairs<'a>(parts: &[&'a [u8]]) -> Result<Result<Pairs<'a>, Refusal>, Error> {
+    let (pairs, rest) = parts.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(Error::malformed("labels_refs", "the number of refs is odd"));
+    }
+    Ok(pairs.iter().map(|[name, value]| texts((name, value))).collect())
 }
 
 /// Reads the labels of one series after the other.
@@ -146,7 +150,7 @@ impl<'a> Reader<'a, '_> {
         if let Some(labels) = self.cache.get(key) {
             return Ok(Ok(labels));
         }
-        let checked = checked_labels(&pairs(&self.parts)?, self.config);
+        let checked = pairs(&self.parts)?.and_then(|it| checked_labels(&it, self.config));
         if let Ok(labels) = &checked {
             self.cache.put(key, labels);
         }

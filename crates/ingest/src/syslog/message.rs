@@ -160,22 +160,36 @@ fn unquoted(quoted: &str) -> Option<(String, &str)> {
 }
 
 /// `[TIMESTAMP HOSTNAME] [TAG[PID]:] TEXT`. A timestamp without year and zone is not believed: the arrival is used.
+/// Routers of Cisco count their messages: `NUMBER: [HOSTNAME:] TIMESTAMP: %FACILITY-SEVERITY-MNEMONIC: TEXT`.
 fn rfc3164(rest: &str) -> Parts<'_> {
-    let (time, after) = match stamp(rest) {
-        Some(it) => it,
-        None => {
-            let mut parts = Parts { text: rest.trim_start(), ..Parts::default() };
-            tag(&mut parts);
-            return parts;
+    let mut parts = Parts { text: rest.trim_start(), ..Parts::default() };
+    if let Some((number, after)) = parts.text.split_once(": ").filter(|it| is_number(it.0)) {
+        parts.data.push(("sequence".to_owned(), number.to_owned()));
+        parts.text = after.trim_start();
+        if let Some((host, after)) = after.split_once(": ").filter(|it| is_name(it.0) && stamp(it.1).is_some()) {
+            (parts.host, parts.text) = (Some(host), after);
         }
-    };
-    let mut parts = Parts { time, text: after.trim_start(), ..Parts::default() };
-    // `logger` on its own host leaves the host out: then the word is the tag.
-    if let Some((host, text)) = parts.text.split_once(' ').filter(|it| !it.0.ends_with(':') && is_name(it.0)) {
-        (parts.host, parts.text) = (Some(host), text.trim_start());
+    }
+    if let Some((time, after)) = stamp(parts.text) {
+        (parts.time, parts.text) = (time, after.trim_start());
+        host(&mut parts);
     }
     tag(&mut parts);
     parts
+}
+
+/// The word behind a timestamp. `logger` on its own host leaves the host out: then the word is the tag.
+fn host<'a>(parts: &mut Parts<'a>) {
+    let Some((word, text)) = parts.text.split_once(' ') else { return };
+    let text = text.trim_start();
+    // `asa1 : %ASA-6-302013: ..` and `router1: %SYS-5-CONFIG_I: ..`
+    let (name, text) = match word.strip_suffix(':') {
+        Some(name) if text.starts_with('%') => (name, text),
+        _ => (word, text.strip_prefix(": ").unwrap_or(text)),
+    };
+    if !name.ends_with(':') && !name.starts_with('%') && is_name(name) {
+        (parts.host, parts.text) = (Some(name), text);
+    }
 }
 
 /// A time at the beginning, and what is behind it.
@@ -185,15 +199,27 @@ fn stamp(rest: &str) -> Option<(Option<Timestamp>, &str)> {
     {
         return Some((Some(time), after));
     }
-    // `Nov 14 22:13:20 `
-    let (stamp, after) = rest.split_at_checked(15)?;
+    // `Nov 14 22:13:20 `; routers mark a clock that is not set, and some tell the year and parts of seconds.
+    let after = like(rest.strip_prefix(['*', '.']).unwrap_or(rest), "aaa 00 ")?;
+    let after = like(like(after, "0000 ").unwrap_or(after), "00:00:00")?;
+    let after = after.strip_prefix('.').map_or(after, |it| it.trim_start_matches(|it: char| it.is_ascii_digit()));
+    // Theirs ends with a colon, before which a zone may stand.
+    let is_zone = |it: &str| it.len() <= 5 && it.bytes().all(|it| it.is_ascii_uppercase());
+    let zoned = after.strip_prefix(' ').and_then(|it| it.split_once(": %")).filter(|it| is_zone(it.0));
+    let after = zoned.and_then(|it| after.get(it.0.len() + 2..)).unwrap_or(after);
+    let after = after.strip_prefix(':').unwrap_or(after);
+    after.starts_with(' ').then_some((None, after))
+}
+
+/// What is behind a beginning of this form: `a` is a letter, `0` a digit or the space in place of one.
+fn like<'a>(rest: &'a str, form: &str) -> Option<&'a str> {
+    let (begin, after) = rest.split_at_checked(form.len())?;
     let is_like = |it: (char, char)| match it.1 {
         'a' => it.0.is_ascii_alphabetic(),
         '0' => it.0.is_ascii_digit() || it.0 == ' ',
         other => it.0 == other,
     };
-    let fits = stamp.len() == 15 && stamp.chars().zip("aaa 00 00:00:00".chars()).all(is_like);
-    (fits && after.starts_with(' ')).then_some((None, after))
+    (begin.len() == begin.chars().count() && begin.chars().zip(form.chars()).all(is_like)).then_some(after)
 }
 
 /// `TAG:` or `TAG[PID]:` before the text.
@@ -204,11 +230,24 @@ fn tag<'a>(parts: &mut Parts<'a>) {
         Some((name, process)) => (name, Some(process)),
         None => (head, None),
     };
-    // `error: disk full` names a level, and `http://..` nothing.
-    if !is_name(name) || LogLevel::parse(name).is_some() || !(after.is_empty() || after.starts_with(' ')) {
+    // A router's `%SYS-5-CONFIG_I:` says of which kind the message is.
+    if let Some(kind) = head.strip_prefix('%').filter(|it| is_name(it)) {
+        parts.kind = Some(kind);
+        return;
+    }
+    // `error: disk full` names a level, `17: ..` counts, and `http://..` is no name.
+    if !is_name(name)
+        || is_number(name)
+        || LogLevel::parse(name).is_some()
+        || !(after.is_empty() || after.starts_with(' '))
+    {
         return;
     }
     (parts.app, parts.process, parts.text) = (Some(name), process, after.trim_start());
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 20 && text.bytes().all(|it| it.is_ascii_digit())
 }
 
 fn is_name(text: &str) -> bool {
@@ -252,6 +291,7 @@ mod tests {
         }
     }
 
+    /// Guarantees: MUST 130, 131 and 851 of docs/specs/ingest.md.
     #[test]
     fn rfc_3164_and_worse() {
         for (message, expected) in [
@@ -283,6 +323,26 @@ mod tests {
             (
                 "no priority at all",
                 r#"0 {host="10.0.0.9",job="syslog",level="info"} "no priority at all" {facility="user"}"#,
+            ),
+            (
+                "<189>123: *Nov 27 02:54:42.123: %LINK-3-UPDOWN: Interface Gi0/1, changed state to up",
+                r#"0 {host="10.0.0.9",job="syslog",level="info"} "%LINK-3-UPDOWN: Interface Gi0/1, changed state to up" {facility="local7",msgid="LINK-3-UPDOWN",sequence="123"}"#,
+            ),
+            (
+                "<189>124: router1: Nov 27 02:54:42.123 UTC: %SYS-5-CONFIG_I: Configured",
+                r#"0 {host="router1",job="syslog",level="info"} "%SYS-5-CONFIG_I: Configured" {facility="local7",msgid="SYS-5-CONFIG_I",sequence="124"}"#,
+            ),
+            (
+                "<166>Nov 27 2023 02:54:42 asa1 : %ASA-6-302013: Built outbound TCP connection",
+                r#"0 {host="asa1",job="syslog",level="info"} "%ASA-6-302013: Built outbound TCP connection" {facility="local4",msgid="ASA-6-302013"}"#,
+            ),
+            (
+                "<189>Nov 27 02:54:42 router2: %SYS-5-RESTART: System restarted",
+                r#"0 {host="router2",job="syslog",level="info"} "%SYS-5-RESTART: System restarted" {facility="local7",msgid="SYS-5-RESTART"}"#,
+            ),
+            (
+                "<13>42: the answer",
+                r#"0 {host="10.0.0.9",job="syslog",level="info"} "the answer" {facility="user",sequence="42"}"#,
             ),
             ("<999>x", r#"0 {host="10.0.0.9",job="syslog",level="info"} "<999>x" {facility="user"}"#),
             (

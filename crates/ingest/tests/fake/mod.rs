@@ -48,7 +48,7 @@ impl Recorder {
                 self.arrived.notified().await;
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(30), wait).await.expect("the sink gets what is awaited");
+        tokio::time::timeout(std::time::Duration::from_secs(120), wait).await.expect("the sink gets what is awaited");
     }
 
     pub fn texts(&self) -> Vec<String> {

@@ -154,6 +154,10 @@ async fn http_takes_all_signals_in_both_encodings() {
             "{}",
         ),
         ("/v1/logs", vec![("content-type", PROTOBUF)], vec![], ""),
+        // Where Prometheus, Loki and Mimir have it.
+        ("/api/v1/otlp/v1/metrics", vec![("content-type", PROTOBUF)], good_metrics(), ""),
+        ("/otlp/v1/logs", vec![("content-type", PROTOBUF)], vec![], ""),
+        ("/otlp/v1/traces", vec![("content-type", PROTOBUF)], vec![], ""),
     ] {
         let answer = server.post(path, &headers, body).await;
         let text = String::from_utf8_lossy(&answer.bytes).into_owned();

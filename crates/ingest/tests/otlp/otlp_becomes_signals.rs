@@ -221,7 +221,7 @@ fn points_at_fault_are_rejected_and_the_rest_is_kept() {
             "",
             vec![
                 number(&[("a", &long)], T0, 1.0),
-                number(&[("\u{fc}", "x")], T0, 1.0),
+                number(&[("", "x")], T0, 1.0),
                 number(&[("a", "1"), ("a", "2")], T0, 1.0),
             ],
         ),

@@ -116,7 +116,7 @@ impl Api {
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(20), "not so: {what}");
+        assert!(begin.elapsed() < Duration::from_secs(120), "not so: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use crate::fake::{Recorder, StillClock};
 
 const TOPIC: &str = "app-logs";
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// Brokers, a sink, and what reads from the one into the other.
 struct Setup {

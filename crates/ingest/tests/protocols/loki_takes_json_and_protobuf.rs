@@ -70,6 +70,32 @@ async fn mistakes_are_plain_text() {
     }
 }
 
+/// Guarantees: MUST 22 and 850: a line of another encoding is repaired, a stream that cannot be read takes no other with it.
+#[tokio::test]
+async fn lines_that_are_no_utf8_are_repaired_and_bad_streams_left_out() {
+    let service = Service::new();
+    let bytes = |it: &[u8]| [&[0x12, it.len() as u8], it].concat();
+    // Strings of Go may hold any bytes, which the types of this test do not let through.
+    let entry = |line: &[u8]| bytes(&[&[0x0a, 6, 0x08, 0x80, 0xe2, 0xcf, 0xaa, 0x06][..], &bytes(line)].concat());
+    let stream = |labels: &[u8], lines: &[&[u8]]| {
+        let entries: Vec<u8> = lines.iter().flat_map(|it| entry(it)).collect();
+        let stream = [&[0x0a, labels.len() as u8], labels, &entries].concat();
+        [&[0x0a, stream.len() as u8][..], &stream].concat()
+    };
+    let push = [
+        stream(b"{app=\"caf\xe9\"}", &[b"of nobody"]),
+        stream(b"{app=pay}", &[b"of nobody", b"either"]),
+        stream(b"{app=\"pay\"}", &[b"caf\xe9 is closed", b"all is well"]),
+    ];
+    let body = snap::raw::Encoder::new().compress_vec(&push.concat()).unwrap();
+    let answer = service.post("/loki/api/v1/push", &[PROTOBUF], body).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(answer.text.starts_with("stream.labels: streams[0]: not UTF-8 at byte 9 (3 left out"), "{}", answer.text);
+    assert_eq!(service.recorder.texts(), ["caf\u{fffd} is closed", "all is well"]);
+    assert_eq!(service.metric("sentinel_ingest_lines_altered_total", "loki", "invalid_utf8"), 1.0);
+    assert_eq!(service.metric("sentinel_ingest_signals_dropped_total", "loki", "malformed"), 3.0);
+}
+
 /// Guarantees: MUST 23 and 5.
 #[tokio::test]
 async fn long_lines_are_cut_and_overload_is_503() {

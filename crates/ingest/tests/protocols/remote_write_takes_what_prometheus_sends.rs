@@ -44,13 +44,47 @@ async fn samples_are_stored_and_the_stale_marker_is_kept() {
     assert_eq!(service.metric("sentinel_ingest_signals_received_total", "remote_write", ""), 2.0);
 }
 
+/// Guarantees: MUST 10 and 15.
 #[tokio::test]
-async fn ingest_is_another_name_of_the_path() {
-    let service = Service::new();
+async fn the_path_has_the_names_of_other_receivers() {
     let request = WriteRequest { timeseries: vec![series(&[("__name__", "m")], &[(NOW, 1.0)])], metadata: vec![] };
-    assert_eq!(service.post("/ingest", &HEADERS, snappy(&request)).await.status, StatusCode::NO_CONTENT);
-    let empty = snappy(&WriteRequest::default());
-    assert_eq!(service.post("/ingest", &HEADERS, empty).await.status, StatusCode::NO_CONTENT);
+    for path in ["/ingest", "/api/v1/push", "/api/v1/receive"] {
+        let service = Service::new();
+        assert_eq!(service.post(path, &HEADERS, snappy(&request)).await.status, StatusCode::NO_CONTENT, "{path}");
+        let empty = snappy(&WriteRequest::default());
+        assert_eq!(service.post(path, &HEADERS, empty).await.status, StatusCode::NO_CONTENT, "{path}");
+        assert_eq!(service.post(path, &HEADERS_V2, snappy(&request_v2())).await.status, StatusCode::NO_CONTENT);
+        assert_eq!(service.recorder.samples.lock().unwrap().len(), 4, "{path}");
+    }
+}
+
+/// Guarantees: MUST 13: bytes of another encoding take no other series with them. The types of this test let none through.
+#[tokio::test]
+async fn a_series_whose_labels_are_no_utf8_is_left_out() {
+    let message = |number: u8, bytes: &[u8]| [&[number << 3 | 2, bytes.len() as u8], bytes].concat();
+    let label = |name: &[u8], value: &[u8]| message(1, &[message(1, name), message(2, value)].concat());
+    let sample = |millis: i64| {
+        let mut time = vec![];
+        prost::encoding::encode_varint(millis as u64, &mut time);
+        [&[0x09][..], &1.0_f64.to_le_bytes(), &[0x10], &time].concat()
+    };
+    let v1 = |value: &[u8]| {
+        let labels = [label(b"__name__", b"m"), label(b"host", value)].concat();
+        message(1, &[labels, message(2, &sample(NOW))].concat())
+    };
+    let v1 = [v1(b"caf\xe9"), v1(b"bar")].concat();
+    let symbols = [&b""[..], b"__name__", b"m", b"host", b"caf\xe9", b"bar"].map(|it| message(4, it)).concat();
+    let v2 = |refs: &[u8]| message(5, &[message(1, refs), message(2, &sample(NOW))].concat());
+    let v2 = [symbols, v2(&[1, 2, 3, 4]), v2(&[1, 2, 3, 5])].concat();
+    for (headers, body) in [(HEADERS, v1), (HEADERS_V2, v2)] {
+        let service = Service::new();
+        let body = snap::raw::Encoder::new().compress_vec(&body).unwrap();
+        let answer = service.post("/api/v1/write", &headers, body).await;
+        let detail = answer.json()["detail"].to_string();
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert!(detail.contains("label.value: not UTF-8 at byte 3 (1 left out"), "{detail}");
+        assert_eq!(stored(&service), [r#"m{host="bar"} 1@0"#]);
+    }
 }
 
 fn histogram(count: u64, sum: f64, timestamp: i64) -> Histogram {
@@ -232,7 +266,7 @@ async fn wrong_series_are_named_and_the_rest_is_stored() {
 async fn other_versions_are_refused() {
     let service = Service::new();
     for headers in [
-        &[("content-type", "application/x-protobuf;proto=io.prometheus.write.v3.Request")][..],
+        &[("content-type", "application/x-protobuf; Proto=\"io.prometheus.write.v3.Request\"")][..],
         &[("content-type", "application/x-protobuf"), ("x-prometheus-remote-write-version", "2.0.0")],
         &[("content-type", "application/json")],
         &[("content-encoding", "gzip")],
@@ -268,5 +302,6 @@ async fn bombs_and_broken_bytes_are_refused() {
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     let invalid = snap::raw::Encoder::new().compress_vec(b"\x0a\x05\x0a\x03\x0a\x01\xff").unwrap();
     let answer = service.post("/api/v1/write", &HEADERS, invalid).await;
-    assert_eq!(answer.json()["detail"], "label.name: not UTF-8 at byte 0");
+    let detail = answer.json()["detail"].to_string();
+    assert!(detail.contains("labels: label.name: not UTF-8 at byte 0 (1 left out"), "{detail}");
 }

@@ -142,7 +142,7 @@ pub fn logged(log: &Log, n: usize) -> Vec<signal::LoggedInference> {
         if rows.len() >= n {
             return rows;
         }
-        assert!(started.elapsed().as_secs() < 20, "{} of {n} rows came", rows.len());
+        assert!(started.elapsed().as_secs() < 120, "{} of {n} rows came", rows.len());
         std::thread::yield_now();
     }
 }

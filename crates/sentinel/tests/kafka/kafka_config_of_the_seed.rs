@@ -35,8 +35,8 @@ fn c1_a_config_json_of_the_seed_reads_its_topic_from_the_beginning() {
         "log_stream": {"default_level": "INFO", "default_component": "unknown"},
     });
     let server = Server::start("seed-config", &config.to_string());
-    let lines = wait_for(Duration::from_secs(60), "the events of the topic", || {
-        let found = server.list("/sentinel/v1/logs?q=part0&from=-10m&limit=200");
+    let lines = wait_for(Duration::from_secs(180), "the events of the topic", || {
+        let found = server.list("/sentinel/v1/logs?q=part0&from=-2h&limit=200");
         (found.len() >= 50).then_some(found)
     });
     // Of the hundred events every other one is of this topic.

@@ -15,7 +15,7 @@ use crate::support::server::{QUIET, Server};
 use crate::support::wait_for;
 
 const LINES: usize = 2000;
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 fn configuration(secured: &Secured, password: &str, ca_file: Option<&Path>) -> String {
     let authority = ca_file.map_or(String::new(), |it| format!(", ca_file: {}", it.display()));

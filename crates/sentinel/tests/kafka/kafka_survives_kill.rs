@@ -22,7 +22,7 @@ const N_BROKERS: usize = 3;
 const BROKEN_EVERY: u64 = 37;
 const TOPICS: [&str; 2] = ["logs-topic", "app-logs"];
 /// A killed member is missed after ten seconds, and the machine may be busy.
-const CATCH_UP: Duration = Duration::from_secs(120);
+const CATCH_UP: Duration = Duration::from_secs(240);
 
 #[test]
 fn nothing_from_kafka_is_lost_or_doubled_over_kills_of_either_side() {
@@ -93,7 +93,7 @@ fn check_lines(server: &Server, acknowledged: &Acknowledged) {
     assert!(lines.len() > 500, "too little load: {} events", lines.len());
     let mut wrong = vec![];
     for part in 0..=n_parts {
-        let hits = server.list(&format!("/sentinel/v1/logs?q=part{part}&from=-30m&limit=1000"));
+        let hits = server.list(&format!("/sentinel/v1/logs?q=part{part}&from=-2h&limit=1000"));
         for number in lines.range(part * 100..part * 100 + 100) {
             let wanted = format!("event {number} part{part} of the run");
             let found: Vec<&Value> = hits.iter().filter(|it| it["line"] == wanted.as_str()).collect();

@@ -8,7 +8,7 @@ use crate::support::kafka::Kafka;
 use crate::support::server::{QUIET, Server};
 use crate::support::wait_for;
 
-const HEARD: Duration = Duration::from_secs(60);
+const HEARD: Duration = Duration::from_secs(180);
 
 #[test]
 fn incidents_come_as_json_by_their_id_and_survive_a_broker_that_is_away() {

@@ -101,7 +101,7 @@ model_watches:
     }
     let page = server.get("/model-watch/iris").text();
     assert!(page.contains("Expected performance") && page.contains("unusual"), "{page}");
-    let open = crate::support::wait_for(std::time::Duration::from_secs(60), "the fall is an incident", || {
+    let open = crate::support::wait_for(std::time::Duration::from_secs(180), "the fall is an incident", || {
         server.list("/sentinel/v1/incidents").into_iter().next()
     });
     assert_eq!(open["services"], json!(["iris"]));

@@ -62,7 +62,7 @@ fn label(server: &Server, labels: &[Value]) {
 }
 
 fn followed(server: &Server, name: &str, n: usize) {
-    wait_for(Duration::from_secs(60), name, || (server.metric(name, &["model=\"credit\""]) >= n as f64).then_some(()));
+    wait_for(Duration::from_secs(180), name, || (server.metric(name, &["model=\"credit\""]) >= n as f64).then_some(()));
 }
 
 fn config(alert: &str) -> String {
@@ -83,7 +83,7 @@ model_watches:
 }
 
 fn incident(server: &Server, is_fit: impl Fn(&Value) -> bool) -> Value {
-    wait_for(Duration::from_secs(60), "the incident is as it should be", || {
+    wait_for(Duration::from_secs(180), "the incident is as it should be", || {
         server.list("/sentinel/v1/incidents").into_iter().find(|it| is_fit(it))
     })
 }
@@ -103,6 +103,7 @@ fn an_alarm_names_feature_group_and_time_and_survives_a_kill() {
 
     server.kill();
     server.restart();
+    server.wait_until_ready();
     asked.send(&server, 150, 25.0, 0.8);
     let told = incident(&server, |it| it["diagnosis"]["causes"][0]["fault"] == "data_drift");
     let text = told["diagnosis"]["causes"][0]["summary"].as_str().unwrap();
@@ -130,10 +131,11 @@ fn an_alarm_names_feature_group_and_time_and_survives_a_kill() {
 
     server.kill();
     server.restart();
+    server.wait_until_ready();
     let model = server.get_json("/sentinel/v1/drift/credit");
     assert_eq!(model["state"], "drift");
     asked.send(&server, 1600, 0.0, 0.8);
-    wait_for(Duration::from_secs(60), "the live stream has recovered", || {
+    wait_for(Duration::from_secs(180), "the live stream has recovered", || {
         let model = server.get_json("/sentinel/v1/drift/credit");
         let targets = model["live"]["targets"].as_array()?.clone();
         (!targets.is_empty() && targets.iter().all(|it| it["since"].is_null())).then_some(())
@@ -151,7 +153,7 @@ fn errors_are_told_as_labels_come() {
     let mut server = Server::start("live-errors", &config("data_drift_score > 0.1"));
     let mut asked = Asked::new(4);
     asked.send(&server, REFERENCE, 0.0, 0.8);
-    wait_for(Duration::from_secs(60), "the reference is there", || {
+    wait_for(Duration::from_secs(180), "the reference is there", || {
         let model = server.get_json("/sentinel/v1/drift/credit");
         model["live"]["targets"].as_array().filter(|it| !it.is_empty()).map(|_| ())
     });
@@ -245,7 +247,7 @@ fn a_retraining_is_a_new_version_that_does_not_serve() {
     asked.send(&server, REFERENCE + 100, 0.0, 0.8);
     followed(&server, "sentinel_online_drift_predictions_total", 100);
     asked.send(&server, 200, 40.0, 0.8);
-    let plan = wait_for(Duration::from_secs(60), "a retraining is proposed", || {
+    let plan = wait_for(Duration::from_secs(180), "a retraining is proposed", || {
         server.list("/sentinel/v1/plans").into_iter().find(|it| it["playbook"] == "retrain")
     });
     assert_eq!(plan["steps"][0]["action"]["type"], "train", "{plan}");
@@ -254,7 +256,7 @@ fn a_retraining_is_a_new_version_that_does_not_serve() {
     let path = format!("/sentinel/v1/plans/{}/approve", plan["id"].as_str().unwrap());
     let answer = server.post_json(&path, &approval);
     assert!(answer.status < 300, "{}", answer.text());
-    let done = wait_for(Duration::from_secs(120), "the training ends", || {
+    let done = wait_for(Duration::from_secs(240), "the training ends", || {
         let all = server.list("/sentinel/v1/plans");
         all.into_iter().find(|it| it["id"] == plan["id"] && it["state"] == "succeeded")
     });

@@ -69,11 +69,11 @@ mod with_the_runtime {
         let server = Server::start("network-wave", &watch(&wave(), "2m", true));
         let begin = now();
         // Some of what is to come, too: each value is there when its second is asked for.
-        let all: Vec<Value> = (-120..120).map(|it| observation(begin + it)).collect();
+        let all: Vec<Value> = (-120..300).map(|it| observation(begin + it)).collect();
         assert_eq!(server.post_json("/monitor", &json!(all)).status, 200);
         // A first look may fall into the middle of the post, and then holds the last value for what is not there yet. The
         // model reads 36 values: so much later it has seen none of that.
-        let points = wait_for(Duration::from_secs(90), "the wave is forecast exactly", || {
+        let points = wait_for(Duration::from_secs(240), "the wave is forecast exactly", || {
             let all = server.list("/sentinel/v1/models?limit=10");
             let model = all.first().filter(|it| it["ready"] == true)?;
             let told = server.get(&format!("/sentinel/v1/models/{}/chart", model["id"].as_str()?)).json();

@@ -30,7 +30,7 @@ fn what_was_acknowledged_is_there_once() {
     let sender = std::thread::spawn(move || post(&its_address, &its_answered, &its_end));
     for _ in 0..N_KILLS {
         let before = answered.load(Ordering::SeqCst);
-        wait_for(Duration::from_secs(30), "requests are answered", || {
+        wait_for(Duration::from_secs(120), "requests are answered", || {
             (answered.load(Ordering::SeqCst) >= before + ANSWERED).then_some(())
         });
         server.kill();

@@ -57,7 +57,7 @@ fn a_trained_model_is_served_to_real_clients() {
     let answer = server.post_json("/predict", &body).json();
     assert_eq!((&answer["prediction"], &answer["version"]), (&json!(0), &json!("1")), "{answer}");
     let id = answer["id"].as_str().unwrap().to_owned();
-    wait_for(Duration::from_secs(20), "the row is in the CSV file", || {
+    wait_for(Duration::from_secs(120), "the row is in the CSV file", || {
         std::fs::read_to_string(&csv).ok().filter(|it| it.contains(&id))
     });
     let text = std::fs::read_to_string(&csv).unwrap();

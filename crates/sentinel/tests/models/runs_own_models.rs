@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::server::{Folder, Server};
 use crate::support::wait_for;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(240);
 
 /// Learns the largest value of all, and scores the newest by it.
 const RETRAIN: &str = r#"
@@ -54,13 +54,15 @@ fn own_models_live_and_bad_ones_are_contained() {
     model(&models, "floods", RETRAIN, "while True: print('x' * 1000)\n");
     model(&models, "nonsense", RETRAIN, "print('all is well')\n");
     model(&models, "fails", "import sys\nsys.exit('no such column')\n", INFER);
+    // Only the one that hangs runs out of time, however busy the machine is.
     let one = |name: &str| {
+        let timeout = if name == "hangs" { 3 } else { 90 };
         format!(
             "  - name: {name}
     path: {}
     wait: {{strategy: rows, rows: 5}}
     retrain: {{min_rows: 5}}
-    inference: {{interval_seconds: 1, timeout_seconds: 3, max_output_bytes: 100000}}
+    inference: {{interval_seconds: 1, timeout_seconds: {timeout}, max_output_bytes: 100000}}
 ",
             models.join(name).display()
         )

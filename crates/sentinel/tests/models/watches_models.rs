@@ -116,7 +116,7 @@ fn ask(server: &Server, rows: &[Value]) -> Vec<String> {
 }
 
 fn wait_for_rows(server: &Server, n: f64) {
-    wait_for(Duration::from_secs(30), "the log was read", || {
+    wait_for(Duration::from_secs(120), "the log was read", || {
         (server.metric("sentinel_model_predictions_total", &["model=\"income\""]) >= n).then_some(())
     });
 }
@@ -135,7 +135,7 @@ fn drifted(run: &Value) -> Vec<&str> {
 }
 
 fn incident(server: &Server, is_fit: impl Fn(&Value) -> bool) -> Value {
-    wait_for(Duration::from_secs(60), "the incident is as it should be", || {
+    wait_for(Duration::from_secs(120), "the incident is as it should be", || {
         server.list("/sentinel/v1/incidents").into_iter().find(|it| is_fit(it))
     })
 }
@@ -197,7 +197,7 @@ fn two_shifted_inputs_become_one_incident_that_names_both() {
     assert!(text.contains("age: mean") && text.contains("hours-per-week: mean") && text.contains("since"), "{text}");
     assert!(told["title"].as_str().unwrap().starts_with("income: 2 of 8 features drifted"), "{}", told["title"]);
     assert_eq!(server.list("/sentinel/v1/incidents").len(), 1);
-    let plan = wait_for(Duration::from_secs(60), "a retraining is proposed", || {
+    let plan = wait_for(Duration::from_secs(120), "a retraining is proposed", || {
         server.list("/sentinel/v1/plans").into_iter().find(|it| it["playbook"] == "retrain")
     });
     assert_eq!((&plan["is_dry_run"], &plan["state"]), (&json!(true), &json!("proposed")), "{plan}");
@@ -223,6 +223,7 @@ fn two_shifted_inputs_become_one_incident_that_names_both() {
     // A sudden end: alarm and incident go on.
     server.kill();
     server.restart();
+    server.wait_until_ready();
     assert_eq!(server.metric("data_drift_score", &["model=\"income\""]), 2.0 / 8.0);
     assert_eq!(server.get_json("/sentinel/v1/drift/income")["state"], "drift");
     wait_for_rows(&server, WINDOW as f64);
@@ -232,7 +233,7 @@ fn two_shifted_inputs_become_one_incident_that_names_both() {
     let again: Vec<Value> = (0..WINDOW).map(|_| rows.next(1.0).0).collect();
     ask(&server, &again);
     let before = server.metric("sentinel_model_predictions_total", &["model=\"income\""]);
-    wait_for(Duration::from_secs(30), "the log was read", || {
+    wait_for(Duration::from_secs(120), "the log was read", || {
         let now = server.metric("sentinel_model_predictions_total", &["model=\"income\""]);
         (now >= before.max(2.0 * WINDOW as f64)).then_some(())
     });

@@ -51,7 +51,7 @@ fn sentinel(arguments: &[&str]) -> Output {
 fn stop(server: &mut Server) {
     let pid = server.pid().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    wait_for(Duration::from_secs(20), "the server has stopped", || {
+    wait_for(Duration::from_secs(120), "the server has stopped", || {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         (stat.is_empty() || stat.contains(") Z ")).then_some(())
     });
@@ -69,7 +69,7 @@ fn a_budget_holds_is_told_and_survives_a_restart() {
         let answer = server.post_json("/monitor", &stretch(begin, idx, height));
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
-    let status = wait_for(Duration::from_secs(10), "the bursts are held", || {
+    let status = wait_for(Duration::from_secs(120), "the bursts are held", || {
         Some(budget(&server)).filter(|it| it["held_total"].as_u64() >= Some(3))
     });
     assert_eq!(server.list("/sentinel/v1/incidents").len(), 1, "{status}");

@@ -21,8 +21,8 @@ const CALM: usize = 3;
 const AT_ONCE: usize = 10;
 /// Attacks; those that only a model reads are tried where there is one.
 const ATTACKS: usize = 264;
-/// For a busy machine; on a quiet one it takes a quarter of that.
-const LIMIT: Duration = Duration::from_secs(180);
+/// For a busy machine; on a quiet one it takes a tenth of that.
+const LIMIT: Duration = Duration::from_secs(480);
 
 /// Takes whatever is posted.
 struct Receiver {
@@ -48,7 +48,7 @@ impl Receiver {
 }
 
 fn request(mut stream: TcpStream) -> String {
-    let _ = stream.set_read_timeout(Some(Duration::from_millis(500)));
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(30)));
     let mut taken = vec![];
     let mut buffer = [0; 65_536];
     while let Ok(length @ 1..) = stream.read(&mut buffer) {

@@ -11,6 +11,9 @@ use crate::support::server::{Folder, QUIET, Server};
 use crate::support::services::is_there;
 use crate::support::wait_for;
 
+/// How long anything may take; generous because the machine may be busy.
+const LIMIT: Duration = Duration::from_secs(180);
+
 const PLAYBOOK: &str = "
 act:
   enabled: true
@@ -23,7 +26,7 @@ act:
         min_confidence: 0.5
       steps:
         - action: {type: command, argv: [/bin/true, \"{service}\"]}
-      verify: {hold_secs: 2, timeout_secs: 60}
+      verify: {hold_secs: 2, timeout_secs: 180}
 ";
 
 const BUDGET: &str = "
@@ -97,7 +100,7 @@ fn server_with_incident() -> Server {
     assert_eq!(server.post_json("/sentinel/v1/changes", &change).status, 200);
     let fault: Value = (0..20).rev().map(|it| observation(900.0, it)).collect();
     assert_eq!(server.post_json("/monitor", &fault).status, 200);
-    wait_for(Duration::from_secs(20), "a plan", || server.list("/sentinel/v1/plans").into_iter().next());
+    wait_for(LIMIT, "a plan", || server.list("/sentinel/v1/plans").into_iter().next());
     server
 }
 
@@ -135,7 +138,7 @@ fn a_person_approves_the_plan_and_sees_it_verified() {
                 browser.find("main");
                 // A chart is drawn when it comes into view.
                 let draw = "const it = document.querySelector('.chart-wait'); it?.scrollIntoView(); return !it";
-                wait_for(Duration::from_secs(10), &format!("the charts of {path} are drawn"), || {
+                wait_for(LIMIT, &format!("the charts of {path} are drawn"), || {
                     (browser.script(draw) == true).then_some(())
                 });
                 browser.script("scrollTo(0, 0)");
@@ -162,7 +165,7 @@ fn a_person_approves_the_plan_and_sees_it_verified() {
     assert!(browser.text("#confirm").contains("/bin/true PaymentGateway"), "the dialog shows what will be done");
     screenshot(&browser, "incident-confirm");
     browser.click(&browser.find("#confirm [value=yes]"));
-    wait_for(Duration::from_secs(60), "the page says that the plan is verified", || {
+    wait_for(LIMIT, "the page says that the plan is verified", || {
         let is_approved = server.list("/sentinel/v1/plans")[0]["state"] != "proposed";
         if is_approved {
             server.post_json("/monitor", &observation(31.0, 0));
@@ -203,7 +206,7 @@ fn a_person_compares_thresholds_on_the_past_of_a_series() {
     assert_eq!(browser.text("#alerts-shown"), "7");
     browser.click(&browser.find("[name=sigma25]"));
     browser.click(&browser.find("[data-testid=backtest-form] button.primary"));
-    wait_for(Duration::from_secs(10), "the answer with the new budget", || {
+    wait_for(LIMIT, "the answer with the new budget", || {
         browser.text("[data-testid=backtest-choices]").contains("7 per day").then_some(())
     });
     assert!(browser.text("[data-testid=backtest-choices]").contains("sigma 2.5"));
@@ -228,7 +231,7 @@ fn a_person_looks_at_a_forecast_and_takes_a_version_back() {
     browser.resize(1280, 900);
     let models = || server.list("/sentinel/v1/models");
     let keep_coming = || server.post_json("/monitor", &observation(35.0, 0)).status;
-    wait_for(Duration::from_secs(60), "a second version serves", || {
+    wait_for(LIMIT, "a second version serves", || {
         keep_coming();
         let model = models().into_iter().next()?;
         let id = model["id"].as_str()?;
@@ -243,7 +246,7 @@ fn a_person_looks_at_a_forecast_and_takes_a_version_back() {
     browser.find("[data-testid=forecast-row] svg.fan-spark path.ahead");
     screenshot(&browser, "forecasts-list");
     browser.click(&browser.find("[data-testid=forecast-row] a"));
-    wait_for(Duration::from_secs(10), "the fan is drawn", || {
+    wait_for(LIMIT, "the fan is drawn", || {
         keep_coming();
         let length = browser.script("return document.querySelector('[data-testid=ahead]')?.getTotalLength() ?? 0");
         length.as_f64().filter(|it| *it > 5.0)
@@ -253,12 +256,8 @@ fn a_person_looks_at_a_forecast_and_takes_a_version_back() {
     let serving = models()[0]["active_version"].clone();
     browser.click(&browser.find("[data-testid=rollback]"));
     browser.click(&browser.find("#confirm [value=yes]"));
-    wait_for(Duration::from_secs(10), "another version serves", || {
-        (models()[0]["active_version"] != serving).then_some(())
-    });
-    wait_for(Duration::from_secs(10), "the page says so", || {
-        browser.text("#model").contains("rolled back").then_some(())
-    });
+    wait_for(LIMIT, "another version serves", || (models()[0]["active_version"] != serving).then_some(()));
+    wait_for(LIMIT, "the page says so", || browser.text("#model").contains("rolled back").then_some(()));
     let console = browser.console();
     assert!(console.is_empty(), "{console:?}");
 }

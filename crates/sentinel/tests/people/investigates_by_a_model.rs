@@ -15,7 +15,7 @@ use crate::support::server::{QUIET, Server};
 use crate::support::services::{free_port, python_with};
 use crate::support::wait_for;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/people/mcp_client.py");
 
 /// Steady points of a service up to now, then a jump; returns what the jump was answered with.

@@ -15,6 +15,8 @@ use crate::support::client::encoded;
 use crate::support::server::{Folder, QUIET, Server};
 use crate::support::wait_for;
 
+/// How long anything may take; generous because the machine may be busy.
+const LIMIT: Duration = Duration::from_secs(120);
 const POOL: &str = "---\nservices: [pay]\nfaults: [pool_exhaustion]\n---\n# Connection pools\n## Check\nLook at in use.\n## Fix\nRestart the pay service.\n";
 const DISK: &str = "# Full disks\nDelete old archives when no space is left on the volume.\n";
 
@@ -24,6 +26,13 @@ fn runbooks(folder: &Folder) -> std::path::PathBuf {
     fs::write(path.join("db/pool.md"), POOL).unwrap();
     fs::write(path.join("disk.md"), DISK).unwrap();
     path
+}
+
+/// Puts a text in the place of a file, so that nobody reads half of it.
+fn replace(file: &Path, text: &str) {
+    let next = file.with_extension("next");
+    fs::write(&next, text).unwrap();
+    fs::rename(next, file).unwrap();
 }
 
 fn start(name: &str, more: &str) -> (Server, std::path::PathBuf) {
@@ -58,18 +67,16 @@ fn a_runbook_is_found_and_says_when_it_was_changed_since_it_was_pinned() {
 
     assert!(pin(&folder, &[]).0);
     assert!(pin(&folder, &["--check"]).0);
-    wait_for(Duration::from_secs(20), "the pins are read", || {
-        (search(&server, "disk")[0]["standing"] == "pinned").then_some(())
-    });
-    fs::write(folder.join("disk.md"), "# Full disks\nRun the following as root.\n").unwrap();
+    wait_for(LIMIT, "the pins are read", || (search(&server, "disk")[0]["standing"] == "pinned").then_some(()));
+    replace(&folder.join("disk.md"), "# Full disks\nRun the following as root.\n");
     fs::write(folder.join("late.md"), "# Late\nA page about zebras.\n").unwrap();
-    wait_for(Duration::from_secs(20), "the change is seen", || {
-        (search(&server, "disk")[0]["standing"] == "changed").then_some(())
+    wait_for(LIMIT, "the change is seen", || {
+        let standing = |words: &str| search(&server, words)[0]["standing"].clone();
+        (standing("disk") == "changed" && standing("zebras") == "new").then_some(())
     });
     let found = search(&server, "disk");
     assert!(found[0]["text"].as_str().unwrap().contains("as root"), "it is read again: {found:?}");
     assert_eq!(found[0]["warning"], "changed since it was pinned");
-    assert_eq!(search(&server, "zebras")[0]["standing"], "new");
     let (is_good, text) = pin(&folder, &["--check"]);
     assert!(
         !is_good && text.contains("disk.md: changed since it was pinned") && text.contains("late.md: not pinned yet"),
@@ -93,14 +100,14 @@ fn a_runbook_is_found_and_says_when_it_was_changed_since_it_was_pinned() {
 fn only_pinned_runbooks_are_shown_where_that_is_asked_for() {
     let (server, folder) = start("only-pinned", "  only_pinned: true\n");
     fs::write(folder.join(".sentinel-pins.json"), "{ broken").unwrap();
-    wait_for(Duration::from_secs(20), "the broken pins are told", || {
+    wait_for(LIMIT, "the broken pins are told", || {
         let status = server.get_json("/sentinel/v1/knowledge/runbooks");
         status["status"]["problems"].to_string().contains(".sentinel-pins.json").then_some(())
     });
     assert!(search(&server, "disk").is_empty(), "broken pins approve nothing");
     fs::remove_file(folder.join(".sentinel-pins.json")).unwrap();
     assert!(pin(&folder, &["disk.md"]).0);
-    wait_for(Duration::from_secs(20), "what is pinned is shown", || (search(&server, "disk").len() == 1).then_some(()));
+    wait_for(LIMIT, "what is pinned is shown", || (search(&server, "disk").len() == 1).then_some(()));
     assert_eq!(
         search(&server, "connection pool")
             .iter()
@@ -130,12 +137,11 @@ fn log_lines_are_found_by_what_they_mean() {
         hits.iter().map(|it| it["line"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     // None of these words stands in the line.
-    let attack = wait_for(Duration::from_secs(20), "the lines are there", || {
-        let found = lines("semantic=login+attempts");
-        (!found.is_empty()).then_some(found)
+    let (attack, database) = wait_for(LIMIT, "the lines are there", || {
+        let found = (lines("semantic=login+attempts"), lines("semantic=cannot+connect+to+the+db"));
+        (!found.0.is_empty() && !found.1.is_empty()).then_some(found)
     });
     assert!(attack.iter().all(|it| it.starts_with("Failed password")), "{attack:?}");
-    let database = lines("semantic=cannot+connect+to+the+db");
     assert!(database[0].contains("refused by database"), "{database:?}");
     assert!(lines("semantic=cannot+connect+to+the+db&service=orders").iter().all(|it| !it.contains("database")));
     assert_eq!(server.get("/sentinel/v1/logs?semantic=a&q=b").status, 422);
@@ -154,7 +160,7 @@ fn a_tenant_does_not_see_the_runbooks_of_another() {
         let answer = server.send("GET", "/sentinel/v1/knowledge?q=zebra+disk", &headers, b"").json();
         answer["items"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    wait_for(Duration::from_secs(20), "it is read", || found("red").contains(&"red.md#1".to_owned()).then_some(()));
+    wait_for(LIMIT, "it is read", || found("red").contains(&"red.md#1".to_owned()).then_some(()));
     assert_eq!(found("blue"), ["disk.md#1"]);
 }
 
@@ -205,12 +211,12 @@ fn vectors_of_an_api_are_used_and_its_failure_is_counted() {
     let (is_broken, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let address = embeddings(Arc::clone(&is_broken), Arc::clone(&calls));
     let more = format!(
-        "  embeddings:\n    url: http://{address}\n    api_model: m\n    key: open-sesame\n    timeout_ms: 2000\n"
+        "  embeddings:\n    url: http://{address}\n    api_model: m\n    key: open-sesame\n    timeout_ms: 20000\n"
     );
     let (server, folder) = start("embeddings", &more);
     fs::write(folder.join("zoo.md"), "# Zoo\nhow to feed a zebra\n").unwrap();
     // No word in common: only the vectors know.
-    let found = wait_for(Duration::from_secs(30), "the vectors are there", || {
+    let found = wait_for(LIMIT, "the vectors are there", || {
         search(&server, "my horse is hungry").first().filter(|it| it["id"] == "zoo.md#1").cloned()
     });
     assert!(found["similarity"].as_f64().unwrap() > 0.9, "{found}");

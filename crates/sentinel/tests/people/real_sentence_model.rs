@@ -60,7 +60,7 @@ fn a_server_finds_by_the_meaning_that_the_model_knows() {
     );
     let server = Server::start_in(folder, &config, vec![]);
     let search = |words: &str| server.list(&format!("/sentinel/v1/knowledge?q={}", encoded(words)));
-    wait_for(Duration::from_secs(60), "the vectors are there", || {
+    wait_for(Duration::from_secs(180), "the vectors are there", || {
         (server.metric("sentinel_knowledge_vectors", &[]) >= 2.0).then_some(())
     });
     let found = search("Kafka clients are slow in handling messages");

@@ -21,7 +21,7 @@ fn kinds_of_line_keep_their_identity_counts_and_usual_rates() {
     let push = json!({"streams": [{"stream": {"service": "Search"}, "values": values}]});
     assert_eq!(server.post_json("/loki/api/v1/push", &push).status, 204);
     let kinds = |server: &Server| server.list("/sentinel/v1/logs/templates?service=Search&from=-2h");
-    let before = wait_for(Duration::from_secs(20), "all lines are counted", || {
+    let before = wait_for(Duration::from_secs(120), "all lines are counted", || {
         Some(kinds(&server)).filter(|it| it.len() == 1 && it[0]["lines"] == LINES as u64)
     });
     assert_eq!(before[0]["template"], "found <*> items");
@@ -41,7 +41,7 @@ fn kinds_of_line_keep_their_identity_counts_and_usual_rates() {
         |it: i128| json!([(now - it).to_string(), "2026-01-02 03:04:05 WARN [worker-1] shop.Search: index is stale"]);
     let push = json!({"streams": [{"stream": {"service": "Search"}, "values": (0..8).map(odd).collect::<Vec<_>>()}]});
     assert_eq!(server.post_json("/loki/api/v1/push", &push).status, 204);
-    let found = wait_for(Duration::from_secs(20), "the new kind of line is told", || {
+    let found = wait_for(Duration::from_secs(120), "the new kind of line is told", || {
         server.list("/sentinel/v1/logs/anomalies").into_iter().next()
     });
     assert_eq!(found["kind"], "new_template");

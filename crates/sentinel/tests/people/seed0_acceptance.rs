@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use crate::support::server::{QUIET, Server};
 use crate::support::wait_for;
 
+/// How long anything may take; generous because the machine may be busy.
+const LIMIT: Duration = Duration::from_secs(120);
+
 /// The body that seed 0's README shows.
 fn readme_body() -> Value {
     json!({"timestamp": "10:00", "service_name": "PaymentGateway", "cpu_usage": 900})
@@ -79,7 +82,7 @@ fn a1_the_readme_body_is_critical_on_a_fresh_server() {
         }
     }
     let id = answer["incident_id"].as_str().expect("an incident");
-    let incident = wait_for(Duration::from_secs(5), "the diagnosis", || {
+    let incident = wait_for(LIMIT, "the diagnosis", || {
         let incident = server.get_json(&format!("/sentinel/v1/incidents/{id}"));
         (!incident["diagnosis"].is_null()).then_some(incident)
     });
@@ -125,7 +128,7 @@ fn a3_a_sustained_fault_is_one_incident_until_it_ends() {
     assert_eq!(open.len(), 1, "{open:?}");
     assert_eq!(open[0]["status"], "open");
     assert!(!send(59, 30.0, 60).last().is_some_and(is_critical));
-    wait_for(Duration::from_secs(20), "the incident is resolved", || {
+    wait_for(LIMIT, "the incident is resolved", || {
         incidents_of(&server, "orders").iter().all(|it| it["status"] == "resolved").then_some(())
     });
     assert_eq!(incidents_of(&server, "orders").len(), 1);
@@ -176,8 +179,7 @@ fn a5_hostile_log_text_gives_a_safe_report() {
     let id = critical["incident_id"].as_str().unwrap();
     let report = |format: &str| server.get(&format!("/sentinel/v1/incidents/{id}/report?format={format}")).text();
     let cites_logs = |it: &String| it.contains("previous instructions") || it.contains("alert");
-    let html =
-        wait_for(Duration::from_secs(10), "a report that cites the lines", || Some(report("html")).filter(cites_logs));
+    let html = wait_for(LIMIT, "a report that cites the lines", || Some(report("html")).filter(cites_logs));
     let pages =
         [html, server.get(&format!("/incidents/{id}")).text(), server.get("/logs").text(), server.get("/").text()];
     for page in &pages {
@@ -251,7 +253,7 @@ fn a7_a_guarded_action_is_carried_out_and_audited() {
     assert_eq!(server.post_json("/sentinel/v1/changes", &change).status, 200);
     let answers = monitor(&server, &observations("checkout", "latency", 29, steady(900.0, 29)));
     assert!(answers.iter().any(is_critical));
-    let plan = wait_for(Duration::from_secs(20), "a plan", || server.list("/sentinel/v1/plans").into_iter().next());
+    let plan = wait_for(LIMIT, "a plan", || server.list("/sentinel/v1/plans").into_iter().next());
     assert_eq!((plan["state"].as_str(), plan["playbook"].as_str()), (Some("proposed"), Some("roll back")));
     let id = plan["id"].as_str().unwrap();
     assert!(calls.try_recv().is_err(), "nothing is called before the approval");
@@ -262,10 +264,10 @@ fn a7_a_guarded_action_is_carried_out_and_audited() {
     assert!((400..500).contains(&refused.status), "another digest was approved: {}", refused.text());
     let approved = approve(plan["digest"].as_str().unwrap());
     assert_eq!(approved.status, 200, "{}", approved.text());
-    let call = calls.recv_timeout(Duration::from_secs(20)).expect("the webhook is called");
+    let call = calls.recv_timeout(LIMIT).expect("the webhook is called");
     assert!(call.starts_with("POST /rollback/checkout/2.4.1"), "{call}");
     // The service gets well, as it would after a rollback.
-    let state = wait_for(Duration::from_secs(60), "the plan ends", || {
+    let state = wait_for(LIMIT, "the plan ends", || {
         monitor(&server, &observations("checkout", "latency", 0, [50.1]));
         let plan = server.get_json(&format!("/sentinel/v1/plans/{id}"));
         ["succeeded", "failed", "undone", "expired"].into_iter().find(|it| plan["state"] == *it)

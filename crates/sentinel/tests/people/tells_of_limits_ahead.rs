@@ -16,7 +16,7 @@ watches:
     lookback: 2m
     model_class: linear_trend
     crosses:
-      - {above: 95, within: 60s, probability: 0.9, severity: critical}
+      - {above: 95, within: 10m, probability: 0.9, severity: critical}
 ";
 
 fn now() -> i64 {
@@ -33,8 +33,9 @@ fn observation(secs: i64, value: f64) -> Value {
 fn a_disk_that_fills_is_told_before_it_is_full() {
     let server = Server::start("limits-ahead", &format!("{QUIET}{WATCH}"));
     let begin = now();
-    // 40 two minutes ago, 80 now, and half a point more each second with some noise.
-    let value = |secs: i64| 80.0 + (secs - begin) as f64 / 3.0 + (secs * 7919 % 13) as f64 / 26.0;
+    // Nearly four minutes are left, which are enough for a busy machine: 72 two minutes ago, 80 now, and four points more
+    // each minute with a little noise.
+    let value = |secs: i64| 80.0 + (secs - begin) as f64 / 15.0 + (secs * 7919 % 13) as f64 / 104.0;
     let past: Vec<Value> = (1..120).rev().map(|age| observation(begin - age, value(begin - age))).collect();
     assert_eq!(server.post_json("/monitor", &json!(past)).status, 200);
     let mut sent = begin - 1;
@@ -44,23 +45,23 @@ fn a_disk_that_fills_is_told_before_it_is_full() {
             assert_eq!(server.post_json("/monitor", &observation(sent, value(sent))).status, 200);
         }
     };
-    let incident = wait_for(Duration::from_secs(40), "it is told", || {
+    let incident = wait_for(Duration::from_secs(240), "it is told", || {
         keep_coming(&value);
         let text = server.get("/sentinel/v1/incidents").text();
-        text.contains("above 95 within 1m").then(|| server.list("/sentinel/v1/incidents")[0].clone())
+        text.contains("above 95 within 10m").then(|| server.list("/sentinel/v1/incidents")[0].clone())
     });
     let told = now();
-    assert!(value(told) < 95.0, "it is told {} s before", ((95.0 - value(told)) * 3.0).round());
+    assert!(value(told) < 95.0, "it is told {} s before", ((95.0 - value(told)) * 15.0).round());
     let text = incident.to_string();
     assert!(text.contains("with a probability of") && text.contains("by version v"), "{text}");
     assert_eq!(incident["severity"], "critical", "{incident}");
-    let probability = server.metric("predictivex_failure_probability", &["service=\"db\"", "horizon=\"60s\""]);
+    let probability = server.metric("predictivex_failure_probability", &["service=\"db\"", "horizon=\"600s\""]);
     assert!((0.9..=1.0).contains(&probability), "{probability}");
-    eprintln!("told {:.0} s before the limit", (95.0 - value(told)) * 3.0);
+    eprintln!("told {:.0} s before the limit", (95.0 - value(told)) * 15.0);
     assert_eq!(server.metric("sentinel_detect_alerts_firing", &[]), 1.0);
 
     // Somebody cleans up.
-    wait_for(Duration::from_secs(60), "the alert is over", || {
+    wait_for(Duration::from_secs(240), "the alert is over", || {
         keep_coming(&|secs| 20.0 + (secs * 7919 % 13) as f64 / 26.0);
         (server.metric("sentinel_detect_alerts_firing", &[]) == 0.0).then_some(())
     });

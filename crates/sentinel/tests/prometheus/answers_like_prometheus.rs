@@ -425,7 +425,7 @@ fn generated_expressions_have_the_answers_of_prometheus() {
     }
     let count = "/api/v1/query?query=count(%7B__name__%3D~%22.%2B%22%7D)&time=";
     let at = |it: i64| format!("{}.{:03}", it / 1000, it % 1000);
-    wait_for(Duration::from_secs(30), "all samples can be read", || {
+    wait_for(Duration::from_secs(120), "all samples can be read", || {
         let path = format!("{count}{}", at(end - 500));
         is_same(&ask(server.address, &path), &ask(prometheus.address, &path)).then_some(())
     });

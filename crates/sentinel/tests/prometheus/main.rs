@@ -9,6 +9,5 @@ mod alerts_become_incidents;
 mod answers_like_prometheus;
 mod dashboards;
 mod evaluates_rules;
-mod forecasts_a_prometheus;
 mod native_histograms_like_prometheus;
 mod reads_a_prometheus;

@@ -89,6 +89,7 @@ fn they_are_answered_as_prometheus_answers_them() {
     let before: Vec<Value> = QUERIES.iter().map(|it| ours(&server, it)).collect();
     server.kill();
     server.restart();
+    server.wait_until_ready();
     for (query, before) in QUERIES.iter().zip(&before) {
         assert_eq!(&ours(&server, query), before, "{query}");
     }

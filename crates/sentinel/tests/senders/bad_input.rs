@@ -199,6 +199,27 @@ fn remote_write_is_refused_with_a_reason_and_never_retried() {
     assert_eq!(server.get("/readyz").status, 200);
 }
 
+/// Guarantees: MUST 16 of docs/specs/ingest.md: what is sent again after an answer that was lost counts as written.
+#[test]
+fn a_write_that_is_repeated_is_told_as_written() {
+    let server = Server::start("repeated-write", QUIET);
+    let headers = [
+        ("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"),
+        ("content-encoding", "snappy"),
+        ("x-prometheus-remote-write-version", "2.0.0"),
+    ];
+    let symbols = ["", "__name__", "repeated"].map(|it| field(4, it.as_bytes())).concat();
+    let now = jiff::Timestamp::now().as_millisecond();
+    let sample = [&[0x09][..], &1.5_f64.to_le_bytes(), &[0x10], &varint(now.cast_unsigned())].concat();
+    let body = snappy(&[symbols, field(5, &[field(1, &[1, 2]), field(2, &sample)].concat())].concat());
+    for round in 0..2 {
+        let answer = server.send("POST", "/api/v1/write", &headers, &body);
+        let written = answer.header("x-prometheus-remote-write-samples-written");
+        assert_eq!((answer.status, written), (204, Some("1")), "round {round}");
+    }
+    assert_eq!(server.metric("sentinel_store_points_stored_total", &[]), 1.0);
+}
+
 #[test]
 fn bodies_of_100_megabytes_are_refused() {
     let server = Server::start("bad-size", QUIET);

@@ -80,7 +80,7 @@ fn a_scraped_exemplar_leads_to_its_trace_and_its_lines() {
 
     const QUANTILE: &str =
         "histogram_quantile(0.95, sum by (le) (rate(checkout_latency_seconds_bucket{job=\"shop\"}[5m])))";
-    let found = wait_for(Duration::from_secs(30), "the exemplar", || {
+    let found = wait_for(Duration::from_secs(120), "the exemplar", || {
         Some(asked(&server, QUANTILE)).filter(|it| !it.is_empty())
     });
     assert_eq!(found.len(), 1, "{found:?}");
@@ -94,7 +94,7 @@ fn a_scraped_exemplar_leads_to_its_trace_and_its_lines() {
     assert_eq!(asked(&server, "increase(checkout_failures_total[1m])")[0]["exemplars"][0]["value"], "1");
 
     // Each scrape tells the same exemplar again.
-    wait_for(Duration::from_secs(30), "more scrapes", || {
+    wait_for(Duration::from_secs(120), "more scrapes", || {
         let again = server.metric("sentinel_store_exemplars_dropped_total", &["duplicate"]);
         (again >= 4.0).then_some(())
     });

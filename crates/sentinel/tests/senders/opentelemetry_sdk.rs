@@ -50,7 +50,7 @@ fn newest(server: &Server, name: &str, service: &str, label: &str) -> Vec<(Strin
     let is_it = |it: &&Value| it["labels"]["service"] == service && it["labels"]["__name__"] == name;
     let text = |it: &Value| it.as_str().unwrap_or("").to_owned();
     let value = |it: &Value| {
-        let answer = server.get_json(&format!("/sentinel/v1/series/{}/points?from=-5m", text(&it["id"])));
+        let answer = server.get_json(&format!("/sentinel/v1/series/{}/points?from=-30m", text(&it["id"])));
         last_change(answer["points"].as_array().unwrap(), name == "disk_usage_bytes")
     };
     let mut found: Vec<(String, f64)> =
@@ -85,7 +85,7 @@ fn check_metrics(server: &Server, service: &str) {
 }
 
 fn check_logs(server: &Server, service: &str) {
-    let hits = server.list(&format!("/sentinel/v1/logs?service={service}&q=declined&from=-5m"));
+    let hits = server.list(&format!("/sentinel/v1/logs?service={service}&q=declined&from=-30m"));
     assert_eq!(hits.len(), 1, "{hits:?}");
     assert_eq!(hits[0]["line"], "card was declined");
     assert_eq!(hits[0]["labels"]["level"], "warn");
@@ -173,7 +173,7 @@ fn the_token_is_asked_for_on_every_listener() {
         assert_eq!(complaints, "", "{way}");
     }
     let bearer = format!("Bearer {TOKEN}");
-    let lines = server.send("GET", "/sentinel/v1/logs?q=declined&from=-5m", &[("authorization", &bearer)], b"").json();
+    let lines = server.send("GET", "/sentinel/v1/logs?q=declined&from=-30m", &[("authorization", &bearer)], b"").json();
     let services: Vec<&str> =
         lines["items"].as_array().unwrap().iter().map(|it| it["labels"]["service"].as_str().unwrap()).collect();
     assert_eq!(services.len(), 3, "{services:?}");

@@ -29,7 +29,7 @@ if way == "grpc":
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-    common = {"insecure": True, "headers": headers, "compression": Compression.Gzip, "timeout": 10, "endpoint": endpoint}
+    common = {"insecure": True, "headers": headers, "compression": Compression.Gzip, "timeout": 60, "endpoint": endpoint}
     metric_exporter = OTLPMetricExporter(preferred_temporality=temporality, **common)
     log_exporter, span_exporter = OTLPLogExporter(**common), OTLPSpanExporter(**common)
 else:
@@ -38,7 +38,7 @@ else:
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    common = {"headers": headers, "compression": Compression.Gzip, "timeout": 10}
+    common = {"headers": headers, "compression": Compression.Gzip, "timeout": 60}
     metric_exporter = OTLPMetricExporter(
         preferred_temporality=temporality, endpoint=f"{endpoint}/v1/metrics", **common
     )
@@ -92,11 +92,11 @@ flushed = True
 for n_orders in (1, 3):
     # Exports of the same millisecond would be one point.
     time.sleep(0.05)
-    flushed = meters.force_flush() and flushed
+    flushed = meters.force_flush(90_000) and flushed
     shop(n_orders)
 time.sleep(0.05)
 for provider in (meters, logs, traces):
-    flushed = provider.force_flush() and flushed
+    flushed = provider.force_flush(90_000) and flushed
 print(json.dumps({"trace": trace, "flushed": flushed}), flush=True)
 for provider in (logs, traces):
     provider.shutdown()

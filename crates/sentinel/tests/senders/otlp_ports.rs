@@ -8,14 +8,17 @@ use crate::support::server::{Folder, QUIET, Server};
 /// Guarantees: MUST 208 of docs/specs/ingest.md.
 #[test]
 fn a_standard_port_that_is_taken_is_logged_and_passed_over() {
-    // The first one has the ports, or another program of this machine has them.
-    let first = Server::start("otlp-first", QUIET);
-    let second = Server::start("otlp-second", QUIET);
+    // Other programs of this machine may have a port, and may let go of it at any time. A server that does not say that one
+    // is taken has it, and keeps it: at the latest the third one has none that it could take.
+    let servers: Vec<Server> = (0..3).map(|it| Server::start(&format!("otlp-{it}"), QUIET)).collect();
+    let passed_over = |server: &Server, address: &str| {
+        server.log().lines().any(|it| it.contains("Another program has this port") && it.contains(address))
+    };
     for address in ["127.0.0.1:4317", "127.0.0.1:4318"] {
-        let told = second.log().lines().any(|it| it.contains("Another program has this port") && it.contains(address));
-        assert!(told, "{address}: {}", second.log());
+        let n_told = servers.iter().filter(|it| passed_over(it, address)).count();
+        assert!(n_told >= 2, "{address}: one of three can have it: {}", servers[2].log());
     }
-    for server in [first, second] {
+    for server in servers {
         let answer = server.send("POST", "/v1/logs", &[("content-type", "application/json")], b"{}");
         assert_eq!(answer.status, 200, "the main address takes it all the same");
     }

@@ -11,24 +11,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
-use crate::support::client::send;
+use crate::support::prometheus;
+use crate::support::prometheus::Prometheus;
 use crate::support::server::{Folder, QUIET, Server};
-use crate::support::services::{free_port, is_there, python_with, skip};
+use crate::support::services::{is_there, python_with, skip};
 use crate::support::wait_for;
 
 const N_KILLS: usize = 20;
 const N_SERIES: usize = 500;
 /// Time between two kills, drawn at random: from "still starting" to "in full work".
 const MILLIS_BETWEEN_KILLS: std::ops::Range<u64> = 100..2500;
-/// Lists and charts are answered whole: eight minutes of a chart in steps of 5 ms, less than between two scrapes.
-const WHOLE_ANSWERS: &str = "serve:\n  max_page_size: 100000\n  max_chart_points: 100000\n";
-/// How long the clients may take to hand over what they kept.
-const CATCH_UP: Duration = Duration::from_secs(60);
+/// Lists are answered whole.
+const WHOLE_ANSWERS: &str = "serve:\n  max_page_size: 100000\n";
+/// Scrapes and lines that are enough to say something.
+const ENOUGH: u64 = 100;
+/// How long the clients may take to come so far, and to hand over what they kept.
+const CATCH_UP: Duration = Duration::from_secs(180);
 
-/// Time and bits of the value of each sample of each series.
-type Samples = BTreeMap<String, BTreeMap<i64, u64>>;
+/// The samples of each series of the load, by its label `n`.
+type Samples = BTreeMap<String, prometheus::Samples>;
 
 #[test]
 fn nothing_is_lost_or_doubled_over_twenty_kills() {
@@ -37,16 +38,15 @@ fn nothing_is_lost_or_doubled_over_twenty_kills() {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut server = Server::start("survives-kill", &format!("{QUIET}{WHOLE_ANSWERS}"));
     let folder = Folder::new("clients");
-    let prometheus =
-        is_there("prometheus", "remote write by a real Prometheus").then(|| Prometheus::start(&folder, &server));
+    let scraper = is_there("prometheus", "remote write by a real Prometheus").then(|| Scraper::start(&folder, &server));
     let pusher = Pusher::start(server.address);
-    if prometheus.is_none() && pusher.is_none() {
+    if scraper.is_none() && pusher.is_none() {
         return;
     }
     // Both are at work before the first kill.
-    wait_for(Duration::from_secs(30), "the clients write", || {
+    wait_for(CATCH_UP, "the clients write", || {
         let has_samples =
-            prometheus.is_none() || server.metric("sentinel_ingest_signals_received_total", &["remote_write"]) > 0.0;
+            scraper.is_none() || server.metric("sentinel_ingest_signals_received_total", &["remote_write"]) > 0.0;
         (has_samples && pusher.as_ref().is_none_or(|it| it.n_acknowledged() > 0)).then_some(())
     });
     for _ in 0..N_KILLS {
@@ -56,12 +56,16 @@ fn nothing_is_lost_or_doubled_over_twenty_kills() {
     }
     server.wait_until_ready();
     // Some more under full work, so that what comes after the last kill is covered too.
-    std::thread::sleep(Duration::from_secs(2));
+    let scrapes = || scraper.as_ref().map_or(u64::MAX, Scraper::n_scrapes);
+    let lines = || pusher.as_ref().map_or(u64::MAX, Pusher::n_acknowledged);
+    let enough = |now: u64| now.saturating_add(8).max(ENOUGH);
+    let wanted = (enough(scrapes()), enough(lines()));
+    wait_for(CATCH_UP, "there is enough load", || (scrapes() >= wanted.0 && lines() >= wanted.1).then_some(()));
     if let Some(pusher) = pusher {
         check_lines(&server, pusher.stop());
     }
-    if let Some(prometheus) = prometheus {
-        check_samples(&server, &prometheus);
+    if let Some(scraper) = scraper {
+        check_samples(&server, &scraper.prometheus);
     }
     assert!(server.send("GET", "/readyz", &[], b"").status == 200);
 }
@@ -69,18 +73,17 @@ fn nothing_is_lost_or_doubled_over_twenty_kills() {
 fn check_samples(server: &Server, prometheus: &Prometheus) {
     let until = jiff::Timestamp::now().as_millisecond();
     let start = Instant::now();
-    let expected = prometheus.samples(until);
-    let n_expected: usize = expected.values().map(BTreeMap::len).sum();
-    assert!(expected.len() == N_SERIES && n_expected > N_SERIES * 20, "too little load: {n_expected} samples");
-    let ids = series_ids(server);
-    let missing = loop {
-        let stored: Samples = ids.iter().map(|(name, id)| (name.clone(), points(server, id, until))).collect();
+    let (expected, missing) = loop {
+        // Asked anew each time: a scrape that began before may be stored after.
+        let (expected, stored) = (samples(prometheus.address, until), samples(server.address, until));
         let missing = differences(&expected, &stored);
         if missing.is_empty() || start.elapsed() > CATCH_UP {
-            break missing;
+            break (expected, missing);
         }
         std::thread::sleep(Duration::from_millis(500));
     };
+    let n_expected: usize = expected.values().map(BTreeMap::len).sum();
+    assert!(expected.len() == N_SERIES && n_expected > N_SERIES * 20, "too little load: {n_expected} samples");
     let shown: Vec<_> = missing.iter().take(10).collect();
     assert!(missing.is_empty(), "{} of {n_expected} samples differ: {shown:?}", missing.len());
     eprintln!("{n_expected} samples of {} series compared one by one", expected.len());
@@ -100,33 +103,17 @@ fn differences(expected: &Samples, stored: &Samples) -> Vec<String> {
     found
 }
 
-/// Label `n` and id of each series of the load.
-fn series_ids(server: &Server) -> BTreeMap<String, String> {
-    let list = server.list("/sentinel/v1/series?match=load_value&limit=10000");
-    let of_load = list.iter().filter(|it| it["labels"]["__name__"] == "load_value");
-    let pair = |it: &Value| Some((it["labels"]["n"].as_str()?.to_owned(), it["id"].as_str()?.to_owned()));
-    of_load.filter_map(pair).collect()
-}
-
-/// Points of one series until an instant; stale markers (no number) are left out, as Prometheus does.
-fn points(server: &Server, id: &str, until: i64) -> BTreeMap<i64, u64> {
-    let answer = server.get_json(&format!("/sentinel/v1/series/{id}/points?from=-8m"));
-    let rows = answer["points"].as_array().expect("points");
-    let mut found = BTreeMap::new();
-    for row in rows {
-        let time = row["time"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond();
-        if let Some(value) = row["value"].as_f64().filter(|_| time <= until) {
-            assert!(found.insert(time, value.to_bits()).is_none(), "{id} has two samples at {time}");
-        }
-    }
-    found
+/// What a server has of the load until an instant; stale markers (no number) are left out, as Prometheus does.
+fn samples(address: SocketAddr, until: i64) -> Samples {
+    let all = prometheus::samples(address, "load_value", "2h", until);
+    all.into_iter().map(|(labels, samples)| (labels["n"].as_str().unwrap().to_owned(), samples)).collect()
 }
 
 fn check_lines(server: &Server, n_lines: u64) {
     assert!(n_lines > 100, "too little load: {n_lines} lines");
     let mut lost = Vec::new();
     for part in 0..=(n_lines / 100) {
-        let hits = server.list(&format!("/sentinel/v1/logs?service=loki-client&q=part{part}&from=-15m&limit=1000"));
+        let hits = server.list(&format!("/sentinel/v1/logs?service=loki-client&q=part{part}&from=-2h&limit=1000"));
         let lines: Vec<&str> = hits.iter().map(|it| it["line"].as_str().unwrap()).collect();
         for number in (part * 100..part * 100 + 100).filter(|it| *it < n_lines) {
             let wanted = format!("line {number} part{part} of the run");
@@ -141,15 +128,15 @@ fn check_lines(server: &Server, n_lines: u64) {
     eprintln!("{n_lines} acknowledged lines found exactly once");
 }
 
-/// A running Prometheus that scrapes this test four times a second.
-struct Prometheus {
-    child: Child,
-    address: SocketAddr,
+/// A running Prometheus that scrapes this test four times a second, and how often it has asked.
+struct Scraper {
+    prometheus: Prometheus,
+    scrapes: Arc<AtomicU64>,
 }
 
-impl Prometheus {
+impl Scraper {
     fn start(folder: &Folder, server: &Server) -> Self {
-        let target = exposition();
+        let (target, scrapes) = exposition();
         let config = format!(
             "global: {{scrape_interval: 250ms, scrape_timeout: 250ms}}
 scrape_configs:
@@ -162,58 +149,23 @@ remote_write:
 ",
             server.address
         );
-        let config = folder.write("prometheus.yml", &config);
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let log = std::fs::File::create(folder.path().join("prometheus.log")).unwrap();
-        let child = Command::new("prometheus")
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.path().join("prometheus").display()))
-            .arg(format!("--web.listen-address={address}"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let prometheus = Self { child, address };
-        wait_for(Duration::from_secs(30), "Prometheus is ready", || {
-            send(address, "GET", "/-/ready", &[], b"").ok().filter(|it| it.status == 200)
-        });
-        prometheus
+        Self { prometheus: Prometheus::start(folder, &config, &[]), scrapes }
     }
 
-    /// What Prometheus itself has stored until an instant.
-    fn samples(&self, until: i64) -> Samples {
-        let path = format!("/api/v1/query?query=load_value%5B10m%5D&time={}.{:03}", until / 1000, until % 1000);
-        let answer = send(self.address, "GET", &path, &[], b"").unwrap().json();
-        let mut samples = Samples::new();
-        for series in answer["data"]["result"].as_array().expect("a matrix") {
-            let of_series = samples.entry(series["metric"]["n"].as_str().unwrap().to_owned()).or_default();
-            for pair in series["values"].as_array().unwrap() {
-                #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 fit")]
-                let time = (pair[0].as_f64().unwrap() * 1000.0).round() as i64;
-                of_series.insert(time, pair[1].as_str().unwrap().parse::<f64>().unwrap().to_bits());
-            }
-        }
-        samples
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        if self.child.kill().is_ok() {
-            let _ = self.child.wait();
-        }
+    fn n_scrapes(&self) -> u64 {
+        self.scrapes.load(Ordering::Relaxed)
     }
 }
 
 /// Serves `load_value{n="0"}` and so on; every scrape sees other numbers.
-fn exposition() -> SocketAddr {
+fn exposition() -> (SocketAddr, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let scrapes = AtomicU64::new(0);
+    let scrapes = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&scrapes);
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            let scrape = scrapes.fetch_add(1, Ordering::Relaxed);
+            let scrape = count.fetch_add(1, Ordering::Relaxed);
             let mut body = String::from("# TYPE load_value gauge\n");
             for n in 0..N_SERIES as u64 {
                 body.push_str(&format!("load_value{{n=\"{n}\"}} {}.25\n", scrape * 1000 + n));
@@ -229,7 +181,7 @@ fn exposition() -> SocketAddr {
                 is_read && stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).is_ok();
         }
     });
-    address
+    (address, scrapes)
 }
 
 /// A running Python program that pushes lines.

@@ -5,14 +5,12 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::support::prometheus::samples;
 use crate::support::server::{Folder, QUIET, Server};
 use crate::support::services::{free_port, is_there};
 use crate::support::wait_for;
 
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// Charts of five minutes in steps of 3 ms, in which no two messages are published: none are drawn as one.
-const EVERY_POINT: &str = "serve:\n  max_chart_points: 100000\n";
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// A running mosquitto that remembers sessions over its own death.
 struct Broker {
@@ -79,10 +77,10 @@ impl Drop for Broker {
 
 fn config(broker: &Broker, version: u8) -> String {
     format!(
-        "{QUIET}{EVERY_POINT}mqtt:
+        "{QUIET}mqtt:
   - broker: mqtt://127.0.0.1:{}
     version: {version}
-    client_id: sentinel-test
+    client_id: sentinel-by-{version}
     topics:
       - topic: sensors/{{host}}/{{__name__}}
         labels: {{site: roof}}
@@ -97,16 +95,16 @@ fn config(broker: &Broker, version: u8) -> String {
 
 /// The values of a series in order of time.
 fn values(server: &Server, series: &str) -> Vec<f64> {
-    let all = server.list("/sentinel/v1/series?limit=1000");
     let shown = |it: &serde_json::Value| {
-        let labels = it["labels"].as_object().unwrap();
+        let labels = it.as_object().unwrap();
         let rest =
             labels.iter().filter(|it| it.0 != "__name__").map(|it| format!("{}={}", it.0, it.1.as_str().unwrap()));
         format!("{} {}", labels["__name__"].as_str().unwrap(), rest.collect::<Vec<_>>().join(" "))
     };
-    let Some(found) = all.iter().find(|it| shown(it) == series) else { return vec![] };
-    let answer = server.get_json(&format!("/sentinel/v1/series/{}/points?from=-5m", found["id"].as_str().unwrap()));
-    answer["points"].as_array().unwrap().iter().map(|it| it["value"].as_f64().unwrap()).collect()
+    let name = series.split(' ').next().unwrap();
+    let all = samples(server.address, name, "2h", jiff::Timestamp::now().as_millisecond() + 1000);
+    let found = all.into_iter().find(|it| shown(&it.0) == series);
+    found.map_or(vec![], |it| it.1.into_values().map(f64::from_bits).collect())
 }
 
 fn has(server: &Server, series: &str, expected: &[f64]) {

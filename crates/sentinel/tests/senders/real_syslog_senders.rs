@@ -31,7 +31,7 @@ fn server() -> (Server, SocketAddr) {
 }
 
 fn lines(server: &Server, query: &str, count: usize) -> Vec<Value> {
-    wait_for(Duration::from_secs(20), &format!("{count} lines of {query}"), || {
+    wait_for(Duration::from_secs(120), &format!("{count} lines of {query}"), || {
         Some(server.list(&format!("/sentinel/v1/logs?limit=1000&from=-1h&{query}"))).filter(|it| it.len() == count)
     })
 }

@@ -15,7 +15,7 @@ use super::services::free_port;
 use super::wait_for;
 
 /// How long an element may take to appear.
-const APPEAR: Duration = Duration::from_secs(15);
+const APPEAR: Duration = Duration::from_secs(60);
 /// The key under which WebDriver hands out elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 

@@ -12,6 +12,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -22,9 +23,11 @@ use super::wait_for;
 
 const LOOPBACK: &str = "127.0.0.1";
 /// How long brokers may take to start; generous because the machine may be busy.
-const START: Duration = Duration::from_secs(90);
+const START: Duration = Duration::from_secs(240);
 /// How long one question to the brokers may take.
 const ANSWER: Duration = Duration::from_secs(10);
+/// How long they may take until they can answer it: one may just be away.
+const ANSWERS: Duration = Duration::from_secs(120);
 
 /// A running Kafka. Every broker is ended with it.
 pub struct Kafka {
@@ -170,17 +173,22 @@ impl Kafka {
         let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
         let options = AdminOptions::new().operation_timeout(Some(ANSWER));
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let made = runtime.block_on(admin.create_topics([&topic], &options)).expect("the brokers answer");
-        assert!(made.iter().all(Result::is_ok), "cannot make the topic {name}: {made:?}");
+        // An answer may be lost where the topic was made.
+        let is_made = |it: &Result<String, (String, RDKafkaErrorCode)>| {
+            it.as_ref().err().is_none_or(|it| it.1 == RDKafkaErrorCode::TopicAlreadyExists)
+        };
+        wait_for(ANSWERS, &format!("the topic {name} is made"), || {
+            let made = runtime.block_on(admin.create_topics([&topic], &options)).ok()?;
+            made.iter().all(is_made).then_some(())
+        });
     }
 
     /// Committed offset of each partition; 0 where nothing was committed.
     pub fn committed(&self, group: &str, topic: &str) -> Vec<i64> {
         let consumer = self.consumer(group);
         let partitions = self.partitions(&consumer, topic);
-        let committed = wait_for(ANSWER * 3, "the committed offsets", || {
-            consumer.committed_offsets(partitions.clone(), ANSWER).ok()
-        });
+        let committed =
+            wait_for(ANSWERS, "the committed offsets", || consumer.committed_offsets(partitions.clone(), ANSWER).ok());
         let offset = |it: Offset| if let Offset::Offset(offset) = it { offset } else { 0 };
         committed.elements().iter().map(|it| offset(it.offset())).collect()
     }
@@ -190,7 +198,7 @@ impl Kafka {
         let consumer = self.consumer("ends");
         let partitions = self.partitions(&consumer, topic);
         let end = |partition: i32| {
-            wait_for(ANSWER * 3, "the end of a partition", || {
+            wait_for(ANSWERS, "the end of a partition", || {
                 consumer.fetch_watermarks(topic, partition, ANSWER).ok().map(|it| it.1)
             })
         };
@@ -205,7 +213,7 @@ impl Kafka {
         partitions.set_all_offsets(Offset::Beginning).expect("beginning is a valid offset");
         consumer.assign(&partitions).expect("partitions that exist");
         let mut found = Vec::new();
-        wait_for(ANSWER * 3, "all messages of the topic", || {
+        wait_for(ANSWERS, "all messages of the topic", || {
             while let Some(Ok(message)) = consumer.poll(Duration::from_millis(50)) {
                 found.push(Received::of(&message));
             }
@@ -228,7 +236,7 @@ impl Kafka {
     }
 
     fn partitions(&self, consumer: &BaseConsumer, topic: &str) -> TopicPartitionList {
-        let n_partitions = wait_for(ANSWER * 3, "the topic's partitions", || {
+        let n_partitions = wait_for(ANSWERS, "the topic's partitions", || {
             let metadata = consumer.fetch_metadata(Some(topic), ANSWER).ok()?;
             metadata.topics().first().map(|it| it.partitions().len()).filter(|it| *it > 0)
         });

@@ -19,9 +19,9 @@ const NOBODY: usize = usize::MAX;
 /// Seconds of points that are sent at the start: detectors need some to know what is usual.
 const HISTORY_SECS: i64 = 300;
 /// How long one signal may take to be acknowledged.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// How long everything may take to be caught up with at the end.
-pub const CATCH_UP: Duration = Duration::from_secs(90);
+pub const CATCH_UP: Duration = Duration::from_secs(240);
 
 /// What was acknowledged.
 #[derive(Clone, Default)]
@@ -242,7 +242,7 @@ fn points(responder: &Server, sent: &Sent) -> Found {
     let mut sum = Found::default();
     for (name, wanted) in &sent.points {
         let Some(id) = ids.get(name) else { continue };
-        let answer = responder.get(&format!("/sentinel/v1/series/{id}/points?from=-20m"));
+        let answer = responder.get(&format!("/sentinel/v1/series/{id}/points?from=-2h"));
         // 503 while its partition changes its owner.
         assert!(matches!(answer.status, 200 | 503), "{} {}", answer.status, answer.text());
         if answer.status == 503 {
@@ -264,7 +264,7 @@ fn points(responder: &Server, sent: &Sent) -> Found {
 }
 
 fn lines(responder: &Server, n_lines: usize) -> Found {
-    let hits = responder.list("/sentinel/v1/logs?q=order&from=-30m&limit=100000");
+    let hits = responder.list("/sentinel/v1/logs?q=order&from=-2h&limit=100000");
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     hits.iter().for_each(|it| *counts.entry(it["line"].as_str().unwrap()).or_default() += 1);
     let wanted: Vec<String> = (0..n_lines).map(|it| format!("order number{it} was placed")).collect();

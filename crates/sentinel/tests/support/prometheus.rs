@@ -1,10 +1,13 @@
 //! How does a test use a real Prometheus? It is started on a configuration of the test's and ended with it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::client::send;
+use serde_json::Value;
+
+use super::client::{encoded, send};
 use super::server::Folder;
 use super::services::free_port;
 use super::wait_for;
@@ -33,11 +36,35 @@ impl Prometheus {
             .spawn()
             .expect("it is installed");
         let prometheus = Self { child, address };
-        wait_for(Duration::from_secs(30), "Prometheus is ready", || {
+        wait_for(Duration::from_secs(120), "Prometheus is ready", || {
             send(address, "GET", "/-/ready", &[], b"").ok().filter(|it| it.status == 200)
         });
         prometheus
     }
+}
+
+/// Samples of one series: milliseconds to the bits of the value.
+pub type Samples = BTreeMap<i64, u64>;
+
+/// The samples that a server with the API of Prometheus has of each series of a selector, one by one, in so much time
+/// before an instant; no sample may be there twice. A chart could draw two that are close together as one.
+pub fn samples(address: SocketAddr, selector: &str, window: &str, until: i64) -> Vec<(Value, Samples)> {
+    let query = encoded(&format!("{selector}[{window}]"));
+    let path = format!("/api/v1/query?query={query}&time={}.{:03}", until / 1000, until % 1000);
+    let answer = send(address, "GET", &path, &[], b"").expect("the server answers");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let answer = answer.json();
+    let one = |series: &Value| {
+        let mut samples = Samples::new();
+        for pair in series["values"].as_array().into_iter().flatten() {
+            #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 fit")]
+            let time = (pair[0].as_f64().expect("a time") * 1000.0).round() as i64;
+            let value: f64 = pair[1].as_str().and_then(|it| it.parse().ok()).expect("a number");
+            assert!(samples.insert(time, value.to_bits()).is_none(), "two samples at {time} of {}", series["metric"]);
+        }
+        (series["metric"].clone(), samples)
+    };
+    answer["data"]["result"].as_array().expect("a matrix").iter().map(one).collect()
 }
 
 impl Drop for Prometheus {

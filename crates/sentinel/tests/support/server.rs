@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::client::{Answer, send};
+use super::services::free_port;
 use super::wait_for;
 
 /// How long a start may take; generous because the machine may be busy.
-const START: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_secs(120);
 
 /// No collector of the machine's own metrics, so that only the test's signals are there.
 pub const QUIET: &str = "host:\n  enabled: false\n";
@@ -109,7 +110,7 @@ impl Server {
     pub fn launch(launch: Launch, name: &str, config: &str) -> Self {
         let folder = Folder::new(name);
         let config = folder.write("sentinel.yaml", config);
-        let (child, address) = spawn(&folder, Some(&config), &format!("{}:0", launch.host), &launch);
+        let (child, address) = spawn(&folder, Some(&config), &format!("{}:{}", launch.host, free_port()), &launch);
         Self { child, address, folder, config: Some(config), launch }
     }
 
@@ -120,7 +121,9 @@ impl Server {
 
     fn ready(folder: Folder, config: Option<PathBuf>, environment: Vec<(String, String)>) -> Self {
         let launch = Launch { environment, ..Launch::role("all") };
-        let (child, address) = spawn(&folder, config.as_deref(), "127.0.0.1:0", &launch);
+        // A port that is still its own when it was killed and is started again.
+        let listen = format!("127.0.0.1:{}", free_port());
+        let (child, address) = spawn(&folder, config.as_deref(), &listen, &launch);
         let server = Self { child, address, folder, config, launch };
         server.wait_until_ready();
         server

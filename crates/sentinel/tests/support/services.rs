@@ -1,8 +1,13 @@
 //! What happens when a program that a test needs is missing? A visible skip, or a failure where nothing may be skipped.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+/// Ports below those that a kernel gives to whoever asks for any, so that no connection of another program has them.
+const PORTS: Range<u16> = 16_000..32_000;
 
 /// True if the program can be started. If not, the skip is printed, or the test fails in CI.
 pub fn is_there(program: &str, purpose: &str) -> bool {
@@ -21,10 +26,27 @@ pub fn skip(reason: &str) {
     eprintln!("SKIPPED: {reason}");
 }
 
-/// A loopback port that was free a moment ago, for programs that cannot take port 0.
+/// A loopback port that nothing listens on, and that no other test is given while this process lives: for programs that
+/// cannot take port 0, and for those that shall come back on the port they had.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    listener.local_addr().expect("a bound socket has an address").port()
+    // A port is even, and whoever has the UDP socket of the odd one after it may use it: the kernel takes that back when
+    // the process ends, however it ends.
+    static HELD: Mutex<Vec<UdpSocket>> = Mutex::new(vec![]);
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    let n_ports = u32::from(PORTS.end - PORTS.start) / 2;
+    // Processes begin at different places, which is quicker than to ask for all that others have.
+    let begin = std::process::id() * 61 % n_ports;
+    for idx in held.len() as u32..n_ports {
+        let port = PORTS.start + 2 * ((begin + idx) % n_ports) as u16;
+        let Ok(lock) = UdpSocket::bind((Ipv4Addr::LOCALHOST, port + 1)) else { continue };
+        // What is not free is kept as well, so that nobody looks at it again.
+        held.push(lock);
+        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+        if tcp.is_ok() && UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("all of the ports {PORTS:?} are taken")
 }
 
 /// A Python with the given packages, kept in the target folder between runs; None (and a skip) if it cannot be made.

@@ -18,7 +18,7 @@ use crate::support::server::{Folder, QUIET, Server};
 use crate::support::services::{is_there, skip};
 use crate::support::wait_for;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 const POINTS_PER_WRITE: i64 = 10;
 const WHOLE_ANSWERS: &str = "serve:\n  max_chart_points: 100000\n";
 

@@ -12,10 +12,10 @@ use crate::support::wait_for;
 
 /// Warm-up of the detectors, and then some quiet.
 const QUIET_TIME: Duration = Duration::from_secs(40);
-/// The promise is 10 s of data time; the rest is for a busy build server.
-const DETECTION: Duration = Duration::from_secs(15);
-/// Recovery window and the time until an incident is resolved.
-const RECOVERY: Duration = Duration::from_secs(60);
+/// Measurements after which the hog is found, one each second; the promise is 10.
+const DETECTION: usize = 15;
+/// How long a busy machine may take for them, and until the incident is resolved.
+const LIMIT: Duration = Duration::from_secs(120);
 /// How long a busy machine is waited for.
 const CALM_TIME: Duration = Duration::from_secs(180);
 /// A machine that is busier than this before the hog starts is no place for this test.
@@ -52,14 +52,16 @@ fn a_busy_loop_is_one_incident_that_names_the_process() {
     let open_before = open(&server);
     let hog = Hog::start();
     let pid = hog.0.id();
-    let start = Instant::now();
-    let incident = wait_for(DETECTION, "an incident that names the process", || {
+    let (start, begin) = (Instant::now(), jiff::Timestamp::now());
+    let incident = wait_for(LIMIT, "an incident that names the process", || {
         open(&server).into_iter().filter(|it| !open_before.contains(it)).find_map(|id| {
             let incident = server.get_json(&format!("/sentinel/v1/incidents/{id}"));
             blamed(&incident, pid).then_some(incident)
         })
     });
-    eprintln!("found after {:.1} s: {}", start.elapsed().as_secs_f64(), incident["title"]);
+    let n_measured = cpu_points(&server).iter().filter(|it| it.0 > begin).count();
+    eprintln!("found after {:.1} s, {n_measured} measurements: {}", start.elapsed().as_secs_f64(), incident["title"]);
+    assert!(n_measured <= DETECTION, "found after {n_measured} measurements");
     let id = incident["id"].as_str().unwrap();
     let text = incident["diagnosis"].to_string();
     assert!(text.contains("sentinel-hog"), "the command line is named: {text}");
@@ -68,7 +70,7 @@ fn a_busy_loop_is_one_incident_that_names_the_process() {
     let now: Vec<String> = open(&server).into_iter().filter(|it| !open_before.contains(it)).collect();
     assert_eq!(now, [id], "one incident for one fault");
     drop(hog);
-    wait_for(RECOVERY, "the incident is closed after the hog has ended", || {
+    wait_for(LIMIT, "the incident is closed after the hog has ended", || {
         (server.get_json(&format!("/sentinel/v1/incidents/{id}"))["status"] == "resolved").then_some(())
     });
 }
@@ -100,11 +102,17 @@ fn blamed(incident: &Value, pid: u32) -> bool {
 
 /// The median of the last points of host_cpu_percent.
 fn cpu_percent(server: &Server) -> f64 {
-    let list = server.list("/sentinel/v1/series?match=host_cpu_percent&limit=1000");
-    let series = list.iter().find(|it| it["labels"]["__name__"] == "host_cpu_percent").expect("the host is watched");
-    let answer = server.get_json(&format!("/sentinel/v1/series/{}/points", series["id"].as_str().unwrap()));
-    let points = answer["points"].as_array().expect("points");
-    let mut values: Vec<f64> = points.iter().rev().take(30).filter_map(|it| it["value"].as_f64()).collect();
+    let mut values: Vec<f64> = cpu_points(server).iter().rev().take(30).map(|it| it.1).collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().expect("there are points")
+}
+
+/// All points of host_cpu_percent.
+fn cpu_points(server: &Server) -> Vec<(jiff::Timestamp, f64)> {
+    let list = server.list("/sentinel/v1/series?match=host_cpu_percent&limit=1000");
+    let series = list.iter().find(|it| it["labels"]["__name__"] == "host_cpu_percent").expect("the host is watched");
+    let answer = server.get_json(&format!("/sentinel/v1/series/{}/points?from=-10m", series["id"].as_str().unwrap()));
+    let points = answer["points"].as_array().expect("points");
+    let point = |it: &Value| Some((it["time"].as_str()?.parse().ok()?, it["value"].as_f64()?));
+    points.iter().filter_map(point).collect()
 }

@@ -12,6 +12,7 @@ mod support;
 mod undisturbed {
     mod clock_jumps;
     mod disk_is_slow_or_full;
+    mod forecasts_a_prometheus;
     mod host_hog;
     mod measures_capacity;
     mod overload_is_bounded;

@@ -49,6 +49,6 @@ async fn a_listener_that_falls_behind_is_told_and_dropped() {
 }
 
 async fn collect(response: axum::response::Response) -> String {
-    let whole = tokio::time::timeout(Duration::from_secs(20), response.into_body().collect());
+    let whole = tokio::time::timeout(Duration::from_secs(120), response.into_body().collect());
     String::from_utf8(whole.await.expect("the stream ends").unwrap().to_bytes().to_vec()).unwrap()
 }

@@ -144,7 +144,7 @@ mod tests {
             command: vec!["python3".to_owned(), "-c".to_owned(), script.to_owned()],
             folder: std::env::temp_dir(),
             environment: vec![("SNAPSHOT_PATH".to_owned(), "/somewhere".to_owned())],
-            timeout: Duration::from_secs(20),
+            timeout: Duration::from_secs(120),
             memory_bytes: 1 << 30,
             output_bytes: 1000,
         };
@@ -183,7 +183,7 @@ mod tests {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             stat.is_empty() || stat.contains(") Z")
         };
-        for _ in 0..100 {
+        for _ in 0..3000 {
             if is_gone() {
                 return;
             }

@@ -13,6 +13,9 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::app::App;
 
+/// Where remote write is taken.
+const WRITTEN: [&str; 3] = ["/api/v1/write", "/api/v1/push", "/api/v1/receive"];
+
 const HEADERS: HeaderValue = HeaderValue::from_static("Accept, Authorization, Content-Type, Origin");
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
 const EXPOSED: HeaderValue = HeaderValue::from_static("Date");
@@ -21,7 +24,8 @@ const EXPOSED: HeaderValue = HeaderValue::from_static("Date");
 pub fn is_allowed(app: &App, path: &str, origin: &HeaderValue) -> bool {
     let origin = origin.to_str().unwrap_or("");
     // Signals in are no business of other pages.
-    let is_read = (path.starts_with("/api/v1/") && path != "/api/v1/write") || path == "/federate";
+    let takes = WRITTEN.contains(&path) || path.starts_with("/api/v1/otlp/");
+    let is_read = (path.starts_with("/api/v1/") && !takes) || path == "/federate";
     is_read && app.ports.queries.config().cors_origins.iter().any(|it| it == "*" || it == origin)
 }
 

@@ -14,7 +14,10 @@ use crate::support::server::{Folder, QUIET, Server};
 use crate::support::services::is_there;
 use crate::support::wait_for;
 
-const LIMIT: Duration = Duration::from_secs(60);
+/// How long anything but the first forecast may take.
+const LIMIT: Duration = Duration::from_secs(180);
+/// What is promised of the first forecast, and of taking a version back.
+const PROMISED: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1));
 
 /// A wave of ten minutes.
 fn value(pod: usize, secs: i64) -> f64 {
@@ -91,6 +94,7 @@ fn version_of(server: &Server, id: &str) -> String {
 /// Guarantees: MUST 404, 411, 412, 413, 414 of docs/specs/forecast.md.
 #[test]
 fn a_prometheus_is_forecast_within_a_minute_and_versions_hold() {
+    let _alone = crate::support::alone();
     if !is_there("prometheus", "forecasts of a real Prometheus") || !is_there("promtool", "a Prometheus with a past") {
         return;
     }
@@ -127,7 +131,7 @@ watches:
     let all = ready(&server);
     let took = began.elapsed();
     eprintln!("start to forecast: {:.1} s", took.as_secs_f64());
-    assert!(took < Duration::from_secs(60));
+    assert!(took < PROMISED.0, "{took:?}");
 
     // On /metrics: six steps of each series and bound, labels escaped.
     let predicted = lines(&server, "queue_length_sentinel_predicted");
@@ -184,8 +188,9 @@ watches:
         let began = Instant::now();
         let answer = server.post_json(&format!("/manage/rollback/{id}"), &json!({"run_id": before, "actor": "alice"}));
         assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some("rolled_back")), "{}", answer.text());
+        let took_back = began.elapsed();
         assert_eq!(version_of(&server, &id), before);
-        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        assert!(took_back < PROMISED.1, "{took_back:?}");
         assert!(only(&before));
         let ledger = server.get("/sentinel/v1/audit?limit=1000").text();
         assert!(ledger.contains("forecast.rollback") && ledger.contains("alice"), "{ledger}");
