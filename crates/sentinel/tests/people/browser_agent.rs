@@ -107,6 +107,25 @@ fn a_person_says_what_it_was_and_takes_it_back() {
     browser.click_on("[data-testid=undo]");
     wait_for(LIMIT, "it is taken back", || browser.text("main").contains("taken back by web").then_some(()));
     assert!(lessons().iter().any(|it| it["undone_by"] == "web"), "{:?}", lessons());
+
+    // The time of it, in UTC and then where the person is.
+    browser.live_in("America/New_York");
+    browser.open(&format!("http://{}/feedback", server.address));
+    let shows = |zone: &str| {
+        let script = format!(
+            "const it = document.querySelector('[data-testid=lesson] time');
+            return it.textContent === new Date(it.dateTime).toLocaleString('sv-SE', {{ timeZone: '{zone}' }})"
+        );
+        wait_for(LIMIT, &format!("times of {zone}"), || (browser.script(&script) == true).then_some(()));
+    };
+    shows("UTC");
+    browser.click_on("button#zone");
+    shows("America/New_York");
+    assert_eq!(browser.text("#zone"), "times are America/New_York");
+    let title = browser.script("return document.querySelector('[data-testid=lesson] time').title");
+    assert!(title.as_str().is_some_and(|it| it.contains("UTC") && it.contains("America/New_York")), "{title}");
+    browser.click_on("button#zone");
+    shows("UTC");
     let console = browser.console();
     assert!(console.is_empty(), "{console:?}");
 }

@@ -114,6 +114,11 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", &json!({"features": features}));
     }
 
+    /// Moves the person to another time zone, such as `America/New_York`.
+    pub fn live_in(&self, zone: &str) {
+        self.devtools("Emulation.setTimezoneOverride", &json!({"timezoneId": zone}));
+    }
+
     /// Errors and warnings on the console since the last call.
     pub fn console(&self) -> Vec<String> {
         let entries = self.command("se/log", &json!({"type": "browser"}));
