@@ -8,7 +8,7 @@ use act::Desk;
 use anyhow::Context as _;
 use axum::Router;
 use detect::{AlertBudgets, LogWatch, ServiceMap, SpanWatch};
-use serve::{Live, Ports, Queries, ScrapedTarget};
+use serve::{Live, Ports, Queries, ScrapedTarget, Workforce};
 use signal::{Clock, History, Meter, PlanDesk, PlanStore};
 use store::{Recovery, Store};
 
@@ -270,7 +270,7 @@ impl System {
             Forecasts::new(&config, data_dir, &store, history, Arc::clone(&alert_desk), Arc::clone(&clock))?;
         overlay.connect(Arc::clone(&forecasts));
         let predictions = crate::predictions::open(&config, data_dir, Arc::clone(&clock))?;
-        let promoter = crate::predictions::Promoter::open(&predictions, &store)?;
+        let promoter = crate::predictions::Promoter::open(&predictions, &store, &config.predict.models)?;
         let model_watches = ModelWatches::open(
             &config.model_watches,
             &config.predict.models,
@@ -348,15 +348,16 @@ impl System {
 
     /// All endpoints on one listener.
     pub fn router(&self, address: SocketAddr) -> anyhow::Result<Router> {
-        self.router_with(address, Router::new(), &[])
+        self.router_with(address, Router::new(), &[], None)
     }
 
-    /// The same with routes and counters that only some roles have.
+    /// The same with routes, counters and workers that only some roles have.
     pub fn router_with(
         &self,
         address: SocketAddr,
         routes: Router,
         meters: &[Arc<dyn Meter>],
+        workforce: Option<Arc<dyn Workforce>>,
     ) -> anyhow::Result<Router> {
         let ports = Arc::new(Ports {
             incidents: Arc::clone(&self.book) as _,
@@ -380,6 +381,7 @@ impl System {
             scores: Arc::clone(&self.bands) as _,
             budgets: Arc::clone(&self.budgets) as _,
             intake: Arc::new(self.front.senders()),
+            workforce,
             groups: Arc::clone(&self.groups) as _,
             back_tester: Arc::clone(&self.back_tester) as _,
             rows: Arc::clone(&self.row_desk) as _,

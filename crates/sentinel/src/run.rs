@@ -62,7 +62,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     system.knowledge.run(&stopped, &mut tasks);
     let reload = system.rules.run(&stopped, &mut tasks);
     tasks.spawn(reload.clone().follow_hangups(stopped.clone()));
-    let router = system.router_with(address, reload.routes(), &[clock as _])?;
+    let router = system.router_with(address, reload.routes(), &[clock as _], None)?;
     serve_router(router, listener, &stopped, &mut tasks);
     otlp.serve(&system.front.otlp, &system.config, &stopped, &mut tasks)?;
     system.health.set_running(true);

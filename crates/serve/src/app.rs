@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use maud::Markup;
-use signal::{Labels, PortError, SeriesId, TimeRange, Timestamp};
+use signal::{Labels, Meter as _, Metric, PortError, SeriesId, TimeRange, Timestamp};
 use tracing::error;
 
 use crate::error::Error;
+use crate::sources::Looks;
 use crate::traffic::Traffic;
 use crate::{Config, Live, Ports};
 
@@ -20,6 +21,8 @@ pub struct App {
     pub config: Config,
     /// Counters of requests.
     pub traffic: Traffic,
+    /// What was counted when somebody looked at the intake.
+    pub looks: Looks,
     /// Since when it answers.
     pub started: Timestamp,
 }
@@ -51,6 +54,14 @@ impl App {
     /// The time that pages and relative ranges refer to.
     pub fn now(&self) -> Timestamp {
         self.ports.clock.now()
+    }
+
+    /// What all stages count.
+    pub fn metrics(&self) -> Vec<Metric> {
+        let mut all: Vec<Metric> = self.ports.meters.iter().flat_map(|it| it.metrics()).collect();
+        all.extend(self.traffic.metrics());
+        all.extend(self.live.metrics());
+        all
     }
 
     /// The labels of a stored series.

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
-use signal::{Meter, Metric, MetricKind};
+use signal::{Metric, MetricKind};
 
 use crate::app::App;
 use crate::error::Error;
@@ -34,14 +34,7 @@ impl Format {
 
 /// `GET /metrics`.
 pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
-    let numbers = app
-        .ask(|app| {
-            let mut all: Vec<Metric> = app.ports.meters.iter().flat_map(|it| it.metrics()).collect();
-            all.extend(app.traffic.metrics());
-            all.extend(app.live.metrics());
-            Ok(all)
-        })
-        .await?;
+    let numbers = app.ask(|app| Ok(app.metrics())).await?;
     Ok(answer(numbers, &headers))
 }
 

@@ -25,9 +25,11 @@ mod rescue;
 mod routes;
 mod selectors;
 mod served;
+mod sources;
 mod traffic;
 mod ui;
 mod unpacked;
+mod workforce;
 
 pub use agent::{AgentCap, AgentDesk, AgentStatus, AgentTool};
 pub use api::prometheus::form::duration_ms;
@@ -54,4 +56,5 @@ pub use ports::{
 };
 pub use queries::{Asked, Queries, QueryConfig, Stored};
 pub use routes::router;
-pub use served::{Promoted, ServedModels};
+pub use served::{Promoted, ServedModel, ServedModels};
+pub use workforce::{WorkerStatus, Workforce, WorkforceStatus};

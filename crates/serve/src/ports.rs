@@ -15,7 +15,7 @@ use crate::forecasts::Forecasts;
 use crate::knowledge::{Answers, Knowledge};
 use crate::model_drift::ModelDrift;
 use crate::served::ServedModels;
-use crate::{Queries, RuleGroup, ScrapedTarget};
+use crate::{Queries, RuleGroup, ScrapedTarget, Workforce};
 
 /// Everything `serve` reads from and the few words it passes on. All calls may touch the disk.
 pub struct Ports {
@@ -63,6 +63,8 @@ pub struct Ports {
     pub groups: Arc<dyn Groups>,
     /// Who sends how much.
     pub intake: Arc<dyn Intake>,
+    /// Who judges signals, if other processes do.
+    pub workforce: Option<Arc<dyn Workforce>>,
     /// What would have alerted.
     pub back_tester: Arc<dyn BackTester>,
     /// Rows of numbers that programs send.

@@ -12,6 +12,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::api::prometheus;
 use crate::app::App;
 use crate::error::Error;
+use crate::sources::Looks;
 use crate::{Config, Live, Ports, api, assets, exposition, guard, live, rescue, traffic, ui, unpacked};
 
 /// A route: method, path, handler.
@@ -21,7 +22,8 @@ type Route = (&'static str, &'static str, MethodRouter<Arc<App>>);
 /// every request passes the same guards, and both may hold other methods of the same path.
 pub fn router(ports: Arc<Ports>, live: Live, config: &Config, others: Router) -> Router {
     let traffic = traffic::Traffic::default();
-    let app = Arc::new(App { started: ports.clock.now(), ports, live, config: config.clone(), traffic });
+    let started = ports.clock.now();
+    let app = Arc::new(App { started, ports, live, config: config.clone(), traffic, looks: Looks::default() });
     let mut router = Router::new();
     for (_, path, handler) in programs().into_iter().chain(pages()) {
         router = router.route(path, handler);

@@ -37,7 +37,8 @@ pub fn row(column: &ColumnReport, idx: usize, has_chart: bool) -> Markup {
                     @if !column.issues.is_empty() { span.dot title="findings on data quality" { (column.issues.len()) } }
                 }
             }
-            div.inside { (inside(column, idx, has_chart)) }
+            // Inside, so that a browser opens the line when an address ends in it.
+            div.inside id={ "column-" (shown(&column.name)) } { (inside(column, idx, has_chart)) }
         }
     }
 }

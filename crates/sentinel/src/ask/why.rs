@@ -5,7 +5,8 @@ use std::time::Duration;
 use diagnose::question::{Window, spikes};
 use serve::{Answer, AnswerCause};
 use signal::{
-    Diagnosis, Incident, IncidentFilter, IncidentId, IncidentStatus, PortError, Severity, Symptom, TimeRange, Timestamp,
+    AnomalyKind, Diagnosis, Incident, IncidentFilter, IncidentId, IncidentStatus, PortError, Severity, Symptom,
+    TimeRange, Timestamp,
 };
 
 use super::{AskDesk, Asked};
@@ -187,7 +188,9 @@ fn diagnosed(diagnosis: &Diagnosis, lead: &str, answer: &mut Answer) {
 }
 
 fn symptom(it: &Symptom) -> String {
-    if it.explanation.is_empty() {
+    if it.kind == AnomalyKind::MissingData {
+        format!("{} has sent nothing since {}.", it.labels.owner(), it.onset)
+    } else if it.explanation.is_empty() {
         format!(
             "{} was {} where {} was expected, since {}.",
             it.labels,

@@ -8,7 +8,7 @@
 //! `card` knows the versions of a model, `desk` answers people.
 
 mod basis;
-mod card;
+pub mod card;
 mod comparison;
 mod concluding;
 mod desk;

@@ -1,15 +1,17 @@
 //! Which version answers after a promotion, and still after a restart? It is in the ledger and on disk before requests
-//! see it, and holds until the configuration of the model says something new.
+//! see it, and holds until the configuration of the model says something new. Tells people of all served models, too.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
-use predict::{Desk, Roles, Served};
+use predict::{Desk, ModelConfig, Roles, Served};
 use serde::{Deserialize, Serialize};
-use serve::{Promoted, ServedModels};
+use serve::{ModelVersion, Promoted, ServedModel, ServedModels};
 use signal::{Ledger, PortError};
 use store::Store;
+
+use crate::model_watch::card;
 
 /// Who ends a promotion by another configuration, in the ledger.
 const CONFIGURATION: &str = "configuration";
@@ -18,6 +20,8 @@ const CONFIGURATION: &str = "configuration";
 pub struct Promoter {
     desk: Arc<Desk>,
     store: Arc<Store>,
+    /// The versions of each model as their folders told at the start, without what each is for.
+    cards: BTreeMap<String, Vec<ModelVersion>>,
     /// What the configuration says of each model. Held during a promotion, so that two are one after the other.
     configured: Mutex<BTreeMap<String, Roles>>,
 }
@@ -36,13 +40,15 @@ impl Promoter {
     ///
     /// # Errors
     /// Of the store.
-    pub fn open(desk: &Arc<Desk>, store: &Arc<Store>) -> anyhow::Result<Arc<Self>> {
+    pub fn open(desk: &Arc<Desk>, store: &Arc<Store>, models: &[ModelConfig]) -> anyhow::Result<Arc<Self>> {
         let mut configured = BTreeMap::new();
         for model in desk.models() {
             configured.insert(model.name.to_string(), model.roles());
             restore(model, store).with_context(|| format!("cannot tell which version of {} answers", model.name))?;
         }
-        Ok(Arc::new(Self { desk: Arc::clone(desk), store: Arc::clone(store), configured: Mutex::new(configured) }))
+        let cards = models.iter().map(|it| (it.name.clone(), card::versions(models, &it.name))).collect();
+        let (desk, store, configured) = (Arc::clone(desk), Arc::clone(store), Mutex::new(configured));
+        Ok(Arc::new(Self { desk, store, cards, configured }))
     }
 }
 
@@ -71,6 +77,16 @@ fn restore(model: &Served, store: &Store) -> anyhow::Result<()> {
 }
 
 impl ServedModels for Promoter {
+    fn served(&self) -> Vec<ServedModel> {
+        let status = |it: &Served| {
+            let roles = it.roles();
+            let mut versions = self.cards.get(&*it.name).cloned().unwrap_or_default();
+            versions.iter_mut().for_each(|it| it.role = roles.of(&it.version));
+            ServedModel { name: it.name.to_string(), versions }
+        };
+        self.desk.models().iter().map(|it| status(it)).collect()
+    }
+
     fn promote(&self, model: &str, version: &str, actor: &str) -> Result<Promoted, PortError> {
         let configured = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
         let served = self.desk.served(Some(model)).map_err(|_| unknown_model(&self.desk, model))?;

@@ -194,6 +194,7 @@ async fn responder(
                         address,
                         routes,
                         &[Arc::clone(&counts) as Arc<dyn Meter>, Arc::clone(&steady) as _],
+                        Some(Arc::clone(&workers) as _),
                     )?;
                     *front.write().unwrap_or_else(PoisonError::into_inner) = router;
                     system.health.set_running(true);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use cluster::{Counts, Presence};
 use futures_util::future::join_all;
+use serve::{WorkerStatus, Workforce, WorkforceStatus};
 use tokio::runtime::Handle;
 
 use crate::roles::elsewhere::{Answered, Asker};
@@ -119,6 +120,22 @@ impl Workers {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Workforce for Workers {
+    fn workforce(&self) -> WorkforceStatus {
+        let mut state = self.lock();
+        state.known.retain(|_, (_, heard)| heard.elapsed() < SILENCE);
+        let status = |it: &Presence| WorkerStatus {
+            name: it.worker.clone(),
+            address: it.address.clone(),
+            partitions: it.partitions.clone(),
+            lag: it.lag,
+            anomalies: it.anomalies,
+            heard: it.time,
+        };
+        WorkforceStatus { partitions: self.partitions, workers: state.known.values().map(|it| status(&it.0)).collect() }
     }
 }
 

@@ -65,6 +65,13 @@ fn nothing_from_kafka_is_lost_or_doubled_over_kills_of_either_side() {
     check_dead_letters(&kafka, &acknowledged);
     let lag = || server.metric("sentinel_ingest_kafka_lag_messages", &["sentinel-test"]);
     wait_for(CATCH_UP, "no lag is told", || (lag() == 0.0).then_some(()));
+    // Guarantees: MUST 860 of docs/specs/ingest.md.
+    let intake = server.get_json("/sentinel/v1/intake");
+    let topics = intake["kafka"]["topics"].as_array().unwrap();
+    let names: Vec<&Value> = topics.iter().map(|it| &it["topic"]).collect();
+    assert_eq!(names, ["app-logs", "logs-topic"], "{intake}");
+    assert!(topics.iter().all(|it| it["lag"] == 0 && it["partitions"].is_array()), "{intake}");
+    assert!(intake["kafka"]["poison"].to_string().contains("dead_letter: "), "{intake}");
 }
 
 fn configuration(kafka: &Kafka) -> String {

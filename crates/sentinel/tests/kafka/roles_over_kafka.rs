@@ -57,6 +57,12 @@ fn killed_workers_lose_nothing_and_one_fault_stays_one_incident() {
     wait_for(CATCH_UP, "the responder serves and all partitions have an owner", || {
         (scaling(&responder)?["assigned"] == N_PARTITIONS).then_some(())
     });
+    // Guarantees: MUST 860 of docs/specs/ingest.md.
+    wait_for(CATCH_UP, "the page of intake shows who has which partition", || {
+        let page = responder.get("/intake").text();
+        let n_shown = page.matches("data-testid=\"worker\"").count();
+        (n_shown > 0 && n_shown <= N_WORKERS && !page.contains("No worker answers for")).then_some(())
+    });
 
     let chaos = number("SENTINEL_TEST_CHAOS_SECS").unwrap_or(CHAOS_SECS);
     let sender = Sender::start(gateway.address);

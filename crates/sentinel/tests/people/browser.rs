@@ -48,7 +48,7 @@ watches:
 ";
 
 /// Pages that are looked at in both color schemes and on a phone.
-const PAGES: [(&str, &str); 10] = [
+const PAGES: [(&str, &str); 18] = [
     ("overview", "/"),
     ("incidents", "/incidents"),
     ("incident", "/incidents/INC-1"),
@@ -58,6 +58,14 @@ const PAGES: [(&str, &str); 10] = [
     ("logs", "/logs"),
     ("explore", "/explore?expr=latency%7Bservice%3D%22PaymentGateway%22%7D&range=15m"),
     ("backtest", "/backtest"),
+    ("ask", "/ask?q=why%20is%20PaymentGateway%20slow"),
+    ("traces", "/traces"),
+    ("knowledge", "/knowledge?q=payment"),
+    ("agent", "/agent"),
+    ("intake", "/intake"),
+    ("models", "/model-watch"),
+    ("feedback", "/feedback"),
+    ("audit", "/audit"),
     (
         "backtest-result",
         "/backtest?match=latency%7Bservice%3D%22PaymentGateway%22%7D&range=15m&alerts=3&per=day&configured=on&sigma3=on&share5=on",
@@ -104,14 +112,15 @@ fn server_with_incident() -> Server {
     server
 }
 
-fn screenshot(browser: &Browser, name: &str) {
+/// Keeps what is to be seen, for people.
+pub fn screenshot(browser: &Browser, name: &str) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
     browser.screenshot(&folder.join(format!("{name}.png")));
 }
 
 #[test]
 fn a_person_approves_the_plan_and_sees_it_verified() {
-    if !is_there("chromium", "the page in a browser") || !is_there("chromedriver", "the page in a browser") {
+    if is_missing() {
         return;
     }
     let server = server_with_incident();
@@ -122,9 +131,9 @@ fn a_person_approves_the_plan_and_sees_it_verified() {
     // From the overview to the incident by its link, as a person would go.
     browser.resize(1280, 900);
     browser.open(&page("/"));
-    let link = browser.find("a[href*='/incidents/INC-']");
+    browser.find("a[href*='/incidents/INC-']");
     screenshot(&browser, "overview-light-wide");
-    browser.click(&link);
+    browser.click_on("a[href*='/incidents/INC-']");
     assert!(browser.text("main").contains("PaymentGateway"), "{}", browser.text("body"));
     screenshot(&browser, "incident-light-wide");
 
@@ -159,12 +168,11 @@ fn a_person_approves_the_plan_and_sees_it_verified() {
     browser.resize(1280, 900);
     browser.prefer("light");
     browser.open(&page("/incidents/INC-1"));
-    let approve = browser.find("[data-testid=approve]");
     browser.script("window.is_the_same_page = true");
-    browser.click(&approve);
+    browser.click_on("[data-testid=approve]");
     assert!(browser.text("#confirm").contains("/bin/true PaymentGateway"), "the dialog shows what will be done");
     screenshot(&browser, "incident-confirm");
-    browser.click(&browser.find("#confirm [value=yes]"));
+    browser.click_on("#confirm [value=yes]");
     wait_for(LIMIT, "the page says that the plan is verified", || {
         let is_approved = server.list("/sentinel/v1/plans")[0]["state"] != "proposed";
         if is_approved {
@@ -181,7 +189,7 @@ fn a_person_approves_the_plan_and_sees_it_verified() {
 
 #[test]
 fn a_person_compares_thresholds_on_the_past_of_a_series() {
-    if !is_there("chromium", "the page in a browser") || !is_there("chromedriver", "the page in a browser") {
+    if is_missing() {
         return;
     }
     let server = server_with_incident();
@@ -191,8 +199,8 @@ fn a_person_compares_thresholds_on_the_past_of_a_series() {
 
     // From a series to its back-test by the link, as a person would go.
     browser.open(&format!("http://{}/series?match=latency%7Bservice%3D%22PaymentGateway%22%7D", server.address));
-    browser.click(&browser.find("[data-testid=series-row] a"));
-    browser.click(&browser.find("[data-testid=backtest-link]"));
+    browser.click_on("[data-testid=series-row] a");
+    browser.click_on("[data-testid=backtest-link]");
     browser.find("[data-testid=backtest-result]");
     assert_eq!(browser.script("return document.querySelectorAll('[data-testid=lane]').length"), 3);
     browser.find(".chart.backtest svg .c-line");
@@ -204,8 +212,8 @@ fn a_person_compares_thresholds_on_the_past_of_a_series() {
     let slide = "const it = document.getElementById('alerts'); it.value = 7; it.dispatchEvent(new Event('input'))";
     browser.script(slide);
     assert_eq!(browser.text("#alerts-shown"), "7");
-    browser.click(&browser.find("[name=sigma25]"));
-    browser.click(&browser.find("[data-testid=backtest-form] button.primary"));
+    browser.click_on("[name=sigma25]");
+    browser.click_on("[data-testid=backtest-form] button.primary");
     wait_for(LIMIT, "the answer with the new budget", || {
         browser.text("[data-testid=backtest-choices]").contains("7 per day").then_some(())
     });
@@ -222,7 +230,7 @@ fn a_person_compares_thresholds_on_the_past_of_a_series() {
 
 #[test]
 fn a_person_looks_at_a_forecast_and_takes_a_version_back() {
-    if !is_there("chromium", "the page in a browser") || !is_there("chromedriver", "the page in a browser") {
+    if is_missing() {
         return;
     }
     let server = server_with_incident();
@@ -242,10 +250,10 @@ fn a_person_looks_at_a_forecast_and_takes_a_version_back() {
 
     // From the overview by its links, as a person would go.
     browser.open(&format!("http://{}/", server.address));
-    browser.click(&browser.find("nav a[href='/forecasts']"));
+    browser.click_on("nav a[href='/forecasts']");
     browser.find("[data-testid=forecast-row] svg.fan-spark path.ahead");
     screenshot(&browser, "forecasts-list");
-    browser.click(&browser.find("[data-testid=forecast-row] a"));
+    browser.click_on("[data-testid=forecast-row] a");
     wait_for(LIMIT, "the fan is drawn", || {
         keep_coming();
         let length = browser.script("return document.querySelector('[data-testid=ahead]')?.getTotalLength() ?? 0");
@@ -254,16 +262,25 @@ fn a_person_looks_at_a_forecast_and_takes_a_version_back() {
     screenshot(&browser, "forecast-light-wide");
     check_page(&browser, "a forecast", 1280, "light");
     let serving = models()[0]["active_version"].clone();
-    browser.click(&browser.find("[data-testid=rollback]"));
-    browser.click(&browser.find("#confirm [value=yes]"));
-    wait_for(LIMIT, "another version serves", || (models()[0]["active_version"] != serving).then_some(()));
-    wait_for(LIMIT, "the page says so", || browser.text("#model").contains("rolled back").then_some(()));
+    browser.click_on("[data-testid=rollback]");
+    browser.click_on("#confirm [value=yes]");
+    wait_for(LIMIT, "another version serves", || {
+        (models()[0]["active_version"] != serving).then_some(())
+    });
+    wait_for(LIMIT, "the page says so", || {
+        browser.text("#model").contains("rolled back").then_some(())
+    });
     let console = browser.console();
     assert!(console.is_empty(), "{console:?}");
 }
 
+/// True if there is no browser here; says so.
+pub fn is_missing() -> bool {
+    !is_there("chromium", "the page in a browser") || !is_there("chromedriver", "the page in a browser")
+}
+
 /// Layout, scheme, and what a screen reader and a keyboard need.
-fn check_page(browser: &Browser, what: &str, width: u32, scheme: &str) {
+pub fn check_page(browser: &Browser, what: &str, width: u32, scheme: &str) {
     let overflow = browser.script(
         "return [...document.querySelectorAll('body *')]
             .filter(it => it.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
@@ -295,6 +312,21 @@ fn check_page(browser: &Browser, what: &str, width: u32, scheme: &str) {
         "{what}: no language"
     );
     assert_eq!(browser.script("return document.querySelectorAll('h1').length"), 1, "{what}: one heading");
+    let twice = browser.script(
+        "const ids = [...document.querySelectorAll('[id]')].map(it => it.id);
+            return ids.filter((it, idx) => ids.indexOf(it) !== idx)",
+    );
+    assert_eq!(twice, json!([]), "{what}: an id twice");
+    let nowhere = browser.script(
+        "return ['for', 'list', 'aria-labelledby', 'aria-describedby'].flatMap(name =>
+            [...document.querySelectorAll(`[${name}]`)].map(it => it.getAttribute(name)).filter(it => !document.getElementById(it)))",
+    );
+    assert_eq!(nowhere, json!([]), "{what}: a label of what is not there");
+    let tables = browser.script(
+        "return [...document.querySelectorAll('main table')].filter(it => !it.caption || it.querySelector('th:not([scope])'))
+            .map(it => it.outerHTML.slice(0, 100))",
+    );
+    assert_eq!(tables, json!([]), "{what}: a table without a caption, or a heading without a scope");
     let console = browser.console();
     assert!(console.is_empty(), "{what}: {console:?}");
 }

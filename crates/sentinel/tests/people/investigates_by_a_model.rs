@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(180);
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/people/mcp_client.py");
 
 /// Steady points of a service up to now, then a jump; returns what the jump was answered with.
-fn cause_an_incident(server: &Server) -> Value {
+pub fn cause_an_incident(server: &Server) -> Value {
     let start = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(302);
     let steady = (0..300).map(|idx| {
         let time = start + jiff::SignedDuration::from_secs(idx);
@@ -45,7 +45,7 @@ fn told(asked: &Value) -> String {
 }
 
 /// Asks for a series, then says what is so, what is made up, and what it was told to say.
-fn script(asked: &Value) -> Value {
+pub fn script(asked: &Value) -> Value {
     let has_answers = asked["messages"].as_array().unwrap().iter().any(|it| it["role"] == "tool");
     if !has_answers {
         let call = |id: &str, name: &str, arguments: Value| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments.to_string()}});
@@ -65,7 +65,8 @@ fn script(asked: &Value) -> Value {
     json!({"role": "assistant", "content": answer.to_string()})
 }
 
-fn config(model: &FakeModel, more: &str) -> String {
+/// A server that asks this model.
+pub fn config(model: &FakeModel, more: &str) -> String {
     format!(
         "{QUIET}agent:\n  provider: openai\n  model: fake\n  stream: false\n  base_url: http://{}/v1\n  prices:\n    fake:\n      \
          input_dollars_per_million: 1\n      output_dollars_per_million: 10\n{more}",

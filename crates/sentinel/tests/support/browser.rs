@@ -76,9 +76,18 @@ impl Browser {
         answer[0][ELEMENT].as_str().map(|it| Element(it.to_owned()))
     }
 
-    /// Clicks like a person: the element must be visible and not covered.
-    pub fn click(&self, element: &Element) {
-        self.command(&format!("element/{}/click", element.0), &json!({}));
+    /// Clicks like a person on the first element that fits a CSS selector, which must be visible; also while the page renews itself: an element that was
+    /// replaced meanwhile, or is still covered, is looked for again.
+    pub fn click_on(&self, css: &str) {
+        wait_for(APPEAR, &format!("{css} can be clicked"), || {
+            let Element(id) = self.find_now(css)?;
+            let path = format!("{}/element/{id}/click", self.session);
+            let answer = send(self.address, "POST", &path, &[("content-type", "application/json")], b"{}").ok()?;
+            let error = answer.json()["value"]["error"].as_str().unwrap_or_default().to_owned();
+            let is_for_now = ["stale element reference", "element click intercepted", "element not interactable"];
+            assert!(answer.status == 200 || is_for_now.contains(&error.as_str()), "{css}: {}", answer.text());
+            (answer.status == 200).then_some(())
+        });
     }
 
     /// What the element shows.
@@ -103,6 +112,11 @@ impl Browser {
     pub fn prefer(&self, scheme: &str) {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.devtools("Emulation.setEmulatedMedia", &json!({"features": features}));
+    }
+
+    /// Moves the person to another time zone, such as `America/New_York`.
+    pub fn live_in(&self, zone: &str) {
+        self.devtools("Emulation.setTimezoneOverride", &json!({"timezoneId": zone}));
     }
 
     /// Errors and warnings on the console since the last call.

@@ -8,6 +8,10 @@ if (stored() === "light" || stored() === "dark") root.dataset.theme = stored();
 
 function start() {
   startTheme();
+  startZone();
+  // The page that is open may be far to the right in the row of links.
+  const nav = document.querySelector(".bar nav"), open = nav?.querySelector("[aria-current]");
+  if (open) nav.scrollLeft = open.offsetLeft + open.offsetWidth / 2 - nav.clientWidth / 2;
   document.addEventListener("submit", onSubmit);
   drawAll(document);
   startBandToggle();
@@ -25,6 +29,47 @@ function startTheme() {
     root.dataset.theme = isDark ? "light" : "dark";
     try { localStorage.setItem("theme", root.dataset.theme); } catch { /* private mode: for this page only */ }
   });
+}
+
+// ---- time zones: the server writes UTC; every time says both when it is pointed at, and can be shown in the reader's zone
+
+const HERE = (() => { try { return Intl.DateTimeFormat().resolvedOptions().timeZone || "local"; } catch { return "local"; } })();
+const isLocal = () => { try { return localStorage.getItem("zone") === "local"; } catch { return false; } };
+const utc = (t) => new Date(t).toISOString().slice(0, 19).replace("T", " ");
+const local = (t) => utc(t - new Date(t).getTimezoneOffset() * 60000);
+/** A time in the zone that is shown, as `2026-01-31 12:00:05`. */
+const shown = (t) => isLocal() ? local(t) : utc(t);
+
+function startZone() {
+  const sign = document.getElementById("zone");
+  const isHereUtc = [0, 6].every((month) => new Date(2026, month, 1).getTimezoneOffset() === 0);
+  if (!sign || isHereUtc) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "word";
+  button.id = "zone";
+  button.title = "Switch between UTC and the zone of this device";
+  const say = () => { button.textContent = isLocal() ? `times are ${HERE}` : "times are UTC"; };
+  button.addEventListener("click", () => {
+    try { localStorage.setItem("zone", isLocal() ? "utc" : "local"); } catch { return; }
+    say(); showTimes(document); redrawAll();
+  });
+  sign.replaceWith(button);
+  say();
+  showTimes(document);
+}
+
+/** Times of day and dates are as long as the part of the whole time that they show; words such as "3 min ago" stay. */
+function showTimes(scope) {
+  for (const it of scope.querySelectorAll("time[datetime]")) {
+    const t = Date.parse(it.dateTime), text = it.textContent;
+    if (Number.isNaN(t)) continue;
+    it.title = `${utc(t)} UTC\n${local(t)} ${HERE}`;
+    if (/^(?:(?:\d{4}-)?\d\d-\d\d )?\d\d:\d\d:\d\d$/.test(text)) {
+      const wanted = shown(t).slice(-text.length);
+      if (wanted !== text) it.textContent = wanted;
+    }
+  }
 }
 
 // ---- live updates
@@ -83,6 +128,7 @@ async function refresh() {
   }
   drawAll(document);
   redrawAll();
+  if (document.querySelector("button#zone")) showTimes(document);
 }
 
 const keyOf = (node) => node.nodeType === 1 ? node.dataset.key || node.id || "" : "";
@@ -243,7 +289,7 @@ function short(value) {
 }
 
 const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
-const clock = (t) => new Date(t).toISOString().slice(11, 19);
+const clock = (t) => shown(t).slice(11, 19);
 
 function drawChart(node, series) {
   const { points, band, from, to } = series;
@@ -274,7 +320,7 @@ function drawChart(node, series) {
   }
   const step = 1000 * (TIME_STEPS.find((it) => (to - from) / 1000 / it <= Math.max(3, width / 90)) || 604800);
   for (let t = Math.ceil(from / step) * step; t <= to; t += step) {
-    const label = step >= 86400000 ? new Date(t).toISOString().slice(5, 10) : clock(t).slice(0, step < 60000 ? 8 : 5);
+    const label = step >= 86400000 ? shown(t).slice(5, 10) : clock(t).slice(0, step < 60000 ? 8 : 5);
     const edge = x(t) < area.left + 12 ? "start" : x(t) > area.right - 20 ? "end" : "middle";
     svg("text", { x: x(t), y: height - 4, "text-anchor": edge, class: "c-tick" }, box, label);
   }
@@ -323,7 +369,7 @@ function redLine(band, at) {
 function words({ name, points, isRate }, anomalous) {
   const [low, high] = extent(points.map((it) => it[1]));
   const [first, last] = [points[0], points.at(-1)];
-  return `${name}${isRate ? " per second" : ""}: ${points.length} points from ${clock(first[0])} to ${clock(last[0])} UTC, ` +
+  return `${name}${isRate ? " per second" : ""}: ${points.length} points from ${clock(first[0])} to ${clock(last[0])} ${isLocal() ? HERE : "UTC"}, ` +
     `lowest ${short(low)}, highest ${short(high)}, last ${short(last[1])}, ${anomalous.length} anomalous.`;
 }
 
@@ -337,7 +383,7 @@ function addCursor(node, box, { points, band, isRate }, x, y, area) {
     cursor.setAttribute("x1", x(t)); cursor.setAttribute("x2", x(t)); cursor.setAttribute("visibility", "visible");
     if (!tip) { tip = document.createElement("div"); tip.className = "c-tip"; tip.setAttribute("aria-live", "polite"); node.append(tip); }
     const near = band.length ? band.reduce((best, it) => Math.abs(it.t - t) < Math.abs(best.t - t) ? it : best) : null;
-    tip.textContent = `${clock(t)}\n${short(v)}${isRate ? " per second" : ""}` +
+    tip.textContent = `${shown(t)} ${isLocal() ? HERE : "UTC"}\n${short(v)}${isRate ? " per second" : ""}` +
       (near ? `\nexpected ${short(near.low)} to ${short(near.high)}\nscore ${short(near.score ?? 0)}` : "");
     const left = x(t) > node.clientWidth / 2 ? x(t) - tip.offsetWidth - 10 : x(t) + 10;
     tip.style.left = `${Math.max(0, left)}px`;

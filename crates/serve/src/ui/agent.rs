@@ -5,36 +5,91 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Html;
 use maud::{Markup, html};
+use signal::{Incident, IncidentFilter, Investigation, Timestamp};
 
 use super::layout::{Section, page as layout};
-use super::text;
+use super::{investigation, text};
 use crate::NamedCount;
 use crate::agent::{AgentCap, AgentStatus, AgentTool};
 use crate::app::App;
 use crate::error::Error;
 
+/// So many incidents are looked through for investigations.
+const LOOKED_AT: usize = 20;
+
 /// `GET /agent`.
 pub async fn page(State(app): State<Arc<App>>) -> Result<Html<String>, Error> {
     app.page(move |app| {
         let status = app.ports.agent.agent();
+        let sessions = sessions(app)?;
         let body = html! {
             div.title-row { h1 { "Agent" } }
-            @match &status.provider {
-                None => div.empty data-testid="no-provider" {
-                    p { "No language model is asked: incidents have their ranked causes and reports without one. Name one in the configuration: " code { "agent.provider" } "." }
-                },
-                Some(provider) => (asked(provider, &status)),
+            div.wide data-live id="agent" {
+                @match &status.provider {
+                    None => div.empty data-testid="no-provider" {
+                        h2 { "No language model is asked" }
+                        p { "Incidents have their ranked causes and reports without one. To have them looked into as well, name one in the configuration; the key comes from the environment:" }
+                        pre { "agent:\n  provider: gemini\n  model: gemini-2.5-flash" }
+                    },
+                    Some(provider) => (asked(provider, &status)),
+                }
+                @if status.provider.is_some() || !sessions.is_empty() { (sessions_table(&sessions, app.now())) }
+                (tools(&status.tools))
             }
-            (tools(&status.tools))
         };
         Ok(layout(app, "Agent", Section::Agent, &body))
     })
     .await
 }
 
+/// The newest incidents that were investigated.
+fn sessions(app: &App) -> Result<Vec<(Incident, Investigation)>, Error> {
+    let newest = app.ports.incidents.incidents(&IncidentFilter { limit: LOOKED_AT, ..IncidentFilter::default() })?;
+    let mut found = vec![];
+    for incident in newest {
+        if let Some(it) = app.ports.investigations.investigation(incident.id)? {
+            found.push((incident, it));
+        }
+    }
+    Ok(found)
+}
+
+fn sessions_table(all: &[(Incident, Investigation)], now: Timestamp) -> Markup {
+    html! {
+        section aria-labelledby="h-sessions" {
+            div.head { h2 id="h-sessions" { "Newest sessions" } span.muted { "among the newest " (LOOKED_AT) " incidents" } }
+            @if all.is_empty() { div.empty { p { "None yet. Each new incident is looked into once its causes are ranked." } } }
+            @else {
+                table.stack {
+                    caption.hidden { "Investigations of the newest incidents" }
+                    thead { tr { th scope="col" { "Incident" } th scope="col" { "Began" } th scope="col" { "Ended by" } th.num scope="col" { "Claims" } th.num scope="col" { "Dropped" } th.num scope="col" { "Calls" } th.num scope="col" { "Tokens" } th.num scope="col" { "Dollars" } th.num scope="col" { "Took" } } }
+                    tbody { @for (incident, it) in all { (session(incident, it, now)) } }
+                }
+            }
+        }
+    }
+}
+
+fn session(incident: &Incident, it: &Investigation, now: Timestamp) -> Markup {
+    let dropped: u64 = it.dropped.iter().map(|it| u64::from(it.count)).sum();
+    html! {
+        tr data-testid="session" data-key={ "session-" (incident.id) } {
+            td data-label="Incident" { a href={ "/incidents/" (incident.id) "#investigation" } { (incident.id) } " " (text::plain(&incident.title)) }
+            td data-label="Began" { (text::clock_of_day(it.started_at, now)) }
+            td data-label="Ended by" { (investigation::ended(it.outcome)) }
+            td.num data-label="Claims" { (it.claims.len()) }
+            td.num data-label="Dropped" { (dropped) }
+            td.num data-label="Calls" { (it.steps.len()) }
+            td.num data-label="Tokens" { (text::grouped(it.tokens.0 + it.tokens.1)) }
+            td.num data-label="Dollars" { (format!("{:.4}", it.cost_usd)) }
+            td.num data-label="Took" { (text::seconds(it.seconds)) }
+        }
+    }
+}
+
 fn asked(provider: &str, it: &AgentStatus) -> Markup {
     let (word, tone) = match it.state {
-        "asked" => ("It is asked", "ok"),
+        "asked" => ("It is asked", "good"),
         "one_request_tries" => ("One request tries whether it is well again", "warn"),
         _ => ("It is left alone for a while: it failed too often", "bad"),
     };
@@ -42,7 +97,7 @@ fn asked(provider: &str, it: &AgentStatus) -> Markup {
         section aria-labelledby="h-provider" {
             div.head { h2 id="h-provider" { "Provider" } span class={ "badge " (tone) } data-testid="agent-state" { (word) } }
             p { strong { (provider) } " " code { (text::plain(&it.model)) } " at " code { (text::plain(&it.url)) }
-                " \u{b7} " (it.under_way) " requests under way, " (it.waiting) " incidents wait" }
+                " \u{b7} " (text::counted(it.under_way, "request")) " under way, " (text::counted(it.waiting, "incident")) " waiting" }
             @if !it.is_priced { p.notice { "It has no price in " code { "agent.prices" } ": tokens are counted, money is not, and caps in dollars hold nothing back." } }
             (counts("agent-requests", "Requests", &it.requests))
         }
@@ -51,7 +106,7 @@ fn asked(provider: &str, it: &AgentStatus) -> Markup {
             ul.cards { @for cap in &it.caps { (meter(cap)) } }
         }
         section aria-labelledby="h-work" {
-            div.head { h2 id="h-work" { "Investigations" } span.muted data-testid="claims-published" { (it.claims_published) " claims published" } }
+            div.head { h2 id="h-work" { "Investigations" } span.muted data-testid="claims-published" { (text::counted(it.claims_published, "claim")) " published" } }
             (counts("agent-investigations", "By how they ended", &it.investigations))
             (counts("agent-calls", "Calls of tools", &it.calls))
             (counts("agent-dropped", "Claims that were dropped", &it.claims_dropped))
@@ -66,7 +121,7 @@ fn counts(id: &str, title: &str, all: &[NamedCount]) -> Markup {
         p data-testid=(id) {
             span.muted { (title) ": " }
             @if some.is_empty() { "none yet" }
-            @for it in some { span.chip { (it.name.replace('_', " ")) " " (it.count) } " " }
+            @for it in some { span.chip { (it.name.replace('_', " ")) " " (text::grouped(it.count)) } " " }
         }
     }
 }
@@ -75,7 +130,8 @@ fn meter(it: &AgentCap) -> Markup {
     let share = if it.cap > 0.0 { it.used / it.cap } else { 0.0 };
     let width = format!("{:.1}", (share * 100.0).clamp(0.0, 100.0));
     let tone = if share >= 0.999 { "bad" } else { "" };
-    let amount = |value: f64| if it.unit == "dollars" { format!("{value:.2}") } else { format!("{value:.0}") };
+    let amount =
+        |value: f64| if it.unit == "dollars" { format!("{value:.2}") } else { text::grouped(value.max(0.0) as u64) };
     let cap = if it.cap > 0.0 { format!("of {} {}", amount(it.cap), it.unit) } else { format!("{}, no cap", it.unit) };
     html! {
         li.card.budget data-testid={ "cap-" (it.period) "-" (it.unit) } data-key={ "c" (it.period) (it.unit) } {
@@ -99,12 +155,13 @@ fn tools(all: &[AgentTool]) -> Markup {
             section aria-labelledby="h-tools" {
                 div.head { h2 id="h-tools" { "Tools of your MCP servers" } }
                 table.stack {
+                    caption.hidden { "Tools of other servers" }
                     thead { tr { th scope="col" { "Server" } th scope="col" { "Tool" } th scope="col" { "Standing" } } }
                     tbody { @for it in all {
                         tr data-testid="agent-tool" {
-                            td { (text::plain(&it.server)) }
-                            td { code { (text::plain(&it.tool)) } }
-                            td { (standing(it.status)) }
+                            td data-label="Server" { (text::plain(&it.server)) }
+                            td data-label="Tool" { code { (text::plain(&it.tool)) } }
+                            td data-label="Standing" { (standing(it.status)) }
                         }
                     } }
                 }
@@ -115,7 +172,7 @@ fn tools(all: &[AgentTool]) -> Markup {
 
 fn standing(status: &str) -> Markup {
     let (tone, word) = match status {
-        "offered" => ("ok", "may be called"),
+        "offered" => ("good", "may be called"),
         "changed" => ("bad", "changed since it was pinned; not called"),
         "may_change_things" => ("warn", "does not say that it only reads; not called"),
         _ => ("warn", "its name or schema is of no use here"),

@@ -67,7 +67,7 @@ fn told(app: &App, answer: &Answer) -> Markup {
             }
             @if !answer.lines.is_empty() { section { div.head { h2 { "Log lines" } } (logs::table(&answer.lines, app.now())) } }
             @if !answer.runbooks.is_empty() { section { div.head { h2 { "Runbooks" } } (knowledge::passages(&answer.runbooks)) } }
-            @if !answer.similar.is_empty() { section { div.head { h2 { "Similar incidents" } } (knowledge::passages(&answer.similar)) } }
+            @if !answer.similar.is_empty() { section { div.head { h2 { "Similar incidents" } } (knowledge::beside(&answer.similar)) } }
             @if !answer.examples.is_empty() { (examples(answer.examples.iter().map(String::as_str))) }
             @for it in &answer.problems { p.notice.bad { (text::plain(it)) } }
         }
@@ -86,7 +86,7 @@ fn cause(idx: usize, it: &AnswerCause) -> Markup {
     html! {
         li.cause.first[idx == 0] data-testid="cause" {
             div.cause-head {
-                span.rank { (idx + 1) }
+                span.rank aria-label={ "rank " (idx + 1) } { (idx + 1) }
                 div.cause-name { strong { (it.fault.replace('_', " ")) } " in " strong { (text::plain(&it.service)) } }
                 span.push { (percent(it.confidence)) }
             }
@@ -101,7 +101,7 @@ fn action(it: &ProposedAction) -> Markup {
         section aria-labelledby="h-action" data-testid="action" {
             div.head { h2 id="h-action" { "Proposed action" } }
             p { (text::plain(&it.text)) }
-            @if let Some(state) = &it.state { p.muted.small { "State: " (state) } }
+            @if let Some(state) = &it.state { p.muted.small { "State: " (state.replace('_', " ")) } }
             @if let Some(command) = &it.command { pre.line { (text::plain(command)) } }
         }
     }

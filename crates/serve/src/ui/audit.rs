@@ -73,11 +73,11 @@ fn table(entries: &[LedgerEntry]) -> Markup {
                 tbody { @for it in entries {
                     tr data-key=(it.sequence) data-testid="ledger-entry" {
                         td.num data-label="No." { (it.sequence) }
-                        td.nowrap data-label="Time" { (text::instant(it.time)) }
+                        td.nowrap data-label="Time" { (text::moment(it.time)) }
                         td.nowrap data-label="Actor" { (text::plain(&it.actor)) }
                         td.nowrap data-label="Action" { code { (text::plain(&it.action)) } }
                         td.nowrap data-label="Subject" { (subject(&it.subject)) }
-                        td data-label="Detail" { div { code.small { (text::plain(&it.detail)) } p.muted.small title=(it.hash) { "hash " (it.hash.get(..16).unwrap_or(&it.hash)) } } }
+                        td data-label="Detail" { div { div.small { (text::object(&it.detail)) } p.muted.small title=(it.hash) { "hash " (it.hash.get(..16).unwrap_or(&it.hash)) } } }
                     }
                 } }
             }

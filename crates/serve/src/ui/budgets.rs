@@ -47,7 +47,7 @@ fn meter(it: &BudgetStatus, share: f64) -> Markup {
                 details.small {
                     summary { "What was held back" }
                     ul { @for held in it.held.iter().take(5) {
-                        li { (text::plain(&held.series)) " \u{b7} score " (text::number(held.peak_score)) " of " (text::number(held.threshold)) " \u{b7} " (text::instant(held.onset)) }
+                        li { (text::plain(&held.series)) " \u{b7} score " (text::number(held.peak_score)) " of " (text::number(held.threshold)) " \u{b7} " (text::moment(held.onset)) }
                     } }
                 }
             }

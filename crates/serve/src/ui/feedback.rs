@@ -40,7 +40,8 @@ fn table(lessons: &[Lesson]) -> Markup {
     }
     html! {
         table.stack {
-            thead { tr { th { "Lesson" } th { "When" } th { "Incident" } th { "Said" } th { "Moved" } th { "" } } }
+            caption.hidden { "What people said, newest first" }
+            thead { tr { th scope="col" { "Lesson" } th scope="col" { "When" } th scope="col" { "Incident" } th scope="col" { "Said" } th scope="col" { "Moved" } th scope="col" { span.hidden { "Take back" } } } }
             tbody { @for it in lessons.iter().take(SHOWN) { (row(it)) } }
         }
     }
@@ -51,7 +52,7 @@ fn row(it: &Lesson) -> Markup {
     html! {
         tr data-testid="lesson" data-key={ "l" (it.id) } {
             td data-label="Lesson" { (it.id) }
-            td data-label="When" { (text::instant(it.time)) }
+            td data-label="When" { (text::moment(it.time)) }
             td data-label="Incident" { a href={ "/incidents/" (it.incident) } { (it.incident) } @if let Some(plan) = it.said.action { " \u{b7} " (plan) } }
             td data-label="Said" {
                 (text::plain(&it.said.actor)) ": " (words)

@@ -56,15 +56,15 @@ fn card(group: &GroupStatus) -> Markup {
     let mut members: Vec<&GroupMember> = group.members.iter().collect();
     members.sort_by(|a, b| b.is_apart.cmp(&a.is_apart).then(b.score.total_cmp(&a.score)));
     let (kind, what) = match group.kind {
-        GroupKind::Fleet => ("fleet", "members"),
-        GroupKind::Signals => ("signals together", "signals"),
+        GroupKind::Fleet => ("fleet", "member"),
+        GroupKind::Signals => ("signals together", "signal"),
     };
     let scale = Scale::of(group);
     html! {
         li.card.group data-testid="group" data-key={ "g" (kind) (group.labels.id()) } {
             div.card-head {
                 strong { (text::series(&group.labels)) }
-                span.push.muted { (kind) " \u{b7} " (group.members.len()) " " (what) @if !group.is_ready { " \u{b7} learning" } }
+                span.push.muted { (kind) " \u{b7} " (text::counted(group.members.len() as u64, what)) @if !group.is_ready { " \u{b7} learning" } }
             }
             @for it in members.iter().filter(|it| !it.explanation.is_empty()) {
                 p.notice.bad data-testid="apart" { (text::plain(&it.explanation)) }

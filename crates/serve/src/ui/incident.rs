@@ -9,7 +9,7 @@ use axum::response::Html;
 use maud::{Markup, PreEscaped, html};
 use signal::{
     AnomalyKind, Diagnosis, Evidence, EvidenceSource, Incident, IncidentStatus, Investigation, Opinion, Plan,
-    ReportFormat, TimeRange, Timestamp,
+    ReportFormat, TimeRange, TimelineEntry, Timestamp,
 };
 
 use super::incidents::{duration, percent};
@@ -81,24 +81,25 @@ fn body(app: &App, it: &Incident, plans: &[Plan], known: Known<'_>) -> Markup {
                     @if let Some(diagnosis) = &it.diagnosis {
                         section aria-labelledby="h-evidence" data-live id="evidence" {
                             div.head { h2 id="h-evidence" { "Evidence" } span.muted { "read in " (text::number(diagnosis.took_ms)) " ms" } }
+                            @if diagnosis.evidence.is_empty() { div.empty { p { "None was found in the series, logs, traces and changes around the first symptom." } } }
                             ol.evidence { @for it in &diagnosis.evidence { (evidence(it)) } }
                         }
                     }
                     @if !known.related.runbooks.is_empty() {
-                        section aria-labelledby="h-runbooks" data-testid="runbooks" {
+                        section aria-labelledby="h-runbooks" id="runbooks" data-testid="runbooks" {
                             div.head { h2 id="h-runbooks" { "Runbooks" } }
                             (knowledge::passages(&known.related.runbooks))
                         }
                     }
                     @if !known.related.similar.is_empty() {
-                        section aria-labelledby="h-similar" data-testid="similar" {
+                        section aria-labelledby="h-similar" id="similar" data-testid="similar" {
                             div.head { h2 id="h-similar" { "Similar incidents" } }
-                            (knowledge::passages(&known.related.similar))
+                            (knowledge::beside(&known.related.similar))
                         }
                     }
                 }
                 div.side {
-                    section aria-labelledby="h-ask" {
+                    section aria-labelledby="h-ask" id="ask-about" {
                         div.head { h2 id="h-ask" { "Ask about it" } }
                         form.search method="get" action="/ask" {
                             label.hidden for="ask-q" { "Question" }
@@ -132,7 +133,7 @@ fn head(it: &Incident, now: Timestamp) -> Markup {
             p.badges { span.id { (it.id) } (text::severity(it.severity)) span data-testid="incident-status" { (text::status(it.status)) } }
             h1 data-testid="incident-title" { (text::plain(&it.title)) }
             p.muted {
-                (duration(it, now)) " \u{b7} detected " (text::span(it.detected_at.since(it.started_at))) " after the first symptom"
+                (text::moment(it.started_at)) " \u{b7} " (duration(it, now)) " \u{b7} detected " (text::span(it.detected_at.since(it.started_at))) " after the first symptom"
                 @for service in &it.services { " " a.chip href={ "/incidents?service=" (text::encode(service)) } { (text::plain(service)) } }
             }
             div.actions {
@@ -227,7 +228,7 @@ fn symptoms(app: &App, it: &Incident) -> Markup {
                     }
                     p.muted.small {
                         (text::anomaly(symptom.kind, symptom.direction))
-                        @if symptom.kind != AnomalyKind::Alert {
+                        @if !matches!(symptom.kind, AnomalyKind::Alert | AnomalyKind::MissingData) {
                             " \u{b7} peak " strong { (text::number(symptom.peak.y)) }
                             ", expected " (text::number(symptom.peak.yhat_lower)) " to " (text::number(symptom.peak.yhat_upper))
                         }
@@ -297,9 +298,12 @@ fn source(source: &EvidenceSource) -> (&'static str, Option<(String, &'static st
 }
 
 fn timeline(it: &Incident) -> Markup {
+    // Some things are learned of later than they happened.
+    let mut entries: Vec<&TimelineEntry> = it.timeline.iter().collect();
+    entries.sort_by_key(|it| it.time);
     html! {
         ol.timeline data-testid="timeline" {
-            @for entry in &it.timeline { li { (text::clock(entry.time)) " " span { (text::plain(&entry.text)) } } }
+            @for entry in entries { li { (text::clock(entry.time)) " " span { (text::plain(&entry.text)) } } }
         }
     }
 }
@@ -309,8 +313,8 @@ fn feedback(it: &Incident) -> Markup {
         p.muted.small { "Your answer moves thresholds and the weights of causes a little, and is written to the ledger: " a href="/feedback" { "what was learned" } "." }
         form.actions method="post" action={ "/sentinel/v1/incidents/" (it.id) "/feedback" } data-done="Thank you; recorded." {
             input type="hidden" name="actor" value="web";
-            label { "Cause was " input name="cause" maxlength="200" list="causes" autocomplete="off" data-testid="feedback-cause"; }
-            datalist id="causes" { @for service in suspects(it) { option value=(text::plain(service)) {} } }
+            label { "Cause was " input name="cause" maxlength="200" list="suspects" autocomplete="off" data-testid="feedback-cause"; }
+            datalist id="suspects" { @for service in suspects(it) { option value=(text::plain(service)) {} } }
             label { "Comment " input name="comment" maxlength="1000" autocomplete="off" data-testid="feedback-comment"; }
             @for opinion in [Opinion::Right, Opinion::Wrong, Opinion::Noise] {
                 @let (value, words) = text::opinion(opinion);

@@ -36,6 +36,7 @@ pub async fn page(State(app): State<Arc<App>>, Ask(query): Ask<ListQuery>) -> Re
                 p { "Only those that touch " span.chip { (text::plain(service)) } " " a href=(url(chosen, &None, None)) { "Show all" } }
             }
             div data-live id="list" {
+                h2.hidden { "Newest first" }
                 @if found.items.is_empty() {
                     div.empty { h2 { "No incidents here" } p { "An incident opens when a series leaves its expected band for several points. One incident holds all symptoms of one cause." } }
                 }
@@ -78,7 +79,7 @@ pub fn card(it: &Incident, now: Timestamp) -> Markup {
                 p.muted { "Being diagnosed." }
             }
             p.muted.card-foot {
-                (it.symptoms.len()) (if it.symptoms.len() == 1 { " symptom" } else { " symptoms" })
+                (text::counted(it.symptoms.len() as u64, "symptom"))
                 @for service in it.services.iter().take(4) { " " span.chip { (text::plain(service)) } }
                 @if it.services.len() > 4 { " and " (it.services.len() - 4) " more" }
             }

@@ -1,4 +1,4 @@
-//! Who sends how much, and how much may they? Memory that requests hold, and each tenant against its limits.
+//! Who sends how much, and how much may they? Sources, memory that requests hold, and each tenant against its limits.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use axum::response::Html;
 use maud::{Markup, html};
 
 use super::layout::{Section, page as layout};
-use super::text;
+use super::{sources, text};
+use crate::api::intake::view;
 use crate::app::App;
 use crate::error::Error;
 use crate::ports::{IntakeStatus, NamedCount, TenantStatus};
@@ -18,11 +19,17 @@ const SHOWN: usize = 5;
 /// `GET /intake`.
 pub async fn page(State(app): State<Arc<App>>) -> Result<Html<String>, Error> {
     app.page(|app| {
-        let status = app.ports.intake.intake();
+        let view = view(app);
         let body = html! {
             div.title-row { h1 { "Intake" } }
-            p.muted { "What comes in, by tenant (" code { "X-Scope-OrgID" } "), and what each may send." }
-            div data-live id="intake" { (memory(&status)) (tenants(&status.tenants)) }
+            p.muted { "What comes in, by source and by tenant (" code { "X-Scope-OrgID" } "), what was left out and why, and what each tenant may send. An event is a point, a line or a span." }
+            div.wide data-live id="intake" {
+                (sources::table(&view.sources, view.rate_secs))
+                (sources::kafka(view.kafka.as_ref()))
+                (sources::workers(view.workers.as_ref(), app.now()))
+                (memory(&view.status))
+                (tenants(&view.status.tenants))
+            }
         };
         Ok(layout(app, "Intake", Section::Intake, &body))
     })
@@ -32,22 +39,24 @@ pub async fn page(State(app): State<Arc<App>>) -> Result<Html<String>, Error> {
 fn memory(status: &IntakeStatus) -> Markup {
     let mebibytes = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
     html! {
-        ul.cards { li.card data-testid="memory" {
+        section aria-labelledby="h-memory" { div.head { h2 id="h-memory" { "Memory" } } ul.cards { li.card data-testid="memory" {
             div.card-head {
                 strong { "Memory of requests" }
                 span.push { (mebibytes(status.in_flight_bytes)) " now, at most " (mebibytes(status.in_flight_bytes_max)) " so far, " (mebibytes(status.in_flight_bytes_limit)) " allowed" }
             }
             (meter(status.in_flight_bytes_max, status.in_flight_bytes_limit, "Memory of requests"))
-            @if status.turned_away > 0 { p.notice.bad { (status.turned_away) " requests were asked to come later since the start." } }
-        } }
+            @if status.turned_away > 0 { p.notice.bad { (text::counted(status.turned_away, "request")) " asked to come later since the start." } }
+        } } }
     }
 }
 
 fn tenants(tenants: &[TenantStatus]) -> Markup {
     html! {
-        div.head { h2 { "Tenants" } }
-        @if tenants.is_empty() { div.empty { p { "Nothing has come in yet. What comes without " code { "X-Scope-OrgID" } " is of the tenant " code { "anonymous" } "." } } }
-        ul.cards { @for it in tenants { (card(it)) } }
+        section aria-labelledby="h-tenants" {
+            div.head { h2 id="h-tenants" { "Tenants" } }
+            @if tenants.is_empty() { div.empty { p { "Nothing has come in yet. What comes without " code { "X-Scope-OrgID" } " is of the tenant " code { "anonymous" } "." } } }
+            ul.cards { @for it in tenants { (card(it)) } }
+        }
     }
 }
 
@@ -56,14 +65,14 @@ fn card(it: &TenantStatus) -> Markup {
         li.card data-testid="tenant" data-key={ "t" (text::plain(&it.name)) } {
             div.card-head {
                 strong { (text::plain(&it.name)) }
-                span.push.muted { (it.events) " points, lines and spans" }
+                span.push.muted { (text::counted(it.events, "event")) }
             }
-            div.card-head.small { span { "Series" } span.push { (it.series) " of " (it.max_series) } }
+            div.card-head.small { span { "Series" } span.push { (text::grouped(it.series)) " of " (text::grouped(it.max_series)) } }
             (meter(it.series, it.max_series, "Series"))
-            div.card-head.small { span { "Log streams" } span.push { (it.streams) " of " (it.max_streams) } }
+            div.card-head.small { span { "Log streams" } span.push { (text::grouped(it.streams)) " of " (text::grouped(it.max_streams)) } }
             (meter(it.streams, it.max_streams, "Log streams"))
-            @if it.over_limit > 0 { p.notice.bad data-testid="over-limit" { (it.over_limit) " points and lines were left out: too many series or streams." } }
-            @if it.throttled > 0 { p.notice.bad { (it.throttled) " batches came too fast (" (it.events_per_sec) " a second are allowed)." } }
+            @if it.over_limit > 0 { p.notice.bad data-testid="over-limit" { "Too many series or streams: " (text::counted(it.over_limit, "event")) " left out." } }
+            @if it.throttled > 0 { p.notice.bad { "Batches refused: " (text::grouped(it.throttled)) ", for more than " (text::grouped(it.events_per_sec)) " events a second." } }
             (counts("Labels with most values", &it.labels, "Values"))
             (counts("Metrics with most series", &it.metrics, "Series"))
         }
@@ -76,8 +85,9 @@ fn counts(title: &str, items: &[NamedCount], what: &str) -> Markup {
             details.small open[title.starts_with("Labels")] {
                 summary { (title) }
                 table {
+                    caption.hidden { (title) }
                     thead.hidden { tr { th scope="col" { "Name" } th.num scope="col" { (what) } } }
-                    tbody { @for it in items.iter().take(SHOWN) { tr { td { code { (text::plain(&it.name)) } } td.num { (it.count) } } } }
+                    tbody { @for it in items.iter().take(SHOWN) { tr { td { code { (text::plain(&it.name)) } } td.num { (text::grouped(it.count)) } } } }
                 }
             }
         }

@@ -17,6 +17,8 @@ use crate::parameters::{Ask, given};
 
 /// More of a passage is shown where it is from.
 const SHOWN_CHARS: usize = 700;
+/// The same where passages stand beside something else.
+const SHOWN_BESIDE: usize = 240;
 const KINDS: [(&str, &str); 4] =
     [("", "Everything"), ("runbook", "Runbooks"), ("incident", "Incidents"), ("template", "Log templates")];
 
@@ -37,7 +39,7 @@ pub async fn page(
             (form(&query))
             @if let Some(found) = &found {
                 div.head { h2 { "Found" } }
-                @if found.is_empty() { div.empty { p { "Nothing fits these words." } } }
+                @if found.is_empty() { div.empty { p { "Nothing fits these words. Runbooks, past incidents and kinds of log lines are searched, by words and by meaning." } } }
                 (passages(found))
             }
             (runbooks(&app.ports.knowledge.runbooks(), &app.ports.knowledge.status()))
@@ -63,11 +65,18 @@ fn form(query: &SearchQuery) -> Markup {
 /// Passages, one below the other.
 pub fn passages(found: &[KnowledgePassage]) -> Markup {
     html! {
-        ul.cards { @for it in found { (passage(it)) } }
+        ul.cards { @for it in found { (passage(it, SHOWN_CHARS)) } }
     }
 }
 
-fn passage(it: &KnowledgePassage) -> Markup {
+/// The same in short, beside an incident or an answer.
+pub fn beside(found: &[KnowledgePassage]) -> Markup {
+    html! {
+        ul.cards { @for it in found { (passage(it, SHOWN_BESIDE)) } }
+    }
+}
+
+fn passage(it: &KnowledgePassage, most: usize) -> Markup {
     let title = if it.title.is_empty() { &it.id } else { &it.title };
     html! {
         li.card data-testid={ "passage-" (it.kind) } {
@@ -77,18 +86,27 @@ fn passage(it: &KnowledgePassage) -> Markup {
                 @if !it.warning.is_empty() { span.badge.warn data-testid="runbook-warning" { (it.warning) } }
                 @for service in it.services.iter().take(3) { span.chip { (text::plain(service)) } }
             }
-            pre.line { (text::plain(&shortened(&it.text))) }
+            pre.line { (text::plain(&shortened(&it.text, most))) }
             p.muted.small {
                 (it.kind) " " code { (text::plain(&it.source)) }
                 @if !it.version.is_empty() { " \u{b7} version " code { (it.version) } }
-                @if let Some(time) = it.time { " \u{b7} " (text::clock(time)) }
+                @if let Some(time) = it.time { " \u{b7} " (text::moment(time)) }
             }
         }
     }
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARS) {
+/// The color of a runbook's standing.
+fn tone(standing: &str) -> &'static str {
+    match standing {
+        "pinned" => "good",
+        "unpinned" => "quiet",
+        _ => "warn",
+    }
+}
+
+fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         Some((at, _)) => format!("{}...", text.get(..at).unwrap_or("")),
         None => text.to_owned(),
     }
@@ -97,19 +115,20 @@ fn shortened(text: &str) -> String {
 fn runbooks(all: &[RunbookStatus], status: &KnowledgeStatus) -> Markup {
     html! {
         section aria-labelledby="h-runbooks" {
-            div.head { h2 id="h-runbooks" { "Runbooks" } span.muted { (status.documents) " documents, vectors: " (text::plain(&status.vectors)) } }
+            div.head { h2 id="h-runbooks" { "Runbooks" } span.muted { (text::counted(status.documents as u64, "document")) ", vectors: " (text::plain(&status.vectors)) } }
             @for problem in &status.problems { p.notice.bad role="alert" { (text::plain(problem)) } }
             @if all.is_empty() { div.empty { p { "There are no runbooks. Give a folder of Markdown files in the configuration: " code { "knowledge.runbooks" } "." } } }
             @else {
                 table.stack {
+                    caption.hidden { "Runbooks and how they stand" }
                     thead { tr { th scope="col" { "File" } th scope="col" { "Title" } th scope="col" { "About" } th scope="col" { "Version" } th scope="col" { "Standing" } } }
                     tbody { @for it in all {
                         tr data-testid="runbook" {
                             td { code { (text::plain(&it.path)) } }
-                            td { (text::plain(&it.title)) }
-                            td { (text::plain(&it.services.iter().chain(&it.faults).cloned().collect::<Vec<_>>().join(", "))) }
-                            td { code { (it.version) } }
-                            td { (it.standing) }
+                            td data-label="Title" { (text::plain(&it.title)) }
+                            td data-label="About" { (text::plain(&it.services.iter().chain(&it.faults).cloned().collect::<Vec<_>>().join(", "))) }
+                            td data-label="Version" { code { (it.version) } }
+                            td data-label="Standing" { (text::badge(tone(it.standing), it.standing)) }
                         }
                     } }
                 }

@@ -88,7 +88,7 @@ pub fn page(app: &App, title: &str, section: Section, body: &Markup) -> Markup {
                 main id="main" tabindex="-1" { (body) }
                 footer.foot {
                     span { "Sentinel " (app.ports.version) " \u{b7} " (app.ports.health.mode()) }
-                    span { a href="/docs" { "API" } " \u{b7} " a href="/metrics" { "Metrics" } " \u{b7} times are UTC" }
+                    span { a href="/docs" { "API" } " \u{b7} " a href="/metrics" { "Metrics" } " \u{b7} " span id="zone" { "times are UTC" } }
                 }
                 (confirm())
                 div.toasts id="toasts" role="status" aria-live="polite" {}

@@ -134,7 +134,18 @@ fn line(hit: &LogHit, now: Timestamp) -> Markup {
             td.log-time { (text::clock_of_day(hit.record.time, now)) }
             td.log-level { span class={ "badge " (log_kinds::tone(level)) } { (level.as_str()) } }
             td.log-service { (text::plain(hit.record.labels.owner())) }
-            td.log-text { (text::plain(&hit.record.line)) (metadata(&hit.record.metadata)) }
+            td.log-text { (text::plain(&hit.record.line)) (metadata(&hit.record.metadata)) (trace_in(hit)) }
+        }
+    }
+}
+
+/// The trace that a line names in its text, if it is not told beside it.
+fn trace_in(hit: &LogHit) -> Markup {
+    let words = hit.record.line.split(|it: char| !it.is_ascii_alphanumeric());
+    let named = words.filter(|it| it.len() == 32).find_map(|it| it.parse::<TraceId>().ok());
+    html! {
+        @if let Some(trace) = named.filter(|_| hit.record.metadata.get("trace_id").is_none()) {
+            " " a.chip href={ "/traces/" (trace) } { "open the trace" }
         }
     }
 }

@@ -29,6 +29,7 @@ mod overview;
 mod plan;
 pub mod series;
 mod service_graph;
+mod sources;
 mod text;
 pub mod traces;
 

@@ -2,6 +2,7 @@
 //! learned from, measures with and before labels, and its live stream.
 
 use maud::{Markup, html};
+use signal::Timestamp;
 
 use super::{fan, text};
 use crate::model_drift::{DriftRun, EstimatedMeasure, LiveTarget, ModelVersion, WatchedModel};
@@ -10,8 +11,8 @@ use crate::model_drift::{DriftRun, EstimatedMeasure, LiveTarget, ModelVersion, W
 const WIDTH: f64 = 240.0;
 const HEIGHT: f64 = 56.0;
 
-/// Versions that are served, with what each learned from and how right it was on rows that it had not seen.
-pub fn versions(model: &WatchedModel) -> Markup {
+/// Who owns a watched model, what it is for, and its versions.
+pub fn about(model: &WatchedModel) -> Markup {
     html! {
         section.card data-testid="model-versions" {
             h2 { "Model" }
@@ -23,12 +24,19 @@ pub fn versions(model: &WatchedModel) -> Markup {
             @if model.versions.is_empty() {
                 p.muted { "The model is served elsewhere: only its predictions are known here." }
             } @else {
-                table.stack {
-                    caption.hidden { "Versions that are served" }
-                    thead { tr { th scope="col" { "Version" } th scope="col" { "Role" } th scope="col" { "Kind" } th scope="col" { "Trained" } th scope="col" { "On" } th scope="col" { "On test rows" } th scope="col" { span.hidden { "Promote" } } } }
-                    tbody { @for it in &model.versions { (version(it, &model.model)) } }
-                }
+                (versions(&model.versions, &model.model))
             }
+        }
+    }
+}
+
+/// Versions that are served, with what each learned from and how right it was on rows that it had not seen.
+pub fn versions(all: &[ModelVersion], model: &str) -> Markup {
+    html! {
+        table.stack {
+            caption.hidden { "Versions of " (text::plain(model)) " that are served" }
+            thead { tr { th scope="col" { "Version" } th scope="col" { "Role" } th scope="col" { "Kind" } th scope="col" { "Trained" } th scope="col" { "On" } th scope="col" { "On test rows" } th scope="col" { span.hidden { "Promote" } } } }
+            tbody { @for it in all { (version(it, model)) } }
         }
     }
 }
@@ -40,10 +48,10 @@ fn version(it: &ModelVersion, model: &str) -> Markup {
             td data-label="Version" { (text::plain(&it.version)) }
             td data-label="Role" { (text::plain(&it.role)) }
             td data-label="Kind" { (text::plain(&it.kind)) }
-            td data-label="Trained" { @match it.trained_at { Some(time) => { (text::instant(time)) }, None => { span.muted { "not told" } } } }
-            td data-label="On" { @match &it.data { Some(data) => { (text::plain(data)) @if let Some(rows) = it.rows { ", " (rows) " rows" } }, None => { span.muted { "not told" } } } }
-            td data-label="On test rows" { (quality.collect::<Vec<_>>().join(", ")) }
-            td data-label="" { @if it.role != "default" { (promote(&it.version, model)) } }
+            td data-label="Trained" { @match it.trained_at { Some(time) => { (text::moment(time)) }, None => { span.muted { "not told" } } } }
+            td data-label="On" { @match &it.data { Some(data) => { (text::plain(data)) @if let Some(rows) = it.rows { ", " (text::counted(rows, "row")) } }, None => { span.muted { "not told" } } } }
+            td data-label="On test rows" { @if it.quality.is_empty() { span.muted { "not told" } } (quality.collect::<Vec<_>>().join(", ")) }
+            td { @if it.role != "default" { (promote(&it.version, model)) } }
         }
     }
 }
@@ -118,32 +126,32 @@ fn picture(it: &EstimatedMeasure, runs: &[DriftRun]) -> Markup {
 }
 
 /// The live stream: what is followed, and what left the reference.
-pub fn live(model: &WatchedModel) -> Markup {
+pub fn live(model: &WatchedModel, now: Timestamp) -> Markup {
     let Some(live) = &model.live else { return html! {} };
     html! {
         section.card data-testid="live" {
             h2 { "Live stream" }
             @if let Some(trouble) = &live.trouble { p.notice { (text::plain(trouble)) } }
-            p.muted.small { (live.predictions) " predictions and " (live.labels) " labels followed by " (live.streams) " streams; without drift one false alarm in " (live.expected_run) " predictions is to be expected; " (live.alarms) " alarms so far." }
+            p.muted.small { (text::counted(live.predictions, "prediction")) " and " (text::counted(live.labels, "label")) " followed by " (text::counted(live.streams as u64, "stream")) "; without drift one false alarm in " (text::grouped(live.expected_run)) " predictions is to be expected; " (text::counted(live.alarms, "alarm")) " so far." }
             @for note in &live.notes { p.notice { (text::plain(note)) } }
             @if !live.targets.is_empty() {
                 table.stack {
                     caption.hidden { "What is followed" }
                     thead { tr { th scope="col" { "What" } th scope="col" { "State" } th scope="col" { "Nearness to an alarm" } th scope="col" { "Since" } th scope="col" { "Change" } } }
-                    tbody { @for it in &live.targets { (target(it)) } }
+                    tbody { @for it in &live.targets { (target(it, now)) } }
                 }
             }
         }
     }
 }
 
-fn target(it: &LiveTarget) -> Markup {
+fn target(it: &LiveTarget, now: Timestamp) -> Markup {
     html! {
         tr data-testid="live-row" {
             td data-label="What" { (text::plain(&it.name)) @if it.kind != "feature" && it.kind != it.name { " " span.muted.small { (it.kind) } } }
             td data-label="State" { @if it.since.is_some() { (text::badge("bad", "drifts")) } @else { (text::badge("good", "same")) } }
             td data-label="Nearness to an alarm" { @match it.nearness { Some(share) => { meter min="0" max="1" value=(format!("{share:.3}")) aria-label={ "Nearness to an alarm: " (format!("{:.0} %", share * 100.0)) } {} }, None => { span.muted { "not told" } } } }
-            td data-label="Since" { @if let Some(time) = it.since { (text::clock(time)) } }
+            td data-label="Since" { @if let Some(time) = it.since { (text::clock_of_day(time, now)) } }
             td data-label="Change" { @if let Some(said) = &it.said { (text::plain(said)) } }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::response::Html;
 use maud::{Markup, html};
-use signal::Timestamp;
+use signal::{PortError, Timestamp};
 
 use super::heat::{Cell, Row, heatmap};
 use super::layout::{Section, page as layout};
@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::model_drift::{DriftFeature, DriftRun, WatchedModel};
 use crate::parameters::Ask;
+use crate::served::ServedModel;
 
 /// So many comparisons are shown beside each other.
 const MOST_RUNS: usize = 48;
@@ -27,15 +28,63 @@ const MOST_FEATURES: usize = 40;
 /// `GET /model-watch`.
 pub async fn page(State(app): State<Arc<App>>) -> Result<Html<String>, Error> {
     app.page(move |app| {
-        let all = app.ports.drift.watched();
+        let (watched, unwatched) = all(app);
         let body = html! {
             div.title-row { h1 { "Models" } }
             p.muted { "Predictions of each watched model are compared with what it learned from. Series that are forecast have " a href="/forecasts" { "models of their own" } "." }
-            div data-live id="models" { @if all.is_empty() { (nothing()) } @else { (list(&all)) } }
+            div.wide data-live id="models" {
+                @if watched.is_empty() { (nothing()) } @else { (list(&watched, app.now())) }
+                @if !unwatched.is_empty() { (served(&unwatched)) }
+            }
         };
         Ok(layout(app, "Models", Section::Models, &body))
     })
     .await
+}
+
+/// Watched models, and those that are only served.
+fn all(app: &App) -> (Vec<WatchedModel>, Vec<ServedModel>) {
+    let watched = app.ports.drift.watched();
+    let mut served = app.ports.served.served();
+    served.retain(|it| !watched.iter().any(|other| other.model == it.name));
+    (watched, served)
+}
+
+fn served(all: &[ServedModel]) -> Markup {
+    html! {
+        section aria-labelledby="h-served" {
+            div.head { h2 id="h-served" { "Served, not watched" } span.muted { "they answer; whether their inputs drift is not known" } }
+            table.stack {
+                caption.hidden { "Models that are served and not watched" }
+                thead { tr { th scope="col" { "Model" } th scope="col" { "Answers by version" } th.num scope="col" { "Versions" } } }
+                tbody { @for it in all {
+                    tr data-key={ "served-" (text::plain(&it.name)) } data-testid="served-row" {
+                        td data-label="Model" { a.row-link href={ "/model-watch/" (text::encode(&it.name)) } { (text::plain(&it.name)) } }
+                        td data-label="Answers by version" { (it.versions.iter().find(|it| it.role == "default").map_or_else(String::new, |it| text::plain(&it.version))) }
+                        td.num data-label="Versions" { (it.versions.len()) }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// The card of a model that is served and not watched.
+fn served_card(app: &App, model: &ServedModel) -> Markup {
+    let title = text::plain(&model.name);
+    let body = html! {
+        p.crumb { a href="/model-watch" { "Models" } " / " code { (title) } }
+        div.title-row { h1 { (title) } }
+        div.wide data-live id="model-card" {
+            section.card data-testid="model-versions" { h2 { "Model" } (model_card::versions(&model.versions, &model.name)) }
+            div.empty {
+                h2 { "Nobody watches it" }
+                p { "Name it in the configuration, and its predictions are compared with what it learned from:" }
+                pre { "model_watches:\n  - model: " (title) "\n    schedule: \"@hourly\"" }
+            }
+        }
+    };
+    layout(app, &title, Section::Models, &body)
 }
 
 fn nothing() -> Markup {
@@ -48,7 +97,7 @@ fn nothing() -> Markup {
     }
 }
 
-fn list(all: &[WatchedModel]) -> Markup {
+fn list(all: &[WatchedModel], now: Timestamp) -> Markup {
     html! {
         table.stack {
             caption.hidden { "Watched models" }
@@ -60,7 +109,7 @@ fn list(all: &[WatchedModel]) -> Markup {
                     td.num data-label="Drift score" { (measure(it.newest.as_ref(), "data_drift_score")) }
                     td data-label="Drifted" { (drifted(it.newest.as_ref())) }
                     td.num data-label="Accuracy or error" { @if has(it.newest.as_ref(), "mae") { (measure(it.newest.as_ref(), "mae")) } @else { (measure(it.newest.as_ref(), "accuracy")) } }
-                    td data-label="Compared" { @match &it.newest { Some(run) => { (text::clock(run.time)) }, None => { span.muted { "never" } } } }
+                    td data-label="Compared" { @match &it.newest { Some(run) => { (text::clock_of_day(run.time, now)) }, None => { span.muted { "never" } } } }
                 }
             } }
         }
@@ -94,7 +143,13 @@ fn drifted(run: Option<&DriftRun>) -> Markup {
 /// `GET /model-watch/{model}`.
 pub async fn one(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Html<String>, Error> {
     app.page(move |app| {
-        let model = app.ports.drift.one(&name)?;
+        let only_served = || app.ports.served.served().into_iter().find(|it| it.name == name);
+        let model = match app.ports.drift.one(&name) {
+            Err(PortError::NotFound(what)) => {
+                return only_served().map(|it| served_card(app, &it)).ok_or_else(|| PortError::NotFound(what).into());
+            }
+            other => other?,
+        };
         let mut runs = app.ports.drift.runs(&name)?;
         runs.truncate(MOST_RUNS);
         let title = text::plain(&model.name);
@@ -108,15 +163,15 @@ pub async fn one(State(app): State<Arc<App>>, Path(name): Path<String>) -> Resul
                     button data-testid="compare-now" { "Compare now" }
                 }
             }
-            div data-live id="model-card" {
+            div.wide data-live id="model-card" {
                 (summary(&model, app.now()))
-                (model_card::live(&model))
-                @if let Some(run) = &model.newest { (newest(run, &link)) }
+                (model_card::live(&model, app.now()))
+                @if let Some(run) = &model.newest { (newest(run, &link, app.now())) }
                 @if runs.len() > 1 { (over_time(&runs, &link)) (performance(&runs)) }
                 (model_card::estimates(&runs))
-                (model_card::versions(&model))
+                (model_card::about(&model))
                 (schema(&model))
-                @if !runs.is_empty() { (history(&runs, &link)) }
+                @if !runs.is_empty() { (history(&runs, &link, app.now())) }
             }
         };
         Ok(layout(app, &title, Section::Models, &body))
@@ -130,47 +185,49 @@ fn summary(model: &WatchedModel, now: Timestamp) -> Markup {
         dl.stats.words data-testid="model-facts" {
             div.stat { dt { "State" } dd { (state(model)) } }
             div.stat { dt { "Reference" } dd { (text::plain(&model.reference)) } }
-            div.stat { dt { "Predictions read" } dd { (model.predictions) } }
+            div.stat { dt { "Predictions read" } dd { (text::grouped(model.predictions)) } }
             @if let Some(run) = newest {
-                div.stat { dt { "Versions" } dd { @for (version, n) in &run.versions { (text::plain(if version.is_empty() { "none told" } else { version })) " " span.muted.small { (n) " rows" } " " } } }
+                div.stat { dt { "Versions" } dd { @for (version, n) in &run.versions { (text::plain(if version.is_empty() { "none told" } else { version })) " " span.muted.small { (text::counted(*n, "row")) } " " } } }
                 @if let Some((half, most)) = run.latency_ms { div.stat { dt { "Latency" } dd { (text::number(half)) " ms, 99 % within " (text::number(most)) " ms" } } }
                 div.stat { dt { "Compared" } dd { (text::ago(run.time, now)) ", by " (run.reason) } }
             }
-            @if let Some(next) = model.next { div.stat { dt { "Next" } dd { (text::clock(next)) } } }
+            @if let Some(next) = model.next { div.stat { dt { "Next" } dd { (text::ago(next, now)) } } }
         }
         ul.alarms { @for (rule, since) in &model.alarms {
-            li { code { (text::plain(rule)) } " " @match since { Some(it) => { (text::badge("bad", "holds")) " since " (text::clock(*it)) }, None => { (text::badge("good", "quiet")) } } }
+            li { code { (text::plain(rule)) } " " @match since { Some(it) => { (text::badge("bad", "holds")) " since " (text::clock_of_day(*it, now)) }, None => { (text::badge("good", "quiet")) } } }
         } }
     }
 }
 
-fn newest(run: &DriftRun, link: &str) -> Markup {
+fn newest(run: &DriftRun, link: &str, now: Timestamp) -> Markup {
+    let report = format!("/sentinel/v1/drift/{link}/{}?format=html", run.id);
     html! {
         section.card {
             h2 { "Newest comparison" }
-            p { (text::plain(&run.summary)) ". " (run.rows) " predictions, compared with " (text::plain(&run.reference)) "." }
-            p { a.button href={ "/sentinel/v1/drift/" (link) "/" (run.id) "?format=html" } data-testid="report" { "Open the report" } }
+            p { (text::plain(&run.summary)) ". " (text::counted(run.rows, "prediction")) " from " (text::moment(run.from)) " to " (text::moment(run.to)) ", compared with " (text::plain(&run.reference)) "." }
+            p { a.button href=(report) data-testid="report" { "Open the report" } " " span.muted.small { "both distributions of each column, data quality, segments, correlations" } }
             @for it in &run.schema_changes { p.notice { (text::plain(it)) } }
             @if !run.drifted_segments.is_empty() { p data-testid="drifted-segments" { "Drifted in groups: " (text::plain(&run.drifted_segments.join(", "))) "." } }
-            (features(run.prediction.iter().chain(&run.features)))
+            (features(run.prediction.iter().chain(&run.features), &report, now))
+            @if run.features.len() > MOST_FEATURES { p.muted.small { (run.features.len() - MOST_FEATURES) " more are in the report." } }
         }
     }
 }
 
-fn features<'a>(all: impl Iterator<Item = &'a DriftFeature>) -> Markup {
+fn features<'a>(all: impl Iterator<Item = &'a DriftFeature>, report: &str, now: Timestamp) -> Markup {
     html! {
         table.stack {
             caption.hidden { "Columns of the newest comparison" }
             thead { tr { th scope="col" { "Column" } th scope="col" { "Verdict" } th.num scope="col" { "Size" } th.num scope="col" { "Adjusted p" } th scope="col" { "Change" } th scope="col" { "Most in" } th scope="col" { "Since" } th.num scope="col" { "Missing" } } }
             tbody { @for it in all.take(MOST_FEATURES + 1) {
                 tr data-testid="feature-row" {
-                    td data-label="Column" { (text::plain(&it.name)) " " span.muted.small { (text::plain(&it.method)) } }
+                    td data-label="Column" { a href={ (report) "#column-" (text::encode(&it.name)) } title="Both distributions" data-testid="drill-down" { (text::plain(&it.name)) } " " span.muted.small { (text::plain(&it.method).replace('_', " ")) } }
                     td data-label="Verdict" { @if it.drifted { (text::badge("bad", "drifted")) } @else { (text::badge("good", "same")) } }
                     td.num data-label="Size" { (text::number(it.effect)) }
                     td.num data-label="Adjusted p" { @match it.adjusted_p { Some(p) => { (text::number(p)) }, None => { span.muted { "none" } } } }
                     td data-label="Change" { (text::plain(&it.said)) }
                     td data-label="Most in" { @if let Some(segment) = &it.segment { (text::plain(segment)) } }
-                    td data-label="Since" { @if let Some(since) = it.since { (text::clock(since)) } }
+                    td data-label="Since" { @if let Some(since) = it.since { (text::clock_of_day(since, now)) } }
                     td.num data-label="Missing" { (format!("{:.1} %", it.missing * 100.0)) }
                 }
             } }
@@ -190,7 +247,9 @@ fn over_time(runs: &[DriftRun], link: &str) -> Markup {
     html! {
         section.card {
             h2 { "Drift over time" }
-            p.muted.small { "One column per comparison, the newest at the right. The darker, the larger the difference from the reference; a frame says that it is drift." }
+            p.muted.small { "One column per comparison"
+                @if let (Some(newest), Some(oldest)) = (runs.first(), runs.last()) { ", from " (text::moment(oldest.time)) " at the left to " (text::moment(newest.time)) " at the right" }
+                ". The darker, the larger the difference from the reference; a frame says that it is drift." }
             (heatmap(&rows))
         }
     }
@@ -222,8 +281,8 @@ fn performance(runs: &[DriftRun]) -> Markup {
         @if !lines.is_empty() {
             section.card {
                 h2 { "Performance over time" }
-                table.stack data-testid="performance" { caption.hidden { "Measures over comparisons" } tbody { @for (name, values) in &lines {
-                    tr { th scope="row" { (name) } td { (fan::spark(values, values.len())) } td.num { (text::number(values.last().copied().unwrap_or(f64::NAN))) } }
+                table.stack data-testid="performance" { caption.hidden { "Measures over comparisons" } thead { tr { th scope="col" { "Measure" } th scope="col" { "Over comparisons" } th.num scope="col" { "Newest" } } } tbody { @for (name, values) in &lines {
+                    tr { th scope="row" { (name.replace('_', " ")) } td data-label="Over comparisons" { (fan::spark(values, values.len())) } td.num data-label="Newest" { (text::number(values.last().copied().unwrap_or(f64::NAN))) } }
                 } } }
             }
         }
@@ -233,14 +292,14 @@ fn performance(runs: &[DriftRun]) -> Markup {
 fn schema(model: &WatchedModel) -> Markup {
     html! {
         @if !model.schema.is_empty() {
-            details.card { summary { "Schema: " (model.schema.len()) " columns" }
-                table { tbody { @for it in &model.schema { tr { th scope="row" { (text::plain(&it.name)) } td { (it.kind) } } } } }
+            details.card { summary { "Schema: " (text::counted(model.schema.len() as u64, "column")) }
+                table { caption.hidden { "Columns with what they hold" } tbody { @for it in &model.schema { tr { th scope="row" { (text::plain(&it.name)) } td { (it.kind) } } } } }
             }
         }
     }
 }
 
-fn history(runs: &[DriftRun], link: &str) -> Markup {
+fn history(runs: &[DriftRun], link: &str, now: Timestamp) -> Markup {
     html! {
         section.card {
             h2 { "Comparisons" }
@@ -250,9 +309,9 @@ fn history(runs: &[DriftRun], link: &str) -> Markup {
                     thead { tr { th scope="col" { "Time" } th scope="col" { "By" } th.num scope="col" { "Rows" } th.num scope="col" { "Score" } th scope="col" { "Verdict" } th scope="col" { "Before" } th scope="col" { "After" } } }
                     tbody { @for (idx, it) in runs.iter().enumerate() {
                         tr data-key=(it.id) data-testid="run-row" {
-                            td data-label="Time" { a href={ "/sentinel/v1/drift/" (link) "/" (it.id) "?format=html" } { (text::clock(it.time)) } }
+                            td data-label="Time" { a href={ "/sentinel/v1/drift/" (link) "/" (it.id) "?format=html" } { (text::clock_of_day(it.time, now)) } }
                             td data-label="By" { (it.reason) }
-                            td.num data-label="Rows" { (it.rows) }
+                            td.num data-label="Rows" { (text::grouped(it.rows)) }
                             td.num data-label="Score" { (measure(Some(it), "data_drift_score")) }
                             td data-label="Verdict" { (text::plain(&it.summary)) }
                             td data-label="Before" { input type="radio" name="before" value=(it.id) checked[idx + 1 == runs.len().min(2)] aria-label={ "Before: " (it.id) }; }
@@ -264,6 +323,13 @@ fn history(runs: &[DriftRun], link: &str) -> Markup {
             }
         }
     }
+}
+
+/// By how much a number went up or down.
+fn change(before: Option<f64>, after: Option<f64>) -> String {
+    let (Some(before), Some(after)) = (before, after) else { return String::new() };
+    let sign = if after > before { "+" } else { "" };
+    format!("{sign}{}", text::number(after - before))
 }
 
 /// Which two.
@@ -286,13 +352,13 @@ pub async fn compare(
         let feature = |it: &Option<DriftFeature>| html! { @match it { Some(it) => { (text::number(it.effect)) " " @if it.drifted { (text::badge("bad", "drifted")) } p.small.muted { (text::plain(&it.said)) } }, None => { span.muted { "not compared" } } } };
         let body = html! {
             p.crumb { a href="/model-watch" { "Models" } " / " a href={ "/model-watch/" (text::encode(&name)) } { (text::plain(&name)) } " / two comparisons" }
-            h1 { (text::instant(found.before.time)) " and " (text::instant(found.after.time)) }
+            h1 { (text::moment(found.before.time)) " and " (text::moment(found.after.time)) }
             table.stack data-testid="difference" {
                 caption.hidden { "Measures and features of both" }
-                thead { tr { th scope="col" { "What" } th scope="col" { "Before" } th scope="col" { "After" } } }
+                thead { tr { th scope="col" { "What" } th scope="col" { "Before" } th scope="col" { "After" } th.num scope="col" { "Change" } } }
                 tbody {
-                    @for (name, before, after) in &found.measures { tr { th scope="row" { (name) } td { (value(*before)) } td { (value(*after)) } } }
-                    @for (name, before, after) in &found.features { tr { th scope="row" { (text::plain(name)) } td { (feature(before)) } td { (feature(after)) } } }
+                    @for (name, before, after) in &found.measures { tr { th scope="row" { (name.replace('_', " ")) } td data-label="Before" { (value(*before)) } td data-label="After" { (value(*after)) } td.num data-label="Change" { (change(*before, *after)) } } }
+                    @for (name, before, after) in &found.features { tr { th scope="row" { (text::plain(name)) } td data-label="Before" { (feature(before)) } td data-label="After" { (feature(after)) } td.num data-label="Change" { (change(before.as_ref().map(|it| it.effect), after.as_ref().map(|it| it.effect))) } } }
                 }
             }
         };

@@ -75,12 +75,12 @@ fn stats(
     let tone = |is_bad: bool, tone: &'static str| if is_bad { tone } else { "" };
     Ok(html! {
         dl.stats {
-            (stat("stat-open", tone(!open.is_empty(), "bad"), &open.len().to_string(), "open incidents"))
-            (stat("stat-plans", tone(waiting > 0, "accent"), &waiting.to_string(), "plans wait for approval"))
+            (stat("stat-open", tone(!open.is_empty(), "bad"), &open.len().to_string(), if open.len() == 1 { "open incident" } else { "open incidents" }))
+            (stat("stat-plans", tone(waiting > 0, "accent"), &waiting.to_string(), if waiting == 1 { "plan waits for approval" } else { "plans wait for approval" }))
             (stat("stat-anomalous", tone(anomalous != "0", "warn"), &anomalous, "anomalous series now"))
-            (stat("stat-series", "", &watched.to_string(), "series watched"))
-            (stat("stat-services", "", &owners.len().to_string(), "services"))
-            (stat("stat-hosts", "", &hosts.len().to_string(), "hosts"))
+            (stat("stat-series", "", &text::grouped(watched as u64), "series watched"))
+            (stat("stat-services", "", &text::grouped(owners.len() as u64), if owners.len() == 1 { "service" } else { "services" }))
+            (stat("stat-hosts", "", &text::grouped(hosts.len() as u64), if hosts.len() == 1 { "host" } else { "hosts" }))
         }
     })
 }
@@ -117,7 +117,7 @@ fn scores(highest: &[(Labels, Timestamp, Score)], now: Timestamp) -> Markup {
                         tr data-key=(labels.id()) {
                             td data-label="Series" { a.row-link href=(text::series_url(labels)) { (text::series(labels)) } }
                             td data-label="Last 15 min" { (chart::spark(labels)) }
-                            td.num data-label="Value" { (text::number(score.y)) }
+                            td.num data-label="Value" { (text::value(score.y)) }
                             td.num data-label="Expected" { (text::number(score.yhat_lower)) " to " (text::number(score.yhat_upper)) }
                             td.num data-label="Score" title={ "scored " (text::span(now.since(*time))) " ago" } { (score_word(score)) }
                         }
@@ -181,7 +181,7 @@ fn feed_item(event: &Event, now: Timestamp) -> Markup {
                 span.pip.accent aria-hidden="true" {}
                 div {
                     a href={ "/incidents/" (it.incident) "#investigation" } { (it.incident) } " was investigated"
-                    p.muted { (it.claims.len()) " claims with evidence, " (it.steps.len()) " questions" }
+                    p.muted { (text::counted(it.claims.len() as u64, "claim")) " with evidence, " (text::counted(it.steps.len() as u64, "question")) }
                 }
             }
         },

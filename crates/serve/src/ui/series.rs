@@ -68,7 +68,7 @@ fn list(items: &[SeriesItem], wanted: &str) -> Markup {
                     tr data-key=(it.id) data-testid="series-row" {
                         td data-label="Series" { a.row-link href=(text::series_url(&it.labels)) { (text::series(&it.labels)) } }
                         td data-label="Last 15 min" { (chart::spark(&it.labels)) }
-                        td.num data-label="Value" { @if let Some(score) = &it.score { (text::number(score.y)) } @else { span.muted { "not scored" } } }
+                        td.num data-label="Value" { @if let Some(score) = &it.score { (text::value(score.y)) } @else { span.muted { "not scored" } } }
                         td.num data-label="Score" { @if let Some(score) = &it.score { (score_word(score)) } }
                     }
                 } }
@@ -108,7 +108,7 @@ pub async fn one(
             }
             div data-live id="verdict" { p.muted {
                 @match score {
-                    Some((at, score)) => { "Score " (score_word(&score)) " \u{b7} value " strong { (text::number(score.y)) } ", expected " (text::number(score.yhat_lower)) " to " (text::number(score.yhat_upper)) " \u{b7} " (text::ago(at, app.now())) @if score.is_provisional { " \u{b7} provisional: the band still narrows" } },
+                    Some((at, score)) => { "Score " (score_word(&score)) " \u{b7} value " strong { (text::value(score.y)) } @if score.is_ready { ", expected " (text::number(score.yhat_lower)) " to " (text::number(score.yhat_upper)) } " \u{b7} " (text::ago(at, app.now())) @if score.is_provisional { " \u{b7} provisional: the band still narrows" } },
                     None => { "Not scored: a description, a process, or too few points." },
                 }
             } }

@@ -10,7 +10,9 @@ use crate::api::traces::Edge;
 /// Services that the picture has room for; the table has all.
 const MOST_DRAWN: usize = 40;
 const NODE: (f64, f64) = (150.0, 34.0);
-const GAP: (f64, f64) = (110.0, 18.0);
+const GAP: (f64, f64) = (130.0, 18.0);
+/// Width of a letter beside an edge.
+const LETTER: f64 = 6.0;
 const MARGIN: f64 = 8.0;
 /// An edge is drawn as failing from this share of failed calls on.
 const FAILING: f64 = 0.05;
@@ -22,7 +24,9 @@ pub fn graph(edges: &[Edge]) -> Markup {
             section aria-labelledby="h-graph" {
                 div.head { h2 id="h-graph" { "Service graph" } span.muted.small { "calls of the last 5 min" } }
                 @let layers = layers(edges);
-                @if layers.iter().map(Vec::len).sum::<usize>() <= MOST_DRAWN { (picture(edges, &layers)) }
+                @let n_services = layers.iter().map(Vec::len).sum::<usize>();
+                @if n_services <= MOST_DRAWN { (picture(edges, &layers)) }
+                @else { p.muted.small { (n_services) " services are too many to draw (at most " (MOST_DRAWN) "); the table has all calls." } }
                 (table(edges))
             }
         }
@@ -41,8 +45,8 @@ fn table(edges: &[Edge]) -> Markup {
                         td data-label="Called" { a href=(traces_of(&it.server)) { (text::plain(&it.server)) } }
                         td.num data-label="Calls/s" { (text::number(it.calls_per_second)) }
                         td.num data-label="Failed" { span class={ @if is_failing(it) { "score bad" } } { (share(it.error_share)) } }
-                        @for quantile in ["0.5", "0.95", "0.99"] {
-                            td.num data-label=(quantile) { (it.latency_seconds.get(quantile).map_or_else(String::new, |it| text::seconds(*it))) }
+                        @for (quantile, name) in [("0.5", "Median"), ("0.95", "p95"), ("0.99", "p99")] {
+                            td.num data-label=(name) { (it.latency_seconds.get(quantile).map_or_else(String::new, |it| text::seconds(*it))) }
                         }
                     }
                 }
@@ -93,16 +97,23 @@ fn picture(edges: &[Edge], layers: &[Vec<&str>]) -> Markup {
             places.insert(service, (x, room + row as f64 * (NODE.1 + GAP.1)));
         }
     }
+    let labels = labels(edges, &places);
     let fastest = edges.iter().map(|it| it.calls_per_second).fold(f64::MIN_POSITIVE, f64::max);
     html! {
         figure.card.graph data-testid="service-graph" {
             svg viewBox=(format!("0 0 {width:.0} {height:.0}")) width=(format!("{width:.0}")) role="img" aria-label="Who calls whom; the table below has the same in numbers" {
+                defs { @for (id, class) in [("tip", "tip"), ("tip-bad", "tip bad")] {
+                    marker id=(id) class=(class) viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto" { path d="M0 0L8 4L0 8z" {} }
+                } }
                 @for it in edges {
                     @if let (Some(from), Some(to)) = (places.get(&*it.client), places.get(&*it.server)) {
-                        path class={ "edge" @if is_failing(it) { " bad" } } d=(curve(*from, *to)) stroke-width=(format!("{:.1}", 1.0 + 3.0 * (it.calls_per_second / fastest).sqrt())) {
-                            title { (text::plain(&it.client)) " calls " (text::plain(&it.server)) ": " (text::number(it.calls_per_second)) "/s, failed " (share(it.error_share)) }
+                        path class={ "edge" @if is_failing(it) { " bad" } } d=(curve(*from, *to)) marker-end=(if is_failing(it) { "url(#tip-bad)" } else { "url(#tip)" }) stroke-width=(format!("{:.1}", 1.0 + 2.0 * (it.calls_per_second / fastest).sqrt())) {
+                            title { (text::plain(&it.client)) " calls " (text::plain(&it.server)) ": " (text::number(it.calls_per_second)) "/s, failed " (share(it.error_share)) @if let Some(p95) = it.latency_seconds.get("0.95") { ", p95 " (text::seconds(*p95)) } }
                         }
                     }
+                }
+                @for (it, (x, y)) in labels {
+                    text.edge-label.bad[is_failing(it)] x=(format!("{x:.0}")) y=(format!("{y:.0}")) text-anchor="middle" { (label(it)) }
                 }
                 @for (service, (x, y)) in &places {
                     a href=(traces_of(service)) {
@@ -113,6 +124,34 @@ fn picture(edges: &[Edge], layers: &[Vec<&str>]) -> Markup {
             }
         }
     }
+}
+
+/// What a call says of itself in the picture.
+fn label(it: &Edge) -> String {
+    let rate = format!("{}/s", text::number((it.calls_per_second * 100.0).round() / 100.0));
+    let failed = it.error_share.unwrap_or(0.0) * 100.0;
+    if is_failing(it) { format!("{rate}, {failed:.0} % fail") } else { rate }
+}
+
+/// Calls whose numbers have room in the picture, with the middle of each; the table has all.
+fn labels<'a>(edges: &'a [Edge], places: &BTreeMap<&str, (f64, f64)>) -> Vec<(&'a Edge, (f64, f64))> {
+    let mut taken: Vec<[f64; 4]> = places.values().map(|(x, y)| [*x, *y, x + NODE.0, y + NODE.1]).collect();
+    let mut found = vec![];
+    // Where there is no room for all, what fails has it.
+    let (failing, fine): (Vec<&Edge>, Vec<&Edge>) = edges.iter().partition(|it| is_failing(it));
+    for it in failing.into_iter().chain(fine) {
+        let (Some(from), Some(to)) = (places.get(&*it.client), places.get(&*it.server)) else { continue };
+        let (x, y) = ((from.0 + NODE.0 + to.0) / 2.0, (from.1 + to.1 + NODE.1) / 2.0 - 5.0);
+        let half = label(it).chars().count() as f64 * LETTER / 2.0;
+        let own = [x - half, y - 10.0, x + half, y + 2.0];
+        let is_free =
+            |other: &[f64; 4]| own[0] > other[2] || own[2] < other[0] || own[1] > other[3] || own[3] < other[1];
+        if taken.iter().all(is_free) {
+            taken.push(own);
+            found.push((it, (x, y)));
+        }
+    }
+    found
 }
 
 /// From the right side of a box to the left side of another; back in a bow above.
@@ -141,6 +180,18 @@ mod tests {
         assert_eq!(layers(&edges), [vec!["web"], vec!["cart", "pay"], vec!["db"]]);
         let circle = [edge("a", "b"), edge("b", "a"), edge("b", "c")];
         assert_eq!(layers(&circle), [vec!["a"], vec!["b"], vec!["c"]]);
+    }
+
+    #[test]
+    fn numbers_stand_where_there_is_room_and_those_that_fail_first() {
+        let mut edges = [edge("web", "cart"), edge("cart", "db")];
+        edges[1].error_share = Some(0.2);
+        let drawn = graph(&edges).into_string();
+        assert!(drawn.contains(">2/s<") && drawn.contains(">2/s, 20 % fail<"), "{drawn}");
+        // The calls of three to one cross in the middle.
+        let crowd = [edge("a", "d"), edge("b", "c"), edge("a", "c"), edge("b", "d")];
+        let places = [("a", (0.0, 0.0)), ("b", (0.0, 52.0)), ("c", (280.0, 0.0)), ("d", (280.0, 52.0))].into();
+        assert_eq!(labels(&crowd, &places).len(), 1);
     }
 
     #[test]

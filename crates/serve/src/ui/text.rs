@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use maud::{Markup, html};
+use serde_json::Value;
 use signal::{
     AnomalyKind, ChangeKind, Direction, FaultClass, IncidentStatus, Labels, Opinion, PlanState, Severity, Timestamp,
 };
@@ -59,6 +60,12 @@ pub fn instant(time: Timestamp) -> String {
     }
 }
 
+/// An instant; the script shows it in the reader's zone if that is wanted.
+pub fn moment(time: Timestamp) -> Markup {
+    let whole = instant(time);
+    html! { time.nowrap datetime=(time) title={ (whole) " UTC" } { (whole) } }
+}
+
 /// A time of day with the whole instant behind it.
 pub fn clock(time: Timestamp) -> Markup {
     let whole = instant(time);
@@ -66,11 +73,14 @@ pub fn clock(time: Timestamp) -> Markup {
     html! { time datetime=(time) title={ (whole) " UTC" } { (short) } }
 }
 
-/// A time of day, with the date if it is not the day of `now`.
+/// A time of day, with the date if it is not the day of `now`, and with the year if it is of another one.
 pub fn clock_of_day(time: Timestamp, now: Timestamp) -> Markup {
     let (whole, today) = (instant(time), instant(now));
     if whole.get(..10) == today.get(..10) {
         return clock(time);
+    }
+    if whole.get(..4) != today.get(..4) {
+        return moment(time);
     }
     html! { time datetime=(time) title={ (whole) " UTC" } { (whole.get(5..).unwrap_or(&whole)) } }
 }
@@ -116,6 +126,11 @@ pub fn number(value: f64) -> String {
     format!("{text}{unit}")
 }
 
+/// A number that may not be known yet, such as the rate of a counter with one point.
+pub fn value(value: f64) -> Markup {
+    html! { @if value.is_nan() { span.muted { "none yet" } } @else { (number(value)) } }
+}
+
 /// `850 us` (with the sign of micro), `12.3 ms`, `2.4 s`.
 pub fn seconds(secs: f64) -> String {
     match secs {
@@ -153,6 +168,55 @@ fn shortened(text: &str) -> String {
         shortened.push('\u{2026}');
     }
     shortened
+}
+
+/// An object of JSON as its names and values; any other text as it is.
+pub fn object(text: &str) -> Markup {
+    let Ok(object @ Value::Object(_)) = serde_json::from_str(text) else {
+        return html! { @if !text.is_empty() { code { (plain(text)) } } };
+    };
+    let mut found = vec![];
+    flatten("", &object, &mut found);
+    html! { @for (name, value) in &found { span.chip { span.key { (plain(name)) } "=" (plain(value)) } " " } }
+}
+
+/// Names lead to values by dots, as in `steps.0.action`; what is not there is left out.
+fn flatten(name: &str, value: &Value, found: &mut Vec<(String, String)>) {
+    let below = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
+    match value {
+        Value::Null => {}
+        Value::Object(fields) => fields.iter().for_each(|(key, it)| flatten(&below(key), it, found)),
+        Value::Array(items) if items.iter().any(|it| it.is_object() || it.is_array()) => {
+            items.iter().enumerate().for_each(|(idx, it)| flatten(&below(&idx.to_string()), it, found));
+        }
+        Value::Array(items) => found.push((name.to_owned(), items.iter().map(scalar).collect::<Vec<_>>().join(", "))),
+        other => found.push((name.to_owned(), scalar(other))),
+    }
+}
+
+fn scalar(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// `1 row`, `2 rows`; the word is given for one.
+pub fn counted(count: u64, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{} {word}s", grouped(count)) }
+}
+
+/// `12 345`, with narrow spaces that do not break; four digits are read without.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    if digits.len() < 5 {
+        return digits;
+    }
+    let mut text = String::new();
+    for (idx, digit) in digits.chars().enumerate() {
+        if idx > 0 && (digits.len() - idx).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Address of a series' page; of the list of its series for a service or host as a whole.
@@ -316,6 +380,26 @@ mod tests {
         ];
         for (value, wanted) in cases {
             assert_eq!(number(value), wanted);
+        }
+    }
+
+    #[test]
+    fn objects_are_told_by_name_and_all_else_as_it_is() {
+        let nested = r#"{"match":"up","step":15,"none":null,"steps":[{"argv":["/bin/true","a"]}],"tags":{"a":"<b>"}}"#;
+        let drawn = object(nested).into_string();
+        assert!(drawn.contains("steps.0.argv</span>=/bin/true, a") && drawn.contains("tags.a"), "{drawn}");
+        assert!(drawn.contains("match</span>=up") && drawn.contains("step</span>=15"), "{drawn}");
+        assert!(drawn.contains("&lt;b&gt;") && !drawn.contains("{") && !drawn.contains("none"), "{drawn}");
+        assert_eq!(object("[1]").into_string(), "<code>[1]</code>");
+        assert_eq!(object("").into_string(), "");
+    }
+
+    #[test]
+    fn large_counts_are_grouped() {
+        let cases =
+            [(0, "0 lines"), (1, "1 line"), (9999, "9999 lines"), (12_345_678, "12\u{202f}345\u{202f}678 lines")];
+        for (count, wanted) in cases {
+            assert_eq!(counted(count, "line"), wanted);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What did requests do? The service graph, a search for traces, and one trace as bars over time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -70,15 +70,15 @@ fn list(found: &[TraceSummary], now: Timestamp) -> Markup {
     let longest = found.iter().map(|it| it.seconds).fold(f64::MIN_POSITIVE, f64::max);
     html! {
         @if found.is_empty() {
-            div.empty {
+            div.empty data-testid="no-traces" {
                 h2 { "No traces found" }
                 p { "Widen the range, or send spans over OTLP to " code { "/v1/traces" } ", port 4318 (HTTP) or port 4317 (gRPC)." }
             }
         } @else {
-            p.muted.small role="status" { (found.len()) " traces, newest first" }
+            p.muted.small role="status" { (text::counted(found.len() as u64, "trace")) ", newest first" }
             table.stack {
                 caption.hidden { "Traces" }
-                thead { tr { th scope="col" { "Began" } th scope="col" { "Request" } th scope="col" { "Services" } th.num scope="col" { "Spans" } th.num scope="col" { "Failed" } th scope="col" { "Duration" } } }
+                thead { tr { th scope="col" { "Began" } th scope="col" { "Request" } th.num scope="col" { "Services" } th.num scope="col" { "Spans" } th.num scope="col" { "Failed" } th scope="col" { "Duration" } } }
                 tbody { @for it in found { (row(it, longest, now)) } }
             }
         }
@@ -93,9 +93,9 @@ fn row(it: &TraceSummary, longest: f64, now: Timestamp) -> Markup {
                 a href={ "/traces/" (it.trace) } { strong { (text::plain(&it.service)) } " " (text::plain(&it.name)) }
                 @if it.is_partial { " " span.muted.small title="Its first span has not come" { "(partial)" } }
             }
-            td data-label="Services" { (it.services.len()) }
+            td.num data-label="Services" { (it.services.len()) }
             td.num data-label="Spans" { (it.spans) }
-            td.num data-label="Failed" { @if it.errors > 0 { span.score.bad { (it.errors) } } }
+            td.num data-label="Failed" { @if it.errors > 0 { span.score.bad { (it.errors) } } @else { span.muted { "0" } } }
             td data-label="Duration" {
                 (text::seconds(it.seconds)) " "
                 svg.strip viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" { rect.usual y="3" width=(format!("{:.2}", (100.0 * it.seconds / longest).max(0.5))) height="4" {} }
@@ -109,8 +109,8 @@ pub async fn one(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<
     let id = trace_id(&id)?;
     app.page(move |app| {
         let found = trace(app, id)?;
-        let title = format!("Trace {id}");
-        Ok(layout(app, &title, Section::Traces, &body(&title, &found, app.now())))
+        let title = id.to_string();
+        Ok(layout(app, &format!("Trace {title}"), Section::Traces, &body(&title, &found, app.now())))
     })
     .await
 }
@@ -120,15 +120,24 @@ fn body(title: &str, found: &Trace, now: Timestamp) -> Markup {
     let end = found.spans.iter().map(|it| it.start_nanos.saturating_add(it.duration_nanos)).max().unwrap_or(0);
     let whole = (end - start).max(1) as f64;
     let tree = tree(&found.spans);
+    let failed = found.spans.iter().filter(|it| it.status == SpanStatus::Error).count() as u64;
+    let own = own_times(&found.spans);
+    let services: BTreeSet<&str> = found.spans.iter().map(Span::service).collect();
     html! {
-        div.title-row { h1 { (title) } }
-        p.muted { (found.spans.len()) " spans in " (text::seconds(whole / 1e9)) ", began "
-            (text::clock_of_day(found.spans.first().map_or(now, Span::start), now))
+        p.crumb { a href="/traces" { "Traces" } " / " code { (title) } }
+        div.title-row { h1 { @match tree.first() { Some((_, root)) => { (text::plain(root.service())) " " (text::plain(&root.name)) }, None => { "Trace " (title) } } } }
+        p.muted { (text::counted(found.spans.len() as u64, "span")) " of " (text::counted(services.len() as u64, "service")) " in " (text::seconds(whole / 1e9))
+            @if failed > 0 { ", " span.score.bad { (text::grouped(failed)) " failed" } }
+            ", began " (text::moment(found.spans.iter().map(Span::start).min().unwrap_or(now)))
             " \u{b7} " a href={ "/sentinel/v1/traces/" (found.spans.first().map_or_else(String::new, |it| it.trace.to_string())) } { "JSON" } }
         table.stack.waterfall {
             caption.hidden { "Spans, callers before the called" }
-            thead { tr { th scope="col" { "Service and operation" } th scope="col" { "When" } th.num scope="col" { "Took" } } }
-            tbody { @for (depth, it) in tree.iter().take(MOST_DRAWN) { (span(it, *depth, start, whole)) } }
+            thead { tr {
+                th scope="col" { "Service and operation" }
+                th.when scope="col" { span.hidden { "When" } span.axis aria-hidden="true" { @for part in [0.0, 0.25, 0.5, 0.75, 1.0] { span { (if part > 0.0 { text::seconds(whole / 1e9 * part) } else { "0".to_owned() }) } } } }
+                th.num scope="col" { "Took" } th.num scope="col" title="Time in which no span that it called was running" { "Of its own" }
+            } }
+            tbody { @for (depth, it) in tree.iter().take(MOST_DRAWN) { (span(it, *depth, start, whole, own.get(&it.id).copied())) } }
         }
         @if tree.len() > MOST_DRAWN { p.muted.small { (tree.len() - MOST_DRAWN) " more spans are in the JSON." } }
         div.head { h2 { "Log lines of this trace" } }
@@ -137,7 +146,28 @@ fn body(title: &str, found: &Trace, now: Timestamp) -> Markup {
     }
 }
 
-fn span(it: &Span, depth: usize, start: u64, whole: f64) -> Markup {
+/// How long each span ran while none that it called did, in nanoseconds.
+fn own_times(spans: &[Span]) -> HashMap<SpanId, u64> {
+    let mut called: HashMap<SpanId, Vec<(u64, u64)>> = HashMap::new();
+    for it in spans {
+        if let Some(parent) = it.parent {
+            called.entry(parent).or_default().push((it.start_nanos, it.start_nanos.saturating_add(it.duration_nanos)));
+        }
+    }
+    called.values_mut().for_each(|it| it.sort_unstable());
+    let own = |it: &Span| {
+        let (mut at, end) = (it.start_nanos, it.start_nanos.saturating_add(it.duration_nanos));
+        let mut own = 0;
+        for (from, to) in called.get(&it.id).into_iter().flatten() {
+            own += (*from).min(end).saturating_sub(at);
+            at = at.max(*to);
+        }
+        own + end.saturating_sub(at)
+    };
+    spans.iter().map(|it| (it.id, own(it))).collect()
+}
+
+fn span(it: &Span, depth: usize, start: u64, whole: f64, own: Option<u64>) -> Markup {
     let at = 100.0 * (it.start_nanos - start) as f64 / whole;
     let width = (100.0 * it.duration_nanos as f64 / whole).max(0.4);
     html! {
@@ -159,7 +189,8 @@ fn span(it: &Span, depth: usize, start: u64, whole: f64) -> Markup {
                 rect.track y="4" width="100" height="2" {}
                 rect class={ "took" @if it.status == SpanStatus::Error { " bad" } } x=(format!("{at:.2}")) y="1" width=(format!("{width:.2}")) height="8" {}
             } }
-            td.num { (text::seconds(it.secs())) }
+            td.num { span.only-narrow { "took " } (text::seconds(it.secs())) }
+            td.num.muted { span.only-narrow { "of its own " } @if let Some(own) = own { (text::seconds(own as f64 / 1e9)) } }
         }
     }
 }
@@ -221,6 +252,17 @@ mod tests {
         let spans = [span(3, Some(1), 30), span(1, None, 10), span(2, Some(1), 20), span(5, Some(9), 40)];
         let order: Vec<(usize, u8)> = tree(&spans).into_iter().map(|it| (it.0, it.1.id.0[0])).collect();
         assert_eq!(order, [(0, 1), (1, 2), (1, 3), (0, 5)]);
+    }
+
+    #[test]
+    fn time_of_its_own_is_what_no_called_span_covers() {
+        // Each takes 5 ms: the called ones run from 2 to 7 and from 4 to 9, the caller from 0 to 5.
+        let spans = [span(1, None, 0), span(2, Some(1), 2), span(3, Some(1), 4)];
+        let own = own_times(&spans);
+        assert_eq!(own[&SpanId([1; 8])], 2_000_000);
+        assert_eq!(own[&SpanId([2; 8])], 5_000_000);
+        let after = [span(1, None, 0), span(2, Some(1), 9)];
+        assert_eq!(own_times(&after)[&SpanId([1; 8])], 5_000_000, "what runs on after its caller takes nothing of it");
     }
 
     /// Guarantees: MUST 164 of docs/specs/ingest.md.

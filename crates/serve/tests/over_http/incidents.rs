@@ -84,6 +84,10 @@ async fn an_investigation_is_shown_with_its_evidence_and_nothing_foreign() {
     assert!(page.contains("href=\"#inv-T1\"") && page.contains("id=\"inv-T1\""), "{page}");
     assert!(page.contains("1200 tokens read, 80 written, 0.0123 US dollars."), "{page}");
     assert!(page.contains("2 that did not hold were left out."), "{page}");
+    assert!(page.contains("a number that its evidence does not have"), "{page}");
+    let sessions = crate::asking::page("/agent").await.text;
+    assert_eq!(sessions.matches(r#"data-testid="session""#).count(), 1);
+    assert!(sessions.contains("/incidents/INC-1#investigation") && !sessions.contains(HOSTILE), "{sessions}");
     assert!(!page.contains(HOSTILE), "{page}");
 }
 
@@ -96,6 +100,8 @@ async fn an_empty_server_says_what_to_do() {
         ("/series", "/api/v1/write"),
         ("/logs", "/loki/api/v1/push"),
         ("/audit", "Nothing was done"),
+        ("/intake", "Nothing has come in yet"),
+        ("/feedback", "Nobody has said anything yet"),
     ] {
         let answer = send(&app, "GET", path, &[("accept", BROWSER)], "").await;
         assert!(answer.status == 200 && answer.text.contains(hint), "{path}");

@@ -101,6 +101,7 @@ async fn watched_models_are_listed_drawn_and_compared() {
     }
     assert!(!card.contains("age<script>") && card.contains("age&lt;script&gt;"));
     assert!(page("/model-watch/income/compare?before=A&after=B").await.text.contains("mean 38.5"));
+    assert!(card.contains("/sentinel/v1/drift/income/B?format=html#column-age%3Cscript%3E"));
 }
 
 #[tokio::test]
@@ -137,6 +138,18 @@ async fn forecasts_are_listed_drawn_and_managed() {
     post(&app, "/manage/retrain/nobody", "").await.assert_problem(404, "nobody");
     let foreign = [("origin", "http://evil.example"), ("content-type", "application/json")];
     send(&app, "POST", "/manage/retrain/queue", &foreign, "{}").await.assert_problem(403, "evil.example");
+}
+
+/// Guarantees: MUST 861 of docs/specs/model-watch.md.
+#[tokio::test]
+async fn a_model_that_nobody_watches_has_a_card_too() {
+    let list = page("/model-watch").await.text;
+    assert_eq!(list.matches(r#"data-testid="served-row""#).count(), 1, "one is watched, so it is not told twice");
+    assert!(list.contains("/model-watch/churn%3Cscript%3E") && !list.contains("churn<script>"));
+    let card = page("/model-watch/churn%3Cscript%3E").await;
+    assert!(card.status == 200 && card.text.contains("Nobody watches it"), "{}", card.text);
+    assert_eq!(card.text.matches(r#"data-testid="promote-version""#).count(), 1);
+    assert_eq!(page("/model-watch/nobody").await.status, 404);
 }
 
 /// Guarantees: MUST 766 of docs/specs/predict.md: only a version that does not answer has a button, and what cannot be

@@ -4,7 +4,7 @@ use signal::{PortError, Timestamp};
 
 use serve::{
     DriftFeature, DriftRun, EstimatedMeasure, LiveStream, LiveTarget, ModelDrift, ModelVersion, Promoted, SchemaColumn,
-    ServedModels, WatchedModel,
+    ServedModel, ServedModels, WatchedModel,
 };
 
 pub struct FakeDrift;
@@ -51,10 +51,18 @@ fn version(name: &str, role: &str) -> ModelVersion {
     }
 }
 
-/// A model of two versions, of which the first answers.
+/// A model of two versions, of which the first answers, and one that nobody watches.
 pub struct FakeServed;
 
 impl ServedModels for FakeServed {
+    fn served(&self) -> Vec<ServedModel> {
+        let of = |name: &str, versions| ServedModel { name: name.to_owned(), versions };
+        vec![
+            of("income", vec![version("1", "default"), version("2", "canary 5 %")]),
+            of("churn<script>", vec![version("7", "default"), version("8", "shadow")]),
+        ]
+    }
+
     fn promote(&self, model: &str, version: &str, actor: &str) -> Result<Promoted, PortError> {
         match (model, version) {
             ("income", "2") => Ok(Promoted {
