@@ -116,7 +116,7 @@ fn outcome(
 ) -> Result<(Finding, Vec<Descriptor>), String> {
     match reference.kind {
         Kind::Time => Err("times move on by themselves".to_owned()),
-        Kind::Text if config.mode == Mode::Evidently => Err("Evidently's classifier of texts is random".to_owned()),
+        _ if config.mode == Mode::Evidently => Ok((verdict::judge(reference, current, config)?, Vec::new())),
         Kind::Text => verdict::of_texts(reference, current, config),
         Kind::Number | Kind::Category | Kind::Empty => Ok((verdict::judge(reference, current, config)?, Vec::new())),
     }
@@ -193,7 +193,8 @@ fn schema_changes(reference: &Side, current: &Side, columns: &[ColumnReport], co
         changes.push(change(name, Change::New, (None, None)));
     }
     for column in columns {
-        let counts = |it: &Summary| it.rows > it.missing;
+        // Infinite numbers and words among numbers are no values to compare.
+        let counts = |it: &Summary| it.rows > it.missing + it.infinite + it.mixed;
         match (counts(&column.reference), counts(&column.current)) {
             (true, false) => changes.push(change(&column.name, Change::Empty, (Some(column.kind), Some(Kind::Empty)))),
             (true, true)

@@ -6,34 +6,81 @@
 use learn::drift::evidently::Test;
 use serde_json::{Value, json};
 
+use crate::config::Config;
 use crate::kind::Kind;
 use crate::report::{ColumnReport, Outcome, Report, Status};
 use crate::shape::Shape;
 
-/// The shape of 0.7: a list of metrics, and of tests if there are any.
-pub fn metrics_of_07(report: &Report) -> Value {
+/// The shape of 0.7: a list of metrics, and of tests. Names hold what the user asked for first, then what was chosen.
+pub fn metrics_of_07(report: &Report, config: &Config) -> Value {
+    let asked = asked(report, config);
+    let text = |value: &Value| value.as_f64().map_or_else(|| value.as_str().unwrap_or_default().to_owned(), repr);
+    let told: Vec<String> = asked.iter().map(|(key, value)| format!("{key}={}", text(value))).collect();
+    let mut settings = json!({"type": "evidently:metric_v2:DriftedColumnsCount"});
+    let by_column = [
+        ("per_column_method", (!config.per_column_method.is_empty()).then(|| json!(config.per_column_method))),
+        ("per_column_threshold", (!config.per_column_threshold.is_empty()).then(|| json!(config.per_column_threshold))),
+    ];
+    let by_column = by_column.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    if let Some(it) = settings.as_object_mut() {
+        it.extend(asked.iter().cloned().chain(by_column).map(|(key, value)| (key.to_owned(), value)));
+    }
     let drifted = json!({
         "id": id("DriftedColumnsCount"),
-        "metric_name": format!("DriftedColumnsCount(drift_share={})", report.verdict.drift_share),
-        "config": {"type": "evidently:metric_v2:DriftedColumnsCount", "drift_share": report.verdict.drift_share},
+        "metric_name": format!("DriftedColumnsCount({})", told.join(",")),
+        "config": settings,
         "value": {"count": report.verdict.drifted as f64, "share": report.verdict.share},
     });
     let columns = report.columns.iter().filter_map(value_drift);
     let metrics: Vec<Value> = std::iter::once(drifted).chain(columns).collect();
     let tests: Vec<Value> = report.expectations.iter().map(test).collect();
-    if tests.is_empty() { json!({"metrics": metrics}) } else { json!({"metrics": metrics, "tests": tests}) }
+    json!({"metrics": metrics, "tests": tests})
+}
+
+/// What the preset was given, in the order of its parameters.
+fn asked(report: &Report, config: &Config) -> Vec<(&'static str, Value)> {
+    let text = |it: &Option<String>| it.as_ref().map(|it| json!(it));
+    let number = |it: Option<f64>| it.map(|it| json!(it));
+    let all = [
+        ("drift_share", Some(json!(report.verdict.drift_share))),
+        ("method", text(&config.method)),
+        ("cat_method", text(&config.cat_method)),
+        ("num_method", text(&config.num_method)),
+        ("text_method", text(&config.text_method)),
+        ("threshold", number(config.threshold)),
+        ("cat_threshold", number(config.cat_threshold)),
+        ("num_threshold", number(config.num_threshold)),
+        ("text_threshold", number(config.text_threshold)),
+    ];
+    all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+}
+
+/// A number as Python writes it: scripts look metrics up by their names.
+fn repr(value: f64) -> String {
+    if value != 0.0 && value.is_finite() && !(1e-4..1e16).contains(&value.abs()) {
+        let text = format!("{value:e}");
+        let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+        let power: i32 = power.parse().unwrap_or(0);
+        return format!("{digits}e{}{:02}", if power < 0 { '-' } else { '+' }, power.abs());
+    }
+    format!("{value:?}")
 }
 
 fn value_drift(column: &ColumnReport) -> Option<Value> {
     let finding = column.finding.as_ref()?;
-    let (method, threshold) = (title(&finding.method), finding.threshold);
-    let shown = threshold.map_or("null".to_owned(), |it| it.to_string());
-    let name = format!("ValueDrift(column={},method={method},threshold={shown})", column.name);
+    let asked = finding.asked;
+    let method = if asked.method { finding.method.clone() } else { title(&finding.method) };
+    let shown = finding.threshold.map_or("null".to_owned(), repr);
+    let is_threshold_first = asked.threshold && !asked.method;
+    let (method_part, threshold_part) = (format!("method={method}"), format!("threshold={shown}"));
+    let parts = if is_threshold_first { [threshold_part, method_part] } else { [method_part, threshold_part] };
+    let name = format!("ValueDrift(column={},{})", column.name, parts.join(","));
     Some(json!({
         "id": id(&name),
         "metric_name": name,
         "config": {
-            "type": "evidently:metric_v2:ValueDrift", "column": column.name, "method": method, "threshold": threshold,
+            "type": "evidently:metric_v2:ValueDrift", "column": column.name, "method": method,
+            "threshold": finding.threshold,
         },
         "value": finite(finding.score),
     }))
@@ -67,6 +114,8 @@ pub fn legacy(report: &Report) -> Value {
         "share_of_drifted_columns": verdict.share,
         "dataset_drift": verdict.dataset_drift,
         "drift_by_columns": by_column,
+        "current_fi": null,
+        "reference_fi": null,
     });
     let metrics = json!([
         {"metric": "DatasetDriftMetric", "result": dataset},

@@ -13,7 +13,7 @@ use crate::verdict;
 /// Compares a column within one part; a part that one side does not have, or that cannot be compared, has no effect.
 pub fn part(name: &str, reference: &ColumnProfile, current: &ColumnProfile, config: &Config) -> Part {
     let finding = match reference.kind {
-        Kind::Text => verdict::of_texts(reference, current, config).map(|it| it.0),
+        Kind::Text if config.mode == Mode::Calibrated => verdict::of_texts(reference, current, config).map(|it| it.0),
         _ => verdict::judge(reference, current, config),
     };
     let finding = finding.ok();

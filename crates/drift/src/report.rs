@@ -161,6 +161,18 @@ pub struct Finding {
     pub effect_threshold: Option<f64>,
     /// Whether it drifted.
     pub drifted: bool,
+    /// What the user asked for, which Evidently's JSON tells apart; not stored.
+    #[serde(skip)]
+    pub asked: Asked,
+}
+
+/// Which parts of a finding the user named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The test.
+    pub method: bool,
+    /// The limit.
+    pub threshold: bool,
 }
 
 /// JSON has no NaN: it is written as null.

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use learn::drift::evidently::{self, Test};
-use learn::drift::{self as tests, Method, Options, Sample};
+use learn::drift::evidently::{self, Numbers as Typed, Test};
+use learn::drift::{self as tests, Method, Options, Sample, number_name};
 
 use crate::categories::Categories;
 use crate::column::{ColumnProfile, Data};
 use crate::config::{Config, Mode};
 use crate::kind::Kind;
 use crate::numbers::{NumberForm, Numbers};
-use crate::report::{ColumnReport, Finding};
+use crate::report::{Asked, ColumnReport, Finding};
 use crate::texts::{self, Descriptor};
 
 /// The category of words that were not kept.
@@ -19,15 +19,56 @@ const OTHERS: &str = "(all others)";
 const LARGEST_EFFECT: f64 = 1e6;
 /// Different values up to which Evidently takes integers for categories.
 const INTEGER_CODES: f64 = 10.0;
+/// Share of different words from which on Evidently takes a column for texts.
+const TEXT: f64 = 0.5;
 /// Distances without a p-value are drift from here on, unless the user says otherwise.
 const DISTANCE: f64 = 0.1;
+
+/// What a column is taken for when its test is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    Numbers,
+    Categories,
+    Texts,
+}
+
+impl Taken {
+    /// By our rules.
+    const fn of(column: &ColumnProfile) -> Self {
+        match column.kind {
+            Kind::Number => Self::Numbers,
+            Kind::Category => Self::Categories,
+            Kind::Text | Kind::Time | Kind::Empty => Self::Texts,
+        }
+    }
+
+    /// By Evidently's, which looks at the current data alone: integers with few different values are categories, and
+    /// words are texts if more than half of the cells differ, however few there are.
+    fn by_evidently(current: &ColumnProfile) -> Result<Self, String> {
+        match &current.data {
+            Data::Numbers(_) if is_of_codes(current) => Ok(Self::Categories),
+            Data::Words(it) if are_flags(it) => match current.missing {
+                0 => Ok(Self::Categories),
+                _ => Err("Evidently leaves out booleans of which some are missing".to_owned()),
+            },
+            Data::Words(_) if current.distinct().0 > TEXT * current.count() as f64 => Ok(Self::Texts),
+            Data::Words(_) => Ok(Self::Categories),
+            Data::Numbers(_) | Data::Empty => Ok(Self::Numbers),
+        }
+    }
+}
+
+fn are_flags(words: &Categories) -> bool {
+    words.counts.iter().all(|it| it.0.eq_ignore_ascii_case("true") || it.0.eq_ignore_ascii_case("false"))
+}
 
 /// Compares two columns of the same kind; the reason if that is not possible.
 pub fn judge(reference: &ColumnProfile, current: &ColumnProfile, config: &Config) -> Result<Finding, String> {
     if config.mode == Mode::Evidently {
         return as_evidently(reference, current, config);
     }
-    let method = method(reference, config)?;
+    let taken = Taken::of(reference);
+    let method = method(&reference.name, taken, config)?;
     let options = options(config);
     let finding = match (&reference.data, &current.data) {
         (Data::Numbers(a), Data::Numbers(b)) => {
@@ -40,7 +81,7 @@ pub fn judge(reference: &ColumnProfile, current: &ColumnProfile, config: &Config
         }
         _ => return Err(not_comparable(reference, current)),
     };
-    Ok(told(finding, threshold(reference, config), &options))
+    Ok(told(finding, threshold(&reference.name, taken, config), &options))
 }
 
 /// Compares two columns of free text: the smallest p-value of the numbers that describe them, times their number.
@@ -60,7 +101,7 @@ pub fn of_texts(
     let order = |a: &&Descriptor, b: &&Descriptor| p_of(a).total_cmp(&p_of(b)).then(b.effect.total_cmp(&a.effect));
     let surest = all.iter().min_by(order).ok_or("all texts are the same in every number")?;
     let p_value = (p_of(surest) * n).min(1.0);
-    let threshold = threshold(reference, config);
+    let threshold = threshold(&reference.name, Taken::of(reference), config);
     let finding = Finding {
         method: format!("text_{}", surest.name),
         score: surest.current,
@@ -70,6 +111,7 @@ pub fn of_texts(
         effect: bounded(surest.effect),
         effect_threshold: Some(options.min_effect),
         drifted: p_value <= threshold.unwrap_or(options.alpha) && surest.effect >= options.min_effect,
+        asked: Asked::default(),
     };
     Ok((finding, all))
 }
@@ -117,6 +159,7 @@ fn told(finding: tests::Finding, threshold: Option<f64>, options: &Options) -> F
         effect: bounded(finding.effect),
         effect_threshold: (!is_distance).then_some(options.min_effect),
         drifted,
+        asked: Asked::default(),
     }
 }
 
@@ -130,23 +173,28 @@ fn not_comparable(reference: &ColumnProfile, current: &ColumnProfile) -> String 
 
 /// Evidently's test, limit and verdict. The effect is ours, so that columns are in the same order in both modes.
 fn as_evidently(reference: &ColumnProfile, current: &ColumnProfile, config: &Config) -> Result<Finding, String> {
-    let is_of_codes = is_of_codes(reference);
-    let test = method_name(reference, is_of_codes, config);
-    let test = test.map(|it| it.parse::<Test>().map_err(|error| error.to_string())).transpose()?;
-    let limit = threshold(reference, config);
+    let taken = Taken::by_evidently(current)?;
+    let name = method_name(&reference.name, taken, config);
+    let test = name.map(|it| it.parse::<Test>().map_err(|error| error.to_string())).transpose()?;
+    let limit = threshold(&reference.name, taken, config);
     let (answer, effect) = match (&reference.data, &current.data) {
-        (Data::Numbers(a), Data::Numbers(b)) if is_of_codes => {
+        (Data::Numbers(a), Data::Numbers(b)) if taken == Taken::Categories => {
             let (a, b) = (code_words(a), code_words(b));
             let (a, b) = (of_codes(&a), of_codes(&b));
-            ask_evidently(test, limit, &Sample::Categories(&a), &Sample::Categories(&b))?
+            ask_evidently(test, limit, (&Sample::Categories(&a), &Sample::Categories(&b)), Typed::Integers)?
         }
         (Data::Numbers(a), Data::Numbers(b)) => {
+            let are_integers = reference.is_integer && current.is_integer;
+            let typed = if are_integers { Typed::Integers } else { Typed::Reals };
             let (a, b) = (Values::of(a), Values::of(b));
-            ask_evidently(test, limit, &a.sample(), &b.sample())?
+            ask_evidently(test, limit, (&a.sample(), &b.sample()), typed)?
+        }
+        (Data::Words(_), Data::Words(_)) if taken == Taken::Texts => {
+            return Err("Evidently's classifier of texts is random".to_owned());
         }
         (Data::Words(a), Data::Words(b)) => {
             let (a, b) = words(a, b);
-            ask_evidently(test, limit, &Sample::Categories(&a), &Sample::Categories(&b))?
+            ask_evidently(test, limit, (&Sample::Categories(&a), &Sample::Categories(&b)), Typed::Reals)?
         }
         _ => return Err(not_comparable(reference, current)),
     };
@@ -159,29 +207,32 @@ fn as_evidently(reference: &ColumnProfile, current: &ColumnProfile, config: &Con
         effect: bounded(effect),
         effect_threshold: None,
         drifted: answer.drifted,
+        asked: Asked { method: test.is_some(), threshold: limit.is_some() },
     })
 }
 
 fn ask_evidently(
     test: Option<Test>,
     limit: Option<f64>,
-    reference: &Sample<'_>,
-    current: &Sample<'_>,
+    (reference, current): (&Sample<'_>, &Sample<'_>),
+    numbers: Typed,
 ) -> Result<(evidently::Answer, f64), String> {
+    let is_of_numbers = reference.is_of_numbers();
+    test.map_or(Ok(()), |it| it.check_kind(is_of_numbers)).map_err(|error| error.to_string())?;
     let test = test.unwrap_or_else(|| evidently::default_test(reference, current));
-    let answer = evidently::run(test, reference, current, limit).map_err(|error| error.to_string())?;
-    let ours = if reference.is_of_numbers() { Method::Wasserstein } else { Method::ChiSquare };
+    let answer = evidently::run_typed(test, reference, current, limit, numbers).map_err(|error| error.to_string())?;
+    let ours = if is_of_numbers { Method::Wasserstein } else { Method::ChiSquare };
     let effect = tests::compare(ours, reference, current, &Options::default()).map_or(0.0, |it| it.effect);
     Ok((answer, effect))
 }
 
 /// Evidently takes columns of integers with at most ten different values for categories.
-pub fn is_of_codes(column: &ColumnProfile) -> bool {
+fn is_of_codes(column: &ColumnProfile) -> bool {
     column.is_integer && column.kind == Kind::Number && column.distinct().0 <= INTEGER_CODES
 }
 
 fn code_words(numbers: &Numbers) -> Vec<(String, u64)> {
-    let mut all: Vec<(String, u64)> = numbers.counts().iter().map(|it| (it.0.to_string(), it.1)).collect();
+    let mut all: Vec<(String, u64)> = numbers.counts().iter().map(|it| (number_name(it.0), it.1)).collect();
     all.sort_unstable();
     all
 }
@@ -204,27 +255,27 @@ fn options(config: &Config) -> Options {
     Options { alpha: config.alpha, min_effect: config.min_effect.unwrap_or(defaults.min_effect), ..defaults }
 }
 
-fn method_name<'a>(column: &ColumnProfile, is_of_codes: bool, config: &'a Config) -> Option<&'a String> {
-    let of_kind = match column.kind {
-        Kind::Number if !is_of_codes => &config.num_method,
-        Kind::Number | Kind::Category => &config.cat_method,
-        Kind::Text | Kind::Time | Kind::Empty => &config.text_method,
+fn method_name<'a>(column: &str, taken: Taken, config: &'a Config) -> Option<&'a String> {
+    let of_kind = match taken {
+        Taken::Numbers => &config.num_method,
+        Taken::Categories => &config.cat_method,
+        Taken::Texts => &config.text_method,
     };
-    config.per_column_method.get(&column.name).or(of_kind.as_ref()).or(config.method.as_ref())
+    config.per_column_method.get(column).or(of_kind.as_ref()).or(config.method.as_ref())
 }
 
-fn method(column: &ColumnProfile, config: &Config) -> Result<Option<Method>, String> {
-    let name = method_name(column, false, config);
+fn method(column: &str, taken: Taken, config: &Config) -> Result<Option<Method>, String> {
+    let name = method_name(column, taken, config);
     name.map(|it| it.parse().map_err(|error: tests::UnknownMethod| error.to_string())).transpose()
 }
 
-fn threshold(column: &ColumnProfile, config: &Config) -> Option<f64> {
-    let of_kind = match column.kind {
-        Kind::Number => config.num_threshold,
-        Kind::Category => config.cat_threshold,
-        Kind::Text | Kind::Time | Kind::Empty => config.text_threshold,
+fn threshold(column: &str, taken: Taken, config: &Config) -> Option<f64> {
+    let of_kind = match taken {
+        Taken::Numbers => config.num_threshold,
+        Taken::Categories => config.cat_threshold,
+        Taken::Texts => config.text_threshold,
     };
-    config.per_column_threshold.get(&column.name).copied().or(of_kind).or(config.threshold)
+    config.per_column_threshold.get(column).copied().or(of_kind).or(config.threshold)
 }
 
 /// Numbers as tests take them.

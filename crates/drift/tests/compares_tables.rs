@@ -105,6 +105,16 @@ fn changes_of_the_schema_are_drift_but_for_new_columns_and_the_truth() {
     assert!(!only_new.verdict.drift, "{:?}", only_new.verdict);
 }
 
+/// Nothing but infinite numbers is no change to words.
+#[test]
+fn a_column_of_infinite_numbers_has_no_values_any_more() {
+    let reference = table(vec![normal("a", 1, 0.0)]);
+    let current = table(vec![numbers("a", (0..50).map(|_| f64::INFINITY))]);
+    let report = compare(&reference, &current, &Config::default());
+    assert_eq!(report.schema_changes[0].change, Change::Empty);
+    assert!(report.verdict.schema_drift && report.issues.iter().any(|it| it.check == Check::Infinite));
+}
+
 #[test]
 fn what_is_wrong_with_the_data_is_told() {
     let reference = table(vec![

@@ -90,22 +90,22 @@ pub(super) fn deviation(n: f64, m: f64) -> f64 {
     variance.sqrt()
 }
 
-/// Beyond this size the sums are at their limits, to more digits than a p-value has.
-const LARGE: f64 = 20_000.0;
+/// Beyond this size the sums are those of their expansions, to the last digit.
+const LARGE: f64 = 1000.0;
 
-/// The sum of 1/i for i below `all`, and the double sum of Scholz and Stephens.
+/// The sum of 1/i for i below `all`, and the double sum of Scholz and Stephens, of 1/((all - i) j) for i < j < `all`:
+/// the sum of 1/i^2 less 2/all of the first.
 fn harmonic(all: f64) -> (f64, f64) {
-    if all > LARGE {
-        let h = all.ln() + 0.577_215_664_901_532_9 - 0.5 / all;
-        return (h, std::f64::consts::PI.powi(2) / 6.0 - (h - 0.5) * 2.0 / all);
-    }
-    let (mut h, mut g, mut i) = (0.0, 0.0, 2.0);
-    while i < all {
-        h += 1.0 / (all - i + 1.0);
-        g += h / i;
-        i += 1.0;
-    }
-    (h + 1.0, g)
+    let (h, squares) = if all > LARGE {
+        let (inverse, square) = (1.0 / all, 1.0 / (all * all));
+        let h = all.ln() + 0.577_215_664_901_532_9 - inverse / 2.0 - square / 12.0 * (1.0 - square / 10.0);
+        let rest = inverse * (1.0 + inverse / 2.0 + square / 6.0 * (1.0 - square / 5.0));
+        (h, std::f64::consts::PI.powi(2) / 6.0 - rest)
+    } else {
+        let below = || (1_u32..).map(f64::from).take_while(|it| *it < all);
+        (below().map(|it| 1.0 / it).sum(), below().map(|it| 1.0 / (it * it)).sum())
+    };
+    (h, squares - 2.0 * h / all)
 }
 
 /// The share of the limit distribution above `z`.
@@ -152,4 +152,23 @@ fn parabola(x: f64) -> f64 {
     let slope = mean(&|x, y| (x - center) * y) / spread;
     let curve = mean(&|x, y| second(x) * y) / mean(&|x, _| second(x).powi(2));
     mean(&|_, y| y) + slope * (x - center) + curve * second(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The double sums as SciPy adds them.
+    #[test]
+    fn sums_are_those_of_their_definition_at_every_size() {
+        for all in [3_u32, 4, 20, 1000, 1001, 3000] {
+            let mut double = 0.0;
+            for i in 1..all - 1 {
+                double += (i + 1..all).map(|j| 1.0 / (f64::from(all - i) * f64::from(j))).sum::<f64>();
+            }
+            let single: f64 = (1..all).map(|it| 1.0 / f64::from(it)).sum();
+            let (h, g) = harmonic(f64::from(all));
+            assert!((h / single - 1.0).abs() < 1e-13 && (g / double - 1.0).abs() < 1e-12, "{all}: {h} {g} {double}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Into which bins do numbers go before their shares are compared?
 
 use super::error::DriftError;
+use super::evidently::Numbers;
 use super::pair::{Cell, Pair, Runs, category_cells};
 use super::sample::Sample;
 
@@ -22,6 +23,16 @@ pub enum Binning {
 
 /// Counts by bin, or by value where the reference has at most twenty, or by category.
 pub(super) fn cells(reference: &Sample<'_>, current: &Sample<'_>, rule: Binning) -> Result<Vec<Cell>, DriftError> {
+    cells_of(reference, current, rule, Numbers::Reals)
+}
+
+/// The same where it is known how a table holds the numbers.
+pub(super) fn cells_of(
+    reference: &Sample<'_>,
+    current: &Sample<'_>,
+    rule: Binning,
+    numbers: Numbers,
+) -> Result<Vec<Cell>, DriftError> {
     if let (Sample::Categories(reference), Sample::Categories(current)) = (reference, current) {
         return Ok(category_cells(reference, current));
     }
@@ -31,7 +42,7 @@ pub(super) fn cells(reference: &Sample<'_>, current: &Sample<'_>, rule: Binning)
     }
     Ok(match rule {
         Binning::Deciles => by_upper_edges(&pair, &deciles(&pair)),
-        Binning::Sturges => by_edges(&pair, &sturges(&pair, pair.n + pair.m)),
+        Binning::Sturges => by_edges(&pair, &sturges(&pair, pair.n + pair.m, numbers)),
         Binning::Doane => with_overflow(&pair, &doane(&pair.reference, pair.n)),
     })
 }
@@ -61,15 +72,9 @@ fn by_upper_edges(pair: &Pair<'_>, edges: &[f64]) -> Vec<Cell> {
 }
 
 /// Edges of bins of equal width over the values of both sides, for `size` values.
-pub(super) fn sturges(pair: &Pair<'_>, size: f64) -> Vec<f64> {
+pub(super) fn sturges(pair: &Pair<'_>, size: f64, numbers: Numbers) -> Vec<f64> {
     let (low, high) = range(&[pair.reference, pair.current]);
-    equal_width(low, high, (high - low) / (size.log2() + 1.0))
-}
-
-/// Edges of bins at least this wide over the values of both sides.
-pub(super) fn of_width(pair: &Pair<'_>, width: f64) -> Vec<f64> {
-    let (low, high) = range(&[pair.reference, pair.current]);
-    equal_width(low, high, width)
+    equal_width(low, high, numbers.width((high - low) / (size.log2() + 1.0)))
 }
 
 /// Doane's rule as numpy has it: more bins the more skewed the values are.

@@ -14,8 +14,12 @@ use super::kolmogorov_smirnov::gcd;
 use super::pair::Cell;
 
 const MAX_EXACT: f64 = 20.0;
+/// The most divisions that numpy counts in half precision.
+const MAX_HALF_PRECISION: f64 = 65_504.0;
 /// SciPy adds terms of the limit until one is smaller; the last one still counts.
 const SMALLEST_TERM: f64 = 1e-7;
+/// Large statistics, as of many equal values, need many terms; what this many do not tell is no chance at all.
+const MAX_TERMS: u32 = 20_000;
 
 /// Statistic and p-value.
 pub(super) fn test(cells: impl Iterator<Item = Cell>, n: f64, m: f64) -> (f64, f64) {
@@ -80,42 +84,71 @@ fn lattice(squares: f64, n: f64, m: f64) -> (i64, i64, f64) {
     ((common / n) as i64, (common / m) as i64, least.floor())
 }
 
-/// The same in single precision and in numpy's order of additions: exact in three digits less.
-pub(super) fn exact_in_single(cells: impl Iterator<Item = Cell>, n: f64, m: f64) -> f64 {
+/// The same as numpy adds it: in the smallest floating type that holds the number of divisions, and in its order.
+///
+/// `None` where numpy would take integers for it, which fails there: of few divisions and sizes without a common factor.
+pub(super) fn exact_as_numpy(cells: impl Iterator<Item = Cell>, n: f64, m: f64) -> Option<f64> {
+    let divisions = ln_choose(n + m, n).exp().round();
+    let common = n * m / gcd(n as u64, m as u64) as f64;
+    if divisions <= common * common * (n + m) {
+        return None;
+    }
+    let rounded = if divisions > MAX_HALF_PRECISION { single } else { half };
     let (a, b, least) = lattice(squares(cells, n, m), n, m);
-    let mut row: Vec<Vec<(i64, f32)>> = vec![Vec::new(); n as usize + 1];
+    let mut row: Vec<Vec<(f64, f64)>> = vec![Vec::new(); n as usize + 1];
     if let Some(first) = row.first_mut() {
-        first.push((0, 1.0));
+        first.push((0.0, 1.0));
     }
     for u in 0..=m as i64 {
-        let mut before: Vec<(i64, f32)> = Vec::new();
+        let mut before: Vec<(f64, f64)> = Vec::new();
         for (v, sums) in (0_i64..).zip(row.iter_mut()) {
-            let step = (a * v - b * u).pow(2);
-            before = joined(&before, sums);
-            before.iter_mut().for_each(|it| it.0 += step);
+            let step = (a * v - b * u).pow(2) as f64;
+            before = joined(&before, sums, rounded);
+            before.iter_mut().for_each(|it| it.0 = rounded(it.0 + step));
             sums.clone_from(&before);
         }
     }
     let last = row.last().into_iter().flatten();
-    let many: Vec<f32> = last.filter(|it| it.0 as f64 >= least).map(|it| it.1).collect();
-    f64::from(pairwise_sum(&many) / ln_choose(n + m, n).exp().round() as f32)
+    let many: Vec<f32> = last.filter(|it| it.0 >= least).map(|it| it.1 as f32).collect();
+    Some(rounded(rounded(f64::from(pairwise_sum(&many))) / rounded(divisions)))
 }
 
-/// Sums that both have first, in ascending order, then the others of the first and of the second.
-fn joined(left: &[(i64, f32)], right: &[(i64, f32)]) -> Vec<(i64, f32)> {
-    let of_right: BTreeMap<i64, f32> = right.iter().copied().collect();
-    let mut both: BTreeMap<i64, f32> = BTreeMap::new();
-    let mut only_left = Vec::new();
-    for (sum, ways) in left {
-        match of_right.get(sum) {
-            Some(others) => {
-                both.insert(*sum, ways + others);
-            }
-            None => only_left.push((*sum, *ways)),
+/// The nearest number of 32 bits.
+fn single(value: f64) -> f64 {
+    f64::from(value as f32)
+}
+
+/// The nearest number of 16 bits.
+fn half(value: f64) -> f64 {
+    let unit = (value.abs().max(f64::MIN_POSITIVE).log2().floor() - 10.0).max(-24.0).exp2();
+    (value / unit).round_ties_even() * unit
+}
+
+/// Sums that both have first, in ascending order, then the others of the first and of the second. Of sums that rounding
+/// made equal, the first is joined.
+fn joined(left: &[(f64, f64)], right: &[(f64, f64)], rounded: fn(f64) -> f64) -> Vec<(f64, f64)> {
+    let firsts = |side: &[(f64, f64)]| {
+        let mut places: BTreeMap<u64, usize> = BTreeMap::new();
+        // Sums are not negative, so their bits are in their order.
+        side.iter().enumerate().for_each(|(idx, it)| {
+            places.entry(it.0.to_bits()).or_insert(idx);
+        });
+        places
+    };
+    let (of_left, of_right) = (firsts(left), firsts(right));
+    let both = || of_left.iter().filter_map(|(sum, left)| Some((*left, *of_right.get(sum)?)));
+    let (mut is_left, mut is_right) = (vec![false; left.len()], vec![false; right.len()]);
+    let mut all = Vec::with_capacity(left.len() + right.len());
+    for (a, b) in both() {
+        if let (Some(one), Some(other)) = (left.get(a), right.get(b)) {
+            all.push((one.0, rounded(one.1 + other.1)));
         }
+        is_left.get_mut(a).into_iter().chain(is_right.get_mut(b)).for_each(|it| *it = true);
     }
-    let only_right = right.iter().filter(|it| !both.contains_key(&it.0)).copied().collect::<Vec<_>>();
-    both.into_iter().chain(only_left).chain(only_right).collect()
+    for (side, is_joined) in [(left, is_left), (right, is_right)] {
+        all.extend(side.iter().zip(is_joined).filter(|it| !it.1).map(|it| *it.0));
+    }
+    all
 }
 
 /// numpy's sum: halves down to 128, then eight sums side by side.
@@ -149,7 +182,7 @@ fn limit(statistic: f64, n: f64, m: f64) -> f64 {
 
 fn limit_cdf(x: f64) -> f64 {
     let mut sum = 0.0;
-    for k in 0..1000_u32 {
+    for k in 0..MAX_TERMS {
         let k = f64::from(k);
         let factor = (ln_gamma(k + 0.5) - ln_gamma(k + 1.0)).exp() / (std::f64::consts::PI.powf(1.5) * x.sqrt());
         let y = 4.0 * k + 1.0;

@@ -5,10 +5,12 @@ use super::wasserstein;
 
 /// Quartiles of the normal distribution lie so many standard deviations apart.
 const NORMAL_QUARTILES: f64 = 1.348_979_500_392_163_5;
+/// The same of the quantiles of 5 and 95 %.
+const NORMAL_TAILS: f64 = 3.289_707_253_902_944_5;
 
 /// How far values of the reference have to move on average to lie as the current ones, in its standard deviations.
 ///
-/// Few far values make the standard deviation large, so the distance of the quartiles stands for it where that is less.
+/// Few far values make the standard deviation large, so the distance of quantiles stands for it where that is less.
 pub(super) fn of_numbers(pair: &Pair<'_>) -> f64 {
     let distance = wasserstein::distance(pair.cells(), pair.n, pair.m);
     if distance == 0.0 {
@@ -20,8 +22,14 @@ pub(super) fn of_numbers(pair: &Pair<'_>) -> f64 {
 
 fn scale(pair: &Pair<'_>) -> f64 {
     let (_, deviation) = pair.reference.moments();
-    let quartiles = pair.reference.quantile(0.75, pair.n) - pair.reference.quantile(0.25, pair.n);
-    let robust = quartiles / NORMAL_QUARTILES;
+    let at = |share: f64| pair.reference.quantile(share, pair.n);
+    let (lower, median, upper) = (at(0.25), at(0.5), at(0.75));
+    // Where more than a quarter of the values are one, as zeros of a cost, quartiles lie close for no reason of spread.
+    let robust = if lower == median || median == upper {
+        (at(0.95) - at(0.05)) / NORMAL_TAILS
+    } else {
+        (upper - lower) / NORMAL_QUARTILES
+    };
     if robust > 0.0 { deviation.min(robust) } else { deviation }
 }
 
@@ -53,5 +61,19 @@ mod tests {
         let effect = of_shares(&[cell(500_000, 550_000), cell(500_000, 450_000)]);
         assert!((effect - 0.1).abs() < 1e-3, "{effect}");
         assert_eq!(of_shares(&[cell(50, 51), cell(50, 49)]), 0.0);
+    }
+    /// Seven of ten values are zeros: the upper quartile is next to them, but values spread by the size of the others.
+    #[test]
+    fn many_equal_values_do_not_make_small_differences_large() {
+        let side = |zeros: u32, factor: f64| -> Vec<f64> {
+            let others = (1..=1000 - zeros).map(|it| factor * f64::from(it) / f64::from(1000 - zeros));
+            (0..zeros).map(|_| 0.0).chain(others).collect()
+        };
+        for zeros in [520, 700, 740, 760, 940, 960] {
+            let (reference, current) = (side(zeros, 100.0), side(zeros - 10, 100.0));
+            let (reference, current) = (Sample::Numbers(&reference), Sample::Numbers(&current));
+            let effect = of_numbers(&Pair::new(&reference, &current).unwrap());
+            assert!(effect < 0.06, "{zeros}: {effect}");
+        }
     }
 }

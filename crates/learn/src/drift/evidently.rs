@@ -9,12 +9,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::probability::{chi_square_upper, ln_choose, normal_cdf};
+use crate::probability::{chi_square_upper, normal_cdf};
 
 use super::binning::{self, Binning};
-use super::error::DriftError;
+use super::error::{DriftError, Side};
 use super::finding::Options;
-use super::method::UnknownMethod;
+use super::method::{Method, UnknownMethod};
 use super::pair::{Cell, Pair, check, totals, value_cells};
 use super::sample::Sample;
 use super::{
@@ -27,8 +27,12 @@ use super::{
 const LARGE: u64 = 1000;
 /// Numbers with at most so many different values are treated as categories.
 const FEW_VALUES: usize = 5;
-/// Fewer divisions than this are added in half precision, which is not followed.
-const MAX_HALF_PRECISION: f64 = 65_504.0;
+/// The most values a side for which Cramer and von Mises' p-value is exact.
+const MAX_EXACT: f64 = 20.0;
+/// Values of both sides from which on Anderson and Darling's test has a result.
+const MIN_ANDERSON: f64 = 3.0;
+/// Smaller samples have no result of Epps and Singleton's test.
+const MIN_EPPS_SINGLETON: f64 = 5.0;
 /// Expected and observed counts have to sum to the same, relative (SciPy's tolerance).
 const SAME_SUM: f64 = 1.490_116_119_384_765_6e-8;
 /// The share of drifted columns from which on the data set has drifted.
@@ -131,6 +135,44 @@ impl FromStr for Test {
 }
 
 impl Test {
+    /// The same of ours, for messages.
+    fn method(self) -> Method {
+        match self {
+            Self::Ks => Method::KolmogorovSmirnov,
+            Self::Z => Method::ZTest,
+            Self::ChiSquare => Method::ChiSquare,
+            Self::JensenShannon => Method::JensenShannon,
+            Self::Wasserstein => Method::Wasserstein,
+            Self::Psi => Method::Psi,
+            Self::KlDiv => Method::KullbackLeibler,
+            Self::Hellinger => Method::Hellinger,
+            Self::Tvd => Method::TotalVariation,
+            Self::GTest => Method::GTest,
+            Self::FisherExact => Method::FisherExact,
+            Self::MannWhitney => Method::MannWhitney,
+            Self::TTest => Method::StudentTTest,
+            Self::Anderson => Method::AndersonDarling,
+            Self::CramerVonMises => Method::CramerVonMises,
+            Self::EppsSingleton => Method::EppsSingleton,
+            Self::Energy => Method::Energy,
+            Self::Mmd => Method::MeanDiscrepancy,
+        }
+    }
+
+    /// Which columns it takes where the user names it; what is chosen by default is not asked.
+    ///
+    /// # Errors
+    /// `NotFor` where Evidently says that the test is not applicable.
+    pub fn check_kind(self, is_of_numbers: bool) -> Result<(), DriftError> {
+        let takes = match self {
+            Self::Z | Self::ChiSquare | Self::Tvd | Self::GTest | Self::FisherExact => (false, "categories"),
+            Self::JensenShannon | Self::Psi | Self::KlDiv | Self::Hellinger => return Ok(()),
+            _ => (true, "numbers"),
+        };
+        let is_taken = takes.0 == is_of_numbers;
+        if is_taken { Ok(()) } else { Err(DriftError::NotFor { method: self.method(), takes: takes.1 }) }
+    }
+
     /// Does it end in a p-value that only random divisions give? Evidently's numbers are then not repeatable by others.
     pub fn is_random(self) -> bool {
         matches!(self, Self::Tvd | Self::Mmd)
@@ -194,6 +236,13 @@ pub enum Numbers {
     Reals,
 }
 
+impl Numbers {
+    /// A width of bins as numpy takes it.
+    pub(super) fn width(self, width: f64) -> f64 {
+        if self == Self::Integers && width > 0.0 { width.max(1.0) } else { width }
+    }
+}
+
 /// As [`run`], which takes whole numbers for integers, where the type of the column is known.
 ///
 /// # Errors
@@ -219,7 +268,7 @@ pub fn run_typed(
 
 fn score(test: Test, reference: &Sample<'_>, current: &Sample<'_>, numbers: Numbers) -> Result<f64, DriftError> {
     let values = || value_cells(reference, current);
-    let bins = || binning::cells(reference, current, Binning::Sturges);
+    let bins = || binning::cells_of(reference, current, Binning::Sturges, numbers);
     let options = Options { permutations: 1000, ..Options::default() };
     Ok(match test {
         Test::Z => z_score(&values()?),
@@ -235,7 +284,7 @@ fn score(test: Test, reference: &Sample<'_>, current: &Sample<'_>, numbers: Numb
         Test::KlDiv => kullback_leibler::divergence(&bins()?),
         Test::Hellinger => hellinger(reference, current, numbers)?,
         _ => {
-            let takes_numbers = DriftError::OtherKind;
+            let takes_numbers = DriftError::NotFor { method: test.method(), takes: "numbers" };
             of_numbers(test, &Pair::new(reference, current).ok_or(takes_numbers)?, &options)?
         }
     })
@@ -248,13 +297,16 @@ fn of_numbers(test: Test, pair: &Pair<'_>, options: &Options) -> Result<f64, Dri
         Test::Energy => energy::distance(cells, n, m),
         Test::MannWhitney => mann_whitney::test(cells, n, m, mann_whitney::Tail::Less).1.unwrap_or(1.0),
         Test::TTest => t_test::student(pair).1.unwrap_or(f64::NAN),
+        Test::Anderson if n + m < MIN_ANDERSON => {
+            return Err(DriftError::TooFew { side: Side::Current, needed: 2, found: m as u64 });
+        }
         Test::Anderson => {
             let (standardized, p_value) = anderson_darling::test(cells, n, m);
             p_value.ok_or(DriftError::NoSpread)?;
             anderson_darling::table_p_value(standardized)
         }
-        Test::CramerVonMises => cramer_von_mises(pair),
-        Test::EppsSingleton => epps_singleton::test(pair)?.1,
+        Test::CramerVonMises => cramer_von_mises(pair)?,
+        Test::EppsSingleton => epps_singleton(pair)?,
         Test::Mmd => mean_discrepancy::test(pair, options).1.unwrap_or(1.0),
         _ => kolmogorov_smirnov::test(cells, n, m).1,
     })
@@ -275,7 +327,9 @@ fn chi_square(cells: &[Cell]) -> f64 {
         let expected = it.reference as f64 * (m / n);
         (it.current as f64 - expected).powi(2) / expected
     };
-    upper(cells.iter().map(of_cell).sum(), cells.len())
+    let statistic = cells.iter().map(of_cell).sum();
+    // Of one category nothing can differ but the rounding of what is expected, which SciPy takes for certain.
+    if cells.len() == 1 && statistic > 0.0 { 0.0 } else { upper(statistic, cells.len()) }
 }
 
 fn g_test(cells: &[Cell]) -> Result<f64, DriftError> {
@@ -298,7 +352,7 @@ fn upper(statistic: f64, n_categories: usize) -> f64 {
 fn fisher(cells: &[Cell]) -> Result<f64, DriftError> {
     let different = |side: fn(&Cell) -> u64| cells.iter().filter(|it| side(it) > 0).count();
     if different(|it| it.reference) > 2 || different(|it| it.current) > 2 {
-        return Err(DriftError::NotFor { method: super::Method::FisherExact, takes: "two categories" });
+        return Err(DriftError::NotFor { method: Method::FisherExact, takes: "two categories" });
     }
     let (n, m) = totals(cells);
     if n != m {
@@ -313,19 +367,39 @@ fn hellinger(reference: &Sample<'_>, current: &Sample<'_>, numbers: Numbers) -> 
         return Ok(hellinger::distance(&value_cells(reference, current)?));
     };
     let different = pair.cells().filter(|it| it.total() > 0).count();
-    let edges = binning::sturges(&pair, different as f64);
-    let is_narrow = matches!(edges.as_slice(), [first, second, ..] if second - first < 1.0);
-    let edges = if numbers == Numbers::Integers && is_narrow { binning::of_width(&pair, 1.0) } else { edges };
-    Ok(hellinger::distance(&binning::by_edges(&pair, &edges)))
+    let edges = binning::sturges(&pair, different as f64, numbers);
+    Ok(overlap_distance(&binning::by_edges(&pair, &edges), &edges))
 }
 
-/// Exact p-values are added in single precision, as numpy chooses for the number of divisions there.
-fn cramer_von_mises(pair: &Pair<'_>) -> f64 {
-    let (n, m) = (pair.n, pair.m);
-    let divisions = ln_choose(n + m, n).exp();
-    if n.max(m) <= 20.0 && divisions > MAX_HALF_PRECISION {
-        cramer_von_mises::exact_in_single(pair.cells(), n, m)
-    } else {
-        cramer_von_mises::test(pair.cells(), n, m).1
+/// By densities and in Evidently's order of operations, whose rounding shows where the sides are almost equal.
+fn overlap_distance(cells: &[Cell], edges: &[f64]) -> f64 {
+    let (n, m) = totals(cells);
+    let (first, last) = (edges.first().copied().unwrap_or(0.0), edges.last().copied().unwrap_or(0.0));
+    let width = (last - first) / cells.len() as f64;
+    let mut overlap = 0.0;
+    for (cell, (low, high)) in cells.iter().zip(edges.iter().zip(edges.iter().skip(1))) {
+        let (p, q) = (cell.reference as f64 / (high - low) / n, cell.current as f64 / (high - low) / m);
+        overlap += (p * q).sqrt() * width;
     }
+    (1.0 - overlap.clamp(0.0, 1.0)).sqrt()
+}
+
+/// Exact p-values are added in half or single precision, as numpy chooses for the number of divisions there.
+fn cramer_von_mises(pair: &Pair<'_>) -> Result<f64, DriftError> {
+    let (n, m) = (pair.n, pair.m);
+    let only = |takes| DriftError::NotFor { method: Method::CramerVonMises, takes };
+    if n.min(m) < 2.0 {
+        return Err(only("two values or more a side"));
+    }
+    if n.max(m) > MAX_EXACT {
+        return Ok(cramer_von_mises::test(pair.cells(), n, m).1);
+    }
+    cramer_von_mises::exact_as_numpy(pair.cells(), n, m)
+        .ok_or(only("other sizes: at these Evidently's exact test fails"))
+}
+
+/// NaN for fewer than five values a side.
+fn epps_singleton(pair: &Pair<'_>) -> Result<f64, DriftError> {
+    let p_value = epps_singleton::test(pair)?.1;
+    Ok(if pair.n.min(pair.m) < MIN_EPPS_SINGLETON { f64::NAN } else { p_value })
 }

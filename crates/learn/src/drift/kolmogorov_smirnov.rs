@@ -1,11 +1,12 @@
 //! How far are the distribution functions apart at most? The test of Kolmogorov and Smirnov, two-sided.
 //!
 //! The p-value is exact (lattice paths) up to 10,000 values a side, and that of a sample of n m / (n + m) values against
-//! a known distribution beyond, as in SciPy.
+//! a known distribution beyond, as in SciPy; that one is exact up to 140 values (Durbin's matrix) and an expansion beyond.
 //! Sources: Hodges: The significance probability of the Smirnov two-sample test, Arkiv foer Matematik 3 (1958);
 //! Viehmann: Numerically more stable computation of the p-values for the two-sample Kolmogorov-Smirnov test,
 //! arXiv:2102.08037; Pelz, Good: Approximating the lower tail-areas of the Kolmogorov-Smirnov one-sample statistic, J.
-//! Royal Statistical Society B 38 (1976).
+//! Royal Statistical Society B 38 (1976); Marsaglia, Tsang, Wang: Evaluating Kolmogorov's distribution, J. Statistical
+//! Software 8 (2003).
 
 use crate::probability::ln_choose;
 
@@ -15,14 +16,13 @@ const MAX_EXACT: f64 = 10_000.0;
 /// From n d^2 of this on the tails are one-sided; beyond the other one the p-value is 0.
 const TAIL_FROM: f64 = 2.2;
 const MAX_SQUARE: f64 = 370.0;
-/// Steps of a walk along the larger sample.
-const MAX_WALK: f64 = 100_000.0;
 /// From here on the one-sided distribution is at its limit.
 const LARGE: f64 = 1_000_000.0;
 /// Logarithms below this are of nothing.
 const MIN_LN: f64 = -708.0;
-/// With fewer values than this for both samples the expansion is not exact enough, and paths are still counted.
-const MIN_EFFECTIVE: f64 = 140.0;
+/// Up to so many values against a known distribution are counted exactly, until both distances cannot be large at once.
+const SMALL: f64 = 140.0;
+const SMALL_TAIL_FROM: f64 = 4.0;
 
 /// Statistic and p-value.
 pub(super) fn test(cells: impl Iterator<Item = Cell>, n: f64, m: f64) -> (f64, f64) {
@@ -44,22 +44,16 @@ pub(super) fn statistic(cells: impl Iterator<Item = Cell>, n: f64, m: f64) -> f6
 
 /// The chance of a distance of at least `statistic` between samples of `n` and `m` values.
 pub(super) fn p_value(statistic: f64, n: f64, m: f64) -> f64 {
-    let effective = (n * m / (n + m)).round();
-    if n.max(m) <= MAX_EXACT || effective <= MIN_EFFECTIVE {
+    if n.max(m) <= MAX_EXACT {
         // The statistic is a whole number of steps of 1 / lcm(n, m).
         let common = n / gcd(n as u64, m as u64) as f64 * m;
         let steps = (statistic * common).round();
         if steps == 0.0 {
             return 1.0;
         }
-        if n == m {
-            outside_square(n, steps)
-        } else {
-            // Against so many values a few cannot tell whether there are even more.
-            outside(n.min(m), n.max(m).min(MAX_WALK), steps / common)
-        }
+        if n == m { outside_square(n, steps) } else { outside(n.min(m), n.max(m), steps / common) }
     } else {
-        limit(statistic, effective)
+        limit(statistic, (n * m / (n + m)).round_ties_even())
     }
 }
 
@@ -122,6 +116,10 @@ fn limit(d: f64, n: f64) -> f64 {
     let square = n * d * d;
     if d >= 1.0 || square >= MAX_SQUARE {
         0.0
+    } else if n <= SMALL && d < 0.5 && square <= SMALL_TAIL_FROM {
+        (1.0 - below(d, n)).clamp(0.0, 1.0)
+    } else if n <= SMALL {
+        (2.0 * one_sided(d, n)).min(1.0)
     } else if square >= TAIL_FROM {
         // Both one-sided tails; that both distances are that large at once has no weight here.
         (2.0 * one_sided(d, n)).min(1.0)
@@ -142,6 +140,52 @@ fn one_sided(d: f64, n: f64) -> f64 {
         ln_choose(n, j) + below + (j - 1.0) * up.ln()
     };
     d * (0..=last).map(|j| ln_term(j as f64).exp()).sum::<f64>()
+}
+
+/// The share of samples of `n` values, few, that stay below a distance of `d`: an element of the `n`-th power of a matrix.
+fn below(d: f64, n: f64) -> f64 {
+    let steps = n * d;
+    if steps <= 0.5 {
+        return 0.0;
+    }
+    let k = steps.floor() as usize + 1;
+    let size = 2 * k - 1;
+    let rest = k as f64 - steps;
+    let matrix = durbin(size, rest);
+    // One row of the power is enough; each factor also takes its part of n! / n^n, so that nothing grows.
+    let mut row: Vec<f64> = (0..size).map(|it| f64::from(it + 1 == k)).collect();
+    for factor in 1..=n as u32 {
+        let mut next = vec![0.0; size];
+        for (share, line) in row.iter().zip(matrix.chunks_exact(size)) {
+            next.iter_mut().zip(line).for_each(|(sum, it)| *sum += share * it);
+        }
+        next.iter_mut().for_each(|it| *it *= f64::from(factor) / n);
+        row = next;
+    }
+    row.get(k - 1).copied().unwrap_or(0.0)
+}
+
+/// Durbin's matrix, row by row.
+fn durbin(size: usize, rest: f64) -> Vec<f64> {
+    let power = |it: usize| rest.powi(it as i32);
+    let mut matrix = Vec::with_capacity(size * size);
+    for row in 0..size {
+        for column in 0..size {
+            let mut value = if row + 1 >= column { 1.0 } else { 0.0 };
+            if column == 0 {
+                value -= power(row + 1);
+            }
+            if row + 1 == size {
+                value -= power(size - column);
+            }
+            if column == 0 && row + 1 == size && 2.0 * rest > 1.0 {
+                value += (2.0 * rest - 1.0).powi(size as i32);
+            }
+            let ways = (row + 1).saturating_sub(column);
+            matrix.push((1..=ways).fold(value, |it, factor| it / factor as f64));
+        }
+    }
+    matrix
 }
 
 /// Pelz and Good's expansion of the share below z / sqrt(n), by theta functions that converge fast for small z.

@@ -59,4 +59,4 @@ pub use error::{DriftError, Side};
 pub use false_discovery::{benjamini_hochberg, judge_columns};
 pub use finding::{Finding, Options};
 pub use method::{Method, UnknownMethod};
-pub use sample::{MISSING_CATEGORY, Sample};
+pub use sample::{MISSING_CATEGORY, Sample, number_name};

@@ -5,6 +5,20 @@ use super::error::{DriftError, Side};
 /// The category under which callers may count missing values, if these shall be compared too.
 pub const MISSING_CATEGORY: &str = "(missing)";
 
+/// A name for a number that is a category: names are in the order of the numbers, and equal numbers have one name.
+///
+/// ```
+/// use learn::drift::number_name;
+///
+/// assert!(number_name(-3.0) < number_name(2.0) && number_name(2.0) < number_name(10.0));
+/// ```
+pub fn number_name(number: f64) -> String {
+    // The two zeros are one number; negative ones are in the order of their bits turned over.
+    let bits = (number + 0.0).to_bits();
+    let key = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
+    format!("{key:016x}")
+}
+
 /// Counts beyond this are not exact in floating point.
 const MAX_VALUES: u64 = 1 << 53;
 

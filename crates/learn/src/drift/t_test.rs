@@ -2,7 +2,7 @@
 
 use crate::probability::student_upper;
 
-use super::pair::Pair;
+use super::pair::{Pair, Runs};
 
 /// t and the two-sided p-value, each side with its own variance; no p-value without spread.
 pub(super) fn welch(pair: &Pair<'_>) -> (f64, Option<f64>) {
@@ -17,16 +17,25 @@ pub(super) fn welch(pair: &Pair<'_>) -> (f64, Option<f64>) {
 pub(super) fn student(pair: &Pair<'_>) -> (f64, Option<f64>) {
     let ((mean, variance), (current_mean, current_variance)) = moments(pair);
     let degrees = pair.n + pair.m - 2.0;
-    let pooled = ((pair.n - 1.0) * variance + (pair.m - 1.0) * current_variance) / degrees;
+    // One value alone adds nothing to the pooled variance.
+    let squares = |variance: f64, n: f64| if n > 1.0 { (n - 1.0) * variance } else { 0.0 };
+    let pooled = (squares(variance, pair.n) + squares(current_variance, pair.m)) / degrees;
+    if pooled.is_nan() {
+        return (f64::NAN, None);
+    }
     answer(mean - current_mean, (pooled * (1.0 / pair.n + 1.0 / pair.m)).sqrt(), degrees)
 }
 
-/// Mean and sample variance of both sides.
+/// Mean and sample variance of both sides. Means are told from one of the values on, so that what lies close together
+/// far from zero keeps its digits.
 fn moments(pair: &Pair<'_>) -> ((f64, f64), (f64, f64)) {
-    let (mean, deviation) = pair.reference.moments();
-    let (current_mean, current_deviation) = pair.current.moments();
-    let of_sample = |deviation: f64, n: f64| deviation * deviation * n / (n - 1.0);
-    ((mean, of_sample(deviation, pair.n)), (current_mean, of_sample(current_deviation, pair.m)))
+    let start = pair.reference.at_rank(0);
+    let of_side = |runs: &Runs<'_>, n: f64| {
+        let mean = runs.map(|(value, count)| (value - start) * count as f64).sum::<f64>() / n;
+        let squares: f64 = runs.map(|(value, count)| (value - start - mean).powi(2) * count as f64).sum();
+        (mean, squares / (n - 1.0))
+    };
+    (of_side(&pair.reference, pair.n), of_side(&pair.current, pair.m))
 }
 
 fn answer(difference: f64, error: f64, degrees: f64) -> (f64, Option<f64>) {

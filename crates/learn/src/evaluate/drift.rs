@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::drift::online::{DetectorKind, OnlineDetector, State};
-use crate::drift::{DriftError, MISSING_CATEGORY, Sample, evidently, nannyml};
+use crate::drift::{DriftError, MISSING_CATEGORY, Sample, evidently, nannyml, number_name};
 
 /// Largest relative difference of two numbers that agree.
 const TOLERANCE: f64 = 1e-9;
@@ -42,12 +42,43 @@ impl Input {
 }
 
 /// One value.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug)]
 enum Value {
     Integer(i64),
     Number(f64),
+    Flag(bool),
     Text(String),
+}
+
+impl<'de> Deserialize<'de> for Value {
+    /// From the text of a number itself: the reader of JSON is off by a unit in the last place for some, which shows where
+    /// values lie close together far from zero.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
+        let text = raw.get();
+        if let Ok(integer) = text.parse() {
+            return Ok(Self::Integer(integer));
+        }
+        if let Ok(number) = text.parse() {
+            return Ok(Self::Number(number));
+        }
+        if let Ok(flag) = text.parse() {
+            return Ok(Self::Flag(flag));
+        }
+        serde_json::from_str(text).map(Self::Text).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Value {
+    /// The number that Python takes it for.
+    fn number(&self) -> Option<f64> {
+        match self {
+            Self::Integer(it) => Some(*it as f64),
+            Self::Number(it) => Some(*it),
+            Self::Flag(it) => Some(f64::from(*it)),
+            Self::Text(_) => None,
+        }
+    }
 }
 
 /// Evidently's results on one input.
@@ -151,23 +182,15 @@ impl Owned {
 fn owned(kind: &str, values: &[Option<Value>]) -> Owned {
     let present = values.iter().flatten();
     if kind == "num" {
-        let mut numbers: Vec<f64> = present
-            .filter_map(|it| match it {
-                Value::Integer(number) => Some(*number as f64),
-                Value::Number(number) => Some(*number),
-                Value::Text(_) => None,
-            })
-            .filter(|it| it.is_finite())
-            .collect();
+        let mut numbers: Vec<f64> = present.filter_map(Value::number).filter(|it| it.is_finite()).collect();
         numbers.sort_by(f64::total_cmp);
         return Owned::Numbers(numbers);
     }
     let mut counts = BTreeMap::new();
     for value in present {
-        let name = match value {
-            Value::Integer(number) => number.to_string(),
-            Value::Number(number) => number.to_string(),
-            Value::Text(text) => text.clone(),
+        let name = match (value, value.number()) {
+            (Value::Text(text), _) => text.clone(),
+            (_, number) => number_name(number.unwrap_or(f64::NAN)),
         };
         *counts.entry(name).or_default() += 1;
     }

@@ -21,10 +21,20 @@ pub enum Column {
     Integers,
     /// Half zeros, otherwise exponential.
     HalfZeros,
+    /// 95 of 100 are zeros, the others exponential.
+    MostlyZeros,
+    /// Logarithms are normal with a deviation of 1.5.
+    LogNormal,
+    /// Cauchy's distribution: no mean.
+    Cauchy,
+    /// Normal, rounded to halves.
+    Rounded,
     /// So many categories, the k-th with a share of 1 / k.
     Categories(usize),
     /// So many equally frequent categories.
     EqualCategories(usize),
+    /// The first of so many categories has 97 of 100 values, the others are equally frequent.
+    Unbalanced(usize),
 }
 
 impl Column {
@@ -38,8 +48,13 @@ impl Column {
             Self::Pareto => "Pareto 1.5".to_owned(),
             Self::Integers => "15 integers".to_owned(),
             Self::HalfZeros => "half zeros".to_owned(),
+            Self::MostlyZeros => "95 % zeros".to_owned(),
+            Self::LogNormal => "lognormal 1.5".to_owned(),
+            Self::Cauchy => "Cauchy".to_owned(),
+            Self::Rounded => "normal, in halves".to_owned(),
             Self::Categories(n) => format!("{n} categories, 1/k"),
             Self::EqualCategories(n) => format!("{n} categories, equal"),
+            Self::Unbalanced(n) => format!("{n} categories, one of 97 %"),
         }
     }
 
@@ -55,11 +70,23 @@ impl Column {
             Self::HeavyTailed => numbers(&|it| it.normal() / (-it.uniform().max(1e-300).ln()).sqrt()),
             Self::Pareto => numbers(&|it| (1.0 - it.uniform()).powf(-1.0 / 1.5)),
             Self::Integers => numbers(&|it| it.below(15) as f64),
-            Self::HalfZeros => numbers(&|it| if it.uniform() < 0.5 { 0.0 } else { -(1.0 - it.uniform()).ln() }),
+            Self::HalfZeros => numbers(&|it| zero_or_exponential(it, 0.5)),
+            Self::MostlyZeros => numbers(&|it| zero_or_exponential(it, 0.95)),
+            Self::LogNormal => numbers(&|it| (1.5 * it.normal()).exp()),
+            Self::Cauchy => numbers(&|it| ((it.uniform() - 0.5) * std::f64::consts::PI).tan()),
+            Self::Rounded => numbers(&|it| (2.0 * it.normal()).round() / 2.0),
             Self::Categories(n) => categories(size, (1..=n).map(|it| 1.0 / it as f64).collect(), random),
             Self::EqualCategories(n) => categories(size, vec![1.0; n], random),
+            Self::Unbalanced(n) => {
+                let others = 0.03 / (n - 1).max(1) as f64;
+                categories(size, (0..n).map(|it| if it == 0 { 0.97 } else { others }).collect(), random)
+            }
         }
     }
+}
+
+fn zero_or_exponential(random: &mut Random, zeros: f64) -> f64 {
+    if random.uniform() < zeros { 0.0 } else { -(1.0 - random.uniform()).ln() }
 }
 
 enum Drawn {

@@ -45,7 +45,7 @@ pub fn read(input: Input, wanted: &Wanted) -> Result<CsvProfiles, BadInput> {
         .has_headers(false)
         .flexible(true)
         .delimiter(delimiter(&start))
-        .from_reader(start.chain(bytes));
+        .from_reader(Ending { inner: start.chain(bytes), last: 0 });
     let mut record = ByteRecord::new();
     let problem = |error: &csv::Error| not_readable(&file, error);
     if !reader.read_byte_record(&mut record).map_err(|it| problem(&it))? {
@@ -64,16 +64,47 @@ pub fn read(input: Input, wanted: &Wanted) -> Result<CsvProfiles, BadInput> {
     for row in &first {
         table.row(row)?;
     }
+    let mut last = first.last().and_then(many_lines);
     drop(first);
     let progress = Progress::waiting("reading");
     while reader.read_byte_record(&mut record).map_err(|it| problem(&it))? {
         check(&file, &table.names, &record)?;
         table.row(&record)?;
+        last = many_lines(&record);
         if table.rows % ROWS_PER_STEP == 0 {
             progress.advance(ROWS_PER_STEP as usize);
         }
     }
+    check_ending(&file, last, reader.get_ref().last)?;
     Ok(table.finish())
+}
+
+/// Knows the last byte that was read, but for ends of lines.
+struct Ending<R> {
+    inner: R,
+    last: u8,
+}
+
+impl<R: Read> Read for Ending<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        let read = buffer.get(..n).unwrap_or_default();
+        self.last = read.iter().rev().find(|it| !matches!(it, b'\r' | b'\n')).copied().unwrap_or(self.last);
+        Ok(n)
+    }
+}
+
+/// How many lines the last cell of a row goes on for, and where the row begins; none if it is on one line.
+fn many_lines(record: &ByteRecord) -> Option<(usize, u64)> {
+    let lines = record.iter().last()?.iter().filter(|it| **it == b'\n').count();
+    (lines > 0).then(|| (lines, line(record)))
+}
+
+/// A quote that is never closed takes the rest of the file for one cell, the last one, and no quote ends the file.
+fn check_ending(file: &str, last: Option<(usize, u64)>, last_byte: u8) -> Result<(), BadInput> {
+    let Some((lines, line)) = last.filter(|_| last_byte != b'"') else { return Ok(()) };
+    let found = format!("found a quote that is never closed: {lines} more lines would be one cell with it");
+    Err(BadInput::of_line(file, line, found, "close it, or double each quote within a quoted cell"))
 }
 
 /// The first bytes without a byte order mark; a mark of another encoding is told.
@@ -166,6 +197,7 @@ struct Reading<'a> {
     segments: Segments,
     segment: Option<usize>,
     spans: Option<(usize, Spans, f64)>,
+    as_pandas: bool,
 }
 
 impl<'a> Reading<'a> {
@@ -175,7 +207,7 @@ impl<'a> Reading<'a> {
         let columns = names
             .iter()
             .enumerate()
-            .map(|(idx, name)| wanted.has(name).then(|| Fed::new(name, kind(first, idx), budget)));
+            .map(|(idx, name)| wanted.has(name).then(|| Fed::new(name, kind(first, idx, wanted.as_pandas), budget)));
         let columns: Vec<Option<Fed>> = columns.collect();
         let position = |name: &str| {
             let found = format!("it has no column {name}");
@@ -196,14 +228,16 @@ impl<'a> Reading<'a> {
             }
         };
         let hashes = (HASHED > 0).then(Vec::new);
-        Ok(Self { file, names, columns, rows: 0, hashes, segments: Segments::default(), segment, spans })
+        let as_pandas = wanted.as_pandas;
+        Ok(Self { file, names, columns, rows: 0, hashes, segments: Segments::default(), segment, spans, as_pandas })
     }
 
     fn row(&mut self, record: &ByteRecord) -> Result<(), BadInput> {
         let place = self.place(record);
         for (idx, (cell, column)) in record.iter().zip(&mut self.columns).enumerate() {
             let Some(column) = column else { continue };
-            let cell = text(self.file, &self.names, record, idx, cell)?.trim();
+            let cell = text(self.file, &self.names, record, idx, cell)?;
+            let cell = if self.as_pandas && column.kind == Kind::Category { cell } else { cell.trim() };
             if column.kind == Kind::Time {
                 let millis = instants::parse(cell);
                 column.each(place, |it| match millis {
@@ -261,7 +295,7 @@ fn cells(rows: &[ByteRecord], idx: usize) -> impl Iterator<Item = &str> {
     rows.iter().filter_map(move |it| std::str::from_utf8(it.get(idx)?).ok()).map(str::trim)
 }
 
-fn kind(rows: &[ByteRecord], idx: usize) -> Kind {
+fn kind(rows: &[ByteRecord], idx: usize, as_pandas: bool) -> Kind {
     let (mut filled, mut numbers, mut tried, mut times) = (0, 0, 0, 0);
     for cell in cells(rows, idx).filter(|it| !is_missing(it)) {
         filled += 1;
@@ -272,7 +306,44 @@ fn kind(rows: &[ByteRecord], idx: usize) -> Kind {
             times += u64::from(instants::parse(cell).is_some());
         }
     }
+    if as_pandas {
+        return Kind::of_cells(filled, if numbers == filled { filled } else { 0 }, 0);
+    }
     // What was tried stands for all.
     let times = (times * filled).checked_div(tried).unwrap_or(0);
     Kind::of_cells(filled, numbers, times)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &'static str) -> Result<u64, String> {
+        let input = Input { name: "f.csv".to_owned(), bytes: Box::new(text.as_bytes()) };
+        read(input, &Wanted::default()).map(|it| it.rows).map_err(|it| it.to_string())
+    }
+
+    /// Guarantees: MUST 495.
+    #[test]
+    fn a_quote_that_is_never_closed_is_told() {
+        assert_eq!(rows("a,b\n1,\"x\ny\"\n2,z\n"), Ok(2));
+        assert_eq!(rows("a,b\n1,z\n2,\"x\ny\"\r\n"), Ok(2));
+        assert_eq!(rows("a,b\n1,5\" pipe\n2,z\n"), Ok(2));
+        let problem = rows("a,b\n0,w\n1,\"x\n2,y\n3,z\n").unwrap_err();
+        assert!(problem.starts_with("f.csv, line 3: found a quote that is never closed"), "{problem}");
+    }
+
+    #[test]
+    fn columns_are_what_pandas_takes_them_for_where_that_is_asked() {
+        let text = "n,d,m,w\n1,2024-01-01,1, a\n2,2024-01-02,2,a\n3,2024-01-03,3,a\n4,2024-01-04,x,a\n";
+        let text = format!("{text}{}", "5,2024-01-05,6,a\n".repeat(40));
+        let kinds = |as_pandas| {
+            let input = Input { name: "f.csv".to_owned(), bytes: Box::new(std::io::Cursor::new(text.clone())) };
+            let read = read(input, &Wanted { as_pandas, ..Wanted::default() }).unwrap();
+            read.columns.iter().map(|it| (it.whole.kind, it.whole.distinct().0)).collect::<Vec<_>>()
+        };
+        let ours = [(Kind::Number, 5.0), (Kind::Time, 5.0), (Kind::Number, 4.0), (Kind::Category, 1.0)];
+        let theirs = [(Kind::Number, 5.0), (Kind::Category, 5.0), (Kind::Category, 5.0), (Kind::Category, 2.0)];
+        assert_eq!((kinds(false), kinds(true)), (ours.to_vec(), theirs.to_vec()));
+    }
 }

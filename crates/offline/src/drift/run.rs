@@ -30,7 +30,7 @@ pub fn run(args: &DriftArgs) -> anyhow::Result<bool> {
     }
     let Some(current) = current else { return Ok(false) };
     let report = compare(&reference, &current, &config, args.sliding)?;
-    write(args, &report)?;
+    write(args, &report, &config)?;
     Ok(report.verdict.drift || report.verdict.failed_expectations > 0)
 }
 
@@ -64,6 +64,7 @@ fn wanted(args: &DriftArgs, config: &Config) -> Wanted {
         ignored: config.ignore.clone(),
         segment: args.segment.clone(),
         window: args.window.map(|millis| (millis, args.timestamp.clone())),
+        as_pandas: config.mode == Mode::Evidently,
     }
 }
 
@@ -205,10 +206,10 @@ fn save(source: &Source, path: &Path) -> anyhow::Result<()> {
 }
 
 /// Everything is rendered before the first file appears.
-fn write(args: &DriftArgs, report: &Report) -> anyhow::Result<()> {
+fn write(args: &DriftArgs, report: &Report, config: &Config) -> anyhow::Result<()> {
     let json = match args.json_shape {
         Shape::Sentinel => serde_json::to_string(report).context("cannot write the report as JSON")?,
-        Shape::Evidently => drift::evidently::metrics_of_07(report).to_string(),
+        Shape::Evidently => drift::evidently::metrics_of_07(report, config).to_string(),
         Shape::EvidentlyLegacy => drift::evidently::legacy(report).to_string(),
     };
     let is_stdout = args.json.as_deref().is_some_and(|it| it.as_os_str() == "-");

@@ -25,6 +25,9 @@ pub struct Wanted {
     pub segment: Option<String>,
     /// Length of a span in milliseconds, and the column with the time.
     pub window: Option<(i64, Option<String>)>,
+    /// Columns of CSV hold what pandas takes them for: numbers only if all cells are, times as words, words with their
+    /// spaces.
+    pub as_pandas: bool,
 }
 
 impl Wanted {
