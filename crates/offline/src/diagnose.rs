@@ -128,6 +128,10 @@ fn incidents(args: &DiagnoseArgs) -> Result<Vec<(String, Incident)>, BadInput> {
         symptom: args.symptom.as_deref().map(symptom),
     };
     if args.paths.is_empty() {
+        if [&told.metrics, &told.logs, &told.traces].into_iter().all(Vec::is_empty) {
+            let advice = "give a folder of an incident, or files with --metrics, --logs or --traces";
+            return Err(BadInput::of_file("the input", "there is none", advice));
+        }
         return Ok(vec![("the input".to_owned(), Incident::Files(Box::new(told)))]);
     }
     let mut incidents = vec![];
@@ -199,6 +203,11 @@ fn to_text(ranking: &Ranking, graph: &CausalGraph) -> String {
     }
     if let Some(it) = &ranking.change {
         text += &format!("Change to blame: {} on {}, {:.0} %\n", it.id, it.service, it.share * 100.0);
+    }
+    if ranking.causes.is_empty() {
+        return text
+            + "No cause: nothing that these files hold is off at that time. If little of them is from before it, give files of a \
+               time without a fault (--normal, --normal-logs, --normal-traces).\n";
     }
     text += &format!("No cause among these: {:.0} %\n", ranking.no_cause * 100.0);
     text

@@ -39,8 +39,21 @@ pub(crate) fn gone(case: &Case, kinds: &[Kind]) -> Vec<Deviation> {
     if gone.len() > 1 && gone.len() as f64 > n_services * MOST_GONE { vec![] } else { gone }
 }
 
+/// Whether a series has no hole at all, which nearly all have not, and goes on to the end.
+fn is_whole(metric: &Metric, end: i64) -> bool {
+    let Some((first, last)) = metric.times.first().zip(metric.times.last()) else { return false };
+    let step = (last - first) as f64 / metric.times.len().saturating_sub(1).max(1) as f64;
+    let is_short = |from: i64, to: i64| (to - from) as f64 <= step * MIN_MISSING;
+    is_short(*last, end)
+        && metric.values.iter().all(|it| it.is_finite())
+        && metric.times.iter().zip(metric.times.iter().skip(1)).all(|(a, b)| is_short(*a, *b))
+}
+
 /// `None` if too little is known of a series, `Some(None)` if it goes on.
 fn judge(idx: usize, metric: &Metric, at: i64, end: i64) -> Option<Option<Deviation>> {
+    if is_whole(metric, end) {
+        return Some(None);
+    }
     let steps = metric.times.iter().zip(metric.times.iter().skip(1)).map(|(a, b)| (b - a) as f64);
     let steps: Vec<f64> = steps.filter(|it| *it > 0.0).collect();
     let step = quantile(&mut sampled(&steps, N_SAMPLED).collect::<Vec<f64>>(), 0.5)?;

@@ -100,7 +100,7 @@ pub fn find(path: &Path) -> Result<Vec<(String, Files)>, BadInput> {
         return Ok(vec![(path.display().to_string(), files)]);
     }
     let mut found = vec![];
-    below(path, 0, &Files::default(), &mut found)?;
+    below(path, 0, &shared(path)?, &mut found)?;
     if found.is_empty() {
         let name = path.display().to_string();
         let advice =
@@ -108,6 +108,21 @@ pub fn find(path: &Path) -> Result<Vec<(String, Files)>, BadInput> {
         return Err(BadInput::of_file(&name, "no metrics, logs or traces lie in it", advice));
     }
     Ok(found)
+}
+
+/// What lies above one of several incidents and belongs to all of them, as PetShop has it: who calls whom, beside a folder
+/// of a time without an issue.
+fn shared(path: &Path) -> Result<Files, BadInput> {
+    let mut files = Files::default();
+    for above in path.ancestors().skip(1).take(2).filter(|it| it.join("noissue").is_dir()) {
+        gather(&above.join("noissue"), false, &mut files)?;
+        for it in entries(above)?.iter().filter(|it| it.is_file()) {
+            if role_of(it)? == Some(Role::Graph) {
+                files.graph = Some(it.clone());
+            }
+        }
+    }
+    Ok(files)
 }
 
 fn below(folder: &Path, depth: usize, above: &Files, found: &mut Vec<(String, Files)>) -> Result<(), BadInput> {
@@ -381,6 +396,9 @@ mod tests {
             ],
         );
         let found = find(&made.0).unwrap();
+        let of_one = find(&made.0.join("cart_cpu/10")).unwrap();
+        assert_eq!(of_one.len(), 1);
+        assert_eq!((of_one[0].1.normal.len(), of_one[0].1.graph.is_some()), (1, true), "also if one alone is named");
         let [(second, files), (tenth, of_tenth)] = found.as_slice() else { panic!("{found:?}") };
         assert!(second.ends_with("2") && tenth.ends_with("10"), "{second} {tenth}");
         assert_eq!(made.names(&files.metrics), ["cart_cpu/2/simple_metrics.csv"], "the same numbers are read once");
