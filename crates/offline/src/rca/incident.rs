@@ -81,7 +81,8 @@ fn read(files: &Files) -> Result<Case, BadInput> {
     for file in &files.derived {
         // Whoever has the requests and lines themselves needs no series of them.
         let is_of_lines = file.file_name().is_some_and(|it| it.to_string_lossy().starts_with("log"));
-        if if is_of_lines { logs.is_empty() } else { spans.is_empty() } {
+        let is_needed = if is_of_lines { logs.is_empty() } else { spans.is_empty() };
+        if is_needed {
             metrics.extend(metrics_file::open(file)?);
         }
     }

@@ -53,7 +53,7 @@ fn one(nth: usize, random: &mut Rng) -> Result<Labeled, BadInput> {
         day: DAY_SECS / step_secs,
         swing: if chance(random, 0.5) { random.f64() * 0.7 } else { 0.0 },
     };
-    let wrong = one_of(random, &Wrong::ALL).filter(|_| nth % QUIET != 0);
+    let wrong = one_of(random, &Wrong::ALL).filter(|_| !nth.is_multiple_of(QUIET));
     let fault = wrong.map(|it| course::fault(&shop, it, clock.n_after, random));
     let points = course::run(&shop, fault.as_ref(), &clock, random);
     let began = FROM + (clock.n_before as f64 * step_secs) as i64;
