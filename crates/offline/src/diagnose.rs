@@ -4,22 +4,22 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use diagnose::case::{
-    Calibration, Case, Finding, Line, Observed, RankedCause, Ranking, Span, Symptom, Weights, causal_graph, onset,
-};
+use diagnose::case::{Calibration, Finding, Observed, RankedCause, Ranking, Symptom, Weights, causal_graph};
 use serde_json::{Value, json};
 use signal::CausalGraph;
 
 use super::bad_input::BadInput;
-use super::input::Input;
 use super::instants;
 use super::output::Output;
-use super::rca::{changes_file, graph_file, logs_file, metrics_file, names, spans_file};
-use super::table::{Table, number};
+use super::rca::folder::Files;
+use super::rca::incident::{self, Incident};
 
 /// Options of `diagnose`.
 #[derive(Debug, Args)]
 pub struct DiagnoseArgs {
+    /// A folder of an incident, a folder of such folders, or a file; what is what is told by names and first lines.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
     /// CSV of metrics: a time and a column `<service>_<metric>` per series, or rows of time, service, metric and value; may be given several times.
     #[arg(long, value_name = "FILE")]
     pub metrics: Vec<PathBuf>,
@@ -63,12 +63,7 @@ pub struct DiagnoseArgs {
 
 /// An instant in milliseconds since 1970.
 fn time(text: &str) -> Result<i64, String> {
-    match number(text).filter(|it| it.is_finite()) {
-        Some(number) => Ok((number * instants::millis_per_unit(&[number])) as i64),
-        None => {
-            instants::parse(text).ok_or_else(|| "write it as 2024-05-01T00:30:00Z or as a number since 1970".to_owned())
-        }
-    }
+    instants::of_text(text).ok_or_else(|| "write it as 2024-05-01T00:30:00Z or as a number since 1970".to_owned())
 }
 
 /// `sentinel diagnose`.
@@ -76,19 +71,79 @@ fn time(text: &str) -> Result<i64, String> {
 /// # Errors
 /// `BadInput` for the first problem of a file; else if the result cannot be written.
 pub fn run(args: &DiagnoseArgs) -> anyhow::Result<()> {
-    let case = read(args)?;
-    let observed = Observed::of(&case);
-    let ranking = observed.rank(&Weights::SHIPPED, &Calibration::SHIPPED);
-    let graph = causal_graph(&ranking, observed.calls());
-    write_file(args.dot.as_ref(), || diagnose::to_dot(&graph))?;
-    write_file(args.svg.as_ref(), || report::svg(&graph).unwrap_or_else(|| EMPTY_SVG.to_owned()))?;
-    let mut output = Output::create(None)?;
-    if args.json {
-        writeln!(output, "{}", to_json(&ranking, &graph))?;
-    } else {
-        write!(output, "{}", to_text(&ranking, &graph))?;
+    let incidents = incidents(args)?;
+    let is_alone = incidents.len() == 1;
+    if !is_alone && (args.dot.is_some() || args.svg.is_some()) {
+        let name = args.paths.first().map(|it| it.display().to_string()).unwrap_or_default();
+        let found = format!("{} incidents lie there, and a picture is of one", incidents.len());
+        return Err(BadInput::of_file(&name, found, "name the folder of one").into());
     }
+    // All are ranked before anything is written: a bad file among them leaves nothing half told.
+    let mut told = String::new();
+    for (name, incident) in incidents {
+        let case = incident.read()?;
+        let observed = Observed::of(&case);
+        let ranking = observed.rank(&Weights::SHIPPED, &Calibration::SHIPPED);
+        let graph = causal_graph(&ranking, observed.calls());
+        write_file(args.dot.as_ref(), || diagnose::to_dot(&graph))?;
+        write_file(args.svg.as_ref(), || report::svg(&graph).unwrap_or_else(|| EMPTY_SVG.to_owned()))?;
+        let heading = Some(name.as_str()).filter(|_| !is_alone);
+        told += &if args.json {
+            to_line(heading, to_json(&ranking, &graph))
+        } else {
+            with_heading(heading, &ranking, &graph)
+        };
+    }
+    let mut output = Output::create(None)?;
+    write!(output, "{told}")?;
     output.finish()
+}
+
+/// One JSON object in one line, which names its incident if there are several.
+fn to_line(name: Option<&str>, mut value: Value) -> String {
+    if let (Some(name), Some(object)) = (name, value.as_object_mut()) {
+        object.insert("case".to_owned(), name.into());
+    }
+    format!("{value}\n")
+}
+
+fn with_heading(name: Option<&str>, ranking: &Ranking, graph: &CausalGraph) -> String {
+    let text = to_text(ranking, graph);
+    name.map_or_else(|| text.clone(), |name| format!("{name}\n{text}\n"))
+}
+
+/// The incidents that were asked for: by path, with what options tell of each, or by options alone.
+fn incidents(args: &DiagnoseArgs) -> Result<Vec<(String, Incident)>, BadInput> {
+    let told = Files {
+        metrics: args.metrics.clone(),
+        derived: vec![],
+        normal: args.normal.clone(),
+        logs: args.logs.clone(),
+        normal_logs: args.normal_logs.clone(),
+        traces: args.traces.clone(),
+        normal_traces: args.normal_traces.clone(),
+        changes: args.changes.clone(),
+        graph: args.graph.clone(),
+        at: args.at,
+        symptom: args.symptom.as_deref().map(symptom),
+    };
+    if args.paths.is_empty() {
+        if [&told.metrics, &told.logs, &told.traces].into_iter().all(Vec::is_empty) {
+            let advice = "give a folder of an incident, or files with --metrics, --logs or --traces";
+            return Err(BadInput::of_file("the input", "there is none", advice));
+        }
+        return Ok(vec![("the input".to_owned(), Incident::Files(Box::new(told)))]);
+    }
+    let mut incidents = vec![];
+    for path in &args.paths {
+        incidents.extend(incident::find(path)?);
+    }
+    // Several files without a folder are of one incident.
+    if args.paths.iter().all(|it| it.is_file()) {
+        incidents = incident::joined(incidents);
+    }
+    incidents.iter_mut().for_each(|it| it.1.tell(&told));
+    Ok(incidents)
 }
 
 /// A picture of nothing.
@@ -99,50 +154,6 @@ fn write_file(file: Option<&PathBuf>, text: impl FnOnce() -> String) -> anyhow::
     let mut output = Output::create(Some(file))?;
     write!(output, "{}", text())?;
     output.finish()
-}
-
-fn read(args: &DiagnoseArgs) -> Result<Case, BadInput> {
-    let mut metrics = vec![];
-    for file in &args.metrics {
-        metrics.extend(metrics_file::open(file)?);
-    }
-    let mut normal = vec![];
-    for file in &args.normal {
-        normal.extend(metrics_file::open(file)?);
-    }
-    metrics_file::with_normal(&mut metrics, normal);
-    let calls = match &args.graph {
-        Some(file) => graph_file::read(&Table::read(file)?)?,
-        None => vec![],
-    };
-    let mut logs = read_all(&args.logs, logs_file::read)?;
-    logs.extend(read_all(&args.normal_logs, logs_file::read)?.into_iter().map(|it| Line { is_normal: true, ..it }));
-    let mut spans = read_all(&args.traces, spans_file::read)?;
-    spans.extend(read_all(&args.normal_traces, spans_file::read)?.into_iter().map(|it| Span { is_normal: true, ..it }));
-    let mut changes = vec![];
-    for file in &args.changes {
-        changes.extend(changes_file::read(file)?);
-    }
-    changes_file::join_commits(&mut changes);
-    let symptom = args.symptom.as_deref().map(symptom);
-    let mut case = Case { at: 0, metrics, spans, logs, changes, calls, symptom };
-    case.at = args.at.or_else(|| onset(&case)).ok_or_else(|| {
-        let files = [&args.metrics, &args.logs, &args.traces].into_iter().flatten().next();
-        let name = files.map_or_else(|| "the input".to_owned(), |it| it.display().to_string());
-        BadInput::of_file(&name, "nothing changes at any time", "tell when it was noticed with --at")
-    })?;
-    names::unite(&mut case);
-    Ok(case)
-}
-
-/// What all files hold together.
-fn read_all<T>(files: &[PathBuf], read: fn(&str, &[u8]) -> Result<Vec<T>, BadInput>) -> Result<Vec<T>, BadInput> {
-    let mut all = vec![];
-    for file in files {
-        let (name, bytes) = Input::open(file)?.read_all()?;
-        all.extend(read(&name, &bytes)?);
-    }
-    Ok(all)
 }
 
 fn symptom(text: &str) -> Symptom {
@@ -192,6 +203,11 @@ fn to_text(ranking: &Ranking, graph: &CausalGraph) -> String {
     }
     if let Some(it) = &ranking.change {
         text += &format!("Change to blame: {} on {}, {:.0} %\n", it.id, it.service, it.share * 100.0);
+    }
+    if ranking.causes.is_empty() {
+        return text
+            + "No cause: nothing that these files hold is off at that time. If little of them is from before it, give files of a \
+               time without a fault (--normal, --normal-logs, --normal-traces).\n";
     }
     text += &format!("No cause among these: {:.0} %\n", ranking.no_cause * 100.0);
     text

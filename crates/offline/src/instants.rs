@@ -27,6 +27,14 @@ pub fn parse(text: &str) -> Option<i64> {
     Some(TimeZone::UTC.to_timestamp(civil).ok()?.as_millisecond())
 }
 
+/// An instant as people write it, or a number since 1970.
+pub fn of_text(text: &str) -> Option<i64> {
+    match text.trim().parse::<f64>() {
+        Ok(number) => number.is_finite().then(|| (number * millis_per_unit(&[number])) as i64),
+        Err(_) => parse(text),
+    }
+}
+
 /// How many milliseconds one unit of a column of numbers is, judged by its largest number.
 pub fn millis_per_unit(numbers: &[f64]) -> f64 {
     let largest =

@@ -3,10 +3,11 @@
 //! A callee that is asked twice an hour does not slow down an entry that is asked a thousand times, however unusual
 //! it is itself. And a service is not to blame for what somebody further down does to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::input::{Case, Symptom};
 use super::kind::Kind;
+use super::load;
 use super::metrics::Deviation;
 use super::topology::Topology;
 use super::volume::Volumes;
@@ -16,6 +17,10 @@ use super::weights::{Weight, Weights};
 const LEAST_SHARE: f64 = 0.02;
 /// A callee explains its caller if at least this share of the caller's trouble is its own.
 const EXPLAINING_SHARE: f64 = 0.4;
+/// More or fewer requests may be good or bad, and count half; more from outside are a cause.
+const FROM_OUTSIDE: f64 = 2.0;
+/// Words in names of services that requests come in at.
+const ENTRIES: [&str; 8] = ["front", "gateway", "ingress", "edge", "nginx", "haproxy", "envoy", "web"];
 /// And if it is surely off itself, in widths of the usual.
 const CONVINCING: f64 = 3.0;
 
@@ -26,6 +31,8 @@ pub(crate) struct Blame<'a> {
     /// How far off that is, in widths of the usual; `None` if nothing was noticed at a known place.
     pub(crate) seen: Option<f64>,
     kind: Option<Kind>,
+    /// Services that are asked for more, from outside.
+    sources: BTreeSet<&'a str>,
     /// By service: additional seconds or failures in all its requests together, and the largest deviation.
     excess: BTreeMap<(&'a str, Kind), Trouble>,
 }
@@ -38,14 +45,17 @@ struct Trouble {
 }
 
 impl<'a> Blame<'a> {
+    /// Takes off the deviations what more requests explain.
     pub(crate) fn of(
         case: &'a Case,
         kinds: &[Kind],
         volumes: &Volumes<'a>,
-        deviations: &[Deviation],
+        deviations: &mut [Deviation],
         topology: &Topology<'a>,
     ) -> Self {
         let noticed = case.symptom.as_ref().map(|it| it.service.as_str()).or_else(|| topology.entry(volumes.iter()));
+        let sources = sources(case, deviations, topology, noticed);
+        load::explain(case, kinds, &sources, deviations);
         let service = |it: &Deviation| case.metrics.get(it.metric).map_or("", |it| it.service.as_str());
         let indicator = |it: &Deviation| case.metrics.get(it.metric).map_or("", |it| it.indicator.as_str());
         let is_noticed = |it: &&Deviation| {
@@ -68,7 +78,7 @@ impl<'a> Blame<'a> {
                 *total = excess(it) * volume;
             }
         }
-        let mut blame = Self { noticed, seen, kind: worst.map(|it| it.kind), excess: BTreeMap::new() };
+        let mut blame = Self { noticed, seen, kind: worst.map(|it| it.kind), sources, excess: BTreeMap::new() };
         for it in deviations.iter().filter(|it| it.kind.is_symptom()) {
             let own = asked(service(it), volumes, topology).map(|volume| excess(it) * volume);
             let share = own.zip(total.get(indicator(it)));
@@ -80,6 +90,11 @@ impl<'a> Blame<'a> {
         blame
     }
 
+    /// Whether more requests of a service come from outside.
+    pub(crate) fn is_source(&self, service: &str) -> bool {
+        self.sources.contains(service)
+    }
+
     /// How much of a deviation counts for its own service, 0 to 1.
     pub(crate) fn weight(&self, service: &str, kind: Kind, topology: &Topology<'_>, weights: &Weights) -> f64 {
         let same = match self.kind {
@@ -87,8 +102,11 @@ impl<'a> Blame<'a> {
             _ => 1.0,
         };
         if !kind.is_symptom() {
-            let is_swept_along = kind == Kind::Workload && self.noticed.is_some_and(|it| it != service);
-            return if is_swept_along { weights.of(Weight::SweptAlong) } else { same };
+            if kind == Kind::Workload && self.is_source(service) {
+                return FROM_OUTSIDE;
+            }
+            let is_known = self.noticed.is_some_and(|it| it != service) || !self.sources.is_empty();
+            return if kind == Kind::Workload && is_known { weights.of(Weight::SweptAlong) } else { same };
         }
         let trouble = self.excess.get(&(service, kind)).copied().unwrap_or_default();
         let share = trouble.share.unwrap_or(1.0).max(LEAST_SHARE);
@@ -116,6 +134,32 @@ impl<'a> Blame<'a> {
         let share = covered as f64 / troubled.len().max(1) as f64;
         uncovered + (1.0 - uncovered) * share
     }
+}
+
+/// Services that are asked for more and that nobody calls; where nobody knows who calls whom, those whose names say that
+/// requests come in there.
+fn sources<'a>(
+    case: &'a Case,
+    deviations: &[Deviation],
+    topology: &Topology<'a>,
+    noticed: Option<&'a str>,
+) -> BTreeSet<&'a str> {
+    let is_more = |it: &&Deviation| it.kind == Kind::Workload && it.level >= CONVINCING;
+    let more: BTreeSet<&str> = deviations
+        .iter()
+        .filter(is_more)
+        .filter_map(|it| case.metrics.get(it.metric))
+        .map(|it| it.service.as_str())
+        .collect();
+    let is_source = |it: &&str| {
+        if topology.is_empty() {
+            let name = it.to_ascii_lowercase();
+            return noticed == Some(it) || ENTRIES.iter().any(|entry| name.starts_with(entry));
+        }
+        // Whoever is called may be asked for more by one who asks more often than before.
+        topology.callers(it).next().is_none()
+    };
+    more.iter().copied().filter(is_source).collect()
 }
 
 /// How much is asked of a service; where nobody counts that, as much as of the busiest one that calls it.

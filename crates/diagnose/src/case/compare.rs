@@ -8,6 +8,7 @@ use super::rank::{About, Finding};
 use super::requests::{Requests, Trait};
 use super::scale::{Scale, quantile};
 use super::templates::Templates;
+use super::way;
 use super::weights::Weight;
 use super::window::{Side, Window};
 
@@ -16,10 +17,14 @@ const MIN_BEFORE: f64 = 3.0;
 /// A trait that some requests have and some not depends on what is asked, and so does its share: so much is taken off
 /// one that half of them have.
 const SOMETIMES: f64 = 0.6;
+/// So many requests were answered by one of whom nothing is told any more.
+const MIN_GONE: f64 = 5.0;
+/// So much larger is the share of requests that fail because somebody is gone.
+const FAILS_MORE: f64 = 0.1;
 /// With so many requests a slowdown counts half; it is less with few.
 const FEW_REQUESTS: f64 = 3.0;
-/// Time on the way that may as well be the caller's own counts for so much.
-const MIXED: f64 = 0.5;
+/// Time on the way that may as well be the caller's own counts for so much, and the other way round.
+const MIXED: f64 = 0.6;
 /// A slowdown less sure than this many standard errors is none.
 const SURE: f64 = 2.0;
 /// Milliseconds below which a time is as good as none.
@@ -44,8 +49,15 @@ struct Count {
 #[derive(Clone, Default)]
 struct Habit {
     n: Count,
+    failed: Count,
     own_before: Vec<f64>,
     own_during: Vec<f64>,
+}
+
+impl Habit {
+    fn fails_more(&self) -> bool {
+        self.failed.during / self.n.during > self.failed.before / self.n.before + FAILS_MORE
+    }
 }
 
 /// What requests of a kind do otherwise, and how much of their own time they take.
@@ -54,27 +66,103 @@ pub(crate) fn requests(case: &Case, requests: &mut Requests<'_>, templates: &Tem
     for it in &requests.list {
         let Some(habit) = habits.get_mut(it.kind as usize) else { continue };
         habit.n.add(it.side);
+        if it.is_failed {
+            habit.failed.add(it.side);
+        }
         let own = (it.own_millis + SHORT_MILLIS).ln();
         if it.side == Side::Before { &mut habit.own_before } else { &mut habit.own_during }.push(own);
     }
+    let gone = gone(requests);
     let mut found = vec![];
     // All of one trait of one kind of request stand together, and a trait that a request has twice counts once.
     requests.traits.sort_unstable();
     requests.traits.dedup();
-    let Requests { list, kinds, traits } = requests;
+    let Requests { list, kinds, traits } = &*requests;
     for alike in traits.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
         let Some((kind, one, _)) = alike.first().copied() else { continue };
-        let Some(n) = habits.get(kind as usize).map(|it| it.n).filter(|it| it.is_known()) else { continue };
+        let Some(habit) = habits.get(kind as usize).filter(|it| it.n.is_known()) else { continue };
         let mut count = Count::default();
         alike.iter().filter_map(|it| list.get(it.2 as usize)).for_each(|it| count.add(it.side));
-        found.extend(of_trait(case, kinds, kind, one, count, n, templates));
+        let callee = if let Trait::Call(to) = one { kinds.get(to as usize).map(|it| it.0) } else { None };
+        match callee.filter(|it| gone.contains(it) && habit.fails_more()) {
+            Some(callee) => found.extend(of_gone(case, callee, kinds.get(kind as usize), count, habit.n)),
+            None => found.extend(of_trait(case, kinds, kind, one, count, habit.n, templates)),
+        }
     }
-    for (habit, (service, operation)) in habits.iter_mut().zip(kinds.iter()).filter(|(it, _)| it.n.is_known()) {
+    let known = habits.iter_mut().zip(kinds.iter()).zip(0..).filter(|it| it.0.0.n.is_known());
+    for ((habit, (service, operation)), kind) in known {
         if let Some((strength, before, during)) = slower(&mut habit.own_before, &mut habit.own_during) {
+            let ways = on_the_way(case, requests, (service, kind));
+            if !ways.is_empty() {
+                found.extend(ways);
+                continue;
+            }
+            let strength = if has_mixed_ways(requests, service, kind) { strength * MIXED } else { strength };
             let text = format!("{operation} of {service} takes {during:.1} ms of its own instead of {before:.1} ms");
             let about = About::requests(operation, "", before, during);
             let of = Of("trace", service, "self time", Fault::Latency);
             found.push((Weight::SelfTime, of.finding(strength, case.at, text, about)));
+        }
+    }
+    found
+}
+
+/// Services of which nothing is told any more although they answered requests before.
+fn gone<'a>(requests: &Requests<'a>) -> BTreeSet<&'a str> {
+    let mut counts: HashMap<&str, Count> = HashMap::new();
+    requests.list.iter().for_each(|it| counts.entry(it.service).or_default().add(it.side));
+    let is_gone = |it: &(&'a str, Count)| it.1.before >= MIN_GONE && it.1.during < 1.0;
+    counts.into_iter().filter(is_gone).map(|it| it.0).collect()
+}
+
+/// Requests that fail, and no longer reach one who answered before.
+fn of_gone(case: &Case, callee: &str, asking: Option<&(&str, &str)>, count: Count, n: Count) -> Option<Raw> {
+    let (service, operation) = asking?;
+    let root = likelihood_ratio(count.at_most(n, MOST_REQUESTS), n.at_most(n, MOST_REQUESTS)).sqrt();
+    let (usual, now) = (count.before / n.before, count.during / n.during);
+    let text = format!(
+        "{:.0} of {:.0} requests to {operation} of {service} reach {callee}, before {:.0} of {:.0}, and more of them fail",
+        count.during, n.during, count.before, n.before
+    );
+    let about = About::requests("", service, usual, now);
+    (root >= MIN_RAW).then(|| {
+        (Weight::FirstFailures, Of("trace", callee, "answers", Fault::Crash).finding(root, case.at, text, about))
+    })
+}
+
+/// Whether requests of a kind ask others without a span around that.
+fn has_mixed_ways(requests: &Requests<'_>, service: &str, kind: u32) -> bool {
+    let first = requests.traits.partition_point(|it| it.0 < kind);
+    let of_kind = requests.traits.get(first..).unwrap_or_default().iter().take_while(|it| it.0 == kind);
+    let callees =
+        of_kind.filter_map(|it| if let Trait::Call(to) = it.1 { requests.kinds.get(to as usize) } else { None });
+    let callees: BTreeSet<&str> = callees.map(|it| it.0).collect();
+    requests
+        .list
+        .iter()
+        .any(|it| !it.is_bracketed && callees.contains(it.service) && it.caller.is_some_and(|from| from.0 == service))
+}
+
+/// Callees on the way to which requests of a kind became slower, where the others of that kind did not.
+fn on_the_way(case: &Case, requests: &Requests<'_>, (service, kind): (&str, u32)) -> Vec<Raw> {
+    let is_mixed = |callee: &str| {
+        requests
+            .list
+            .iter()
+            .any(|it| it.service == callee && !it.is_bracketed && it.caller.is_some_and(|it| it.0 == service))
+    };
+    let mut found = vec![];
+    for (callee, mut with, mut without) in way::apart(requests, kind, |it| (it + SHORT_MILLIS).ln()) {
+        if slower(&mut without.before, &mut without.during).is_some() || !is_mixed(callee) {
+            continue;
+        }
+        if let Some((strength, was, is)) = slower(&mut with.before, &mut with.during) {
+            let text = format!(
+                "requests of {service} that ask {callee} take {is:.1} ms instead of {was:.1} ms besides its answers, others do not"
+            );
+            let about = About::requests("", service, was, is);
+            let of = Of("trace", callee, "edge gap", Fault::Network);
+            found.push((Weight::EdgeGap, of.finding(strength, case.at, text, about)));
         }
     }
     found
@@ -181,15 +269,29 @@ pub(crate) fn edges<'a>(case: &Case, requests: &Requests<'a>) -> Edges<'a> {
         if it.side == Side::Before { &mut gaps.before } else { &mut gaps.during }.push((gap + SHORT_MILLIS).ln());
     }
     let calls = edges.keys().copied().collect();
-    let edge = |((caller, callee), mut gaps): ((&str, &str), Gaps)| {
-        let (strength, was, is) = slower(&mut gaps.before, &mut gaps.during)?;
+    let mut callers: HashMap<&str, (usize, usize)> = HashMap::new();
+    let slow: Vec<_> = edges
+        .into_iter()
+        .map(|(edge, mut gaps)| {
+            let is_known = gaps.before.len() as f64 >= MIN_BEFORE && !gaps.during.is_empty();
+            let slow = slower(&mut gaps.before, &mut gaps.during);
+            let (n, n_slow) = callers.entry(edge.1).or_default();
+            *n += usize::from(is_known);
+            *n_slow += usize::from(slow.is_some());
+            (edge, slow, gaps.is_mixed)
+        })
+        .collect();
+    let edge = |((caller, callee), slow, is_mixed): ((&str, &str), Option<(f64, f64, f64)>, bool)| {
+        let (strength, was, is) = slow?;
+        // Several callers that are all slower have the one in common whom they ask.
+        let is_common = callers.get(callee).is_some_and(|it| it.1 > 1 && it.0 == it.1);
         let text =
             format!("requests of {caller} are {is:.1} ms on the way to and from {callee} instead of {was:.1} ms");
-        let strength = if gaps.is_mixed { strength * MIXED } else { strength };
+        let strength = if is_mixed && !is_common { strength * MIXED } else { strength };
         let about = About::requests("", caller, was, is);
         Some((Weight::EdgeGap, Of("trace", callee, "edge gap", Fault::Network).finding(strength, case.at, text, about)))
     };
-    Edges { raw: edges.into_iter().filter_map(edge).collect(), calls }
+    Edges { raw: slow.into_iter().filter_map(edge).collect(), calls }
 }
 
 /// Lines that belong to no request, by service and template: more or fewer in the same time.

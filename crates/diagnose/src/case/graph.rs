@@ -91,6 +91,7 @@ fn symptom(ranking: &Ranking, service: &str) -> Happening {
 fn words(it: &Finding) -> (String, Stage) {
     let up = |what: &str| if it.text.ends_with("below usual") { format!("{what} down") } else { format!("{what} up") };
     match (&it.about, it.signal) {
+        _ if it.fault == Fault::Crash => ("not there".to_owned(), Stage::Deed),
         (About::Change(_), _) => (format!("{} changed", it.indicator), Stage::Deed),
         (About::Outside, _) => (it.fault.as_str().replace('_', " "), Stage::Deed),
         (About::Lines { is_more: true, .. }, _) => ("other log lines".to_owned(), Stage::Strain),

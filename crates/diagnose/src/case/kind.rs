@@ -225,6 +225,8 @@ impl Kind {
             Self::Error if is_about(Self::Network) && !has(&["request", "requests"]) => Self::Loss,
             // The largest use of something is no bound.
             Self::Limit if has(&["usage", "used"]) && is_about(Self::Memory) => Self::Memory,
+            // How many took so long is a number of requests.
+            Self::Latency if words.last().is_some_and(|it| it == "count" || it == "bucket") => Self::Workload,
             // `load1` of a machine is how many want its processor.
             Self::Workload if has(LOADS) => Self::Cpu,
             Self::Other if has(&["response", "resp", "processing"]) && has(&["time", "seconds", "ms"]) => Self::Latency,
@@ -339,6 +341,8 @@ pub enum Fault {
     Traffic,
     /// Somebody else on the same machine takes what is needed.
     Neighbor,
+    /// It is not there any more, or not all the time.
+    Crash,
     /// Nothing fits.
     Unknown,
 }
@@ -361,6 +365,7 @@ impl Fault {
             Self::Deploy => "deploy",
             Self::Traffic => "traffic",
             Self::Neighbor => "noisy_neighbor",
+            Self::Crash => "crash",
             Self::Unknown => "unknown",
         }
     }
@@ -373,7 +378,7 @@ impl Fault {
             Self::Memory => FaultClass::MemoryLeak,
             Self::Disk => FaultClass::DiskFilling,
             Self::Loss | Self::Network => FaultClass::Network,
-            Self::Error | Self::Code => FaultClass::ErrorBurst,
+            Self::Error | Self::Code | Self::Crash => FaultClass::ErrorBurst,
             Self::Saturation => FaultClass::PoolExhaustion,
             Self::Dependency => FaultClass::DependencyTimeout,
             Self::Config | Self::Deploy => FaultClass::BadDeploy,
@@ -414,6 +419,7 @@ mod tests {
             ("istio-request-total", Kind::Workload),
             ("istio-latency-90", Kind::Latency),
             ("response_time_ms", Kind::Latency),
+            ("http_request_duration_seconds_count", Kind::Workload),
             ("node_load1", Kind::Cpu),
             ("load", Kind::Workload),
             ("socket", Kind::Saturation),

@@ -3,9 +3,12 @@
 //! Each series is compared with its own past on a robust scale with a floor: without one, a series that never moves is
 //! infinitely off as soon as it does, and the ranking is made by the rounding of idle services.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::counts;
 use super::episode::{self, Episode};
+use super::gone;
 use super::input::{Case, Metric};
 use super::kind::{Direction, Kind};
 use super::scale::{Scale, quantile, sampled};
@@ -22,7 +25,7 @@ const QUIET_SHARE: f64 = 0.6;
 const EARLY_SHARE: f64 = 0.15;
 /// An incident is looked at for so long after its detection, or for so many points if these are far apart: a file may
 /// hold the rest of the day, with other incidents.
-const LASTS_MS: i64 = 900_000;
+pub(crate) const LASTS_MS: i64 = 900_000;
 const LASTS_POINTS: usize = 5;
 /// Fewer usual values than this tell nothing.
 const MIN_USUAL: usize = 4;
@@ -35,6 +38,8 @@ const FLOOR_OF_SHARE: f64 = 0.0025;
 /// How much a deviation to the good side counts: fewer failures are no fault, less processor time may be one.
 const GOOD_SIDE: f64 = 0.2;
 const FEWER_FAILURES: f64 = 0.02;
+/// Memory of a process that ended is less than this share of what it was.
+const LEFT_BEHIND: f64 = 0.1;
 /// How much a deviation counts that may be good or bad.
 const EITHER_SIDE: f64 = 0.5;
 /// So many values tell the middle of a series where it need not be exact.
@@ -57,6 +62,10 @@ pub(crate) struct Deviation {
     /// The usual value and the value during the episode, as they were measured.
     pub(crate) before: f64,
     pub(crate) during: f64,
+    /// Both are shares of requests, whatever was measured.
+    pub(crate) is_share: bool,
+    /// Nothing was measured any more: numbers of values that were there before, and of those that are missing.
+    pub(crate) is_gone: bool,
 }
 
 /// How numbers of a kind are compared.
@@ -81,6 +90,8 @@ struct Prepared {
     detected: usize,
     /// The first value that is too late to belong to it.
     end: usize,
+    /// How much counts vary by chance; 0 for what is no count.
+    chance: f64,
     /// The least and the largest value from the first on; none if all are missing.
     bounds: Option<(f64, f64)>,
 }
@@ -97,7 +108,9 @@ fn with_kinds<'a>(case: &'a Case, kinds: &[Kind]) -> impl Iterator<Item = (&'a M
 
 /// All series that are off, in the order of the case.
 pub(crate) fn deviations(case: &Case, kinds: &[Kind], volumes: &Volumes<'_>) -> Vec<Deviation> {
-    judged(case, kinds, volumes, QUIET_SHARE)
+    let mut found = judged(case, kinds, volumes, QUIET_SHARE);
+    found.extend(gone::gone(case, kinds));
+    found
 }
 
 /// The same, when only the very beginning is taken for usual: tells how slow faults began, and is fooled by a day.
@@ -107,14 +120,17 @@ pub(crate) fn early_deviations(case: &Case, kinds: &[Kind], volumes: &Volumes<'_
 
 fn judged(case: &Case, kinds: &[Kind], volumes: &Volumes<'_>, quiet_share: f64) -> Vec<Deviation> {
     let mut buffer = vec![];
+    let series: Vec<Cow<'_, Metric>> =
+        with_kinds(case, kinds).map(|(it, kind)| counts::of_requests(case, it, kind, volumes)).collect();
     let prepared: Vec<Option<Prepared>> =
-        with_kinds(case, kinds).map(|(it, kind)| prepare(it, kind, case.at, quiet_share, &mut buffer)).collect();
+        series.iter().zip(kinds).map(|(it, kind)| prepare(it, *kind, case.at, quiet_share, &mut buffer)).collect();
     let floors = floors_of_others(case, &prepared);
-    let judged = prepared.iter().zip(&case.metrics).enumerate();
+    let judged = prepared.iter().zip(&series).enumerate();
     let judged = judged.filter_map(|(idx, (it, metric))| {
         let it = it.as_ref()?;
         let of_others = floors.get(metric.indicator.as_str()).copied().unwrap_or(0.0);
-        judge(idx, metric, it, it.floor(of_others, volumes.per_point(&metric.service)), &mut buffer)
+        let off = judge(idx, metric, it, it.floor(of_others, volumes.per_point(&metric.service)), &mut buffer)?;
+        Some(Deviation { is_share: matches!(metric, Cow::Owned(_)), ..off })
     });
     judged.collect()
 }
@@ -146,14 +162,18 @@ fn prepare(metric: &Metric, kind: Kind, at: i64, quiet_share: f64, buffer: &mut 
     };
     let later = metric.values.get(first..end)?;
     let bounds = bounds(later);
-    let measure = Measure::of(kind, &metric.indicator, usual_of, bounds, buffer);
+    let measure = Measure::of(kind, &metric.indicator, usual_of, later, buffer);
     fill(buffer, usual_of, measure);
     if buffer.len() < MIN_USUAL {
         return None;
     }
     let usual = Scale::of(buffer)?;
+    // What is counted varies by chance, however steady it was.
+    let is_counted = measure == Measure::Plain && matches!(kind, Kind::Error | Kind::Loss | Kind::Workload);
+    let quantum = if is_counted { counts::quantum(usual_of, later) } else { None };
+    let chance = quantum.map_or(0.0, |it| counts::chance(usual.center, it));
     let local = if metric.normal.is_empty() { None } else { local_level(metric, at, measure, buffer) };
-    Some(Prepared { kind, measure, usual, local, first, detected, end, bounds })
+    Some(Prepared { kind, measure, usual, local, first, detected, end, chance, bounds })
 }
 
 /// What comes this long before the incident may belong to it. A short past has no room for all of it.
@@ -219,15 +239,24 @@ fn judge(idx: usize, metric: &Metric, it: &Prepared, floor: f64, buffer: &mut Ve
     let (first, last) = (place(episode.first)?, place(episode.last)?);
     let share = share_of_incident(it, first, last);
     fill(buffer, metric.values.get(first..=last)?, Measure::Plain);
-    Some(Deviation {
+    let lasting = (share / WHOLE_SHARE).min(1.0).sqrt();
+    let off = Deviation {
         metric: idx,
         kind: it.kind,
-        strength: strength(it.kind, it.measure, episode) * (share / WHOLE_SHARE).min(1.0).sqrt(),
+        strength: strength(it.kind, it.measure, episode) * lasting,
         level: episode.level,
         onset: metric.times.get(first).copied()?,
         before: it.measure.back(it.local.unwrap_or(it.usual.center)),
         during: quantile(buffer, 0.5)?,
-    })
+        is_share: false,
+        is_gone: false,
+    };
+    Some(if is_given_back(&off) { Deviation { strength: episode.level.abs() * lasting, ..off } } else { off })
+}
+
+/// Memory of which hardly any is left: what used it has ended.
+pub(crate) fn is_given_back(it: &Deviation) -> bool {
+    it.kind == Kind::Memory && it.level < 0.0 && it.during < it.before * LEFT_BEHIND
 }
 
 fn nth_finite(values: &[f64], nth: usize) -> Option<usize> {
@@ -268,9 +297,11 @@ fn strength(kind: Kind, measure: Measure, episode: Episode) -> f64 {
 impl Prepared {
     fn floor(&self, of_others: f64, requests: Option<f64>) -> f64 {
         match self.measure {
-            Measure::Plain => (self.usual.center.abs() * FLOOR_OF_LEVEL).max(of_others),
+            Measure::Plain => (self.usual.center.abs() * FLOOR_OF_LEVEL).max(of_others).max(self.chance),
             Measure::Ratio(_) => FLOOR_OF_LEVEL,
-            Measure::Share { .. } => requests.map_or(FLOOR_OF_SHARE, |it| (1.0 / it.max(1.0)).max(FLOOR_OF_SHARE)),
+            Measure::Share { .. } => {
+                requests.map_or(0.0, |it| counts::chance_of_share(self.usual.center, it)).max(FLOOR_OF_SHARE)
+            }
         }
     }
 
@@ -288,11 +319,15 @@ impl Prepared {
 }
 
 impl Measure {
-    fn of(kind: Kind, indicator: &str, usual: &[f64], later: Option<(f64, f64)>, buffer: &mut Vec<f64>) -> Self {
-        let all = [bounds(usual), later].into_iter().flatten();
+    fn of(kind: Kind, indicator: &str, usual: &[f64], later: &[f64], buffer: &mut Vec<f64>) -> Self {
+        let all = [bounds(usual), bounds(later)].into_iter().flatten();
         let (least, most) = all.fold((f64::MAX, f64::MIN), |it, (least, most)| (it.0.min(least), it.1.max(most)));
         let is_good = kind == Kind::Success;
         match kind {
+            // One failure in an interval is not all that was asked for.
+            Kind::Error if !counts::is_share(indicator) && [usual, later].into_iter().all(counts::is_whole) => {
+                Self::Plain
+            }
             Kind::Success | Kind::Error if least >= 0.0 && most <= 1.0 + 1e-9 => Self::Share { whole: 1.0, is_good },
             Kind::Success if least >= 0.0 && most <= 100.0 + 1e-6 => Self::Share { whole: 100.0, is_good },
             Kind::Error if least >= 0.0 && most <= 100.0 && is_percent(indicator) => {

@@ -163,8 +163,8 @@ impl<'a> Observed<'a> {
         let topology = Topology::of(&case.calls);
         let kinds = metrics::kinds(case);
         let volumes = Volumes::of(case, &kinds);
-        let deviations = metrics::deviations(case, &kinds, &volumes);
-        let blame = Blame::of(case, &kinds, &volumes, &deviations, &topology);
+        let mut deviations = metrics::deviations(case, &kinds, &volumes);
+        let blame = Blame::of(case, &kinds, &volumes, &mut deviations, &topology);
         let habits = habits::observe(case);
         let verdict = changes::judge(case, &kinds, &volumes, &habits);
         let seen = if case.calls.is_empty() { habits.calls() } else { vec![] };
@@ -282,7 +282,10 @@ fn of_metrics(observed: &Observed<'_>, weights: &Weights) -> Vec<Finding> {
         let share = shares
             .entry((&metric.service, it.kind))
             .or_insert_with(|| blame.weight(&metric.service, it.kind, topology, weights));
-        let beside = if case.spans.is_empty() {
+        let beside = if it.kind == Kind::Workload && blame.is_source(&metric.service) {
+            // A sample of requests does not tell how many there are.
+            1.0
+        } else if case.spans.is_empty() {
             if is_of_machine(&metric.indicator) { weights.of(Weight::Machine) } else { 1.0 }
         } else {
             beside_spans(it, &metric.indicator, weights)
@@ -292,7 +295,7 @@ fn of_metrics(observed: &Observed<'_>, weights: &Weights) -> Vec<Finding> {
             signal: "metric",
             service: metric.service.clone(),
             indicator: metric.indicator.clone(),
-            fault: it.kind.fault(),
+            fault: fault_of(it, &metric.indicator),
             strength: weights.of(Weight::Widths) * (it.strength * *share).ln_1p() * beside,
             leads: it.kind == Kind::Memory
                 && it.strength >= MEMORY_SURE
@@ -320,9 +323,26 @@ fn beside_spans(it: &Deviation, indicator: &str, weights: &Weights) -> f64 {
     of_machine * of_kind
 }
 
+/// Memory that is given back whole, and what starts anew, speak of a process that ended.
+fn fault_of(it: &Deviation, indicator: &str) -> Fault {
+    let is_oom = indicator.to_ascii_lowercase().contains("oom");
+    let is_crash = it.is_gone || it.kind == Kind::Restart && !is_oom || metrics::is_given_back(it);
+    if is_crash { Fault::Crash } else { it.kind.fault() }
+}
+
 fn text(service: &str, indicator: &str, it: &Deviation) -> String {
+    if it.is_gone {
+        let n = it.during.round();
+        return format!("{indicator} of {service} is not told for {n:.0} intervals, while others go on");
+    }
     let way = if it.level > 0.0 { "above" } else { "below" };
     let far = it.level.abs();
+    if it.is_share {
+        let (during, before) = (it.during * 100.0, it.before * 100.0);
+        return format!(
+            "{indicator} of {service} is {during:.2} % of requests instead of {before:.2} %, {far:.1} widths {way} usual"
+        );
+    }
     format!("{indicator} of {service} is {:.4} instead of {:.4}, {far:.1} widths {way} usual", it.during, it.before)
 }
 

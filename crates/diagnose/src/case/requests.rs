@@ -43,7 +43,7 @@ pub(crate) struct Request<'a> {
     pub(crate) caller: Option<(&'a str, f64)>,
     /// A span of the caller's holds this request alone; else its own time cannot be told from the time on the way.
     pub(crate) is_bracketed: bool,
-    is_failed: bool,
+    pub(crate) is_failed: bool,
     /// Somebody whom it asked failed.
     is_following: bool,
 }
@@ -160,6 +160,7 @@ pub(crate) fn of<'a>(case: &'a Case, window: &Window, templates: &Templates, lin
             requests.traits.push((request.kind, Trait::Call(kind), above));
         }
     }
+    mixed_ways(&steps, &places, &mut requests);
     failures(&steps, &places, &mut requests);
     for ((line, said), linked) in case.logs.iter().zip(&templates.of_line).zip(linked) {
         let first = span_of(line, &steps).map_or(NONE, |it| place(steps.first(it)));
@@ -178,6 +179,19 @@ fn span_of(line: &Line, steps: &Steps<'_>) -> Option<usize> {
         return None;
     }
     steps.by_id.get(&(line.trace.as_str(), line.span.as_str())).map(|it| *it as usize)
+}
+
+/// Without a span around a request to somebody, the way there is in what the caller takes besides all answers.
+fn mixed_ways(steps: &Steps<'_>, places: &[u32], requests: &mut Requests<'_>) {
+    let place = |first: usize| places.get(first).copied().unwrap_or(NONE) as usize;
+    for idx in 0..places.len() {
+        let Some(above) = steps.above(idx).map(|it| place(steps.first(it))) else { continue };
+        let besides = requests.list.get(above).map(|it| it.own_millis);
+        let asked = requests.list.get_mut(place(idx)).filter(|it| !it.is_bracketed);
+        if let (Some(besides), Some((_, way))) = (besides, asked.and_then(|it| it.caller.as_mut())) {
+            *way = besides;
+        }
+    }
 }
 
 /// Who fails because somebody whom he asked did, only follows: the others failed first.

@@ -14,23 +14,33 @@ const N_SAMPLED: usize = 128;
 pub(crate) struct Volumes<'a> {
     /// The middle value of its busiest series, in the unit of that, and requests between two points of it.
     by_service: BTreeMap<&'a str, (f64, f64)>,
+    /// Which metric that series is.
+    series: BTreeMap<&'a str, usize>,
 }
 
 impl<'a> Volumes<'a> {
     pub(crate) fn of(case: &'a Case, kinds: &[Kind]) -> Self {
         let mut by_service: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+        let mut series = BTreeMap::new();
         let mut values = vec![];
-        for (it, _) in case.metrics.iter().zip(kinds).filter(|it| *it.1 == Kind::Workload) {
+        let all = case.metrics.iter().zip(kinds).enumerate();
+        for (idx, (it, _)) in all.filter(|(_, it)| *it.1 == Kind::Workload) {
             values.clear();
             values.extend(sampled(&it.values, N_SAMPLED).filter(|it| it.is_finite()));
             let step = if values.iter().all(|it| it.fract() == 0.0) { 1.0 } else { step_secs(it) };
             let Some(volume) = quantile(&mut values, 0.5) else { continue };
             let known = by_service.entry(&it.service).or_default();
             if volume >= known.0 {
+                series.insert(it.service.as_str(), idx);
                 *known = (volume, volume * step);
             }
         }
-        Self { by_service }
+        Self { by_service, series }
+    }
+
+    /// The series that tells it.
+    pub(crate) fn series<'c>(&self, case: &'c Case, service: &str) -> Option<&'c Metric> {
+        case.metrics.get(*self.series.get(service)?)
     }
 
     /// In the unit of the series.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use signal::{Incident, Labels, LogHit, LogQuery, Role, Span, SpanQuery, TimeRange, Timestamp, is_counter};
 
+use super::spread;
 use crate::case::{Call, Case, Change, ChangeKind, Line, Metric, Symptom};
 use crate::facts::{Facts, peer};
 use crate::{Problem, Sources, case};
@@ -146,20 +147,24 @@ fn calls(facts: &Facts) -> Vec<Call> {
     calls
 }
 
-/// The newest traces with one of the services that noticed it: of the first of them that has any.
+/// Traces from all of a time with one of the services that noticed it: of the first of them that has any.
 fn sample(noticed: &[String], range: TimeRange, sources: &Sources<'_>, problems: &mut Vec<Problem>) -> Vec<Span> {
     for service in noticed {
-        let query = SpanQuery {
-            service: Some(service.clone()),
-            name: None,
-            min_duration: Duration::ZERO,
-            only_errors: false,
-            attributes: vec![],
-            range,
-            limit: MAX_TRACES,
+        let search = |range: TimeRange, limit: usize| {
+            sources.traces.traces(&SpanQuery {
+                service: Some(service.clone()),
+                name: None,
+                min_duration: Duration::ZERO,
+                only_errors: false,
+                attributes: vec![],
+                range,
+                limit,
+            })
         };
-        let found = sources.traces.traces(&query).and_then(|found| {
-            let whole = found.iter().map(|it| {
+        let found = spread::over(range, MAX_TRACES, |it| it.start, search).and_then(|found| {
+            let mut seen = BTreeSet::new();
+            // A trace that goes from one part of the time into the next is found in both.
+            let whole = found.iter().filter(|it| seen.insert(it.trace)).map(|it| {
                 let end = it.start.plus(Duration::from_secs_f64(it.seconds.clamp(0.0, 3600.0)));
                 sources.traces.trace(it.trace, TimeRange::new(it.start.minus(TRACE), end.plus(TRACE)))
             });
@@ -175,8 +180,10 @@ fn sample(noticed: &[String], range: TimeRange, sources: &Sources<'_>, problems:
 }
 
 fn lines(range: TimeRange, sources: &Sources<'_>, problems: &mut Vec<Problem>) -> Vec<LogHit> {
-    let query = LogQuery { text: String::new(), matchers: vec![], min_level: None, range, limit: MAX_LINES };
-    sources.logs.search(&query).unwrap_or_else(|error| {
+    let search = |range: TimeRange, limit: usize| {
+        sources.logs.search(&LogQuery { text: String::new(), matchers: vec![], min_level: None, range, limit })
+    };
+    spread::over(range, MAX_LINES, |it: &LogHit| it.record.time, search).unwrap_or_else(|error| {
         problems.push(Problem::unread("log lines", &error));
         vec![]
     })

@@ -97,7 +97,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
         EvalCommand::Promql(args) => (promql::evaluate(args)?, args.json),
         EvalCommand::Feedback(args) => (feedback::evaluate(args)?, args.json),
         EvalCommand::Retrieval(args) => (retrieval::evaluate(args)?, args.data.json),
-        EvalCommand::Rca(args) => (rca::evaluate(args)?, args.data.json),
+        EvalCommand::Rca(args) => (rca::evaluate(args)?, args.json),
     };
     // Not `println!`, which panics when the reader has gone (`| head`).
     let mut output = Output::create(None)?;

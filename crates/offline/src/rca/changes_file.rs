@@ -62,10 +62,7 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Vec<Change>, BadInput> {
 /// One change; `None` for a provider that is well.
 fn of_object(file: &str, line: u64, value: &Value) -> Result<Option<Change>, BadInput> {
     let text = |names: &[&str]| json_lines::text(value, names);
-    let time = text(TIME).and_then(|it| match it.parse::<f64>() {
-        Ok(number) => Some((number * instants::millis_per_unit(&[number])) as i64),
-        Err(_) => instants::parse(&it),
-    });
+    let time = text(TIME).and_then(|it| instants::of_text(&it));
     let time = time.ok_or_else(|| json_lines::lacks(file, line, "a change", "timestamp"))?;
     let kind = kind(value);
     let status = text(&["status"]).unwrap_or_default().to_ascii_lowercase();

@@ -6,7 +6,12 @@ use crate::bad_input::{BadInput, Place};
 
 /// Whether a file is JSON by its first byte.
 pub fn is_json(bytes: &[u8]) -> bool {
-    bytes.trim_ascii_start().first().is_some_and(|it| matches!(it, b'{' | b'['))
+    unmarked(bytes).trim_ascii_start().first().is_some_and(|it| matches!(it, b'{' | b'['))
+}
+
+/// Without the mark that some editors put in front of UTF-8.
+fn unmarked(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 /// The records of a file with the line on which each begins; those of an array have the line of the array.
@@ -14,6 +19,7 @@ pub fn is_json(bytes: &[u8]) -> bool {
 /// # Errors
 /// At the first place that is not JSON.
 pub fn read(file: &str, bytes: &[u8]) -> Result<Vec<(u64, Value)>, BadInput> {
+    let bytes = unmarked(bytes);
     let is_array = bytes.trim_ascii_start().starts_with(b"[");
     if is_array {
         let values: Vec<Value> = serde_json::from_slice(bytes).map_err(|error| not_json(file, 0, &error))?;

@@ -15,7 +15,7 @@ use crate::instants;
 const TIME: &[&str] =
     &["timestamp", "time", "ts", "@timestamp", "Timestamp", "TimeUnixNano", "timeUnixNano", "observedTimeUnixNano"];
 const SERVICE: &[&str] =
-    &["service", "service_name", "serviceName", "service.name", "PodName", "container_name", "pod", "app"];
+    &["service", "service_name", "serviceName", "service.name", "PodName", "container_name", "cmdb_id", "pod", "app"];
 const TEXT: &[&str] = &["msg", "message", "body", "log", "line", "Log", "text", "value"];
 const LEVEL: &[&str] = &["severity_text", "severityText", "level", "severity", "log_level"];
 const TRACE: &[&str] = &["trace_id", "traceId", "TraceID", "traceID"];
@@ -40,7 +40,7 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Vec<Line>, BadInput> {
     let mut lines: Vec<Line> = Vec::with_capacity(rows.len());
     for row in 0..rows.len() {
         // A text over several lines that nobody quoted goes on where no time begins a row.
-        let has_time = rows.text(row, TIME).and_then(instant).is_some();
+        let has_time = rows.text(row, TIME).and_then(instants::of_text).is_some();
         match (rows.continued(row).filter(|_| !has_time), lines.last_mut()) {
             (Some(more), Some(line)) => line.text += &format!("\n{more}"),
             _ => lines.push(of_row(&rows, row)?),
@@ -51,7 +51,7 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Vec<Line>, BadInput> {
 
 fn of_object(file: &str, line: u64, value: &Value) -> Result<Line, BadInput> {
     let text = |names: &[&str]| json_lines::text(value, names);
-    let time = text(TIME).and_then(|it| instant(&it));
+    let time = text(TIME).and_then(|it| instants::of_text(&it));
     Ok(Line {
         time: time.ok_or_else(|| json_lines::lacks(file, line, "a log line", "timestamp"))?,
         service: text(SERVICE).map(|it| names::service(&it)).unwrap_or_default(),
@@ -71,7 +71,7 @@ fn otlp(resource: &Value) -> Vec<Line> {
     let line = |it: Value| {
         let text = |names: &[&str]| json_lines::text(&it, names);
         Some(Line {
-            time: text(TIME).and_then(|it| instant(&it))?,
+            time: text(TIME).and_then(|it| instants::of_text(&it))?,
             service: names::service(&service),
             text: message(it.pointer("/body/stringValue").and_then(Value::as_str)?),
             level: text(LEVEL).and_then(|it| LogLevel::parse(&it)),
@@ -85,7 +85,7 @@ fn otlp(resource: &Value) -> Vec<Line> {
 
 fn of_row(rows: &rows::Rows, row: usize) -> Result<Line, BadInput> {
     let text = |names: &[&str]| rows.text(row, names).unwrap_or_default().to_owned();
-    let time = rows.text(row, TIME).and_then(instant);
+    let time = rows.text(row, TIME).and_then(instants::of_text);
     Ok(Line {
         time: time.ok_or_else(|| rows.bad(row, TIME, "no time is in it"))?,
         service: names::service(&text(SERVICE)),
@@ -95,13 +95,6 @@ fn of_row(rows: &rows::Rows, row: usize) -> Result<Line, BadInput> {
         span: text(SPAN),
         is_normal: false,
     })
-}
-
-fn instant(text: &str) -> Option<i64> {
-    match text.parse::<f64>() {
-        Ok(number) => Some((number * instants::millis_per_unit(&[number])) as i64),
-        Err(_) => instants::parse(text),
-    }
 }
 
 /// What was said, out of the record that Docker keeps (`{"log": "...", "stream": ..}`), whole or broken.

@@ -18,13 +18,26 @@ use crate::input::Input;
 use crate::instants;
 use crate::table::{Column, Table, number};
 
-/// Headings of columns that hold the time, the best first; compared in small letters.
+/// Headings of columns that hold the time, the best first; compared by their letters and digits, in small letters.
 const TIMES: &[&str] =
-    &["timestamp", "unix_timestamp", "time", "ts", "datetime", "date", "timeunixnano", "microservice"];
+    &["timestamp", "unixtimestamp", "time", "ts", "datetime", "date", "timeunixnano", "microservice"];
 /// Headings of columns that hold the owner of a row.
-const OWNERS: &[&str] = &["service", "service_name", "podname", "pod", "container", "node", "host"];
+const OWNERS: &[&str] = &[
+    "service",
+    "servicename",
+    "cmdbid",
+    "podname",
+    "pod",
+    "container",
+    "containername",
+    "node",
+    "host",
+    "hostname",
+    "instance",
+    "tc",
+];
 /// Headings of a long file's metric and value.
-const METRICS: &[&str] = &["metric", "metric_name", "name", "indicator", "kpi_name"];
+const METRICS: &[&str] = &["metric", "metricname", "name", "indicator", "kpiname", "kpi"];
 const VALUES: &[&str] = &["value", "val"];
 /// Files of series that were made of spans and lines, and what stands in their columns behind the service.
 const DERIVED: [(&str, &str); 3] = [("tracets_lat", "latency"), ("tracets_err", "errors"), ("logts", "log lines")];
@@ -71,7 +84,7 @@ fn of_json(file: &str, bytes: &[u8]) -> Result<Vec<Metric>, BadInput> {
 /// # Errors
 /// If there is no column with times, or a cell holds what it cannot.
 pub fn read(table: &Table) -> Result<Vec<Metric>, BadInput> {
-    let names: Vec<String> = table.columns.iter().map(|it| it.name.trim().to_ascii_lowercase()).collect();
+    let names: Vec<String> = table.columns.iter().map(|it| bare(&it.name)).collect();
     let find = |known: &[&str]| known.iter().find_map(|it| names.iter().position(|name| name == it));
     if names.first().is_some_and(|it| it == "microservice") {
         return headed(table);
@@ -88,6 +101,11 @@ pub fn read(table: &Table) -> Result<Vec<Metric>, BadInput> {
         Some(owner) => by_owner(table, &times, time, owner),
         None => wide(table, &times, time),
     }
+}
+
+/// A heading without what spellings differ in: `ServiceName`, `service_name` and `service.name` are one.
+fn bare(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase()).collect()
 }
 
 /// The best column of times: by name, or the first one. Nezha's `Time` is written in a way of its own, but there is a
@@ -197,10 +215,10 @@ fn of_derived(name: &str, what: &str) -> Owner {
 
 /// Data frames write their index without a name, or as a second time.
 fn is_index(name: &str, idx: usize) -> bool {
-    let name = name.to_ascii_lowercase();
+    let lower = name.to_ascii_lowercase();
     // A second column of a name gets a number: `time.1`.
-    let bare = name.trim_end_matches(|it: char| it.is_ascii_digit()).trim_end_matches('.');
-    name == format!("column {}", idx + 1) || name.starts_with("unnamed") || TIMES.contains(&bare)
+    let bare = bare(lower.trim_end_matches(|it: char| it.is_ascii_digit()));
+    lower == format!("column {}", idx + 1) || lower.starts_with("unnamed") || TIMES.contains(&bare.as_str())
 }
 
 fn headed(table: &Table) -> Result<Vec<Metric>, BadInput> {
@@ -228,6 +246,7 @@ fn long(table: &Table, times: &[i64], owner: usize, name: usize, value: usize) -
         values.push(value);
     }
     let made = |((service, indicator), (times, values)): ((String, String), (Vec<i64>, Vec<f64>))| {
+        let (times, values) = at_once(times, values);
         metric(&service, &indicator, &times, values)
     };
     Ok(grouped.into_iter().map(made).collect())
@@ -247,10 +266,27 @@ fn by_owner(table: &Table, times: &[i64], time: usize, owner: usize) -> Result<V
         for (service, rows) in &rows_of {
             let times: Vec<i64> = rows.iter().filter_map(|row| times.get(*row).copied()).collect();
             let values = rows.iter().filter_map(|row| values.get(*row).copied()).collect();
+            let (times, values) = at_once(times, values);
             metrics.push(metric(service, &it.name, &times, values));
         }
     }
     Ok(metrics)
+}
+
+/// Several rows of a time, of pods of one service or of series that more columns tell apart, as their mean.
+fn at_once(times: Vec<i64>, values: Vec<f64>) -> (Vec<i64>, Vec<f64>) {
+    let is_plain = times.iter().zip(times.iter().skip(1)).all(|(a, b)| a < b);
+    if is_plain {
+        return (times, values);
+    }
+    let mut sums: BTreeMap<i64, (f64, f64)> = BTreeMap::new();
+    for (time, value) in times.into_iter().zip(values) {
+        let sum = sums.entry(time).or_default();
+        if value.is_finite() {
+            *sum = (sum.0 + value, sum.1 + 1.0);
+        }
+    }
+    sums.into_iter().map(|(time, (sum, n))| (time, sum / n)).unzip()
 }
 
 /// Gives each series the values of the one of the same name in a time without a fault.
@@ -280,7 +316,7 @@ mod tests {
         let wide = "time,a_cpu,b_mem\n100,1,5\n101,2,\n";
         let headed = "microservice,a,b\nmetric,cpu,mem\nstatistic,Sum,Sum\nunix_timestamp,,\n100,1,5\n101,2,\n";
         let long = "timestamp,service,metric,value\n100,a,cpu,1\n100,b,mem,5\n101,a,cpu,2\n";
-        let pods = "Time,TimeStamp,PodName,cpu\nx,100,a-5d8f7c9b4d-x7x2p,1\ny,101,a-5d8f7c9b4d-x7x2p,2\n";
+        let pods = "Time,TimeStamp,Pod_Name,cpu\nx,100,a-5d8f7c9b4d-x7x2p,1\ny,101,a-5d8f7c9b4d-x7x2p,2\n";
         for text in [wide, headed, long, pods] {
             let metrics = read_text(text).unwrap();
             let first = &metrics[0];
@@ -296,6 +332,16 @@ mod tests {
         assert!(message.starts_with("m.csv, line 3, column 2 (a_cpu): found \"oops\""), "{message}");
         let message = read_text("time,a_cpu\n100,1\nnoon,2\n").unwrap_err().to_string();
         assert!(message.starts_with("m.csv, line 3, column 1 (time): found \"noon\""), "{message}");
+    }
+
+    /// Guarantees: MUST 840 of docs/specs/diagnosis.md.
+    #[test]
+    fn rows_of_several_pods_of_a_service_are_one_series_and_headings_are_told_by_their_letters() {
+        let text = "timestamp,cmdb_id,kpi_name,value\n100,a,cpu,1\n100,a,cpu,3\n101,a,cpu,inf\n101,a,cpu,5\n";
+        let metrics = read_text(text).unwrap();
+        assert_eq!((metrics.len(), metrics[0].service.as_str()), (1, "a"));
+        assert_eq!((&metrics[0].times[..], &metrics[0].values[..]), (&[100_000, 101_000][..], &[2.0, 5.0][..]));
+        assert_eq!(read_text("TimeStamp,ServiceName,cpu\n100,web,1\n101,web,2\n").unwrap()[0].service, "web");
     }
 
     #[test]

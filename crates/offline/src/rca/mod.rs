@@ -2,7 +2,9 @@
 
 pub mod changes_file;
 mod counters;
+pub mod folder;
 pub mod graph_file;
+pub mod incident;
 mod json_lines;
 pub mod logs_file;
 pub mod metrics_file;

@@ -10,7 +10,7 @@ const LETTERS: &str = "bcdfghjklmnpqrstvwxz2456789";
 
 /// The name of the Deployment or DaemonSet that a pod's name begins with, or the name itself.
 pub fn service(name: &str) -> String {
-    let name = name.trim();
+    let name = on_node(name.trim());
     let mut parts: Vec<&str> = name.split('-').collect();
     let is_random = |part: &str| part.len() == 5 && part.chars().all(|it| LETTERS.contains(it));
     let is_hash = |part: &str| {
@@ -26,6 +26,12 @@ pub fn service(name: &str) -> String {
         }
     }
     name.to_owned()
+}
+
+/// `node-6.cart-0` is `cart-0`, told with the machine that it runs on.
+fn on_node(name: &str) -> &str {
+    let rest = name.strip_prefix("node-").map(|it| it.trim_start_matches(|it: char| it.is_ascii_digit()));
+    rest.and_then(|it| it.strip_prefix('.')).filter(|it| !it.is_empty()).unwrap_or(name)
 }
 
 /// Gives services in spans, lines and changes the names that the metrics have for them, where only the spelling differs.
@@ -90,6 +96,8 @@ mod tests {
         for (pod, expected) in [
             ("ts-auth-service-7f8d7d756d-k7b9j", "ts-auth-service"),
             ("ts-verification-code-service-7b6dc75c45-2z9p2", "ts-verification-code-service"),
+            ("node-6.cart-0", "cart-0"),
+            ("node-6", "node-6"),
             ("carts-db", "carts-db"),
             ("front-end", "front-end"),
             ("node-exporter-x7x2p", "node-exporter-x7x2p"),

@@ -8,6 +8,8 @@
 use csv::{ReaderBuilder, StringRecord};
 
 use crate::bad_input::{BadInput, Place};
+use crate::parquet_file;
+use crate::table::Table;
 
 /// Rows with named columns.
 pub struct Rows {
@@ -28,6 +30,9 @@ struct Row {
 /// # Errors
 /// If it has no heading, or is not UTF-8.
 pub fn read(file: &str, bytes: &[u8], free: &[&str]) -> Result<Rows, BadInput> {
+    if bytes.starts_with(parquet_file::MAGIC) {
+        return Ok(of_table(&parquet_file::parse(file, bytes.to_vec())?));
+    }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| {
         BadInput::of_file(file, format!("it is not UTF-8 after byte {}", error.valid_up_to()), "save it as UTF-8")
@@ -49,6 +54,13 @@ pub fn read(file: &str, bytes: &[u8], free: &[&str]) -> Result<Rows, BadInput> {
     let standard = if is_whole { None } else { by_the_standard(text, &names) };
     let rows = standard.unwrap_or_else(|| if is_last { lines } else { by_lines() });
     Ok(Rows { file: file.to_owned(), names, rows })
+}
+
+fn of_table(table: &Table) -> Rows {
+    let names = table.columns.iter().map(|it| it.name.clone()).collect();
+    let cells = |row| (0..table.columns.len()).map(|it| table.cell(row, it).into_owned()).collect();
+    let row = |(idx, line): (usize, &u64)| Row { line: *line, cells: cells(idx), is_short: false };
+    Rows { file: table.file.clone(), names, rows: table.lines.iter().enumerate().map(row).collect() }
 }
 
 /// All rows by RFC 4180; `None` if one has other columns than the heading, or a quote that nobody closed or escaped.

@@ -15,9 +15,12 @@ use crate::instants;
 /// Names of the fields.
 const TRACE: &[&str] = &["trace_id", "traceId", "TraceID", "traceID", "trace"];
 const ID: &[&str] = &["span_id", "spanId", "SpanID", "spanID", "id"];
-const PARENT: &[&str] = &["parent_id", "parent_span_id", "parentSpanId", "ParentID", "parentSpanID", "parent"];
-const SERVICE: &[&str] = &["service", "service_name", "serviceName", "service.name", "PodName", "cmdb_id", "pod"];
-const OPERATION: &[&str] = &["name", "operation", "operation_name", "operationName", "OperationName", "methodName"];
+const PARENT: &[&str] =
+    &["parent_id", "parent_span_id", "parentSpanId", "ParentID", "parentSpanID", "parent_span", "parent"];
+const SERVICE: &[&str] =
+    &["service", "service_name", "serviceName", "service.name", "PodName", "cmdb_id", "pod", "container_name"];
+const OPERATION: &[&str] =
+    &["name", "operation", "operation_name", "operationName", "OperationName", "span_name", "methodName"];
 const START: &[&str] = &[
     "start",
     "start_time",
@@ -65,10 +68,10 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Vec<Span>, BadInput> {
 fn of_object(file: &str, line: u64, value: &Value) -> Result<Span, BadInput> {
     let text = |names: &[&str]| json_lines::text(value, names);
     let service = text(SERVICE).ok_or_else(|| json_lines::lacks(file, line, "a span", "service"))?;
-    let start = text(START).and_then(|it| instants_of(&it));
+    let start = text(START).and_then(|it| instants::of_text(&it));
     let start = start.ok_or_else(|| json_lines::lacks(file, line, "a span", "start"))?;
     let given = DURATION.iter().find_map(|(name, unit)| Some(value.get(*name)?.as_f64()? * unit));
-    let end = || Some((text(END).and_then(|it| instants_of(&it))? - start) as f64);
+    let end = || Some((text(END).and_then(|it| instants::of_text(&it))? - start) as f64);
     let status = text(STATUS).unwrap_or_default();
     Ok(Span {
         trace: text(TRACE).unwrap_or_default(),
@@ -90,13 +93,6 @@ fn is_error(status: &str) -> bool {
     let is_bad = |code: f64| (2.0..=16.0).contains(&code) || (500.0..600.0).contains(&code);
     status.parse().is_ok_and(is_bad)
         || ["error", "status_code_error", "fail", "failed", "failure", "true"].contains(&status.as_str())
-}
-
-fn instants_of(text: &str) -> Option<i64> {
-    match text.parse::<f64>() {
-        Ok(number) => Some((number * instants::millis_per_unit(&[number])) as i64),
-        Err(_) => instants::parse(text),
-    }
 }
 
 /// The spans of one resource of OTLP in JSON (<https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>).
@@ -137,14 +133,14 @@ pub fn attribute(attributes: Option<&Value>, key: &str) -> Option<String> {
 
 fn of_row(rows: &rows::Rows, row: usize) -> Result<Span, BadInput> {
     let text = |names: &[&str]| rows.text(row, names).unwrap_or_default().to_owned();
-    let start = rows.text(row, START).and_then(instants_of);
+    let start = rows.text(row, START).and_then(instants::of_text);
     let start = start.ok_or_else(|| rows.bad(row, START, "no time is in it"))?;
     let service = text(SERVICE);
     if service.is_empty() {
         return Err(rows.bad(row, SERVICE, "no service is in it"));
     }
     let given = DURATION.iter().find_map(|(name, unit)| Some(rows.text(row, &[name])?.parse::<f64>().ok()? * unit));
-    let end = || Some((rows.text(row, END).and_then(instants_of)? - start) as f64);
+    let end = || Some((rows.text(row, END).and_then(instants::of_text)? - start) as f64);
     let parent = text(PARENT);
     let status = text(STATUS);
     Ok(Span {

@@ -1,13 +1,14 @@
 //! `sentinel eval rca`: how often is the ranker right on published incidents with a known cause?
 //!
-//! One file per published set; `labeled` is a case with its answer, `quiet` cuts times without a
+//! One file per published set; `made` has incidents that nobody had; `labeled` is a case with its answer, `quiet` cuts times without a
 //! fault out of them, `verdicts` ranks all cases and judges the answers, `fit` says what weights that do not know a set
 //! reach on it, `tables` tells the result, and `perturb` whether it stays when the same is said otherwise. BARO and N-sigma run on the same cases: with the preparation that their authors publish,
 //! they have to reach the published values, which checks the harness.
 
 mod fit;
 mod labeled;
-mod nezha;
+mod made;
+pub(crate) mod nezha;
 mod perturb;
 mod petshop;
 mod quiet;
@@ -23,17 +24,27 @@ use std::time::Instant;
 use clap::Args;
 use diagnose::case::{Calibration, Case, Observed, Weights};
 
-use super::{DataArgs, Report};
+use super::Report;
 use crate::bad_input::BadInput;
 use crate::progress::Progress;
-use labeled::{Labeled, entries};
+pub(crate) use labeled::Labeled;
+use labeled::entries;
 
 /// Options of `eval rca`.
 #[derive(Clone, Debug, Args)]
 pub struct RcaArgs {
-    /// Where the files are.
-    #[command(flatten)]
-    pub data: DataArgs,
+    /// The folder with published incidents somewhere below it.
+    #[arg(value_name = "DIR", required_unless_present = "made")]
+    pub folder: Option<PathBuf>,
+    /// Adds so many made-up incidents: systems, faults and measurements by chance, unlike those that are published; a third of them is without a fault.
+    #[arg(long, value_name = "NUMBER")]
+    pub made: Option<usize>,
+    /// Which ones are made up: another number, other incidents.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, requires = "made")]
+    pub seed: u64,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub json: bool,
     /// How many seconds too late the incidents are noticed; below 0 for too early.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, allow_hyphen_values = true)]
     pub late: i64,
@@ -61,12 +72,18 @@ const SETS: &[Read] = &[petshop::read, nezha::read, rootcausebench::read, rcd::r
 /// `BadInput` if there is no case below the folder, or a file of one cannot be read.
 pub fn evaluate(args: &RcaArgs) -> Result<Report, BadInput> {
     let mut cases = vec![];
-    find(&args.data.folder, 0, &mut cases)?;
-    if cases.is_empty() {
-        let name = args.data.folder.display().to_string();
-        let advice = "give a folder with RCD, PetShop, Nezha, RCAEval or RootCauseBench below it";
-        return Err(BadInput::of_file(&name, "no case of a known set lies below it", advice));
+    if let Some(folder) = &args.folder {
+        find(folder, 0, &mut cases)?;
+        if cases.is_empty() {
+            let advice = "give a folder with RCD, PetShop, Nezha, RCAEval or RootCauseBench below it";
+            return Err(BadInput::of_file(
+                &folder.display().to_string(),
+                "no case of a known set lies below it",
+                advice,
+            ));
+        }
     }
+    cases.extend(made::cases(args.made.unwrap_or(0), args.seed)?);
     cases.iter_mut().for_each(|it| it.case.at += args.late * 1000);
     cases.extend(quiet::of(&cases));
     let progress = Progress::new(cases.len(), "ranking");

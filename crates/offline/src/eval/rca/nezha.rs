@@ -1,5 +1,8 @@
 //! Cases of Nezha: `fault_list.json` with `trace/`, `log/` and `metric/` by the minute, and one fault-free minute.
 //!
+//! As published, the list is called `2023-01-29-fault_list.json` and sorted by hours, and the fault-free minute lies in
+//! `construct_data/2023-01-29` beside `rca_data/2023-01-29`.
+//!
 //! The time of a fault is its `inject_time` in UTC: `inject_timestamp` is off by hours on some days.
 
 use std::path::{Path, PathBuf};
@@ -24,22 +27,22 @@ const MINUTE_MS: i64 = 60_000;
 /// # Errors
 /// At the first file that cannot be read.
 pub fn read(folder: &Path) -> Result<Option<Vec<Labeled>>, BadInput> {
-    let faults = folder.join("fault_list.json");
-    if !faults.is_file() {
-        return Ok(None);
-    }
+    let is_list = |it: &PathBuf| name_of(it).ends_with("fault_list.json") && it.is_file();
+    let Some(faults) = entries(folder)?.into_iter().find(is_list) else { return Ok(None) };
+    let normal = normal_of(folder);
     let (mut metrics, mut spans, mut logs) = (vec![], vec![], vec![]);
-    for file in csv_files(&folder.join("metric"))? {
+    for file in csv_files(&folder.join("metric"))?.into_iter().filter(|it| !is_graph(it)) {
         metrics.extend(metrics_file::read(&Table::read(&file)?)?);
     }
-    for file in csv_files(&folder.join("normal").join("trace"))? {
+    for file in csv_files(&normal.join("trace"))? {
         spans.extend(spans_of(&file)?.into_iter().map(|it| Span { is_normal: true, ..it }));
     }
-    for file in csv_files(&folder.join("normal").join("log"))? {
+    for file in csv_files(&normal.join("log"))? {
         logs.extend(lines_of(&file)?.into_iter().map(|it| Line { is_normal: true, ..it }));
     }
     let list = json(&faults)?;
-    let faults = list.as_array().cloned().unwrap_or_default();
+    let hours = list.as_object().into_iter().flat_map(|it| it.values()).filter_map(|it| it.as_array());
+    let faults: Vec<serde_json::Value> = list.as_array().into_iter().chain(hours).flatten().cloned().collect();
     let mut cases = vec![];
     for fault in &faults {
         let text = |key: &str| fault.get(key).and_then(|it| it.as_str()).unwrap_or_default();
@@ -63,6 +66,18 @@ pub fn read(folder: &Path) -> Result<Option<Vec<Labeled>>, BadInput> {
         });
     }
     Ok(Some(cases))
+}
+
+/// Where the fault-free minute is.
+fn normal_of(folder: &Path) -> PathBuf {
+    let own = folder.join("normal");
+    let beside = folder.parent().and_then(Path::parent).map(|it| it.join("construct_data").join(name_of(folder)));
+    if own.is_dir() { own } else { beside.unwrap_or(own) }
+}
+
+/// Who calls whom, and latencies by callers, lie beside the metrics of pods.
+fn is_graph(file: &Path) -> bool {
+    ["dependency", "source_", "destination_"].iter().any(|it| name_of(file).starts_with(it))
 }
 
 fn csv_files(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
