@@ -264,12 +264,8 @@ fn a_person_looks_at_a_forecast_and_takes_a_version_back() {
     let serving = models()[0]["active_version"].clone();
     browser.click_on("[data-testid=rollback]");
     browser.click_on("#confirm [value=yes]");
-    wait_for(LIMIT, "another version serves", || {
-        (models()[0]["active_version"] != serving).then_some(())
-    });
-    wait_for(LIMIT, "the page says so", || {
-        browser.text("#model").contains("rolled back").then_some(())
-    });
+    wait_for(LIMIT, "another version serves", || (models()[0]["active_version"] != serving).then_some(()));
+    wait_for(LIMIT, "the page says so", || browser.text("#model").contains("rolled back").then_some(()));
     let console = browser.console();
     assert!(console.is_empty(), "{console:?}");
 }

@@ -23,7 +23,8 @@ async fn tenants_are_shown_with_the_label_that_is_too_much() {
 #[tokio::test]
 async fn sources_are_shown_with_what_was_left_out_and_kafka_with_its_lag() {
     let status = get("/sentinel/v1/intake").await.json();
-    let names: Vec<&str> = status["sources"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        status["sources"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["otlp", "loki"]);
     assert_eq!(status["sources"][0]["dropped"], serde_json::json!([{ "name": "over_limit", "count": 42 }]));
     assert_eq!(status["sources"][1]["failed"], serde_json::json!([{ "name": "malformed", "count": 3 }]));
@@ -31,7 +32,8 @@ async fn sources_are_shown_with_what_was_left_out_and_kafka_with_its_lag() {
     assert_eq!(status["workers"]["workers"][0]["partitions"], serde_json::json!([0, 1, 2, 5]));
     assert!(status["rate_secs"].as_f64().is_some_and(|it| it > 0.0), "{status}");
     let text = page("/intake").await.text;
-    for part in ["over limit 42", "malformed 3", "no memory, come later 5", "No worker answers for partitions 3-4, 6."] {
+    for part in ["over limit 42", "malformed 3", "no memory, come later 5", "No worker answers for partitions 3-4, 6."]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert_eq!(text.matches(r#"data-testid="topic""#).count(), 1);
