@@ -168,13 +168,13 @@ fn dull_labels<'a>(names: &[&'a str]) -> HashSet<Label<'a>> {
 fn with_labels(name: &str, dull: &HashSet<Label<'_>>) -> Option<Column> {
     let (metric, pairs) = labels_of(name)?;
     let of = |label: &&str| pairs.iter().copied().find(|(key, value)| key == label && !value.is_empty());
-    let owners = || OWNER_LABELS.iter().filter_map(|it| of(it));
+    let owners = || OWNER_LABELS.iter().filter_map(&of);
     let owner = owners().find(|it| !dull.contains(it)).or_else(|| owners().next())?;
     let mut indicator = metric.to_owned();
-    if let Some((_, outcome)) = OUTCOME_LABELS.iter().find_map(|it| of(it)) {
+    if let Some((_, outcome)) = OUTCOME_LABELS.iter().find_map(&of) {
         indicator += failure(outcome);
     }
-    for (key, part) in PART_LABELS.iter().filter_map(|it| of(it)).filter(|it| it.0 != owner.0) {
+    for (key, part) in PART_LABELS.iter().filter_map(of).filter(|it| it.0 != owner.0) {
         indicator += &if key == "quantile" { format!("/{part}") } else { format!("/{key} {part}") };
     }
     Some(Column { service: owner.1.to_owned(), indicator })

@@ -253,6 +253,9 @@ struct Gaps {
     is_mixed: bool,
 }
 
+/// Who asks whom, how much slower that is (strength, and milliseconds before and during), and whether it is mixed.
+type SlowEdge<'a> = ((&'a str, &'a str), Option<(f64, f64, f64)>, bool);
+
 /// Who asks whom: time on the way, where that is longer than before.
 pub(crate) struct Edges<'a> {
     pub(crate) raw: Vec<Raw>,
@@ -281,7 +284,7 @@ pub(crate) fn edges<'a>(case: &Case, requests: &Requests<'a>) -> Edges<'a> {
             (edge, slow, gaps.is_mixed)
         })
         .collect();
-    let edge = |((caller, callee), slow, is_mixed): ((&str, &str), Option<(f64, f64, f64)>, bool)| {
+    let edge = |((caller, callee), slow, is_mixed): SlowEdge<'_>| {
         let (strength, was, is) = slow?;
         // Several callers that are all slower have the one in common whom they ask.
         let is_common = callers.get(callee).is_some_and(|it| it.1 > 1 && it.0 == it.1);

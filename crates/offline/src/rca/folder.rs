@@ -154,9 +154,8 @@ fn gather(folder: &Path, is_given: bool, files: &mut Files) -> Result<(), BadInp
             }
             continue;
         }
-        match role_of(&it)? {
-            Some(role) => files.add(role, is_normal || has_word(&it, NORMAL), &it)?,
-            None => {}
+        if let Some(role) = role_of(&it)? {
+            files.add(role, is_normal || has_word(&it, NORMAL), &it)?;
         }
     }
     Ok(())
