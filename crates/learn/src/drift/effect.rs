@@ -5,8 +5,8 @@ use super::wasserstein;
 
 /// Quartiles of the normal distribution lie so many standard deviations apart.
 const NORMAL_QUARTILES: f64 = 1.348_979_500_392_163_5;
-/// The same of the quantiles of 5 and 95 %.
-const NORMAL_TAILS: f64 = 3.289_707_253_902_944_5;
+/// The same of the quantiles of 0.5 and 99.5 %.
+const NORMAL_TAILS: f64 = 5.151_658_607_097_801;
 
 /// How far values of the reference have to move on average to lie as the current ones, in its standard deviations.
 ///
@@ -26,7 +26,7 @@ fn scale(pair: &Pair<'_>) -> f64 {
     let (lower, median, upper) = (at(0.25), at(0.5), at(0.75));
     // Where more than a quarter of the values are one, as zeros of a cost, quartiles lie close for no reason of spread.
     let robust = if lower == median || median == upper {
-        (at(0.95) - at(0.05)) / NORMAL_TAILS
+        (at(0.995) - at(0.005)) / NORMAL_TAILS
     } else {
         (upper - lower) / NORMAL_QUARTILES
     };
