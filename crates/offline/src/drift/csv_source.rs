@@ -96,7 +96,7 @@ impl<R: Read> Read for Ending<R> {
 
 /// How many lines the last cell of a row goes on for, and where the row begins; none if it is on one line.
 fn many_lines(record: &ByteRecord) -> Option<(usize, u64)> {
-    let lines = record.iter().last()?.iter().filter(|it| **it == b'\n').count();
+    let lines = record.iter().next_back()?.iter().filter(|it| **it == b'\n').count();
     (lines > 0).then(|| (lines, line(record)))
 }
 

@@ -84,7 +84,7 @@ impl ServedModels for Promoter {
             versions.iter_mut().for_each(|it| it.role = roles.of(&it.version));
             ServedModel { name: it.name.to_string(), versions }
         };
-        self.desk.models().iter().map(|it| status(it)).collect()
+        self.desk.models().iter().map(status).collect()
     }
 
     fn promote(&self, model: &str, version: &str, actor: &str) -> Result<Promoted, PortError> {

@@ -232,6 +232,9 @@ fn operations(server: &Server) -> Vec<Operation> {
     wanted.map(|(path, method)| Operation { document: document.clone(), path, method }).collect()
 }
 
+/// What is asked in words, the path, the headers and the body.
+type Asked<'a> = (&'a str, String, Vec<(&'a str, &'a str)>, &'a [u8]);
+
 /// The path with something that does not exist in each place.
 fn filled(path: &str) -> String {
     path.split('/').map(|it| if it.starts_with('{') { "nobody-7" } else { it }).collect::<Vec<_>>().join("/")
@@ -250,7 +253,7 @@ fn answers_are_of_the_described_kinds_also_where_the_request_is_wrong() {
         let kind = it.value()["requestBody"]["content"].as_object().and_then(|it| it.keys().next().cloned());
         let kind = kind.unwrap_or_else(|| "application/json".to_owned());
         let of = |kind: &'static str| ("content-type", kind);
-        let asked: Vec<(&str, String, Vec<(&str, &str)>, &[u8])> = match it.method.as_str() {
+        let asked: Vec<Asked<'_>> = match it.method.as_str() {
             "get" => vec![
                 ("nothing there", path.clone(), vec![], b""),
                 ("unknown parameter", format!("{path}?nonsense=1"), vec![], b""),

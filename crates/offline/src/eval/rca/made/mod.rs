@@ -44,19 +44,11 @@ pub fn cases(n: usize, seed: u64) -> Result<Vec<Labeled>, BadInput> {
 
 fn one(nth: usize, random: &mut Rng) -> Result<Labeled, BadInput> {
     let shop = Shop::new(random);
-    let step_secs = one_of(random, &STEPS).unwrap_or(1.0);
-    let longest = if step_secs > 30.0 { 120.0 } else { 700.0 };
-    let clock = Clock {
-        step_secs,
-        n_before: log_between(random, 12.0, longest) as usize,
-        n_after: log_between(random, 5.0, longest / 3.0) as usize,
-        day: DAY_SECS / step_secs,
-        swing: if chance(random, 0.5) { random.f64() * 0.7 } else { 0.0 },
-    };
+    let clock = clock(random);
     let wrong = one_of(random, &Wrong::ALL).filter(|_| !nth.is_multiple_of(QUIET));
     let fault = wrong.map(|it| course::fault(&shop, it, clock.n_after, random));
     let points = course::run(&shop, fault.as_ref(), &clock, random);
-    let began = FROM + (clock.n_before as f64 * step_secs) as i64;
+    let began = FROM + (clock.n_before as f64 * clock.step_secs) as i64;
     let text = told::csv(&shop, &points, &clock, FROM, random);
     let table = csv_file::parse("made.csv", text.as_bytes())?;
     let mut case = Case { at: began * 1000, metrics: metrics_file::read(&table)?, ..Case::default() };
@@ -74,37 +66,60 @@ fn one(nth: usize, random: &mut Rng) -> Result<Labeled, BadInput> {
     }
     // Somebody notices it a little later, or the begin is not told.
     let is_told = chance(random, 0.7);
-    case.at += (random.f64() * 40_000.0).min(clock.n_after as f64 * step_secs * 200.0) as i64;
+    case.at += (random.f64() * 40_000.0).min(clock.n_after as f64 * clock.step_secs * 200.0) as i64;
     if !is_told {
         case.at = onset(&case).unwrap_or(case.at);
     }
-    let part = match (case.spans.is_empty(), case.logs.is_empty(), case.calls.is_empty()) {
-        (false, _, _) => "traces",
-        (true, false, _) => "lines",
-        (true, true, false) => "graph",
-        (true, true, true) => "metrics",
-    };
     Ok(Labeled {
         set: "made",
-        system: part.to_owned(),
+        system: system(&case).to_owned(),
         fault: wrong.map_or("none", Wrong::as_str).to_owned(),
         name: format!(
-            "{nth} ({} services, {} s, {}+{}, swing {:.2}, size {:.2}, ramp {}, share {:.2}{})",
-            shop.services.len(),
-            step_secs,
-            clock.n_before,
-            clock.n_after,
-            clock.swing,
-            fault.map_or(0.0, |it| it.size),
-            fault.map_or(0, |it| it.ramp),
-            fault.and_then(|it| shop.usual_shares().get(it.service).copied()).unwrap_or(0.0),
-            if is_told { "" } else { ", not told" },
+            "{nth} ({}{})",
+            described(&shop, &clock, fault.as_ref()),
+            if is_told { "" } else { ", not told" }
         ),
         service: fault.and_then(|it| shop.services.get(it.service)).map(|it| it.name.clone()),
         case,
         indicator: None,
         commit: None,
     })
+}
+
+fn clock(random: &mut Rng) -> Clock {
+    let step_secs = one_of(random, &STEPS).unwrap_or(1.0);
+    let longest = if step_secs > 30.0 { 120.0 } else { 700.0 };
+    Clock {
+        step_secs,
+        n_before: log_between(random, 12.0, longest) as usize,
+        n_after: log_between(random, 5.0, longest / 3.0) as usize,
+        day: DAY_SECS / step_secs,
+        swing: if chance(random, 0.5) { random.f64() * 0.7 } else { 0.0 },
+    }
+}
+
+/// The most that a case holds besides metrics.
+fn system(case: &Case) -> &'static str {
+    match (case.spans.is_empty(), case.logs.is_empty(), case.calls.is_empty()) {
+        (false, _, _) => "traces",
+        (true, false, _) => "lines",
+        (true, true, false) => "graph",
+        (true, true, true) => "metrics",
+    }
+}
+
+fn described(shop: &Shop, clock: &Clock, fault: Option<&Fault>) -> String {
+    format!(
+        "{} services, {} s, {}+{}, swing {:.2}, size {:.2}, ramp {}, share {:.2}",
+        shop.services.len(),
+        clock.step_secs,
+        clock.n_before,
+        clock.n_after,
+        clock.swing,
+        fault.map_or(0.0, |it| it.size),
+        fault.map_or(0, |it| it.ramp),
+        fault.and_then(|it| shop.usual_shares().get(it.service).copied()).unwrap_or(0.0),
+    )
 }
 
 fn calls(shop: &Shop) -> Vec<Call> {
