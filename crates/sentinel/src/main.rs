@@ -137,7 +137,10 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
 
 /// `sentinel check`.
 fn check(args: &ConfigArgs) -> anyhow::Result<()> {
-    load_config(args.file.as_deref())?;
+    let config = load_config(args.file.as_deref())?;
+    for it in model_watch::unreadable(&config.model_watches) {
+        println!("note: {it}");
+    }
     println!("The configuration is good.");
     Ok(())
 }

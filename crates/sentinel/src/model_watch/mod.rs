@@ -79,6 +79,16 @@ pub fn problems(watches: &[WatchConfig]) -> Vec<String> {
     problems
 }
 
+/// References that cannot be read now, each with its key. That is no mistake: a file may come later.
+pub fn unreadable(watches: &[WatchConfig]) -> Vec<String> {
+    let of = |(idx, it): (usize, &WatchConfig)| {
+        let path = it.reference.file.as_ref()?;
+        let error = std::fs::File::open(path).err()?;
+        Some(format!("model_watches[{idx}].reference.file: {path}: {error}; nothing is compared until it can be read"))
+    };
+    watches.iter().enumerate().filter_map(of).collect()
+}
+
 impl ModelWatches {
     /// As configured, where an earlier process left them; nothing runs yet.
     pub fn open(
@@ -90,6 +100,7 @@ impl ModelWatches {
         responder: &Arc<Responder>,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Arc<Self>> {
+        unreadable(watches).iter().for_each(|it| tracing::warn!("{it}"));
         let log: Arc<dyn InferenceLog> = Arc::clone(&served.log) as _;
         let open = |it: &WatchConfig| {
             let mut watched = Watched::open(it.clone(), data_dir, Arc::clone(&log), Arc::clone(store))

@@ -5,6 +5,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::server::Folder;
+
 /// Guarantees: MUST 400 of docs/specs/forecast.md.
 #[test]
 fn every_mistake_is_told() {
@@ -23,4 +25,16 @@ fn every_mistake_is_told() {
             assert!(said.contains(it), "{}: {it:?} is missing in\n{said}", file.display());
         }
     }
+}
+
+/// A file may come later, so that it is no mistake that it is not there; but it is said.
+#[test]
+fn a_reference_that_is_not_there_is_told() {
+    let folder = Folder::new("check-reference");
+    let config = folder.write("sentinel.yaml", "model_watches: [{model: income, reference: {file: not-there.csv}}]\n");
+    let run = Command::new(env!("CARGO_BIN_EXE_sentinel")).arg("check").arg("-c").arg(&config).output().unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{said}");
+    let wanted = "note: model_watches[0].reference.file: not-there.csv: No such file or directory";
+    assert!(said.contains(wanted), "{said}");
 }
