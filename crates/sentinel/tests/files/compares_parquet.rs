@@ -91,7 +91,12 @@ fn parquet_and_csv_of_the_same_cells_say_the_same() {
     for more in [&[][..], &["--segment", "color", "--window", "7d"], &["--compat", "evidently"]] {
         let of_csv = report(&folder, "reference.csv", "current.csv", more);
         let of_parquet = report(&folder, "reference.parquet", "current.parquet", more);
-        assert_eq!(of_csv["columns"], of_parquet["columns"], "{more:?}");
+        // Evidently sees what pandas reads, and times in CSV are words to pandas.
+        let is_compared = |it: &&Value| it["name"] != "when" || !more.contains(&"evidently");
+        let columns = |it: &Value| -> Vec<Value> {
+            it["columns"].as_array().unwrap().iter().filter(is_compared).cloned().collect()
+        };
+        assert_eq!(columns(&of_csv), columns(&of_parquet), "{more:?}");
         assert_eq!(of_csv["over_time"], of_parquet["over_time"]);
         assert_eq!(of_csv["segments"], of_parquet["segments"]);
         assert_eq!(of_parquet["columns"][0]["name"], "amount");
