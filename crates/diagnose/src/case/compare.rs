@@ -92,12 +92,13 @@ pub(crate) fn requests(case: &Case, requests: &mut Requests<'_>, templates: &Tem
     let known = habits.iter_mut().zip(kinds.iter()).zip(0..).filter(|it| it.0.0.n.is_known());
     for ((habit, (service, operation)), kind) in known {
         if let Some((strength, before, during)) = slower(&mut habit.own_before, &mut habit.own_during) {
-            let ways = on_the_way(case, requests, (service, kind));
+            let (ways, is_own) = on_the_way(case, requests, (service, kind));
             if !ways.is_empty() {
                 found.extend(ways);
                 continue;
             }
-            let strength = if has_mixed_ways(requests, service, kind) { strength * MIXED } else { strength };
+            let is_mixed = !is_own && has_mixed_ways(requests, service, kind);
+            let strength = if is_mixed { strength * MIXED } else { strength };
             let text = format!("{operation} of {service} takes {during:.1} ms of its own instead of {before:.1} ms");
             let about = About::requests(operation, "", before, during);
             let of = Of("trace", service, "self time", Fault::Latency);
@@ -143,17 +144,22 @@ fn has_mixed_ways(requests: &Requests<'_>, service: &str, kind: u32) -> bool {
         .any(|it| !it.is_bracketed && callees.contains(it.service) && it.caller.is_some_and(|from| from.0 == service))
 }
 
-/// Callees on the way to which requests of a kind became slower, where the others of that kind did not.
-fn on_the_way(case: &Case, requests: &Requests<'_>, (service, kind): (&str, u32)) -> Vec<Raw> {
+/// Callees on the way to which requests of a kind became slower, where the others of that kind did not; and whether others
+/// became slower too, so that the time is surely the service's own.
+fn on_the_way(case: &Case, requests: &Requests<'_>, (service, kind): (&str, u32)) -> (Vec<Raw>, bool) {
     let is_mixed = |callee: &str| {
         requests
             .list
             .iter()
             .any(|it| it.service == callee && !it.is_bracketed && it.caller.is_some_and(|it| it.0 == service))
     };
-    let mut found = vec![];
+    let (mut found, mut is_own) = (vec![], false);
     for (callee, mut with, mut without) in way::apart(requests, kind, |it| (it + SHORT_MILLIS).ln()) {
-        if slower(&mut without.before, &mut without.during).is_some() || !is_mixed(callee) {
+        if slower(&mut without.before, &mut without.during).is_some() {
+            is_own = true;
+            continue;
+        }
+        if !is_mixed(callee) {
             continue;
         }
         if let Some((strength, was, is)) = slower(&mut with.before, &mut with.during) {
@@ -165,7 +171,7 @@ fn on_the_way(case: &Case, requests: &Requests<'_>, (service, kind): (&str, u32)
             found.push((Weight::EdgeGap, of.finding(strength, case.at, text, about)));
         }
     }
-    found
+    (found, is_own)
 }
 
 fn of_trait(

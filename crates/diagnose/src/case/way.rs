@@ -51,3 +51,39 @@ pub(crate) fn apart<'a>(requests: &Requests<'a>, kind: u32, own: impl Fn(f64) ->
     };
     asking.into_iter().map(split).filter(|it| it.1.is_known() && it.2.is_known()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Case, Span, rank};
+
+    /// Whom a shop's slow requests are blamed on: two of three ask a stock, without a span around that. From the begin on each
+    /// takes `own` milliseconds more, and those that ask `way` more.
+    fn blamed(own: f64, way: f64) -> String {
+        let mut case = Case { at: 1_700_000_000_000, ..Case::default() };
+        for second in -90..60_i64 {
+            let (is_asking, is_late) = (second % 3 != 0, second >= 0);
+            let more = if is_late { own + if is_asking { way } else { 0.0 } } else { 0.0 };
+            let span = |id: &str, parent: &str, service: &str, millis: f64| Span {
+                trace: second.to_string(),
+                id: id.to_owned(),
+                parent: parent.to_owned(),
+                service: service.to_owned(),
+                operation: "GET /".to_owned(),
+                start: case.at + second * 1000,
+                millis,
+                ..Span::default()
+            };
+            let mut spans = vec![span("1", "", "shop", 20.0 + more + if is_asking { 10.0 } else { 0.0 })];
+            spans.extend(is_asking.then(|| span("2", "1", "stock", 10.0)));
+            case.spans.extend(spans);
+        }
+        rank(&case).causes.first().map(|it| it.service.clone()).unwrap_or_default()
+    }
+
+    /// Guarantees: MUST 847 of docs/specs/diagnosis.md.
+    #[test]
+    fn requests_that_ask_nobody_tell_a_slow_caller_from_a_slow_way() {
+        assert_eq!(blamed(100.0, 0.0), "shop");
+        assert_eq!(blamed(0.0, 100.0), "stock");
+    }
+}
