@@ -132,6 +132,8 @@ fn categories(size: usize, weights: Vec<f64>, random: &mut Random) -> Drawn {
 pub struct Rates {
     /// In which the verdict's p-value is at most `alpha`.
     pub significant: f64,
+    /// In which it is at most a twentieth of `alpha`, which is where a table of 20 columns is judged.
+    pub surest: f64,
     /// In which the verdict is drift: significant, and large enough.
     pub drifted: f64,
     /// In which Kolmogorov and Smirnov's p-value is at most `alpha` (numbers only).
@@ -151,6 +153,7 @@ pub fn rates(reference: Column, current: Column, sizes: (usize, usize), runs: u3
             right.with(|right| {
                 let Ok(finding) = verdict(left, right, options) else { return };
                 rates.significant += f64::from(finding.p_value.is_some_and(|it| it <= options.alpha));
+                rates.surest += f64::from(finding.p_value.is_some_and(|it| it <= options.alpha / 20.0));
                 rates.drifted += f64::from(finding.drifted);
                 if left.is_of_numbers() {
                     let finding = compare(Method::KolmogorovSmirnov, left, right, options);
@@ -165,6 +168,7 @@ pub fn rates(reference: Column, current: Column, sizes: (usize, usize), runs: u3
     let n = f64::from(runs.max(1));
     Rates {
         significant: rates.significant / n,
+        surest: rates.surest / n,
         drifted: rates.drifted / n,
         kolmogorov_smirnov: by_distance.map(|it| it / n),
         evidently: rates.evidently / n,

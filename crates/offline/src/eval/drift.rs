@@ -18,13 +18,20 @@ const FIGURES: [Figure; 4] = [
     Figure::new("share", "%", 2),
     Figure::new("left_out", "random, left out", 0),
 ];
-const RATE_FIGURES: [Figure; 6] = [
+const RATE_FIGURES: [Figure; 7] = [
     Figure::new("reference", "reference", 0),
     Figure::new("current", "current", 0),
     Figure::new("significant", "p <= 0.05, %", 1),
+    Figure::new("surest", "p <= 0.0025, %", 2),
     Figure::new("drifted", "drift, %", 1),
     Figure::new("kolmogorov_smirnov", "K-S, %", 1),
     Figure::new("evidently", "Evidently's default, %", 1),
+];
+const FAMILY_FIGURES: [Figure; 4] = [
+    Figure::new("reference", "reference", 0),
+    Figure::new("current", "current", 0),
+    Figure::new("named", "with a drifted column, %", 2),
+    Figure::new("scatter", "standard error", 2),
 ];
 /// Failures that are told one by one.
 const MAX_TOLD: usize = 20;
@@ -165,7 +172,8 @@ fn calibrate(report: &mut Report, runs: u32, seed: u64) {
         let percent = |it: f64| Some(100.0 * it);
         let by_distance = rates.kolmogorov_smirnov.and_then(percent);
         let sizes = [Some(sizes.0 as f64), Some(sizes.1 as f64)];
-        let shares = [percent(rates.significant), percent(rates.drifted), by_distance, percent(rates.evidently)];
+        let ours = [percent(rates.significant), percent(rates.surest), percent(rates.drifted)];
+        let shares = ours.into_iter().chain([by_distance, percent(rates.evidently)]);
         Row::new(name, sizes.into_iter().chain(shares).collect())
     };
     let table = |key, title: &str, rows| Breakdown {
@@ -188,11 +196,24 @@ fn calibrate(report: &mut Report, runs: u32, seed: u64) {
         })
         .collect();
     report.breakdowns.push(table("power", "With drift: share of columns in which it is found", rows));
+    report.breakdowns.push(families(runs, &options));
+}
+
+/// Tables without drift in which at least one column is named.
+fn families(runs: u32, options: &Options) -> Breakdown {
     let columns: Vec<Column> = NO_DRIFT.iter().cycle().take(FAMILY).copied().collect();
-    let family = drift_calibration::family_rate(&columns, (1000, 1000), runs, &options);
-    report.notes.push(format!(
-        "Without drift, {:.1} % of {runs} tables of {} columns (1000 against 1000 rows) have a column that is called drifted.",
-        100.0 * family,
-        columns.len()
-    ));
+    let row = |name: &str, sizes: (usize, usize), columns: &[Column]| {
+        let rate = drift_calibration::family_rate(columns, sizes, runs, options);
+        let scatter = (rate * (1.0 - rate) / f64::from(runs)).sqrt();
+        Row::new(name, [sizes.0 as f64, sizes.1 as f64, 100.0 * rate, 100.0 * scatter].map(Some).to_vec())
+    };
+    let mut rows: Vec<Row> = SIZES.iter().map(|it| row("of every kind", *it, &columns)).collect();
+    rows.push(row("all normal", (1000, 1000), &[Column::Normal(0.0); FAMILY]));
+    Breakdown {
+        key: "families",
+        title: format!("Without drift: share of tables of {FAMILY} columns in which one is called drifted"),
+        rows_are: "columns",
+        figures: FAMILY_FIGURES.to_vec(),
+        rows,
+    }
 }
