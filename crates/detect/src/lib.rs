@@ -40,7 +40,6 @@ mod policy;
 mod rate;
 mod saved;
 mod series;
-mod series_map;
 mod service_map;
 mod shard;
 mod spans;

@@ -6,9 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use signal::{Labels, Topology};
-
-use crate::series_map::SeriesMap;
+use signal::{Labels, SeriesMap, Topology};
 
 /// Labels that name the called service.
 const PEER_LABELS: [&str; 3] = ["peer_service", "upstream", "destination_service"];

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use signal::{Anomaly, Labels, Metric, Point, Score, SeriesId, TimeRange, Timestamp};
+use signal::{Anomaly, Labels, Metric, Point, Score, SeriesId, SeriesMap, TimeRange, Timestamp};
 
 use crate::account::Spending;
 use crate::band::Band;
@@ -15,7 +15,6 @@ use crate::config::Config;
 use crate::groups::GroupSample;
 use crate::missing::{self, Owner};
 use crate::series::{Moment, Series};
-use crate::series_map::SeriesMap;
 use crate::wall_clock::WallClock;
 
 /// Series are looked at for silence after so many seconds.

@@ -35,6 +35,7 @@ pub use agent::{AgentCap, AgentDesk, AgentStatus, AgentTool};
 pub use api::prometheus::form::duration_ms;
 pub use api::prometheus::rules::{Alerting, FiringAlert, Rule, RuleGroup};
 pub use api::prometheus::targets::ScrapedTarget;
+pub use api::prometheus::time_series::TimeSeries;
 pub use config::Config;
 pub use error::Error;
 pub use forecasts::{

@@ -30,6 +30,7 @@ mod plan;
 mod ports;
 mod role;
 mod sample;
+mod series_map;
 mod span;
 mod text;
 mod time;
@@ -66,6 +67,7 @@ pub use ports::{
 };
 pub use role::{Role, is_counter, is_derived};
 pub use sample::{Exemplar, Point, SeriesPoints, rates};
+pub use series_map::SeriesMap;
 pub use span::{IdParseError, Span, SpanEvent, SpanId, SpanKind, SpanStatus, TraceId};
 pub use text::shortened;
 pub use time::{TimeRange, Timestamp};

@@ -4,8 +4,9 @@
 
 use std::collections::HashMap;
 
+use signal::SeriesMap;
+
 use crate::bytes::{Reader, put_varint};
-use crate::hashed::SeriesMap;
 use crate::logs::Lines;
 use crate::packs::kind::{Kind, Layout};
 use crate::packs::order::{Order, put_ids, read_ids};

@@ -13,7 +13,6 @@ mod error;
 mod exemplars;
 #[doc(hidden)]
 pub mod fuzzing;
-mod hashed;
 mod histograms;
 mod logs;
 mod merger;

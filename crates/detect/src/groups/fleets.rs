@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use learn::group::{Deviation, Fleet, FleetSettings, Member, Standing};
 use signal::{
-    Anomaly, AnomalyKind, GroupKind, GroupMember, GroupStatus, Labels, Metric, Score, SeriesId, Severity, Timestamp,
+    Anomaly, AnomalyKind, GroupKind, GroupMember, GroupStatus, Labels, Metric, Score, SeriesId, SeriesMap, Severity,
+    Timestamp,
 };
 
 use super::config::GroupsConfig;
@@ -18,7 +19,6 @@ use super::{Findings, GroupSample};
 use crate::config::Config;
 use crate::episode::{Episode, News};
 use crate::policy::{Rule, Usage, direction_of};
-use crate::series_map::SeriesMap;
 use crate::title::number;
 
 /// A member is forgotten after so many intervals, and not before so many seconds.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use learn::group::{Joint, JointScore, JointSettings, MOST_SIGNALS};
 use signal::{
-    Anomaly, AnomalyKind, GroupKind, GroupMember, GroupStatus, Labels, Metric, Role, Score, SeriesId, Severity,
-    Timestamp,
+    Anomaly, AnomalyKind, GroupKind, GroupMember, GroupStatus, Labels, Metric, Role, Score, SeriesId, SeriesMap,
+    Severity, Timestamp,
 };
 
 use super::config::JointConfig;
@@ -19,7 +19,6 @@ use super::{Findings, GroupSample};
 use crate::config::Config;
 use crate::episode::{Episode, News};
 use crate::policy::{Rule, direction_of};
-use crate::series_map::SeriesMap;
 use crate::title::number;
 
 /// A service has the signals that come within so many seconds.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::predictions::{self, label};
 use crate::support::server::{QUIET, Server};
 
 /// Predictions that are the reference.
@@ -37,18 +38,8 @@ impl Asked {
 
     fn send(&mut self, server: &Server, n: usize, sure: f64) -> Vec<Value> {
         let (rows, labels): (Vec<Value>, Vec<Value>) = (0..n).map(|_| self.one(sure)).unzip();
-        for part in rows.chunks(500) {
-            let answer = server.post_json("/sentinel/v1/inferences", &json!({"inferences": part}));
-            assert!(answer.status < 300, "{}", answer.text());
-        }
+        predictions::log(server, &rows);
         labels
-    }
-}
-
-fn label(server: &Server, labels: &[Value]) {
-    for part in labels.chunks(500) {
-        let answer = server.post_json("/feedback", &json!(part));
-        assert!(answer.status < 300, "{}", answer.text());
     }
 }
 

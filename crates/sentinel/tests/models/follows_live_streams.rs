@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::predictions::{self, label};
 use crate::support::server::{Folder, QUIET, Server};
 use crate::support::wait_for;
 
@@ -46,18 +47,8 @@ impl Asked {
 
     fn send(&mut self, server: &Server, n: usize, shift: f64, sure: f64) -> Vec<Value> {
         let (rows, labels): (Vec<Value>, Vec<Value>) = (0..n).map(|_| self.one(shift, sure)).unzip();
-        for part in rows.chunks(500) {
-            let answer = server.post_json("/sentinel/v1/inferences", &json!({"inferences": part}));
-            assert!(answer.status < 300, "{}", answer.text());
-        }
+        predictions::log(server, &rows);
         labels
-    }
-}
-
-fn label(server: &Server, labels: &[Value]) {
-    for part in labels.chunks(500) {
-        let answer = server.post_json("/feedback", &json!(part));
-        assert!(answer.status < 300, "{}", answer.text());
     }
 }
 

@@ -3,16 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
-use std::process::Command;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::prometheus::{Prometheus, Samples, samples};
+use crate::support::prometheus::{Prometheus, Samples, make_past, samples, serve_scrapes};
 use crate::support::server::{Folder, QUIET, Server};
 use crate::support::services::is_there;
 use crate::support::wait_for;
@@ -29,8 +27,8 @@ fn past_value(service: usize, age_secs: i64) -> f64 {
     if is_fault { 900.0 } else { 100.0 + noise }
 }
 
-/// History as blocks of the database, made by promtool.
-fn make_past(folder: &Folder, now_secs: i64) -> bool {
+/// History in the text of OpenMetrics.
+fn past(now_secs: i64) -> String {
     let mut text = String::from("# TYPE queue_length gauge\n");
     for service in 0..3 {
         for idx in (1..=N_PAST).rev() {
@@ -40,32 +38,16 @@ fn make_past(folder: &Folder, now_secs: i64) -> bool {
         }
     }
     text.push_str("# EOF\n");
-    let file = folder.write("past.txt", &text);
-    let mut promtool = Command::new("promtool");
-    promtool.args(["tsdb", "create-blocks-from", "openmetrics"]).arg(file).arg(folder.path().join("prometheus"));
-    promtool.status().is_ok_and(|it| it.success())
+    text
 }
 
 /// Serves the three series; `level` is added to all of them.
 fn exposition(level: &Arc<AtomicU64>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
     let level = Arc::clone(level);
-    std::thread::spawn(move || {
-        for (scrape, mut stream) in listener.incoming().flatten().enumerate() {
-            let value = |service: usize| 100 + (scrape * 5 + service) as u64 % 13 + level.load(Ordering::Relaxed);
-            let body: String = (0..3).map(|it| format!("queue_length{{service=\"s{it}\"}} {}\n", value(it))).collect();
-            let mut request = [0; 2048];
-            let is_read = stream.read(&mut request).is_ok();
-            let head = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                body.len()
-            );
-            let _ =
-                is_read && stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).is_ok();
-        }
-    });
-    address
+    serve_scrapes(move |scrape| {
+        let value = |service: usize| 100 + (scrape * 5 + service) as u64 % 13 + level.load(Ordering::Relaxed);
+        (0..3).map(|it| format!("queue_length{{service=\"s{it}\"}} {}\n", value(it))).collect()
+    })
 }
 
 /// What a server has of a metric, by service.
@@ -93,7 +75,7 @@ fn the_past_is_fetched_and_the_present_followed() {
         return;
     }
     let folder = Folder::new("read-prometheus");
-    assert!(make_past(&folder, jiff::Timestamp::now().as_second()), "promtool makes blocks");
+    make_past(&folder, &past(jiff::Timestamp::now().as_second()));
     let level = Arc::new(AtomicU64::new(0));
     let target = exposition(&level);
     let config = format!(

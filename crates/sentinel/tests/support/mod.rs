@@ -11,6 +11,7 @@ pub mod load;
 pub mod model;
 pub mod namespaces;
 pub mod offline;
+pub mod predictions;
 pub mod prometheus;
 pub mod remote_write;
 pub mod scenarios;

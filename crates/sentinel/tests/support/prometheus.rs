@@ -1,7 +1,8 @@
 //! How does a test use a real Prometheus? It is started on a configuration of the test's and ended with it.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -41,6 +42,34 @@ impl Prometheus {
         });
         prometheus
     }
+}
+
+/// Gives a Prometheus of this folder, which has not started yet, these samples (text of OpenMetrics) as blocks.
+pub fn make_past(folder: &Folder, text: &str) {
+    let file = folder.write("past.txt", text);
+    let mut promtool = Command::new("promtool");
+    promtool.args(["tsdb", "create-blocks-from", "openmetrics"]).arg(file).arg(folder.path().join("prometheus"));
+    assert!(promtool.status().is_ok_and(|it| it.success()), "promtool makes blocks");
+}
+
+/// A target that answers each scrape with the text of its number.
+pub fn serve_scrapes(text: impl Fn(usize) -> String + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    std::thread::spawn(move || {
+        for (scrape, mut stream) in listener.incoming().flatten().enumerate() {
+            let body = text(scrape);
+            let mut request = [0; 2048];
+            let is_read = stream.read(&mut request).is_ok();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            let _ =
+                is_read && stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).is_ok();
+        }
+    });
+    address
 }
 
 /// Samples of one series: milliseconds to the bits of the value.

@@ -2,14 +2,12 @@
 //! runs, and is what serves still there after a crash in the middle of trainings?
 
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
-use std::process::Command;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::prometheus::Prometheus;
+use crate::support::prometheus::{Prometheus, make_past, serve_scrapes};
 use crate::support::server::{Folder, QUIET, Server};
 use crate::support::services::is_there;
 use crate::support::wait_for;
@@ -30,7 +28,7 @@ fn now() -> i64 {
 }
 
 /// An hour of the past, a sample every ten seconds.
-fn make_past(folder: &Folder) -> bool {
+fn past() -> String {
     let mut text = String::from("# TYPE queue_length gauge\n");
     for pod in 0..2 {
         for age in (10..=3600).rev().step_by(10) {
@@ -39,34 +37,19 @@ fn make_past(folder: &Folder) -> bool {
         }
     }
     text.push_str("# EOF\n");
-    let file = folder.write("past.txt", &text);
-    let mut promtool = Command::new("promtool");
-    promtool.args(["tsdb", "create-blocks-from", "openmetrics"]).arg(file).arg(folder.path().join("prometheus"));
-    promtool.status().is_ok_and(|it| it.success())
+    text
 }
 
 /// Serves two series, a counter and a histogram; label values need escaping.
 fn exposition() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let secs = now();
-            let mut body: String =
-                (0..2).map(|it| format!("queue_length{{pod=\"p\\\"{it}\"}} {}\n", value(it, secs))).collect();
-            let _ = writeln!(body, "orders_total {}", secs % 1_000_000);
-            body.push_str("# TYPE wait_seconds histogram\nwait_seconds_bucket{le=\"+Inf\"} 5\nwait_seconds_count 5\nwait_seconds_sum 1\n");
-            let mut request = [0; 2048];
-            let is_read = stream.read(&mut request).is_ok();
-            let head = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                body.len()
-            );
-            let _ =
-                is_read && stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).is_ok();
-        }
-    });
-    address
+    serve_scrapes(|_| {
+        let secs = now();
+        let mut body: String =
+            (0..2).map(|it| format!("queue_length{{pod=\"p\\\"{it}\"}} {}\n", value(it, secs))).collect();
+        let _ = writeln!(body, "orders_total {}", secs % 1_000_000);
+        body.push_str("# TYPE wait_seconds histogram\nwait_seconds_bucket{le=\"+Inf\"} 5\nwait_seconds_count 5\nwait_seconds_sum 1\n");
+        body
+    })
 }
 
 /// Lines of /metrics with this name.
@@ -99,7 +82,7 @@ fn a_prometheus_is_forecast_within_a_minute_and_versions_hold() {
         return;
     }
     let folder = Folder::new("forecast-prometheus");
-    assert!(make_past(&folder), "promtool makes blocks");
+    make_past(&folder, &past());
     let target = exposition();
     let config = format!(
         "global: {{scrape_interval: 2s, scrape_timeout: 1s}}

@@ -2,9 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use signal::{LabelTest, Labels, Matcher, SeriesId};
-
-use crate::hashed::SeriesMap;
+use signal::{LabelTest, Labels, Matcher, SeriesId, SeriesMap};
 
 /// Series by one value of one label.
 type Values = HashMap<Box<str>, Vec<SeriesId>>;

@@ -19,14 +19,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use signal::{Labels, Point, SeriesId, SeriesPoints, SeriesQuery, TimeRange, Timestamp};
+use signal::{Labels, Point, SeriesId, SeriesMap, SeriesPoints, SeriesQuery, TimeRange, Timestamp};
 use tracing::warn;
 
 use self::block::Block;
 use self::index::Index;
 use self::series::{Series, SeriesData};
 use crate::counters::{Counters, count};
-use crate::hashed::SeriesMap;
 use crate::{Error, Recovery, disk};
 
 /// All points.

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use signal::{HistogramSample, Labels, LogRecord, Point, SeriesId, SeriesPoints, Span, Timestamp};
+use signal::{HistogramSample, Labels, LogRecord, Point, SeriesId, SeriesMap, SeriesPoints, Span, Timestamp};
 
 use crate::bytes::{Reader, put_labels, put_signed, put_text, put_varint};
-use crate::hashed::SeriesMap;
 use crate::histograms;
 use crate::spans::codec;
 

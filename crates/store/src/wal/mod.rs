@@ -17,11 +17,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use signal::{HistogramSample, LogRecord, SeriesPoints, Span, Timestamp};
+use signal::{HistogramSample, LogRecord, SeriesMap, SeriesPoints, Span, Timestamp};
 use tracing::warn;
 
 pub use self::replay::replay;
-use crate::hashed::SeriesMap;
 use crate::{Error, disk};
 
 /// A payload above this size is refused; a length above it in a file is damage.

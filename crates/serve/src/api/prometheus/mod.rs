@@ -15,4 +15,5 @@ pub mod rules;
 pub mod series;
 pub mod status;
 pub mod targets;
+pub mod time_series;
 mod values;

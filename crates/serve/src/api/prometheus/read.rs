@@ -14,6 +14,7 @@ use prost::Message;
 use signal::{TimeRange, Timestamp, is_histogram_mark};
 
 use super::fault::{Fault, FaultKind};
+use super::time_series::TimeSeries;
 use crate::app::App;
 use crate::queries::select;
 
@@ -56,30 +57,6 @@ struct ReadResponse {
 struct QueryResult {
     #[prost(message, repeated, tag = "1")]
     timeseries: Vec<TimeSeries>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct TimeSeries {
-    #[prost(message, repeated, tag = "1")]
-    labels: Vec<Label>,
-    #[prost(message, repeated, tag = "2")]
-    samples: Vec<Sample>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Label {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(string, tag = "2")]
-    value: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Sample {
-    #[prost(double, tag = "1")]
-    value: f64,
-    #[prost(int64, tag = "2")]
-    timestamp: i64,
 }
 
 /// `POST /api/v1/read`.
@@ -134,10 +111,7 @@ fn result(app: &App, query: &Query, n_read: &AtomicUsize) -> Result<QueryResult,
         it
     });
     let with_points = series.iter().zip(without_marks).filter(|(_, points)| !points.is_empty());
-    let timeseries = with_points.map(|(labels, points)| TimeSeries {
-        labels: labels.iter().map(|(name, value)| Label { name: name.to_owned(), value: value.to_owned() }).collect(),
-        samples: points.iter().map(|it| Sample { value: it.value, timestamp: it.time.millis() }).collect(),
-    });
+    let timeseries = with_points.map(|(labels, points)| TimeSeries::new(labels, &points));
     Ok(QueryResult { timeseries: timeseries.collect() })
 }
 

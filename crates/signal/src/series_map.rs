@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use signal::SeriesId;
+use crate::labels::SeriesId;
 
 /// A map by series.
-pub(crate) type SeriesMap<T> = HashMap<SeriesId, T, BuildHasherDefault<Identity>>;
+pub type SeriesMap<T> = HashMap<SeriesId, T, BuildHasherDefault<Identity>>;
 
 /// Hands on the 64 bits of a [`SeriesId`]: they come from XXH3 and are spread evenly.
 #[derive(Debug, Default)]
-pub(crate) struct Identity(u64);
+pub struct Identity(u64);
 
 impl Hasher for Identity {
     fn finish(&self) -> u64 {
