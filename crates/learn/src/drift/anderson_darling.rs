@@ -109,7 +109,7 @@ fn harmonic(all: f64) -> (f64, f64) {
 }
 
 /// The share of the limit distribution above `z`.
-fn limit_upper(z: f64) -> f64 {
+pub(super) fn limit_upper(z: f64) -> f64 {
     if z <= 0.0 {
         1.0
     } else if z < 2.0 {

@@ -17,6 +17,9 @@ use super::ranks::Scores;
 const WEIGHTS: [f64; 3] = [0.45, 0.45, 0.1];
 /// A p-value above this counts as this: Cauchy's tail at the other end would outweigh any discovery.
 const MAX_P_VALUE: f64 = 0.99;
+/// By how much the combination is too sure at most: the three depend on each other, and Cauchy's tail is right at its end
+/// only. The limit distribution has 1.018 at 0.05 and 1.012 at 0.0025.
+const TOO_SURE: f64 = 1.02;
 /// If one value holds more of all than this, the limit distributions do not hold.
 const MAX_TIED_SHARE: f64 = 0.02;
 /// Values are put into so many groups before a permutation.
@@ -92,5 +95,39 @@ fn cauchy(p_values: [f64; 3]) -> f64 {
         }
     };
     let sum: f64 = WEIGHTS.iter().zip(p_values).map(|(weight, it)| weight * quantile(it)).sum();
-    if sum > 1e10 { 1.0 / (sum * std::f64::consts::PI) } else { 0.5 - sum.atan() / std::f64::consts::PI }
+    let p_value = if sum > 1e10 { 1.0 / (sum * std::f64::consts::PI) } else { 0.5 - sum.atan() / std::f64::consts::PI };
+    (TOO_SURE * p_value).min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probability::normal_upper;
+    use crate::random::Random;
+
+    const DRAWS: u32 = 300_000;
+
+    /// Without drift and with many values, Anderson and Darling's statistic is a sum of squares of independent normal
+    /// numbers, of which the first is the statistic of Mann and Whitney and the second that of Mood.
+    fn p_value_of_many(random: &mut Random) -> f64 {
+        let normals: [f64; 16] = std::array::from_fn(|_| random.normal());
+        let two_sided = |it: f64| 2.0 * normal_upper(it.abs());
+        let squares = normals.iter().zip(1..).map(|(it, j)| it * it / f64::from(j * (j + 1))).sum::<f64>();
+        // The expected value of all further ones.
+        let shape = anderson_darling::limit_upper(squares + 1.0 / 17.0);
+        cauchy([two_sided(normals[0]), shape, two_sided(normals[1])])
+    }
+
+    /// Guarantees: MUST 448 of docs/specs/drift.md.
+    #[test]
+    fn the_combination_is_not_too_sure() {
+        let mut random = Random::new(5);
+        let p_values: Vec<f64> = (0..DRAWS).map(|_| p_value_of_many(&mut random)).collect();
+        for level in [0.1, 0.05, 0.01, 0.0025] {
+            let rate = p_values.iter().filter(|it| **it <= level).count() as f64 / f64::from(DRAWS);
+            let scatter = (level / f64::from(DRAWS)).sqrt();
+            println!("{level}: {rate} +- {scatter}");
+            assert!(rate <= level + 2.5 * scatter && rate >= 0.96 * level - 2.5 * scatter, "{level}: {rate}");
+        }
+    }
 }
