@@ -197,6 +197,7 @@ impl Desk {
                 probability: answer.probability,
                 probabilities: answer.probabilities.clone(),
                 latency_ms,
+                is_shadow: false,
             });
         }
         self.log.offer(logged);
@@ -223,6 +224,7 @@ impl Desk {
             probability: answer.probability,
             probabilities: answer.probabilities,
             latency_ms: seconds * 1000.0,
+            is_shadow: true,
         };
         translated.into_iter().zip(answers).zip(ids).map(one).collect()
     }

@@ -92,6 +92,7 @@ impl World {
                 probability: Some(self.random.f64() * 0.5),
                 probabilities: vec![],
                 latency_ms: 1.0,
+                is_shadow: false,
             };
             let label = Label { id: inference.id.clone(), label: FeatureValue::Number(truth), time };
             log.push(LoggedInference { sequence, inference, label: Some(label) });
