@@ -31,6 +31,11 @@ async fn some_fields_are_enough() {
         server.post("/models/income/predict?version=2", r#"{"degree": "PhD", "Hours per week": 3}"#).await;
     assert_eq!((&answer["prediction"], &answer["version"]), (&json!(1), &json!("2")));
     assert_eq!(answer.get("defaulted"), None);
+    // MUST 511: what turned out to be true may be told by the name of the class.
+    let told = json!([{"id": answer["id"], "label": "<=50K"}, {"id": id, "label": "other"}]);
+    assert_eq!(server.post("/feedback", told.to_string()).await.1["labels"], 2);
+    let labels: Vec<_> = server.logged(2).into_iter().map(|it| it.label.map(|it| it.label)).collect();
+    assert_eq!(labels, [Some("other".into()), Some(0.0.into())]);
     // What was given is logged, not what was filled in.
     let rows = server.logged(2);
     assert_eq!(rows[0].inference.features[1].1, signal::FeatureValue::Missing);
