@@ -40,6 +40,9 @@ pub struct Log {
     followers: Mutex<Vec<follower::Follower>>,
 }
 
+/// Names of classes by model and version.
+type Classes = BTreeMap<(Arc<str>, Arc<str>), Vec<Arc<str>>>;
+
 /// What the writer and the readers share.
 struct Shared {
     config: LogConfig,
@@ -51,7 +54,7 @@ struct Shared {
     ids: Ids,
     models: Mutex<BTreeMap<String, BTreeSet<String>>>,
     /// Names of the classes that a version answers by their number.
-    classes: RwLock<BTreeMap<(Arc<str>, Arc<str>), Vec<Arc<str>>>>,
+    classes: RwLock<Classes>,
     sinks: RwLock<Vec<Arc<dyn InferenceSink>>>,
     appended: (Mutex<u64>, Condvar),
     counts: Counts,
