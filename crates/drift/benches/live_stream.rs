@@ -32,6 +32,7 @@ fn row(random: &mut Random, names: &[Arc<str>], sequence: u64) -> LoggedInferenc
         probability: Some(random.uniform()),
         probabilities: vec![],
         latency_ms: 1.0,
+        is_shadow: false,
     };
     LoggedInference { sequence, inference, label: None }
 }

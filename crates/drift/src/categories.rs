@@ -35,6 +35,18 @@ impl Categories {
         self.distinct.as_ref().map_or((self.counts.len() as f64, true), |it| (it.estimate(), false))
     }
 
+    /// Flags, as every program writes them, become `true` and `false`; a column with any other word stays as it is.
+    pub fn plain_flags(&mut self) {
+        if self.counts.iter().any(|it| plain_flag(&it.0).is_none()) || self.others > 0 {
+            return;
+        }
+        let mut all: HashMap<String, u64> = HashMap::new();
+        for (word, count) in std::mem::take(&mut self.counts) {
+            *all.entry(plain_flag(&word).unwrap_or_default().to_owned()).or_default() += count;
+        }
+        self.counts = by_count(all);
+    }
+
     /// The same with at most so many words, for a file.
     pub fn condensed(&self, words: usize) -> Self {
         if self.counts.len() <= words {
@@ -139,6 +151,11 @@ fn by_count(all: HashMap<String, u64>) -> Vec<(String, u64)> {
     all
 }
 
+/// `true` or `false` for a word that says so in any letters: pandas writes `True`, spreadsheets write `TRUE`.
+pub fn plain_flag(word: &str) -> Option<&'static str> {
+    ["true", "false"].into_iter().find(|it| it.eq_ignore_ascii_case(word))
+}
+
 /// A word as it is kept.
 pub(crate) fn cut(word: &str) -> &str {
     let end = word.char_indices().nth(LONGEST).map_or(word.len(), |it| it.0);
@@ -186,6 +203,19 @@ mod tests {
         let mut merged = build(&["a", "b", "a"], 100);
         merged.merge(&build(&["c", "b"], 100), &budget(100));
         assert_eq!(merged, build(&["a", "b", "a", "c", "b"], 100));
+    }
+
+    /// Guarantees: MUST 888 of docs/specs/drift-report.md.
+    #[test]
+    fn flags_are_the_same_however_they_are_written() {
+        let plain = |words: &[&str]| {
+            let mut all = build(words, 10);
+            all.plain_flags();
+            all.counts.iter().map(|it| format!("{} {}", it.0, it.1)).collect::<Vec<_>>()
+        };
+        assert_eq!(plain(&["True", "False", "TRUE"]), ["true 2", "false 1"]);
+        assert_eq!(plain(&["True", "maybe"]), ["True 1", "maybe 1"]);
+        assert_eq!(plain(&[]), Vec::<String>::new());
     }
 
     #[test]

@@ -346,7 +346,9 @@ impl ColumnBuilder {
                 if kind == Kind::Text || distinct >= TEXTS_FROM {
                     self.facts.texts = it.take_texts().finish(kind);
                 }
-                (Data::Words(it.finish()), kind)
+                let mut words = it.finish();
+                words.plain_flags();
+                (Data::Words(words), kind)
             }
             Building::Open => (Data::Empty, Kind::Empty),
         };

@@ -7,7 +7,7 @@ use crate::config::{Config, Mode};
 use crate::correlation;
 use crate::kind::Kind;
 use crate::parts;
-use crate::profile::Profile;
+use crate::profile::{Profile, is_answer};
 use crate::quality;
 use crate::report::{Change, ColumnReport, Facts, Finding, Report, Role, SCHEMA, SchemaChange, Summary, Verdict};
 use crate::shape::Shape;
@@ -16,6 +16,8 @@ use crate::verdict;
 
 /// Share of columns from which on a data set has drifted by Evidently's preset.
 const EVIDENTLY_SHARE: f64 = 0.5;
+/// With fewer rows on a side nearly nothing can be told, and that is no sign that all is well.
+const FEW_ROWS: u64 = 10;
 /// The column with the truth, unless the user names another.
 const TARGET: &str = "target";
 
@@ -227,7 +229,13 @@ fn notes(reference: &Side, current: &Side) -> Vec<String> {
         );
         (!all.is_empty()).then_some(note)
     };
-    [sketched(reference, "Reference"), sketched(current, "Current data")].into_iter().flatten().collect()
+    let few = |side: &Side, what: &str| {
+        let rows = side.facts.rows;
+        let note = format!("{what} has {rows} rows: hardly any difference can be told from chance");
+        (rows < FEW_ROWS).then_some(note)
+    };
+    let sides = [(reference, "Reference"), (current, "Current data")];
+    sides.into_iter().flat_map(|(side, what)| [sketched(side, what), few(side, what)]).flatten().collect()
 }
 
 impl Report {
@@ -262,11 +270,23 @@ impl Report {
         self.verdict = verdict;
     }
 
+    /// A probability is of the answer, where there is one.
+    fn is_feature(&self, column: &ColumnReport) -> bool {
+        let has_answers = self.columns.iter().any(|it| it.role == Role::Prediction);
+        column.role == Role::Feature && !(has_answers && is_answer(&column.name))
+    }
+
     fn summary(&self, verdict: &Verdict) -> String {
+        // Cards and alerts count features; what the model answered and what was true are columns beside them.
+        let features = self.columns.iter().filter(|it| it.finding.is_some() && self.is_feature(it)).count();
+        let columns = match verdict.compared {
+            compared if compared == features => format!("{compared} columns"),
+            compared => format!("{compared} columns ({features} features)"),
+        };
         let mut parts = vec![match (verdict.compared, verdict.drifted) {
             (0, _) => "no column could be compared".to_owned(),
-            (compared, 0) => format!("none of {compared} columns drifted"),
-            (compared, drifted) => format!("{drifted} of {compared} columns drifted ({:.0} %)", verdict.share * 100.0),
+            (_, 0) => format!("none of {columns} drifted"),
+            (_, drifted) => format!("{drifted} of {columns} drifted ({:.0} %)", verdict.share * 100.0),
         }];
         if verdict.prediction_drift == Some(true) {
             parts.push("the prediction drifted".to_owned());

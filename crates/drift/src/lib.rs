@@ -29,7 +29,7 @@ mod texts;
 mod verdict;
 pub mod watch;
 
-pub use categories::{Categories, CategoryBuilder};
+pub use categories::{Categories, CategoryBuilder, plain_flag};
 pub use column::{ColumnBuilder, ColumnProfile, Data};
 pub use compare::{Segments, Side, compare, compare_column, compare_segmented, finish};
 pub use config::{Budget, Config, Mode};

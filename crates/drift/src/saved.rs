@@ -72,6 +72,12 @@ impl Profile {
             let texts: Vec<Vec<Text>> = postcard::from_bytes(rest).map_err(damaged)?;
             profile.columns.iter_mut().zip(texts).for_each(|(column, it)| column.texts = it);
         }
+        // Earlier versions kept flags as they were written.
+        for column in &mut profile.columns {
+            if let Data::Words(words) = &mut column.data {
+                words.plain_flags();
+            }
+        }
         match profile.columns.iter().find(|it| !is_sound(it)) {
             Some(it) => Err(ProfileError::Damaged(format!("the counts of column {} do not add up", it.name))),
             None => Ok(profile),

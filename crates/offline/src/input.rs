@@ -1,4 +1,4 @@
-//! How are the bytes of a user's file reached? From a path or from standard input (`-`), unpacked if they are gzip.
+//! How are the bytes of a user's file reached? From a path or from standard input (`-`), unpacked if they are gzip or zstd.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
@@ -12,6 +12,9 @@ use super::bad_input::BadInput;
 const STANDARD_INPUT: &str = "-";
 /// The first bytes of a gzip file (RFC 1952). They decide, not the name: piped input has no name.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// The first bytes of a zstd file (RFC 8878).
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Bytes of a user's file with the name for messages.
 pub struct Input {
@@ -39,9 +42,12 @@ impl Input {
     }
 
     fn unpacked(name: String, mut bytes: Box<dyn BufRead>) -> Result<Self, BadInput> {
-        let is_gzip = bytes.fill_buf().map_err(|error| unreadable(&name, &error))?.starts_with(&GZIP);
-        if is_gzip {
+        let start = bytes.fill_buf().map_err(|error| unreadable(&name, &error))?;
+        if start.starts_with(&GZIP) {
             bytes = Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(bytes)));
+        } else if start.starts_with(&ZSTD) {
+            let decoder = zstd::Decoder::with_buffer(bytes).map_err(|error| unreadable(&name, &error))?;
+            bytes = Box::new(BufReader::with_capacity(1 << 16, decoder));
         }
         Ok(Self { name, bytes })
     }

@@ -14,6 +14,7 @@ pub mod drift;
 pub mod eval;
 mod feature_table;
 pub mod forecast;
+mod foreign;
 pub mod input;
 mod instants;
 mod labelled_rows;

@@ -27,7 +27,11 @@ const ROWS_PER_BATCH: usize = 8192;
 pub fn parse(file: &str, bytes: Vec<u8>) -> Result<Table, BadInput> {
     let bad = |error: ParquetError| {
         let is_packed = error.to_string().contains("Disabled feature");
-        let advice = if is_packed { "pack it with snappy, zstd or gzip" } else { "check that the file is whole" };
+        let advice = if is_packed {
+            "pack it with snappy, zstd or gzip"
+        } else {
+            "check that the file is whole, and not encrypted"
+        };
         BadInput::of_file(file, format!("cannot read it as Parquet: {error}"), advice)
     };
     let reader = SerializedFileReader::new(Bytes::from(bytes)).map_err(bad)?;
@@ -57,8 +61,10 @@ pub fn parse(file: &str, bytes: Vec<u8>) -> Result<Table, BadInput> {
 pub enum Meaning {
     /// A number.
     Number,
-    /// A number that has no sign.
-    Unsigned,
+    /// A number that has no sign, in these bits of what is stored.
+    Unsigned(u64),
+    /// A number of 16 bits with a fraction.
+    Half,
     /// The number times 10 to minus this.
     Decimal(i32),
     /// Days since 1970.
@@ -81,10 +87,16 @@ impl Meaning {
             }
             Some(LogicalType::Date) => Self::Date,
             Some(LogicalType::Decimal(it)) => Self::Decimal(it.scale),
-            Some(LogicalType::Integer(it)) if !it.is_signed => Self::Unsigned,
+            Some(LogicalType::Integer(it)) if !it.is_signed => Self::unsigned(column),
+            Some(LogicalType::Float16) => Self::Half,
             Some(_) => Self::Number,
             None => Self::of_old_writer(column),
         }
+    }
+
+    /// What is stored in 32 bits is read with a sign, which must not become 32 further bits.
+    fn unsigned(column: &ColumnDescriptor) -> Self {
+        Self::Unsigned(if column.physical_type() == Physical::INT32 { u64::from(u32::MAX) } else { u64::MAX })
     }
 
     fn of_old_writer(column: &ColumnDescriptor) -> Self {
@@ -94,7 +106,7 @@ impl Meaning {
             ConvertedType::DATE => Self::Date,
             ConvertedType::DECIMAL => Self::Decimal(column.type_scale()),
             ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64 => {
-                Self::Unsigned
+                Self::unsigned(column)
             }
             // The times of Hive and Impala, which are read as nanoseconds.
             _ if column.physical_type() == Physical::INT96 => {
@@ -200,7 +212,8 @@ fn integers(all: &[Option<i64>], meaning: &Meaning) -> Values {
         Meaning::Date => text(&|it| instant(it.checked_mul(SECONDS_PER_DAY)?, 1, false)?.get(..10).map(str::to_owned)),
         Meaning::Instant { units_per_second, is_utc } => text(&|it| instant(it, *units_per_second, *is_utc)),
         Meaning::Decimal(scale) => number(&|it| it as f64 / 10f64.powi(*scale)),
-        Meaning::Unsigned => number(&|it| it as u64 as f64),
+        Meaning::Unsigned(bits) => number(&|it| (it as u64 & bits) as f64),
+        Meaning::Half => number(&|it| it as f64),
         Meaning::Number if all.iter().flatten().any(|it| it.unsigned_abs() > LARGEST_EXACT) => {
             text(&|it| Some(it.to_string()))
         }
@@ -220,6 +233,9 @@ fn texts(all: &[Option<Vec<u8>>], meaning: &Meaning) -> Values {
         let number = |it: &Option<Vec<u8>>| it.as_ref().map_or(f64::NAN, |it| big_endian(it) / 10f64.powi(*scale));
         return Values::Numbers(all.iter().map(number).collect());
     }
+    if let Meaning::Half = meaning {
+        return Values::Numbers(all.iter().map(|it| it.as_deref().map_or(f64::NAN, half)).collect());
+    }
     let mut cells = Cells::default();
     all.iter().for_each(|it| cells.push(&String::from_utf8_lossy(it.as_deref().unwrap_or_default())));
     Values::Text(cells)
@@ -230,6 +246,20 @@ pub fn big_endian(bytes: &[u8]) -> f64 {
     let is_negative = bytes.first().is_some_and(|it| *it >= 0x80);
     let sum = bytes.iter().fold(0.0, |sum, byte| sum * 256.0 + f64::from(*byte));
     if is_negative { sum - 256f64.powi(bytes.len() as i32) } else { sum }
+}
+
+/// A number of IEEE 754 in 16 bits, the lower byte first; NaN for bytes of another length.
+pub fn half(bytes: &[u8]) -> f64 {
+    let Ok(bytes) = bytes.try_into() else { return f64::NAN };
+    let bits = u16::from_le_bytes(bytes);
+    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff));
+    let size = match exponent {
+        0 => fraction * 2f64.powi(-24),
+        0x1f if fraction == 0.0 => f64::INFINITY,
+        0x1f => f64::NAN,
+        _ => (1.0 + fraction / 1024.0) * 2f64.powi(exponent - 15),
+    };
+    if bits >> 15 == 1 { -size } else { size }
 }
 
 #[cfg(test)]
@@ -299,6 +329,14 @@ mod tests {
             let problem = parse("f.parquet", whole[..n_bytes].to_vec()).unwrap_err().to_string();
             assert!(problem.starts_with("f.parquet: cannot read it as Parquet: "), "{problem}");
         }
+    }
+
+    #[test]
+    fn numbers_of_16_bits_are_read() {
+        let of = |bits: u16| half(&bits.to_le_bytes());
+        assert_eq!([of(0x3c00), of(0xc000), of(0x3555), of(0x7bff)], [1.0, -2.0, 0.333_251_953_125, 65504.0]);
+        assert_eq!([of(0x0001), of(0x8000), of(0x7c00)], [2f64.powi(-24), 0.0, f64::INFINITY]);
+        assert!(of(0x7e00).is_nan() && half(&[1]).is_nan());
     }
 
     #[test]

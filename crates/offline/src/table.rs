@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::bad_input::{BadInput, Place, quoted};
 use super::csv_file;
+use super::foreign;
 use super::input::Input;
 use super::parquet_file;
 
@@ -73,17 +74,17 @@ impl Cells {
 }
 
 impl Table {
-    /// Reads a file whole: Parquet or CSV, also packed with gzip, from a path or from standard input (`-`).
+    /// Reads a file whole: Parquet or CSV, also packed with gzip or zstd, from a path or from standard input (`-`).
     ///
     /// # Errors
     /// If it cannot be read, has no rows, or a row has other columns than the heading.
     pub fn read(path: &Path) -> Result<Self, BadInput> {
         let (file, bytes) = Input::open(path)?.read_all()?;
         if bytes.starts_with(parquet_file::MAGIC) {
-            parquet_file::parse(&file, bytes)
-        } else {
-            csv_file::parse(&file, &bytes)
+            return parquet_file::parse(&file, bytes);
         }
+        foreign::refuse(&file, &bytes)?;
+        csv_file::parse(&file, &bytes)
     }
 
     /// Number of rows.

@@ -33,6 +33,7 @@ fn hand_over(criterion: &mut Criterion) {
         probability: Some(0.75),
         probabilities: vec![],
         latency_ms: 0.1,
+        is_shadow: false,
     };
     criterion.bench_function("hand over a row of 20 fields", |bencher| bencher.iter(|| log.offer(vec![row()])));
     log.close();

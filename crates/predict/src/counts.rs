@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use axum::http::StatusCode;
 use signal::{Metric, MetricKind};
 
 use crate::error::PredictError;
@@ -17,6 +18,8 @@ pub struct Proxied {
     logged: AtomicU64,
     skipped: AtomicU64,
     failed: AtomicU64,
+    /// Answers with an error of the client (4xx) and of the server (5xx).
+    errors: [AtomicU64; 2],
 }
 
 impl Proxied {
@@ -25,21 +28,37 @@ impl Proxied {
         self.logged.fetch_add(rows as u64, Ordering::Relaxed);
     }
 
-    /// A call could not be logged: no JSON, no known shape, or too long.
+    /// A call could not be logged: no JSON, no known shape, too long, or broken off.
     pub fn skip(&self) {
         self.skipped.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The other server did not answer.
+    /// The other server did not answer, or not for as long as the client waited.
     pub fn fail(&self) {
         self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The other server answered; errors have no prediction, but somebody wants to know how many there are.
+    pub fn answer(&self, status: StatusCode) {
+        let [client, server] = &self.errors;
+        if status.is_client_error() {
+            client.fetch_add(1, Ordering::Relaxed);
+        } else if status.is_server_error() {
+            server.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// All numbers.
     pub fn metrics(&self) -> Vec<Metric> {
         let get = |it: &AtomicU64| it.load(Ordering::Relaxed);
         let skipped = "Proxied calls whose bodies could not be logged.";
+        let help = "Proxied calls that the server behind answered with an error.";
+        let [client, server] = &self.errors;
+        let error =
+            |status, n| Metric::counter("sentinel_predict_proxied_errors_total", help, get(n)).label("status", status);
         vec![
+            error("4xx", client),
+            error("5xx", server),
             Metric::counter("sentinel_predict_proxied_rows_total", "Rows of proxied calls logged.", get(&self.logged)),
             Metric::counter("sentinel_predict_proxied_skipped_total", skipped, get(&self.skipped)),
             Metric::counter("sentinel_predict_proxied_failed_total", "Proxied calls not answered.", get(&self.failed)),

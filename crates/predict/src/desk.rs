@@ -84,6 +84,11 @@ impl Desk {
         if !problems.is_empty() {
             return Err(problems);
         }
+        for model in &models {
+            for it in model.versions.iter().filter(|it| !it.loaded.fields.schema.target.classes.is_empty()) {
+                log.name_classes(&model.name, &it.name, &it.loaded.fields.schema.target.classes);
+            }
+        }
         let is_default = |it: &Served| config.default_model.as_deref() == Some(&*it.name);
         let default = models.iter().position(is_default).unwrap_or(0);
         Ok(Self {
@@ -114,6 +119,12 @@ impl Desk {
         let client = builder.connect_timeout(CONNECT).build();
         let client = client.map_err(|error| PredictError::Upstream(format!("cannot make a client: {error}")))?;
         Ok(self.client.get_or_init(|| client))
+    }
+
+    /// Names of the classes of a model by their number; none if it is not served here or tells numbers.
+    pub fn classes(&self, model: &str) -> Vec<Arc<str>> {
+        let version = self.models.iter().find(|it| &*it.name == model).and_then(Served::default_version);
+        version.map_or_else(Vec::new, |it| it.loaded.fields.schema.target.classes.clone())
     }
 
     /// The models, in the order of the configuration.
@@ -197,6 +208,7 @@ impl Desk {
                 probability: answer.probability,
                 probabilities: answer.probabilities.clone(),
                 latency_ms,
+                is_shadow: false,
             });
         }
         self.log.offer(logged);
@@ -223,6 +235,7 @@ impl Desk {
             probability: answer.probability,
             probabilities: answer.probabilities,
             latency_ms: seconds * 1000.0,
+            is_shadow: true,
         };
         translated.into_iter().zip(answers).zip(ids).map(one).collect()
     }

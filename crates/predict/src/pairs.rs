@@ -142,6 +142,7 @@ pub fn rows(request: &Half, response: &Half) -> Vec<Inference> {
         probability: told.probability,
         probabilities: told.probabilities,
         latency_ms,
+        is_shadow: false,
     };
     let told = told
         .into_iter()

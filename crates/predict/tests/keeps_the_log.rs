@@ -102,6 +102,41 @@ async fn the_log_is_bounded() {
     assert!(rows.len() < 10_000, "{} rows are kept", rows.len());
 }
 
+/// A clock that stands until it is moved.
+struct Moved(Mutex<signal::Timestamp>);
+
+impl signal::Clock for Moved {
+    fn now(&self) -> signal::Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// MUST 882: rows and labels are removed in their time, also where nothing comes any more, and numbers go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_log_is_emptied_in_its_time() {
+    let folder = Folder::new();
+    let clock = Arc::new(Moved(Mutex::new(SystemClock.now())));
+    let log = Log::open(&folder.join("log"), &LogConfig::default(), Arc::clone(&clock) as _).unwrap();
+    log.write(rows(10)).await.unwrap();
+    log.label(vec![Label { id: "row 1".into(), label: 1.0.into(), time: clock.now() }]).await.unwrap();
+    let kept = || log.metrics().iter().find(|it| it.name == "sentinel_predict_log_expired_total").unwrap().value;
+    assert_eq!((kept(), logged(&log, 10).len()), (0.0, 10));
+    *clock.0.lock().unwrap() = SystemClock.now().plus(Duration::from_secs(91 * 86_400));
+    until("all are removed", || kept() == 10.0);
+    assert_eq!(logged(&log, 0).len(), 0);
+    until("labels as well", || {
+        let mut n = 0;
+        let mut count = |_, _| {
+            n += 1;
+            true
+        };
+        log.read_labels(0, &mut count).unwrap();
+        n == 0
+    });
+    log.write(rows(1)).await.unwrap();
+    assert_eq!(logged(&log, 1)[0].sequence, 11);
+}
+
 /// A place that does not answer until it is told to.
 struct Dead {
     is_alive: Arc<AtomicBool>,
@@ -207,6 +242,11 @@ async fn csv_files_have_one_header_whoever_writes() {
     let mut outlet = CsvOutlet::new(config);
     let row = |id: &str, n| LoggedInference { sequence: 1, inference: inference(id, n), label: None };
     outlet.deliver(&[row("0, \"0\"", 2), row("new", 2)]).unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 202);
+    // MUST 881: what a version in the shadow said was told to nobody.
+    let mut of_shadow = row("shadow", 2);
+    of_shadow.inference.is_shadow = true;
+    outlet.deliver(&[of_shadow]).unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 202);
     outlet.deliver(&[row("other", 3)]).unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);

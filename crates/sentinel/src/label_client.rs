@@ -39,12 +39,16 @@ pub struct LabelsArgs {
 pub async fn run(args: &LabelsArgs) -> anyhow::Result<()> {
     let (labels, n_without) = read(args)?;
     let progress = Progress::new(labels.len(), "sending labels");
+    let (mut joined, mut pending) = (0, 0);
     for batch in labels.chunks(BATCH) {
-        call(&args.remote, Method::POST, "/feedback", Some(Value::from(batch.to_vec()))).await?;
+        let answer = call(&args.remote, Method::POST, "/feedback", Some(Value::from(batch.to_vec()))).await?;
+        let count = |key: &str| answer.get(key).and_then(Value::as_u64).unwrap_or_default();
+        (joined, pending) = (joined + count("joined"), pending + count("pending"));
         progress.advance(batch.len());
     }
     drop(progress);
     println!("{} labels sent; {n_without} rows without an id or a label left out.", labels.len());
+    println!("{joined} have a prediction; {pending} wait for one with their id.");
     Ok(())
 }
 

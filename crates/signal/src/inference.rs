@@ -93,6 +93,9 @@ pub struct Inference {
     /// How long the model took, in milliseconds.
     #[serde(default)]
     pub latency_ms: f64,
+    /// True if nobody was told: a version in the shadow was asked the same as the one that answered, whose row has this id.
+    #[serde(default, rename = "shadow", skip_serializing_if = "std::ops::Not::not")]
+    pub is_shadow: bool,
 }
 
 /// What turned out to be true of an earlier prediction.
@@ -168,6 +171,10 @@ mod tests {
         assert_eq!(read.inference.features[3].1, FeatureValue::Flag(true));
         assert_eq!(read.label, None);
         assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        let shadow = text.replace(r#""latency_ms":0.2}"#, r#""latency_ms":0.2,"shadow":true}"#);
+        let read: LoggedInference = serde_json::from_str(&shadow).unwrap();
+        assert!(read.inference.is_shadow);
+        assert_eq!(serde_json::to_string(&read).unwrap(), shadow);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::watch::performance::{Answered, word};
+use crate::watch::performance::{Answered, class, word};
 
 /// So large a share of the answers of a class has its highest probability at the same place.
 const LEAST_SHARE: f64 = 0.7;
@@ -20,7 +20,7 @@ impl ClassOrder {
         let n = answers.iter().map(|it| it.probabilities.len()).max().filter(|it| *it > 1)?;
         let whole: Vec<&Answered> = answers.iter().copied().filter(|it| it.probabilities.len() == n).collect();
         if !told.is_empty() {
-            let places = told.iter().enumerate().map(|(place, class)| (class.clone(), place)).collect();
+            let places = told.iter().enumerate().map(|(place, it)| (class(it), place)).collect();
             return (told.len() == n).then_some(Self { places });
         }
         let mut places = seen(&whole)?;

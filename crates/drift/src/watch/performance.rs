@@ -7,6 +7,7 @@ use learn::performance::realized::regression::Errors;
 use serde::{Deserialize, Serialize};
 use signal::FeatureValue;
 
+use crate::categories::plain_flag;
 use crate::watch::class_order::ClassOrder;
 use crate::watch::concept::Wrongness;
 use crate::watch::config::{PerformanceConfig, Task};
@@ -107,7 +108,7 @@ pub(super) fn task(known: &[&Answered], config: &PerformanceConfig) -> Found {
     if is_regression && is_of_numbers {
         return Found::Regression;
     }
-    let positive = config.positive.clone().or_else(|| words.iter().find(|it| *it == "1").cloned());
+    let positive = config.positive.as_deref().map(class).or_else(|| words.iter().find(|it| *it == "1").cloned());
     match positive {
         Some(it) if words.len() <= 2 => Found::Binary(it),
         _ => Found::Classes,
@@ -123,9 +124,17 @@ pub(super) fn loss(prediction: &FeatureValue, label: &FeatureValue, is_share: bo
     numbers.map_or(f64::NAN, |(predicted, actual)| (predicted - actual).abs())
 }
 
-/// Flags are 0 and 1, so that `true` and `1` are the same.
+/// Flags are 0 and 1, so that `true`, `True` of a table of labels, and `1` are the same.
 pub(super) fn word(value: &FeatureValue) -> String {
-    value.as_number().map_or_else(|| value.to_string(), |it| it.to_string())
+    value.as_number().map_or_else(|| class(&value.to_string()), |it| it.to_string())
+}
+
+/// A class as the user or a table writes it, as [`word`] has it.
+pub(super) fn class(text: &str) -> String {
+    match plain_flag(text) {
+        Some(flag) => u8::from(flag == "true").to_string(),
+        None => text.to_owned(),
+    }
 }
 
 fn binary(known: &[&Answered], positive: &str, measures: &mut Measures) -> Performance {
@@ -217,6 +226,26 @@ mod tests {
     fn measured(answers: &[Answered], config: &PerformanceConfig) -> (Option<Performance>, Measures) {
         let mut measures = Measures::default();
         (Performance::measure(answers, config, &mut measures), measures)
+    }
+
+    /// Guarantees: MUST 888 of docs/specs/drift-report.md.
+    #[test]
+    fn flags_are_the_same_however_labels_write_them() {
+        let answered = |said: bool, came: &str| Answered {
+            prediction: FeatureValue::Flag(said),
+            probability: None,
+            probabilities: vec![],
+            label: came.into(),
+        };
+        let answers =
+            [answered(true, "True"), answered(false, "FALSE"), answered(true, "false"), answered(true, "true")];
+        for positive in [None, Some("True".to_owned()), Some("true".to_owned())] {
+            let config = PerformanceConfig { min_labels: 1, positive, ..PerformanceConfig::default() };
+            let mut measures = Measures::default();
+            let found = Performance::measure(&answers, &config, &mut measures).unwrap();
+            assert!(matches!(found.quality, Quality::Binary { .. }), "{found:?}");
+            assert_eq!((measures.get("accuracy"), measures.get("recall")), (Some(0.75), Some(1.0)));
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How is CSV profiled? Row by row, once: the first rows say what each column holds, then nothing is kept but profiles.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::io::{BufRead, Read};
 
@@ -34,6 +35,7 @@ pub struct CsvProfiles {
     pub duplicates: Option<u64>,
     pub segments: Segments,
     pub spans: Option<Spans>,
+    pub notes: Vec<String>,
 }
 
 /// Profiles a file whole.
@@ -41,10 +43,11 @@ pub fn read(input: Input, wanted: &Wanted) -> Result<CsvProfiles, BadInput> {
     let file = input.name.clone();
     let mut bytes = input.bytes;
     let start = begin(&file, &mut bytes)?;
+    let delimiter = delimiter(&start);
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
-        .delimiter(delimiter(&start))
+        .delimiter(delimiter)
         .from_reader(Ending { inner: start.chain(bytes), last: 0 });
     let mut record = ByteRecord::new();
     let problem = |error: &csv::Error| not_readable(&file, error);
@@ -61,6 +64,10 @@ pub fn read(input: Input, wanted: &Wanted) -> Result<CsvProfiles, BadInput> {
         return Err(BadInput::of_file(&file, "it has no rows", "give at least one row below the heading"));
     }
     let mut table = Reading::new(&file, names, &first, wanted)?;
+    // Where commas do not separate cells they separate fractions, unless somebody wants it as pandas reads it.
+    if delimiter != b',' && !wanted.as_pandas {
+        table.find_commas(&first);
+    }
     for row in &first {
         table.row(row)?;
     }
@@ -114,6 +121,10 @@ fn begin(file: &str, bytes: &mut dyn BufRead) -> Result<std::io::Cursor<Vec<u8>>
     read.map_err(|error| crate::input::unreadable(file, &error))?;
     if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
         return Err(BadInput::of_file(file, "it is UTF-16", "save it as UTF-8"));
+    }
+    if start.contains(&0) {
+        let found = "it holds zero bytes, as binary files do and UTF-16 without a mark";
+        return Err(BadInput::of_file(file, found, "save it as text in UTF-8"));
     }
     if start.starts_with(BOM) {
         start.drain(..BOM.len());
@@ -198,6 +209,9 @@ struct Reading<'a> {
     segment: Option<usize>,
     spans: Option<(usize, Spans, f64)>,
     as_pandas: bool,
+    budget: Budget,
+    /// Columns whose numbers have a decimal comma.
+    with_comma: Vec<bool>,
 }
 
 impl<'a> Reading<'a> {
@@ -229,7 +243,28 @@ impl<'a> Reading<'a> {
         };
         let hashes = (HASHED > 0).then(Vec::new);
         let as_pandas = wanted.as_pandas;
-        Ok(Self { file, names, columns, rows: 0, hashes, segments: Segments::default(), segment, spans, as_pandas })
+        let with_comma = vec![false; names.len()];
+        let segments = Segments::default();
+        Ok(Self { file, names, columns, rows: 0, hashes, segments, segment, spans, as_pandas, budget, with_comma })
+    }
+
+    /// Columns of words that are numbers once their comma is a point.
+    fn find_commas(&mut self, first: &[ByteRecord]) {
+        for (idx, column) in self.columns.iter_mut().enumerate() {
+            let Some(column) = column.as_mut().filter(|it| it.kind == Kind::Category) else { continue };
+            let (mut filled, mut numbers) = (0, 0);
+            for cell in cells(first, idx).filter(|it| !is_missing(it)) {
+                filled += 1;
+                numbers += u64::from(cell_number(&pointed(cell)).is_some());
+            }
+            if Kind::of_cells(filled, numbers, 0) == Kind::Number {
+                let name = self.names.get(idx).map_or("", String::as_str);
+                *column = Fed::new(name, Kind::Number, self.budget);
+                if let Some(it) = self.with_comma.get_mut(idx) {
+                    *it = true;
+                }
+            }
+        }
     }
 
     fn row(&mut self, record: &ByteRecord) -> Result<(), BadInput> {
@@ -238,6 +273,9 @@ impl<'a> Reading<'a> {
             let Some(column) = column else { continue };
             let cell = text(self.file, &self.names, record, idx, cell)?;
             let cell = if self.as_pandas && column.kind == Kind::Category { cell } else { cell.trim() };
+            let has_comma = self.with_comma.get(idx) == Some(&true);
+            let cell = if has_comma { pointed(cell) } else { Cow::Borrowed(cell) };
+            let cell = cell.as_ref();
             if column.kind == Kind::Time {
                 let millis = instants::parse(cell);
                 column.each(place, |it| match millis {
@@ -284,11 +322,21 @@ impl<'a> Reading<'a> {
             hashes.dedup();
             (all - hashes.len()) as u64
         });
+        let with_comma = self.names.iter().zip(&self.with_comma).filter(|it| *it.1).map(|it| it.0.as_str());
+        let with_comma: Vec<&str> = with_comma.collect();
+        let note = format!("{}: numbers with a decimal comma were read as such: {}", self.file, with_comma.join(", "));
+        let notes = if with_comma.is_empty() { vec![] } else { vec![note] };
         let kept = self.names.into_iter().zip(self.columns).filter_map(|(name, it)| Some((name, it?)));
         let (names, columns) = kept.map(|(name, it)| (name, it.finish())).unzip();
         let spans = self.spans.map(|it| it.1);
-        CsvProfiles { names, columns, rows: self.rows, duplicates, segments: self.segments, spans }
+        CsvProfiles { names, columns, rows: self.rows, duplicates, segments: self.segments, spans, notes }
     }
+}
+
+/// A cell with a point in place of its comma. What has a point already is not guessed at.
+fn pointed(cell: &str) -> Cow<'_, str> {
+    let is_one = !cell.contains('.') && cell.bytes().filter(|it| *it == b',').count() == 1;
+    if is_one { cell.replace(',', ".").into() } else { cell.into() }
 }
 
 fn cells(rows: &[ByteRecord], idx: usize) -> impl Iterator<Item = &str> {
@@ -331,6 +379,22 @@ mod tests {
         assert_eq!(rows("a,b\n1,5\" pipe\n2,z\n"), Ok(2));
         let problem = rows("a,b\n0,w\n1,\"x\n2,y\n3,z\n").unwrap_err();
         assert!(problem.starts_with("f.csv, line 3: found a quote that is never closed"), "{problem}");
+    }
+
+    /// Guarantees: MUST 887 of docs/specs/drift-report.md.
+    #[test]
+    fn numbers_with_a_decimal_comma_are_numbers_where_semicolons_separate() {
+        let read = |text: &'static str, as_pandas| {
+            let input = Input { name: "f.csv".to_owned(), bytes: Box::new(text.as_bytes()) };
+            let read = read(input, &Wanted { as_pandas, ..Wanted::default() }).unwrap();
+            (read.columns.iter().map(|it| it.whole.kind).collect::<Vec<_>>(), read.notes)
+        };
+        let text = "x;y\n1,5;a\n-2,25;b\n3;c,d\n;a\n";
+        let note = "f.csv: numbers with a decimal comma were read as such: x".to_owned();
+        assert_eq!(read(text, false), (vec![Kind::Number, Kind::Category], vec![note]));
+        assert_eq!(read(text, true), (vec![Kind::Category; 2], vec![]));
+        // Where commas separate cells, one in quotes may separate thousands.
+        assert_eq!(read("x,y\n\"1,500\",a\n\"2,500\",b\n", false), (vec![Kind::Category; 2], vec![]));
     }
 
     #[test]

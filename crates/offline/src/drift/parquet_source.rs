@@ -18,7 +18,7 @@ use super::groups::{Place, Segments, Spans};
 use super::source::Wanted;
 use crate::bad_input::BadInput;
 use crate::instants;
-use crate::parquet_file::{Meaning, big_endian};
+use crate::parquet_file::{Meaning, big_endian, half};
 
 /// Larger integers are rounded as numbers of 64 bits.
 const LARGEST_EXACT: u64 = 1 << 53;
@@ -73,6 +73,10 @@ impl ParquetSource {
         for (idx, column) in metadata.schema_descr().columns().iter().enumerate() {
             let name = column.path().string();
             match column.max_rep_level() {
+                0 if source.columns.iter().any(|it| it.0 == name) => {
+                    let found = format!("two columns are called {name}");
+                    return Err(BadInput::of_file(&source.name, found, "give each column a name of its own"));
+                }
                 0 if wanted.has(&name) => source.columns.push((name, idx)),
                 0 => {}
                 _ => nested += 1,
@@ -131,7 +135,11 @@ impl ParquetSource {
 
     fn bad(&self, error: &ParquetError) -> BadInput {
         let is_packed = error.to_string().contains("Disabled feature");
-        let advice = if is_packed { "pack it with snappy, zstd or gzip" } else { "check that the file is whole" };
+        let advice = if is_packed {
+            "pack it with snappy, zstd or gzip"
+        } else {
+            "check that the file is whole, and not encrypted"
+        };
         BadInput::of_file(&self.name, format!("cannot read it as Parquet: {error}"), advice)
     }
 
@@ -255,7 +263,7 @@ fn kind(column: &ColumnDescriptor, meaning: &Meaning) -> Kind {
     match (column.physical_type(), meaning) {
         (_, Meaning::Date | Meaning::Instant { .. }) => Kind::Time,
         (Physical::BOOLEAN, _) => Kind::Category,
-        (Physical::BYTE_ARRAY | Physical::FIXED_LEN_BYTE_ARRAY, Meaning::Decimal(_)) => Kind::Number,
+        (Physical::BYTE_ARRAY | Physical::FIXED_LEN_BYTE_ARRAY, Meaning::Decimal(_) | Meaning::Half) => Kind::Number,
         (Physical::BYTE_ARRAY | Physical::FIXED_LEN_BYTE_ARRAY, _) => Kind::Category,
         _ => Kind::Number,
     }
@@ -285,6 +293,10 @@ fn take(fed: &mut Fed, words: &mut Words, cell: &Cell<'_>, meaning: &Meaning, pl
                 let number = big_endian(bytes.as_bytes()) / 10f64.powi(*scale);
                 fed.each(place, |it| it.number(number));
             }
+            Meaning::Half => {
+                let number = half(bytes.as_bytes());
+                fed.each(place, |it| it.number(number));
+            }
             _ if place == Place::default() => words.count(bytes, fed),
             _ => {
                 let word = String::from_utf8_lossy(bytes.as_bytes());
@@ -297,8 +309,8 @@ fn take(fed: &mut Fed, words: &mut Words, cell: &Cell<'_>, meaning: &Meaning, pl
 fn number_of(integer: i64, meaning: &Meaning) -> f64 {
     match meaning {
         Meaning::Decimal(scale) => integer as f64 / 10f64.powi(*scale),
-        Meaning::Unsigned => integer as u64 as f64,
-        Meaning::Number | Meaning::Date | Meaning::Instant { .. } => integer as f64,
+        Meaning::Unsigned(bits) => (integer as u64 & bits) as f64,
+        Meaning::Number | Meaning::Half | Meaning::Date | Meaning::Instant { .. } => integer as f64,
     }
 }
 

@@ -31,7 +31,19 @@ pub fn run(args: &DriftArgs) -> anyhow::Result<bool> {
     let Some(current) = current else { return Ok(false) };
     let report = compare(&reference, &current, &config, args.sliding)?;
     write(args, &report, &config)?;
+    nothing_compared(&report, &current.name)?;
     Ok(report.verdict.drift || report.verdict.failed_expectations > 0)
+}
+
+/// That nothing could be compared is no verdict, and must not pass for one that all is well.
+fn nothing_compared(report: &Report, current: &str) -> Result<(), BadInput> {
+    let verdict = &report.verdict;
+    if verdict.compared > 0 || verdict.drift || verdict.failed_expectations > 0 {
+        return Ok(());
+    }
+    let reason = report.columns.iter().find_map(|it| Some(format!("{}: {}", it.name, it.not_compared.as_ref()?)));
+    let found = format!("no column could be compared ({})", reason.unwrap_or_else(|| "there is none".to_owned()));
+    Err(BadInput::of_file(current, found, "give columns of numbers or of words that repeat"))
 }
 
 fn config(args: &DriftArgs) -> anyhow::Result<Config> {

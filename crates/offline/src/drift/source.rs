@@ -9,6 +9,7 @@ use super::csv_source::{self, CsvProfiles};
 use super::fed::FedProfile;
 use super::parquet_source::ParquetSource;
 use crate::bad_input::BadInput;
+use crate::foreign;
 use crate::input::Input;
 use crate::parquet_file::MAGIC;
 
@@ -74,6 +75,7 @@ impl Source {
         if start.starts_with(MAGIC) {
             return Self::of_parquet(path, input, wanted);
         }
+        foreign::refuse(&input.name, start)?;
         let name = input.name.clone();
         Ok(Self::of_csv(name, csv_source::read(input, wanted)?))
     }
@@ -126,7 +128,7 @@ impl Source {
             segments: csv.segments.names,
             spans: csv.spans.as_ref().map(super::groups::Spans::in_order).unwrap_or_default(),
             is_profile: false,
-            notes: note.into_iter().collect(),
+            notes: note.into_iter().chain(csv.notes).collect(),
             data: Data::Profiles(csv.columns),
         }
     }
@@ -162,8 +164,11 @@ pub fn profile_of(path: &Path, ignored: &[String], segments: &[String]) -> Resul
 /// Groups of a file by one column. The file is read once for each.
 fn groups_of(path: &Path, wanted: &Wanted, column: &str) -> Result<Segments, BadInput> {
     let source = Source::open(path, &Wanted { segment: Some(column.to_owned()), ..wanted.clone() })?;
-    // Predictions write a number as 1, a file may write 1.0.
-    let plain = |it: &String| it.parse::<f64>().map_or_else(|_| it.clone(), |it| it.to_string());
+    // Predictions write a number as 1 and a flag as true, a file may write 1.0 and True.
+    let plain = |it: &String| match it.parse::<f64>() {
+        Ok(number) => number.to_string(),
+        Err(_) => drift::plain_flag(it).map_or_else(|| it.clone(), str::to_owned),
+    };
     let names: Vec<String> = source.segments.iter().map(|it| format!("{column}={}", plain(it))).collect();
     let mut groups: Vec<Profile> = names.iter().map(|it| Profile { name: it.clone(), ..Profile::default() }).collect();
     for name in source.names.iter().filter(|it| wanted.has(it)) {

@@ -12,7 +12,11 @@ const MAX_ISSUES: usize = 12;
 /// Prints the report.
 pub fn print(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
     let verdict = &report.verdict;
-    let word = if verdict.drift { "Drift" } else { "No drift" };
+    let word = match (verdict.drift, verdict.compared) {
+        (true, _) => "Drift",
+        (false, 0) => "No verdict",
+        (false, _) => "No drift",
+    };
     writeln!(out, "{word}: {}.", clean(&verdict.summary))?;
     writeln!(
         out,

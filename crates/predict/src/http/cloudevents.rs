@@ -11,10 +11,12 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use signal::Timestamp;
 
-use super::read;
+use super::{body, read};
 use crate::desk::Desk;
 use crate::error::PredictError;
 use crate::pairs::{Half, Part};
@@ -22,18 +24,20 @@ use crate::schema::FieldProblem;
 
 /// Length of an attribute at most.
 const MAX_TEXT: usize = 300;
+/// Bytes of the data of an event at most, unpacked.
+const MAX_BYTES: usize = 64 << 20;
 
 /// `POST /` and `POST /cloudevents`. A request is held until its answer comes, and then both are in the log when this
 /// is answered.
 pub async fn take(
     State(desk): State<Arc<Desk>>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    bytes: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, PredictError> {
     let _place = desk.enter()?;
-    let body = read::bytes(body)?;
+    let bytes = read::bytes(bytes)?;
     let now = desk.clock.now();
-    let halves = halves(&headers, &body, now)?;
+    let halves = halves(&headers, &bytes, now)?;
     let rows = halves.into_iter().flat_map(|it| desk.pairs.join(it, now)).collect::<Vec<_>>();
     if !rows.is_empty() {
         desk.log.write(rows).await?;
@@ -63,7 +67,12 @@ fn structured(mut event: Map<String, Value>, now: Timestamp) -> Result<Half, Pre
     let data = match (event.remove("data"), event.remove("data_base64")) {
         (Some(Value::String(text)), _) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
         (Some(data), _) => data,
-        (None, Some(_)) => return Err(wrong("data_base64", "is not taken; send JSON as `data`")),
+        // Libraries take JSON that they were given as bytes for anything, and pack it so.
+        (None, Some(Value::String(text))) => {
+            let bytes = STANDARD.decode(text).map_err(|_| wrong("data_base64", "is not base64"))?;
+            json(&HeaderMap::new(), &bytes)?
+        }
+        (None, Some(_)) => return Err(wrong("data_base64", "must be a text")),
         (None, None) => Value::Null,
     };
     half(&|name| event.get(name)?.as_str().map(str::to_owned), data, now)
@@ -76,7 +85,19 @@ fn binary(headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Half, Pred
             "this is no CloudEvent: it has neither ce- headers nor the type application/cloudevents+json".to_owned(),
         ));
     }
-    half(&attribute, parse(body)?, now)
+    half(&attribute, json(headers, body)?, now)
+}
+
+/// Data of an event, with tensors that lie behind its JSON.
+fn json(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, PredictError> {
+    if let Some(value) = body::json(headers, bytes, MAX_BYTES) {
+        return Ok(value);
+    }
+    // Where it is not even JSON it is told where it breaks.
+    parse::<Value>(bytes)?;
+    Err(PredictError::Malformed(
+        "what lies behind the JSON of the event are not the tensors that it tells of".to_owned(),
+    ))
 }
 
 fn wrong(field: &str, problem: &str) -> PredictError {

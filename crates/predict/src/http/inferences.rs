@@ -29,6 +29,8 @@ const CHUNK: usize = 64 << 10;
 const MAX_TEXT: usize = 300;
 /// Features of a prediction at most.
 const MOST_FEATURES: usize = 4096;
+/// Classes whose probabilities are kept, at most.
+const MOST_CLASSES: usize = 1000;
 
 /// `POST /sentinel/v1/inferences`: `{"inferences": [..]}`, or the list itself. The answer comes when they are durable;
 /// those that cannot be used are named, and the others are kept.
@@ -99,14 +101,29 @@ fn inference(value: Value, now: Timestamp) -> Result<(Inference, Option<Label>),
     if probability.is_some_and(|it| !(0.0..=1.0).contains(&it)) {
         return Err(("probability", "must be from 0 to 1".to_owned()));
     }
-    let shares = object.get("probabilities").and_then(Value::as_array).into_iter().flatten();
-    let probabilities: Vec<f64> = shares.filter_map(Value::as_f64).take(1000).collect();
+    let probabilities = shares(object.get("probabilities"))?;
     let latency_ms = number("latency_ms")?.unwrap_or(0.0);
     let label = object.get("label").filter(|it| !it.is_null());
     let label = label.map(|it| Label { id: Arc::clone(&id), label: scalar(it), time: now });
     let features = features.iter().map(|(name, value)| (Arc::from(name.as_str()), scalar(value))).collect();
-    let row = Inference { id, time, model, version, features, prediction, probability, probabilities, latency_ms };
+    let is_shadow = match object.get("shadow") {
+        None | Some(Value::Null) => false,
+        Some(it) => it.as_bool().ok_or(("shadow", "must be true or false".to_owned()))?,
+    };
+    let row =
+        Inference { id, time, model, version, features, prediction, probability, probabilities, latency_ms, is_shadow };
     Ok((row, label))
+}
+
+/// The probability of each class. One that is left out would give the others to the wrong classes.
+fn shares(value: Option<&Value>) -> Result<Vec<f64>, Wrong> {
+    let wrong = || ("probabilities", format!("must be a list of at most {MOST_CLASSES} numbers from 0 to 1"));
+    let list = match value {
+        None | Some(Value::Null) => return Ok(vec![]),
+        Some(it) => it.as_array().filter(|it| it.len() <= MOST_CLASSES).ok_or_else(wrong)?,
+    };
+    let share = |it: &Value| it.as_f64().filter(|it| (0.0..=1.0).contains(it)).ok_or_else(wrong);
+    list.iter().map(share).collect()
 }
 
 fn time(value: &Value) -> Option<Timestamp> {
@@ -200,7 +217,12 @@ impl RowWriter {
         let most = if *limit == 0 { usize::MAX } else { *limit };
         let is_parquet = *format == Format::Parquet;
         let (mut n, mut kept) = (0, vec![]);
+        // CSV has no column for the version, so that rows of the shadow could not be told from those that were answers.
+        let leaves_shadows = *format == Format::Csv && version.is_none();
         let outcome = desk.log.read(&query, &mut |row| {
+            if leaves_shadows && row.inference.is_shadow {
+                return true;
+            }
             n += 1;
             if is_parquet {
                 kept.push(row);

@@ -1,5 +1,6 @@
 //! Which paths ask models? The whole table; every file beside this one speaks one protocol.
 
+mod body;
 pub(crate) mod cloudevents;
 mod feedback;
 mod inferences;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 
 use crate::desk::Desk;
@@ -46,6 +48,8 @@ pub fn routes(desk: Arc<Desk>) -> Router {
         .route("/sentinel/v1/inferences", get(inferences::list).post(inferences::take))
         .route("/", post(cloudevents::take))
         .route("/cloudevents", post(cloudevents::take))
+        // What passes a proxy is passed on as it came.
+        .layer(from_fn_with_state(Arc::clone(&desk), body::unpacked))
         .route("/proxy/{name}/{*rest}", any(proxy::pass))
         .layer(limit)
         .with_state(desk)

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
 use axum::response::Response;
 use futures_util::stream;
-use serde_json::Value;
 use signal::Timestamp;
 
-use super::read;
+use super::{body, read};
 use crate::config::ProxyConfig;
 use crate::desk::Desk;
 use crate::error::PredictError;
@@ -37,32 +36,35 @@ pub async fn pass(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, PredictError> {
     // The answer may be long; a place is for what is answered here.
     drop(desk.enter()?);
     let proxy = desk.config.proxies.iter().find(|it| it.name == name);
     let proxy =
         proxy.ok_or_else(|| PredictError::NotFound(format!("there is no proxy {name:?}; see predict.proxies")))?;
-    let body = read::bytes(body)?;
+    let bytes = read::bytes(bytes)?;
     let started = desk.clock.now();
     let query = uri.query().map_or(String::new(), |it| format!("?{it}"));
     let url = format!("{}/{rest}{query}", proxy.upstream.trim_end_matches('/'));
-    let mut request = desk.client()?.request(method.clone(), url).body(body.clone());
+    let mut request = desk.client()?.request(method.clone(), url).body(bytes.clone());
     for (name, value) in headers.iter().filter(|it| !OWN.contains(it.0)) {
         request = request.header(name, value);
     }
+    let mut unanswered = Unanswered(Some(&*desk));
     let answer = request.send().await.map_err(|error| {
-        desk.proxied.fail();
         PredictError::Upstream(format!("the server behind proxy {name:?} does not answer: {}", cause(&error)))
     })?;
-    let call = (method == Method::POST && answer.status() == StatusCode::OK).then(|| Call {
+    unanswered.0 = None;
+    desk.proxied.answer(answer.status());
+    let call = (method == Method::POST && answer.status().is_success()).then(|| Call {
         id: read::id(&headers),
         model: model(proxy, &rest),
         started,
-        request: body,
-        response: vec![],
+        request: (headers, bytes),
+        response: (answer.headers().clone(), vec![]),
         desk: Arc::clone(&desk),
+        is_settled: false,
     });
     let mut response = Response::builder().status(answer.status());
     for (name, value) in answer.headers().iter().filter(|it| !OWN.contains(it.0)) {
@@ -89,6 +91,17 @@ pub async fn pass(
     response.body(Body::from_stream(stream)).map_err(|error| PredictError::Upstream(error.to_string()))
 }
 
+/// A call that is counted as failed if it ends before the other server has answered: also where the client has gone.
+struct Unanswered<'a>(Option<&'a Desk>);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if let Some(desk) = self.0 {
+            desk.proxied.fail();
+        }
+    }
+}
+
 fn cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
@@ -112,43 +125,54 @@ fn model(proxy: &ProxyConfig, path: &str) -> (Arc<str>, Arc<str>) {
     (name.unwrap_or(&proxy.name).into(), in_path.unwrap_or_else(version).into())
 }
 
-/// A call whose answer is coming.
+/// A call whose answer is coming. One that ends before it was logged is counted.
 struct Call {
     id: Arc<str>,
     model: (Arc<str>, Arc<str>),
     started: Timestamp,
-    request: Bytes,
-    response: Vec<u8>,
+    request: (HeaderMap, Bytes),
+    response: (HeaderMap, Vec<u8>),
     desk: Arc<Desk>,
+    is_settled: bool,
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.desk.proxied.skip();
+        }
+    }
 }
 
 impl Call {
     /// With more of the answer; given up (and counted) if it is too long to be kept.
     fn and(mut self, chunk: &[u8]) -> Option<Self> {
-        if self.response.len() + chunk.len() > self.desk.config.max_body_bytes {
-            self.desk.proxied.skip();
+        let response = &mut self.response.1;
+        if response.len() + chunk.len() > self.desk.config.max_body_bytes {
             return None;
         }
-        self.response.extend_from_slice(chunk);
+        response.extend_from_slice(chunk);
         Some(self)
     }
 
-    fn log(self) {
-        let Self { id, model: (model, version), started, request, response, desk } = self;
-        let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).ok();
+    fn log(mut self) {
+        let most = self.desk.config.max_body_bytes;
         let half = |time, part| Half {
-            id: Arc::clone(&id),
-            model: Arc::clone(&model),
-            version: Arc::clone(&version),
+            id: Arc::clone(&self.id),
+            model: Arc::clone(&self.model.0),
+            version: Arc::clone(&self.model.1),
             time,
             part,
         };
-        let (Some(asked), Some(told)) = (json(&request), json(&response)) else { return desk.proxied.skip() };
-        let rows = pairs::rows(&half(started, Part::Request(asked)), &half(desk.clock.now(), Part::Response(told)));
-        if rows.is_empty() {
-            return desk.proxied.skip();
+        let asked = body::json(&self.request.0, &self.request.1, most);
+        let told = body::json(&self.response.0, &self.response.1, most);
+        let (Some(asked), Some(told)) = (asked, told) else { return };
+        let now = self.desk.clock.now();
+        let rows = pairs::rows(&half(self.started, Part::Request(asked)), &half(now, Part::Response(told)));
+        if !rows.is_empty() {
+            self.is_settled = true;
+            self.desk.proxied.log(rows.len());
+            self.desk.log.offer(rows);
         }
-        desk.proxied.log(rows.len());
-        desk.log.offer(rows);
     }
 }

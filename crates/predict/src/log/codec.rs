@@ -13,6 +13,8 @@ pub const MAX_BODY: usize = 16 << 20;
 pub const INFERENCES: u8 = 1;
 /// Kind of a frame of labels.
 pub const LABELS: u8 = 2;
+/// Kind of a frame of predictions of which some were made in the shadow: each shape says whether its rows were.
+pub const WITH_SHADOWS: u8 = 3;
 
 /// The head of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +39,8 @@ impl Head {
             first: reader.u64()? as i64,
             last: reader.u64()? as i64,
         };
-        (head.body <= MAX_BODY && head.n_rows as usize <= head.body && (1..=2).contains(&head.kind)).then_some(head)
+        (head.body <= MAX_BODY && head.n_rows as usize <= head.body && (INFERENCES..=WITH_SHADOWS).contains(&head.kind))
+            .then_some(head)
     }
 }
 
@@ -57,9 +60,13 @@ pub fn encode_inferences(rows: &[Inference], into: &mut Vec<u8>) {
             shapes.len() - 1
         }));
     }
-    frame(INFERENCES, rows.iter().map(|it| it.time), into, |body, first| {
+    let kind = if shapes.iter().any(|it| it.is_shadow) { WITH_SHADOWS } else { INFERENCES };
+    frame(kind, rows.iter().map(|it| it.time), into, |body, first| {
         varint(shapes.len() as u64, body);
         for shape in &shapes {
+            if kind == WITH_SHADOWS {
+                body.push(u8::from(shape.is_shadow));
+            }
             text(&shape.model, body);
             text(&shape.version, body);
             varint(shape.features.len() as u64, body);
@@ -107,6 +114,7 @@ fn frame(
 fn is_same_shape(a: &Inference, b: &Inference) -> bool {
     let is_same = |a: &Arc<str>, b: &Arc<str>| Arc::ptr_eq(a, b) || a == b;
     a.features.len() == b.features.len()
+        && a.is_shadow == b.is_shadow
         && is_same(&a.model, &b.model)
         && is_same(&a.version, &b.version)
         && a.features.iter().zip(&b.features).all(|(a, b)| is_same(&a.0, &b.0))
@@ -162,14 +170,15 @@ pub fn decode_inferences(head: &Head, body: &[u8]) -> Option<Vec<Inference>> {
     let mut reader = Reader(body);
     let mut shapes = vec![];
     for _ in 0..reader.length()? {
+        let is_shadow = head.kind == WITH_SHADOWS && reader.byte()? == 1;
         let (model, version): (Arc<str>, Arc<str>) = (reader.text()?.into(), reader.text()?.into());
         let n_names = reader.length()?;
         let names = (0..n_names).map(|_| Some(Arc::from(reader.text()?))).collect::<Option<Vec<Arc<str>>>>()?;
-        shapes.push((model, version, names));
+        shapes.push((model, version, names, is_shadow));
     }
     let mut rows = Vec::with_capacity(head.n_rows as usize);
     for _ in 0..head.n_rows {
-        let (model, version, names) = shapes.get(usize::try_from(reader.varint()?).ok()?)?;
+        let (model, version, names, is_shadow) = shapes.get(usize::try_from(reader.varint()?).ok()?)?;
         let id = reader.text()?.into();
         let time = Timestamp::from_millis(head.first.wrapping_add(reader.varint()? as i64));
         let latency_ms = reader.f64()?;
@@ -178,8 +187,18 @@ pub fn decode_inferences(head: &Head, body: &[u8]) -> Option<Vec<Inference>> {
         let n_classes = reader.length()?;
         let probabilities = (0..n_classes).map(|_| reader.f64()).collect::<Option<_>>()?;
         let features = names.iter().map(|it| Some((Arc::clone(it), reader.value()?))).collect::<Option<_>>()?;
-        let (model, version) = (Arc::clone(model), Arc::clone(version));
-        rows.push(Inference { id, time, model, version, features, prediction, probability, probabilities, latency_ms });
+        rows.push(Inference {
+            id,
+            time,
+            model: Arc::clone(model),
+            version: Arc::clone(version),
+            features,
+            prediction,
+            probability,
+            probabilities,
+            latency_ms,
+            is_shadow: *is_shadow,
+        });
     }
     Some(rows)
 }
@@ -275,6 +294,7 @@ mod tests {
             probability: Some(0.75),
             probabilities: vec![0.25, 0.75],
             latency_ms: 0.125,
+            is_shadow: false,
         }
     }
 
@@ -302,6 +322,22 @@ mod tests {
         encode_labels(std::slice::from_ref(&label), &mut bytes);
         let head = Head::parse(&bytes).unwrap();
         assert_eq!(decode_labels(&head, &bytes[HEAD..]).unwrap(), [label]);
+    }
+
+    /// Guarantees: MUST 881 of docs/specs/predict.md.
+    #[test]
+    fn rows_of_the_shadow_stay_apart() {
+        let mut all = rows();
+        all.insert(1, Inference { version: "2".into(), is_shadow: true, ..all[0].clone() });
+        // What was in the shadow once may answer now.
+        all.push(Inference { is_shadow: false, ..all[1].clone() });
+        let mut bytes = vec![];
+        encode_inferences(&all, &mut bytes);
+        let head = Head::parse(&bytes).unwrap();
+        assert_eq!((head.kind, decode_inferences(&head, &bytes[HEAD..]).unwrap()), (WITH_SHADOWS, all));
+        bytes.clear();
+        encode_inferences(&rows(), &mut bytes);
+        assert_eq!(Head::parse(&bytes).unwrap().kind, INFERENCES, "the form that earlier versions read");
     }
 
     #[test]

@@ -108,7 +108,8 @@ impl CsvOutlet {
 impl Outlet for CsvOutlet {
     fn deliver(&mut self, rows: &[LoggedInference]) -> io::Result<()> {
         let mut by_file: Vec<(PathBuf, Vec<&Inference>)> = vec![];
-        for row in rows.iter().map(|it| &it.inference) {
+        // Nobody was told what a version in the shadow said, and no column would tell the two apart.
+        for row in rows.iter().map(|it| &it.inference).filter(|it| !it.is_shadow) {
             if self.config.model.as_deref().is_some_and(|it| it != &*row.model) {
                 continue;
             }
@@ -182,7 +183,10 @@ fn last_cell(line: &str) -> String {
 
 /// The first line of a file with rows like this one.
 pub fn header(first: &Inference) -> String {
-    line(first.features.iter().map(|it| it.0.as_ref()).chain(OWN).map(quoted))
+    // A feature may be called as a column of ours.
+    let name = |it: &str| if OWN.contains(&it) { format!("feature_{it}") } else { it.to_owned() };
+    let names = first.features.iter().map(|it| name(&it.0)).chain(OWN.map(str::to_owned));
+    line(names.map(|it| quoted(&it)))
 }
 
 /// The line of a row.

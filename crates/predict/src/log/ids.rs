@@ -215,6 +215,7 @@ mod tests {
             probability: None,
             probabilities: vec![],
             latency_ms: 0.0,
+            is_shadow: false,
         }
     }
 

@@ -13,14 +13,15 @@ mod queue;
 mod segment;
 mod writer;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use signal::{
-    Clock, Inference, InferenceLog, InferenceQuery, InferenceSink, Label, LoggedInference, Meter, Metric, PortError,
-    TimeRange,
+    Clock, FeatureValue, Inference, InferenceLog, InferenceQuery, InferenceSink, Label, LoggedInference, Meter, Metric,
+    PortError, TimeRange,
 };
 use tokio::sync::oneshot;
 
@@ -39,6 +40,9 @@ pub struct Log {
     followers: Mutex<Vec<follower::Follower>>,
 }
 
+/// Names of classes by model and version.
+type Classes = BTreeMap<(Arc<str>, Arc<str>), Vec<Arc<str>>>;
+
 /// What the writer and the readers share.
 struct Shared {
     config: LogConfig,
@@ -48,7 +52,9 @@ struct Shared {
     label_log: Segments,
     labels: Labels,
     ids: Ids,
-    models: Mutex<std::collections::BTreeMap<String, std::collections::BTreeSet<String>>>,
+    models: Mutex<BTreeMap<String, BTreeSet<String>>>,
+    /// Names of the classes that a version answers by their number.
+    classes: RwLock<Classes>,
     sinks: RwLock<Vec<Arc<dyn InferenceSink>>>,
     appended: (Mutex<u64>, Condvar),
     counts: Counts,
@@ -81,6 +87,7 @@ impl Log {
             labels,
             ids: Ids::new(config.max_pending_labels, Duration::from_secs(config.label_patience_secs)),
             models: Mutex::new(writer::load_models(dir)),
+            classes: RwLock::default(),
             sinks: RwLock::default(),
             appended: (Mutex::default(), Condvar::new()),
             counts: Counts::default(),
@@ -132,6 +139,12 @@ impl Log {
     fn push(&self, item: Item) -> Result<(), PredictError> {
         let full = |_| PredictError::Busy("the log of predictions has no room now".to_owned());
         self.shared.queue.push(item).map_err(full)
+    }
+
+    /// Says which classes a version answers by their number: a label may be the name of one.
+    pub fn name_classes(&self, model: &Arc<str>, version: &Arc<str>, classes: &[Arc<str>]) {
+        let mut all = self.shared.classes.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert((Arc::clone(model), Arc::clone(version)), classes.to_vec());
     }
 
     /// Tells somebody of all predictions and labels from now on, on the writer's thread.
@@ -205,7 +218,7 @@ impl Shared {
             };
             for (sequence, inference) in (first..).zip(rows) {
                 if sequence > query.after && fits(&inference) {
-                    let label = self.labels.of(&inference.id);
+                    let label = self.labels.of(&inference.id).map(|it| self.numbered(it, &inference));
                     if !visit(LoggedInference { sequence, inference, label }) {
                         return false;
                     }
@@ -218,6 +231,15 @@ impl Shared {
 }
 
 impl Shared {
+    /// The label in the words of the answer: its class's number where that was answered.
+    fn numbered(&self, label: Label, row: &Inference) -> Label {
+        let (FeatureValue::Text(text), FeatureValue::Number(_)) = (&label.label, &row.prediction) else { return label };
+        let classes = self.classes.read().unwrap_or_else(PoisonError::into_inner);
+        let of_version = classes.get(&(Arc::clone(&row.model), Arc::clone(&row.version)));
+        let number = of_version.and_then(|it| it.iter().position(|it| it == text));
+        number.map_or(label.clone(), |it| Label { label: (it as f64).into(), ..label })
+    }
+
     fn read_labels(&self, after: u64, visit: &mut dyn FnMut(u64, Label) -> bool) -> std::io::Result<()> {
         let mut is_bad = false;
         self.label_log.read(TimeRange::ALL, after, |first, head, body| {

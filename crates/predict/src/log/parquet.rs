@@ -1,6 +1,7 @@
 //! How do predictions become Parquet? Files below `model=NAME/day=YYYY-MM-DD/`, in a folder or in an object store.
 //!
-//! Columns are `id`, `timestamp`, `model`, `version`, the features, `prediction`, `probability`, `label` and `latency_ms`.
+//! Columns are `id`, `timestamp`, `model`, `version`, the features, `prediction`, `probability`, `label`,
+//! `latency_ms` and `shadow`.
 //! A column whose values are numbers is DOUBLE, one of flags is BOOLEAN, everything else is text.
 
 use std::collections::BTreeMap;
@@ -183,7 +184,7 @@ fn columns(rows: &[&LoggedInference]) -> Vec<(String, Values)> {
         ("model".to_owned(), texts(&|it| &it.inference.model)),
         ("version".to_owned(), texts(&|it| &it.inference.version)),
     ];
-    let own = ["id", "timestamp", "model", "version", "prediction", "probability", "label", "latency_ms"];
+    let own = ["id", "timestamp", "model", "version", "prediction", "probability", "label", "latency_ms", "shadow"];
     for (name, values) in features(rows) {
         // A feature may be called as a column of ours.
         let name = if own.contains(&&*name) { format!("feature_{name}") } else { name.to_string() };
@@ -199,6 +200,7 @@ fn columns(rows: &[&LoggedInference]) -> Vec<(String, Values)> {
         "latency_ms".to_owned(),
         Values::Numbers(rows.iter().map(|it| Some(it.inference.latency_ms)).collect()),
     ));
+    columns.push(("shadow".to_owned(), Values::Flags(rows.iter().map(|it| Some(it.inference.is_shadow)).collect())));
     columns
 }
 

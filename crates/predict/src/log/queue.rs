@@ -69,14 +69,13 @@ impl Queue {
         Ok(())
     }
 
-    /// Up to about so many rows, as soon as there are some; none after the end.
-    pub fn pop(&self, most_rows: usize) -> Option<Vec<Item>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while state.items.is_empty() {
-            if state.is_closed {
-                return None;
-            }
-            state = self.is_filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+    /// Up to about so many rows, as soon as there are some; an empty list if none come in time, none after the end.
+    pub fn pop(&self, most_rows: usize, patience: Duration) -> Option<Vec<Item>> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = self.is_filled.wait_timeout_while(state, patience, |it| it.items.is_empty() && !it.is_closed);
+        let mut state = wait.unwrap_or_else(PoisonError::into_inner).0;
+        if state.items.is_empty() {
+            return if state.is_closed { None } else { Some(vec![]) };
         }
         if !state.is_urgent && !state.is_closed {
             let wait = self.is_filled.wait_timeout_while(state, LINGER, |it| !it.is_urgent && !it.is_closed);
@@ -149,6 +148,7 @@ mod tests {
             probability: None,
             probabilities: vec![],
             latency_ms: 0.0,
+            is_shadow: false,
         };
         vec![row; n]
     }
@@ -160,15 +160,16 @@ mod tests {
         assert!(queue.push(Item::Rows(rows(5), None)).is_err());
         assert!(queue.push(Item::Rows(rows(4), None)).is_ok());
         assert_eq!(queue.depth().0, 10);
-        assert_eq!(queue.pop(7).unwrap().len(), 2);
+        assert_eq!(queue.pop(7, LINGER).unwrap().len(), 2);
         assert_eq!(queue.depth(), (0, 0));
+        assert_eq!(queue.pop(7, LINGER).map(|it| it.len()), Some(0), "nothing came in time");
         // A batch larger than the queue passes an empty one.
         assert!(queue.push(Item::Rows(rows(30), None)).is_ok());
         assert!(queue.push(Item::Rows(rows(1), None)).is_err());
-        assert_eq!(queue.pop(1).unwrap().len(), 1);
+        assert_eq!(queue.pop(1, LINGER).unwrap().len(), 1);
         queue.close();
         assert!(queue.push(Item::Rows(rows(1), None)).is_err());
-        assert!(queue.pop(1).is_none());
+        assert!(queue.pop(1, LINGER).is_none());
     }
 
     #[test]
@@ -184,7 +185,7 @@ mod tests {
         let other = Arc::clone(&queue);
         let writer = std::thread::spawn(move || {
             let mut n = 0;
-            while let Some(items) = other.pop(100) {
+            while let Some(items) = other.pop(100, LINGER) {
                 n += items.len();
             }
             n

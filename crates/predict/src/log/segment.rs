@@ -1,12 +1,14 @@
-//! Which files is a log made of? Segments named by the sequence of their first row; only the last one grows.
+//! Which files is a log made of? Segments named by the sequence of their first row; only the last one grows, and for a
+//! day at most: rows are removed by files, and what a quiet model was asked must not stay for as long as a file takes to fill.
 //!
 //! What a kill leaves unfinished at the end of the last segment is cut when the log is opened, and counted.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use signal::{TimeRange, Timestamp};
@@ -19,6 +21,9 @@ const MARK: &[u8; 9] = b"SNTLPRED\x01";
 /// A place is remembered about every so many bytes, so that a follower need not begin at the first.
 const MARK_EVERY: u64 = 64 << 10;
 
+/// A file takes rows for so long at most: a row is kept up to so much longer than it has to be.
+const MOST_AGE: Duration = Duration::from_secs(86_400);
+
 /// One file.
 pub struct Segment {
     /// Sequence of its first row.
@@ -26,8 +31,12 @@ pub struct Segment {
     path: PathBuf,
     n_rows: AtomicU64,
     bytes: AtomicU64,
+    /// The times of its rows, as those who sent them said.
     from: AtomicI64,
     to: AtomicI64,
+    /// When rows came, by the clock of the server: what senders say must not keep rows or take them away.
+    begun: AtomicI64,
+    written: AtomicI64,
     /// Sequences of some frames and where they begin, in order.
     places: Mutex<Vec<(u64, u64)>>,
 }
@@ -39,6 +48,9 @@ struct Summary {
     bytes: u64,
     from: i64,
     to: i64,
+    /// When its last row came; earlier versions did not say.
+    #[serde(default)]
+    written: Option<i64>,
 }
 
 /// All segments of a folder.
@@ -47,6 +59,8 @@ pub struct Segments {
     list: Mutex<Vec<Arc<Segment>>>,
     writer: Mutex<Option<File>>,
     segment_bytes: u64,
+    /// Whether something was appended that may not be on the disk yet.
+    is_dirty: AtomicBool,
     /// Bytes that were cut off when it was opened.
     pub torn_bytes: u64,
 }
@@ -62,9 +76,19 @@ impl Segment {
         self.bytes.load(Ordering::Acquire)
     }
 
-    /// The time of its newest row.
-    pub fn newest(&self) -> Timestamp {
-        Timestamp::from_millis(self.to.load(Ordering::Acquire))
+    /// When its last row came.
+    pub fn written(&self) -> Timestamp {
+        Timestamp::from_millis(self.written.load(Ordering::Acquire))
+    }
+
+    /// Whether it has rows, and the first of them came by then.
+    fn has_begun_by(&self, time: Timestamp) -> bool {
+        self.n_rows.load(Ordering::Acquire) > 0 && self.begun.load(Ordering::Acquire) <= time.millis()
+    }
+
+    fn note_arrival(&self, now: Timestamp) {
+        self.begun.fetch_min(now.millis(), Ordering::AcqRel);
+        self.written.fetch_max(now.millis(), Ordering::AcqRel);
     }
 
     fn may_have(&self, range: TimeRange) -> bool {
@@ -81,8 +105,9 @@ impl Segment {
 
     fn new(path: PathBuf, first: u64) -> Self {
         let (from, to) = (AtomicI64::new(i64::MAX), AtomicI64::new(i64::MIN));
+        let (begun, written) = (AtomicI64::new(i64::MAX), AtomicI64::new(i64::MIN));
         let bytes = AtomicU64::new(MARK.len() as u64);
-        Self { first, path, n_rows: AtomicU64::new(0), bytes, from, to, places: Mutex::default() }
+        Self { first, path, n_rows: AtomicU64::new(0), bytes, from, to, begun, written, places: Mutex::default() }
     }
 
     fn remember(&self, sequence: u64, at: u64) {
@@ -107,13 +132,17 @@ impl Segment {
     /// Takes the summary of a finished segment; without one the heads of all frames are read.
     fn open(path: PathBuf, first: u64, is_last: bool) -> io::Result<(Self, u64)> {
         let segment = Self::new(path, first);
-        let length = fs::metadata(&segment.path)?.len();
+        let metadata = fs::metadata(&segment.path)?;
+        let length = metadata.len();
+        let changed = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
+        segment.written.store(changed, Ordering::Release);
         let summary = fs::read(segment.summary_path()).ok().and_then(|it| serde_json::from_slice::<Summary>(&it).ok());
         if let Some(it) = summary.filter(|it| it.bytes == length && !is_last) {
             segment.n_rows.store(it.n_rows, Ordering::Release);
             segment.bytes.store(it.bytes, Ordering::Release);
             segment.from.store(it.from, Ordering::Release);
             segment.to.store(it.to, Ordering::Release);
+            segment.written.store(it.written.unwrap_or(changed), Ordering::Release);
             return Ok((segment, 0));
         }
         let mut file = BufReader::new(File::open(&segment.path)?);
@@ -130,6 +159,8 @@ impl Segment {
         while let Some((head, _)) = next_frame(&mut file, length - segment.bytes(), |_| true)? {
             segment.note(&head);
         }
+        // When it was begun is not written down: not after its last row came, and seldom before its first one was made.
+        segment.begun.store(segment.from.load(Ordering::Acquire).min(changed), Ordering::Release);
         let torn = length.saturating_sub(segment.bytes());
         if torn > 0 {
             OpenOptions::new().write(true).open(&segment.path)?.set_len(segment.bytes())?;
@@ -210,14 +241,21 @@ impl Segments {
             list.push(Arc::new(segment));
             torn_bytes += torn;
         }
-        Ok(Self { dir: dir.to_owned(), list: Mutex::new(list), writer: Mutex::new(None), segment_bytes, torn_bytes })
+        Ok(Self {
+            dir: dir.to_owned(),
+            list: Mutex::new(list),
+            writer: Mutex::new(None),
+            segment_bytes,
+            is_dirty: AtomicBool::new(false),
+            torn_bytes,
+        })
     }
 
-    /// Appends whole frames, whose rows follow each other; the sequence of the first row.
+    /// Appends whole frames, whose rows follow each other and come now; the sequence of the first row.
     ///
     /// # Errors
     /// Of the disk; then nothing was appended.
-    pub fn append(&self, frames: &[u8], sync: bool) -> io::Result<u64> {
+    pub fn append(&self, frames: &[u8], sync: bool, now: Timestamp) -> io::Result<u64> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let segment = self.current(&mut writer)?;
         let Some(file) = writer.as_mut() else { return Err(io::Error::other("no segment is open")) };
@@ -228,7 +266,9 @@ impl Segments {
             *writer = None;
             return Err(error);
         }
+        self.is_dirty.store(!sync, Ordering::Release);
         let (first, mut rest) = (segment.end(), frames);
+        segment.note_arrival(now);
         while let Some(head) = Head::parse(rest) {
             segment.note(&head);
             rest = rest.get(HEAD + head.body..).unwrap_or_default();
@@ -249,10 +289,19 @@ impl Segments {
             }
             return Ok(Arc::clone(last));
         }
-        if let (Some(last), Some(file)) = (&last, writer.take()) {
-            file.sync_data()?;
-            let (from, to) = (last.from.load(Ordering::Acquire), last.to.load(Ordering::Acquire));
-            let summary = Summary { n_rows: last.end() - last.first, bytes: last.bytes(), from, to };
+        self.begin(writer)
+    }
+
+    /// Finishes the segment that grew and begins a new one.
+    fn begin(&self, writer: &mut Option<File>) -> io::Result<Arc<Segment>> {
+        let last = self.segments().last().cloned();
+        if let Some(last) = &last {
+            if let Some(file) = writer.take() {
+                file.sync_data()?;
+            }
+            let get = |it: &AtomicI64| it.load(Ordering::Acquire);
+            let (from, to, written) = (get(&last.from), get(&last.to), Some(get(&last.written)));
+            let summary = Summary { n_rows: last.end() - last.first, bytes: last.bytes(), from, to, written };
             fs::write(last.summary_path(), serde_json::to_vec(&summary)?)?;
         }
         let first = last.map_or(1, |it| it.end());
@@ -271,7 +320,12 @@ impl Segments {
     /// Of the disk.
     pub fn sync(&self) -> io::Result<()> {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.as_ref().map_or(Ok(()), File::sync_data)
+        if !self.is_dirty.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let synced = writer.as_ref().map_or(Ok(()), File::sync_data);
+        self.is_dirty.fetch_or(synced.is_err(), Ordering::AcqRel);
+        synced
     }
 
     /// All segments, oldest first.
@@ -316,14 +370,25 @@ impl Segments {
         Ok(())
     }
 
-    /// Removes the oldest finished segments while there are too many bytes or they are too old; rows removed.
+    /// Begins a new file where the last one has taken rows for long enough, so that it can be removed in its time.
+    ///
+    /// # Errors
+    /// Of the disk; it is tried again the next time.
+    pub fn finish_old(&self, now: Timestamp) -> io::Result<()> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_old = self.segments().last().is_some_and(|it| it.has_begun_by(now.minus(MOST_AGE)));
+        if is_old { self.begin(&mut writer).map(|_| ()) } else { Ok(()) }
+    }
+
+    /// Removes the oldest finished segments while there are too many bytes or all of their rows came before `oldest`;
+    /// rows removed.
     pub fn retain(&self, max_bytes: u64, oldest: Timestamp) -> u64 {
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         let mut total: u64 = list.iter().map(|it| it.bytes()).sum();
         let mut removed = 0;
         while list.len() > 1 {
             let Some(first) = list.first() else { break };
-            if total <= max_bytes && first.newest() >= oldest {
+            if total <= max_bytes && first.written() >= oldest {
                 break;
             }
             total -= first.bytes();
@@ -334,5 +399,70 @@ impl Segments {
             list.remove(0);
         }
         removed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use signal::{Clock as _, FeatureValue, Label, SystemClock};
+
+    use super::super::codec::encode_labels;
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("predict-segments-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        path
+    }
+
+    /// A row that says to be of the year 2199, or of long ago.
+    fn row(time: Timestamp) -> Vec<u8> {
+        let mut frame = vec![];
+        encode_labels(&[Label { id: "a".into(), label: FeatureValue::Number(1.0), time }], &mut frame);
+        frame
+    }
+
+    /// Guarantees: MUST 882 of docs/specs/predict.md.
+    #[test]
+    fn a_row_a_day_is_kept_for_as_long_as_is_said_and_a_day_more() {
+        let dir = folder("daily");
+        let mut log = Segments::open(&dir, 1 << 20).unwrap();
+        for day in 0..100 {
+            let now = SystemClock.now().plus(MOST_AGE * day);
+            log.finish_old(now).unwrap();
+            // What senders say of the time neither keeps a row nor takes it away.
+            let said = if day % 2 == 0 { now.plus(MOST_AGE * 60_000) } else { Timestamp::from_secs(1) };
+            log.append(&row(said), false, now).unwrap();
+            log.retain(u64::MAX, now.minus(MOST_AGE * 30));
+            if day == 50 {
+                log.sync().unwrap();
+                log = Segments::open(&dir, 1 << 20).unwrap();
+            }
+        }
+        assert_eq!(log.end(), 101);
+        let kept = log.end() - log.start();
+        assert!((30..=31).contains(&kept), "{kept} rows are kept");
+        let files = fs::read_dir(&dir).unwrap().filter(|it| it.as_ref().unwrap().path().extension().unwrap() == "log");
+        assert!(files.count() <= 32);
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    /// Guarantees: MUST 882 of docs/specs/predict.md.
+    #[test]
+    fn the_last_row_goes_too_and_the_next_one_has_the_next_number() {
+        let dir = folder("last");
+        let log = Segments::open(&dir, 1 << 20).unwrap();
+        log.append(&row(Timestamp::from_secs(1)), true, Timestamp::from_secs(1)).unwrap();
+        let later = Timestamp::from_secs(1).plus(MOST_AGE * 31);
+        for _ in 0..3 {
+            log.finish_old(later).unwrap();
+            log.retain(u64::MAX, later.minus(MOST_AGE * 30));
+        }
+        assert_eq!((log.start(), log.end()), (2, 2));
+        let names = fs::read_dir(&dir).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
+        assert_eq!(names.collect::<Vec<_>>(), ["00000000000000000002.log"]);
+        let log = Segments::open(&dir, 1 << 20).unwrap();
+        assert_eq!(log.append(&row(later), true, later).unwrap(), 2);
+        fs::remove_dir_all(&dir).unwrap();
     }
 }

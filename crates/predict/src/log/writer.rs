@@ -49,7 +49,7 @@ impl Writer {
 
     /// Writes until the queue is closed and empty.
     pub fn run(mut self) {
-        while let Some(items) = self.shared.queue.pop(MOST_ROWS) {
+        while let Some(items) = self.shared.queue.pop(MOST_ROWS, UPKEEP) {
             let (mut rows, mut labels, mut acks) = (vec![], vec![], vec![]);
             for item in items {
                 match item {
@@ -64,8 +64,11 @@ impl Writer {
                     }
                 }
             }
-            self.write(rows, &labels, acks);
-            if self.last_upkeep.elapsed() > UPKEEP {
+            // Also where nothing comes any more rows become durable, and old.
+            if !(rows.is_empty() && labels.is_empty() && acks.is_empty()) {
+                self.write(rows, &labels, acks);
+            }
+            if self.last_upkeep.elapsed() >= UPKEEP {
                 self.upkeep();
             }
         }
@@ -105,14 +108,14 @@ impl Writer {
         let (mut row_frames, mut label_frames) = (vec![], vec![]);
         rows.chunks(FRAME_ROWS).for_each(|it| encode_inferences(it, &mut row_frames));
         labels.chunks(FRAME_ROWS).for_each(|it| encode_labels(it, &mut label_frames));
-        let shared = &self.shared;
+        let (shared, now) = (&self.shared, self.shared.clock.now());
         if !labels.is_empty() {
-            self.with_patience(|| shared.label_log.append(&label_frames, sync))?;
+            self.with_patience(|| shared.label_log.append(&label_frames, sync, now))?;
         }
         if rows.is_empty() {
             return Ok(shared.rows.end());
         }
-        self.with_patience(|| shared.rows.append(&row_frames, sync))
+        self.with_patience(|| shared.rows.append(&row_frames, sync, now))
     }
 
     fn with_patience(&self, append: impl Fn() -> io::Result<u64>) -> io::Result<u64> {
@@ -175,8 +178,14 @@ impl Writer {
         if let Err(error) = shared.rows.sync().and_then(|()| shared.label_log.sync()) {
             tracing::error!(%error, "Predictions are not durable.");
         }
+        let now = shared.clock.now();
+        for log in [&shared.rows, &shared.label_log] {
+            if let Err(error) = log.finish_old(now) {
+                tracing::error!(%error, "A file of the log was not finished; its rows stay for longer.");
+            }
+        }
         let keep = Duration::from_secs(u64::from(config.retention_days) * 86_400);
-        let oldest = shared.clock.now().minus(keep);
+        let oldest = now.minus(keep);
         let expired = shared.rows.retain(config.max_bytes, oldest);
         shared.label_log.retain(config.max_bytes, oldest);
         shared.counts.expired.fetch_add(expired, Ordering::Relaxed);

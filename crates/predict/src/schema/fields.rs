@@ -171,14 +171,25 @@ impl Fields {
             }
             (ColumnKind::Number | ColumnKind::Integer, Value::Bool(it)) => Ok(f64::from(u8::from(*it)).into()),
             (ColumnKind::Text, Value::String(text)) => self.text(idx, column, text),
-            // Codes such as post codes are text to the model, though senders may write them as numbers.
-            (ColumnKind::Text, Value::Number(it)) => self.text(idx, column, &it.to_string()),
-            (ColumnKind::Text, Value::Bool(it)) => self.text(idx, column, &it.to_string()),
+            // Codes such as post codes are text to the model, though senders may write them as numbers, 40.0 for 40 too.
+            (ColumnKind::Text, Value::Number(it)) => {
+                let plain = it.as_f64().map_or_else(String::new, |it| it.to_string());
+                self.spelled(idx, column, &[&it.to_string(), &plain])
+            }
+            // Training may have seen what pandas or a spreadsheet writes.
+            (ColumnKind::Text, Value::Bool(true)) => self.spelled(idx, column, &["true", "True", "TRUE"]),
+            (ColumnKind::Text, Value::Bool(false)) => self.spelled(idx, column, &["false", "False", "FALSE"]),
             (ColumnKind::Flag, Value::Bool(it)) => Ok(FeatureValue::Flag(*it)),
             (ColumnKind::Flag, Value::Number(it)) if it.as_f64() == Some(0.0) => Ok(FeatureValue::Flag(false)),
             (ColumnKind::Flag, Value::Number(it)) if it.as_f64() == Some(1.0) => Ok(FeatureValue::Flag(true)),
             (kind, value) => Err(format!("must be {}, not {}", kind.words(), words(value))),
         }
+    }
+
+    /// What may be written in several ways: as training has seen it, else in the first way.
+    fn spelled(&self, idx: usize, column: &Column, ways: &[&str]) -> Result<FeatureValue, String> {
+        let seen = ways.iter().find(|it| self.category(idx, it).is_some());
+        self.text(idx, column, seen.or(ways.first()).copied().unwrap_or_default())
     }
 
     fn text(&self, idx: usize, column: &Column, text: &str) -> Result<FeatureValue, String> {

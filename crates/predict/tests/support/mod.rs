@@ -159,5 +159,6 @@ pub fn inference(id: &str, n_features: usize) -> signal::Inference {
         probability: Some(0.75),
         probabilities: vec![],
         latency_ms: 0.5,
+        is_shadow: false,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use drift::watch::online::{Event, OnlineFollower, Target};
-use signal::{Anomaly, Timestamp};
+use signal::{Anomaly, FeatureValue, Label, Timestamp};
 
 use crate::model_watch::lock;
 use crate::model_watch::no_run::{NoRun, causes};
@@ -155,6 +155,13 @@ impl Watched {
         Ok(n < BATCH)
     }
 
+    /// A label in the words of the answers: the number of a class for its name.
+    fn numbered(&self, label: Label) -> Label {
+        let FeatureValue::Text(text) = &label.label else { return label };
+        let number = self.classes.iter().position(|it| it == text);
+        number.map_or(label.clone(), |it| Label { label: (it as f64).into(), ..label })
+    }
+
     fn take_labels(
         &self,
         follower: &mut OnlineFollower,
@@ -170,6 +177,7 @@ impl Watched {
                 return false;
             }
             n += 1;
+            let label = self.numbered(label);
             events.extend(follower.label(number, &label).into_iter().map(|it| (it, place)));
             n < BATCH
         })?;

@@ -105,6 +105,7 @@ impl ModelWatches {
         let open = |it: &WatchConfig| {
             let mut watched = Watched::open(it.clone(), data_dir, Arc::clone(&log), Arc::clone(store))
                 .with_context(|| format!("cannot watch the model {}", it.model))?;
+            watched.classes = served.classes(&it.model);
             if watches.iter().filter(|other| other.model == it.model).count() > 1 {
                 watched.name = format!("{}@{}", it.model, it.version.as_deref().unwrap_or("all"));
             }

@@ -92,9 +92,23 @@ impl World {
                 probability: Some(self.random.f64() * 0.5),
                 probabilities: vec![],
                 latency_ms: 1.0,
+                is_shadow: false,
             };
             let label = Label { id: inference.id.clone(), label: FeatureValue::Number(truth), time };
             log.push(LoggedInference { sequence, inference, label: Some(label) });
+        }
+    }
+
+    /// Of the newest so many predictions a version in the shadow says something else, of other inputs.
+    fn shadow(&mut self, n: usize) {
+        let mut log = self.log.0.lock().unwrap();
+        for idx in log.len() - n..log.len() {
+            let mut it = log[idx].clone();
+            it.sequence = log.len() as u64 + 1;
+            (it.inference.version, it.inference.is_shadow) = ("2".into(), true);
+            it.inference.features[0].1 = 90.0.into();
+            it.inference.prediction = 1.0.into();
+            log.push(it);
         }
     }
 
@@ -134,6 +148,18 @@ fn the_reference_is_not_compared_with_itself() {
     let (run, anomalies) = world.compare();
     assert_eq!((run.rows, run.features.len(), anomalies.len()), (150, 2, 0), "{run:?}");
     assert_eq!(run.measures.get("data_drift_score"), Some(0.0));
+}
+
+/// Guarantees: MUST 881 of docs/specs/predict.md.
+#[test]
+fn what_the_shadow_said_is_not_compared() {
+    let mut world = World::new("shadow", FIRST);
+    for _ in 0..16 {
+        world.ask(50, 40.0, 0.1);
+        world.shadow(50);
+    }
+    let (run, anomalies) = world.compare();
+    assert_eq!((run.rows, run.versions, anomalies), (300, [("1".to_owned(), 300)].into(), vec![]));
 }
 
 /// Guarantees 535, 536, 543, 544 and 545: a drift is told with its begin, goes on after a sudden end, and ends.

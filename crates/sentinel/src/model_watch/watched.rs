@@ -33,6 +33,8 @@ pub struct Watched {
     pub name: String,
     /// What the user says of it.
     pub config: WatchConfig,
+    /// Names of the classes that it answers by their number, if it is served here.
+    pub classes: Vec<Arc<str>>,
     /// The live stream, if it is followed.
     pub online: Option<Online>,
     pub(super) rules: Vec<Rule>,
@@ -119,6 +121,7 @@ impl Watched {
         };
         Ok(Self {
             name: config.model.clone(),
+            classes: vec![],
             rules: config.rules(),
             online: config.online.as_ref().map(|_| Online::new(log.ends())),
             // Problems were told when the configuration was read.

@@ -33,7 +33,8 @@ pub struct Span {
 }
 
 impl Span {
-    /// Gives each prediction of the span.
+    /// Gives each prediction of the span. Of all versions together only what was answered counts: what a version in the
+    /// shadow said of the same request is the same inputs once more.
     pub fn read(&self, log: &dyn InferenceLog, mut visit: impl FnMut(&LoggedInference)) -> Result<(), PortError> {
         let query = InferenceQuery {
             model: Some(self.model.clone()),
@@ -45,6 +46,9 @@ impl Span {
         log.read(&query, &mut |it| {
             if left == 0 {
                 return false;
+            }
+            if self.version.is_none() && it.inference.is_shadow {
+                return true;
             }
             left -= 1;
             visit(&it);
@@ -154,7 +158,7 @@ pub fn seen(
         }
         let Some((_, value)) = it.features.iter().find(|it| *it.0 == *feature) else { return };
         let value = match category {
-            Some(word) => Some(f64::from(u8::from(value.to_string() == word))),
+            Some(word) => Some(f64::from(u8::from(plain(value.to_string()) == word))),
             None => value.as_number(),
         };
         if let Some(value) = value.filter(|_| found.len() < MOST_SEEN) {
@@ -167,8 +171,13 @@ pub fn seen(
 /// The group of a prediction by a column: `country=DE`.
 pub fn group(it: &Inference, column: &str) -> Option<String> {
     let (_, value) = it.features.iter().find(|it| *it.0 == *column)?;
-    let value: String = value.to_string().chars().take(60).collect();
+    let value: String = plain(value.to_string()).chars().take(60).collect();
     Some(format!("{column}={value}"))
+}
+
+/// Flags as profiles have them.
+fn plain(word: String) -> String {
+    drift::plain_flag(&word).map_or(word, str::to_owned)
 }
 
 fn quantiles(mut values: Vec<f64>) -> Option<(f64, f64)> {

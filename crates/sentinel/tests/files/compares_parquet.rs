@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use parquet::basic::Compression;
-use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::data_type::{
+    ByteArray, ByteArrayType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, Int32Type, Int64Type,
+};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
@@ -105,6 +107,49 @@ fn parquet_and_csv_of_the_same_cells_say_the_same() {
     let missing =
         report(&folder, "reference.parquet", "current.parquet", &[])["columns"][0]["current"]["missing"].clone();
     assert!((100..300).contains(&missing.as_u64().unwrap()), "{missing}");
+}
+
+/// Numbers without a sign in 32 bits, and numbers of 16 bits with a fraction.
+fn narrow(names: [&str; 2], values: &[(u32, u16)]) -> Vec<u8> {
+    let schema = format!(
+        "message table {{ REQUIRED INT32 {} (INTEGER(32, false)); REQUIRED FIXED_LEN_BYTE_ARRAY (2) {} (FLOAT16); }}",
+        names[0], names[1]
+    );
+    let schema = Arc::new(parse_message_type(&schema).unwrap());
+    let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
+    let mut group = file.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let wide: Vec<i32> = values.iter().map(|it| it.0 as i32).collect();
+    column.typed::<Int32Type>().write_batch(&wide, None, None).unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let half: Vec<FixedLenByteArray> = values.iter().map(|it| it.1.to_le_bytes().to_vec().into()).collect();
+    column.typed::<FixedLenByteArrayType>().write_batch(&half, None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    file.into_inner().unwrap()
+}
+
+#[test]
+fn narrow_numbers_are_what_csv_of_them_says() {
+    let folder = Folder::new("drift-narrow");
+    // 1, 1.5, 1.75 .. of 16 bits, and numbers around the largest of 32 bits with a sign.
+    let values: Vec<(u32, u16)> = (0..600).map(|it| (2_147_483_500 + it, 0x3c00 + 64 * (it % 16) as u16)).collect();
+    folder.write("reference.parquet", &narrow(["count", "ratio"], &values));
+    let row = |it: &(u32, u16)| format!("{},{}\n", it.0, 1.0 + f64::from(it.1 - 0x3c00) / 1024.0);
+    let text = format!("count,ratio\n{}", values.iter().map(row).collect::<String>());
+    folder.write("current.csv", text.as_bytes());
+    let report = report(&folder, "reference.parquet", "current.csv", &[]);
+    assert_eq!(report["verdict"]["compared"], 2, "{report}");
+    for column in report["columns"].as_array().unwrap() {
+        assert_eq!(column["finding"]["effect"].as_f64(), Some(0.0), "{column}");
+        assert_eq!(column["reference"]["moments"], column["current"]["moments"]);
+    }
+    folder.write("twice.parquet", &narrow(["count", "count"], &values));
+    let paths = [folder.path("reference.parquet"), folder.path("twice.parquet")];
+    let output = sentinel(&["drift", "--reference", &paths[0], "--current", &paths[1]]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("two columns are called count"), "{}", stderr(&output));
 }
 
 /// MUST 484: a report says what was estimated, and the estimate is near.

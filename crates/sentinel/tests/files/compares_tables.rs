@@ -131,7 +131,7 @@ fn bad_input_is_told_and_nothing_is_written() {
     folder.write("good.csv", rows(200, 1, 0.0).as_bytes());
     let mut torn = rows(50, 1, 0.0).into_bytes();
     torn.extend_from_slice(b"1.5,\xff\xfe,2026-01-01T00:00:00Z,true\n");
-    let cases: [(&str, &[u8], &[&str]); 9] = [
+    let cases: [(&str, &[u8], &[&str]); 12] = [
         ("empty.csv", b"", &["empty"]),
         ("heading.csv", b"amount,color\n", &["no rows"]),
         ("ragged.csv", b"amount,color\n1,red\n2\n", &["line 3", "1 cells"]),
@@ -141,6 +141,9 @@ fn bad_input_is_told_and_nothing_is_written() {
         ("wide.csv", b"\xff\xfea\0,\0b\0\n\0", &["UTF-16"]),
         ("other.csv", b"x,y\n1,2\n", &["no column of", "amount"]),
         ("torn.parquet", b"PAR1 and nothing else", &["Parquet"]),
+        ("book.csv", b"PK\x03\x04\x14\0\x06\0", &["Excel", "CSV or Parquet"]),
+        ("lines.csv", b"{\"amount\": 1}\n{\"amount\": 2}\n", &["it is JSON"]),
+        ("zero.csv", b"a\0m\0o\0u\0n\0t\0\n\01\0\n\0", &["zero bytes", "UTF-16"]),
     ];
     for (name, bytes, says) in cases {
         folder.write(name, bytes);
@@ -156,6 +159,44 @@ fn bad_input_is_told_and_nothing_is_written() {
     assert!(code == 2 && error.contains("no_such.csv"), "{error}");
     let (code, _, error) = drift(&folder, "good.csv", "good.csv", &["--segment", "no_such"]);
     assert!(code == 2 && error.contains("no column no_such"), "{error}");
+}
+
+/// MUST 489: that nothing could be compared is no verdict.
+#[test]
+fn nothing_to_compare_is_no_verdict() {
+    let folder = Folder::new("drift-nothing");
+    folder.write("reference.csv", b"when\n2026-01-01\n2026-01-02\n");
+    let (code, out, error) = drift(&folder, "reference.csv", "reference.csv", &["--json", &folder.path("r.json")]);
+    assert_eq!(code, 2, "{out}{error}");
+    assert!(out.starts_with("No verdict: no column could be compared."), "{out}");
+    assert!(error.contains("no column could be compared (when: times move on by themselves)"), "{error}");
+    assert!(folder.names().iter().any(|it| it.ends_with("r.json")), "the report tells more");
+}
+
+/// MUST 887, 888: what pandas, spreadsheets and databases write of the same values is the same; zstd is unpacked.
+#[test]
+fn the_same_values_in_another_spelling_are_the_same() {
+    let folder = Folder::new("drift-spelling");
+    let reference = rows(1_000, 1, 0.0);
+    folder.write("reference.csv", reference.as_bytes());
+    let german = reference.replace(',', ";").replace('.', ",").replace("true", "TRUE").replace("false", "False");
+    folder.write("current.csv", &zstd::encode_all(german.as_bytes(), 3).unwrap());
+    let (code, out, error) = drift(&folder, "reference.csv", "current.csv", &["--json", "-"]);
+    let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{error}"));
+    assert_eq!(
+        (code, &report["verdict"]["compared"], &report["schema_changes"]),
+        (0, &3.into(), &serde_json::json!([]))
+    );
+    for column in report["columns"].as_array().unwrap().iter().filter(|it| !it["finding"].is_null()) {
+        assert_eq!(column["finding"]["effect"].as_f64(), Some(0.0), "{column}");
+    }
+    assert!(
+        report["notes"][0].as_str().unwrap().ends_with("with a decimal comma were read as such: amount"),
+        "{report}"
+    );
+    // As pandas reads it: words.
+    let (code, out, _) = drift(&folder, "reference.csv", "current.csv", &["--compat", "evidently"]);
+    assert!(code == 1 && out.contains("it was number and is"), "{out}");
 }
 
 #[test]

@@ -216,7 +216,7 @@ fn newest(run: &DriftRun, link: &str, now: Timestamp) -> Markup {
 
 fn features<'a>(all: impl Iterator<Item = &'a DriftFeature>, report: &str, now: Timestamp) -> Markup {
     html! {
-        table.stack {
+        table.stack.features {
             caption.hidden { "Columns of the newest comparison" }
             thead { tr { th scope="col" { "Column" } th scope="col" { "Verdict" } th.num scope="col" { "Size" } th.num scope="col" { "Adjusted p" } th scope="col" { "Change" } th scope="col" { "Most in" } th scope="col" { "Since" } th.num scope="col" { "Missing" } } }
             tbody { @for it in all.take(MOST_FEATURES + 1) {

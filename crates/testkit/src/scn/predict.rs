@@ -111,6 +111,7 @@ impl PredictPart {
             probability: None,
             probabilities: vec![],
             latency_ms: 1.0,
+            is_shadow: false,
         }
     }
 

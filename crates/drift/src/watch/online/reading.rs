@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use signal::FeatureValue;
 
-use crate::categories::cut;
+use crate::categories::{cut, plain_flag};
 
 /// What an alarm speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -65,9 +65,13 @@ impl Reading {
             (_, None) | (Self::Loss, _) => f64::NAN,
             (Self::Number, Some(value)) => value.as_number().unwrap_or(f64::NAN),
             (Self::Equals(number), Some(value)) => share(value.as_number() == Some(*number)),
-            (Self::Is(word), Some(FeatureValue::Text(text))) => share(cut(text) == word),
+            (Self::Is(word), Some(FeatureValue::Text(text))) => {
+                share(cut(text) == word || plain_flag(text) == Some(word.as_str()))
+            }
             (Self::Is(word), Some(value)) => share(value.to_string() == *word),
-            (Self::IsNew(words), Some(FeatureValue::Text(text))) => share(!words.contains(cut(text))),
+            (Self::IsNew(words), Some(FeatureValue::Text(text))) => {
+                share(!words.contains(cut(text)) && !plain_flag(text).is_some_and(|it| words.contains(it)))
+            }
             (Self::IsNew(words), Some(value)) => share(!words.contains(&value.to_string())),
         }
     }
@@ -122,5 +126,10 @@ mod tests {
         let long = "x".repeat(500);
         let known = Reading::IsNew([cut(&long).to_owned()].into());
         assert_eq!(known.of(Some(&long.as_str().into())), 0.0);
+        // The reference keeps flags as `true` and `false`.
+        let flags = Reading::IsNew(["true", "false"].map(str::to_owned).into());
+        let of = |it: &Reading, word: &str| it.of(Some(&word.into()));
+        assert_eq!((of(&flags, "True"), of(&flags, "None")), (0.0, 1.0));
+        assert_eq!(of(&Reading::Is("true".to_owned()), "TRUE"), 1.0);
     }
 }

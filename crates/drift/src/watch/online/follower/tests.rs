@@ -49,6 +49,7 @@ impl Stream {
             probability: Some(self.random.uniform()),
             probabilities: vec![],
             latency_ms: 1.0,
+            is_shadow: false,
         };
         let row = LoggedInference { sequence: self.sequence, inference, label: None };
         (row, Label { id, label: truth.into(), time })
