@@ -63,7 +63,7 @@ mod tests {
 
     use super::*;
 
-    /// Guarantees: MUST 824 of docs/specs/build.md; the decoder compares the checksums that the archive had.
+    /// Guarantees: MUST 824 and 892 of docs/specs/build.md; the decoder compares the checksums that the archive had.
     #[test]
     fn every_file_can_be_unpacked() {
         let (mut page, mut packed) = (String::new(), 0);
