@@ -1,4 +1,4 @@
-//! The binary: reads the command line and does what it says.
+//! The whole program: reads the command line and does what it says.
 
 mod access;
 mod agent;
@@ -72,7 +72,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Exit code of a bad configuration (EX_USAGE of sysexits.h).
 const BAD_CONFIGURATION: u8 = 64;
 
-fn main() -> ExitCode {
+/// Does what the command line asks for, and says how it went.
+pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Run(RunArgs::default()));
     start_logging(&command);
