@@ -9,10 +9,11 @@ use crate::command::{program, run as run_command};
 use crate::test::workspace_wide;
 use crate::workspace;
 
-/// Builds both. The features are those of all other checks, or what was built for them would be built again.
+/// Builds both. The features are those of all other checks, or what was built for them would be built again. Private
+/// items are among it, because a crate such as `sentinel` has nothing else, and links in their comments shall hold.
 pub fn run(is_ci: bool) -> Result<()> {
     let mut doc = workspace_wide("doc", is_ci);
-    run_command(doc.env("RUSTDOCFLAGS", "-D warnings").args(["--no-deps", "--quiet"]))?;
+    run_command(doc.env("RUSTDOCFLAGS", "-D warnings").args(["--no-deps", "--document-private-items", "--quiet"]))?;
     book()
 }
 

@@ -1,4 +1,5 @@
-//! May we ship what we depend on? Licenses against a list, and crates that are in the binary twice.
+//! May we ship what we depend on? Licenses against a list, crates that are in the binary twice, and crates that take long
+//! to compile and do little for us.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,26 +36,33 @@ const TWICE: [(&str, &str); 5] = [
     ("tower-http", "reqwest still needs 0.6"),
 ];
 
-/// Checks both and lists every problem.
+/// Crates that were compiled once and shall not come back unnoticed, each with what is done about it.
+const HEAVY: [(&str, &str); 3] = [
+    (
+        "icu_provider",
+        "`cargo update --package idna_adapter --precise 1.1.0` takes a lighter table of letters for names of hosts",
+    ),
+    ("regex-automata", "regex-lite does what we need, and nothing else may need more"),
+    ("utoipa-gen", "crates/serve/src/swagger.rs serves Swagger UI without it"),
+];
+
+/// Checks all and lists every problem.
 pub fn run() -> Result<()> {
     let metadata = workspace::metadata(&["--locked"])?;
     let packages = metadata.get("packages").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let mut problems: Vec<String> = packages.iter().filter_map(problem_of).collect();
-    let tree = output(cargo().args([
-        "tree",
-        "--locked",
-        "--duplicates",
-        "--edges=normal",
-        "--package=sentinel",
-        "--depth=0",
-        "--prefix=none",
-    ]))?;
-    problems.extend(unlisted_duplicates(&tree));
+    problems.extend(unlisted_duplicates(&tree(&["--edges=normal", "--duplicates", "--depth=0"])?));
+    problems.extend(heavy(&tree(&["--edges=normal,build"])?));
     if problems.is_empty() {
         println!("{} packages, all with a license of the list", packages.len());
         return Ok(());
     }
     bail!("{}", problems.join("\n"))
+}
+
+/// What `cargo tree` tells of the binary without features, a line for each crate.
+fn tree(arguments: &[&str]) -> Result<String> {
+    output(cargo().args(["tree", "--locked", "--package=sentinel", "--prefix=none"]).args(arguments))
 }
 
 fn problem_of(package: &Value) -> Option<String> {
@@ -126,6 +134,13 @@ fn unlisted_duplicates(tree: &str) -> Vec<String> {
     versions.into_iter().map(text).collect()
 }
 
+/// Crates of the listing that are in the table of heavy ones.
+fn heavy(tree: &str) -> Vec<String> {
+    let is_there = |name: &str| tree.lines().any(|it| it.split(' ').next() == Some(name));
+    let found = HEAVY.iter().filter(|it| is_there(it.0));
+    found.map(|(name, advice)| format!("{name} is compiled again, which takes long: {advice}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,5 +169,13 @@ mod tests {
         let problems = unlisted_duplicates(tree);
         assert_eq!(problems.len(), 1);
         assert!(problems[0].starts_with("rand is in the binary as 0.8.1 and 0.9.0"));
+    }
+
+    /// Guarantees: MUST 891 of docs/specs/build.md.
+    #[test]
+    fn what_takes_long_to_compile_is_named() {
+        let problems = heavy("serve v0.1.0\nutoipa-gen v6.0.1 (proc-macro)\nregex-automata-x v1.0.0\n");
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].starts_with("utoipa-gen is compiled again") && problems[0].contains("swagger.rs"));
     }
 }

@@ -50,7 +50,7 @@ pub struct Sources<'a> {
 
 /// Ranks the causes of an incident by what can be read at `now` (data time), and tells what could not be read.
 ///
-/// Every cause cites evidence that [`reopen`] confirmed. `took_ms` is left 0: this crate has no clock.
+/// Every cause cites evidence that [`reopen()`] confirmed. `took_ms` is left 0: this crate has no clock.
 pub fn diagnose(incident: &Incident, now: Timestamp, sources: &Sources<'_>) -> (Diagnosis, Vec<Problem>) {
     let mut problems = vec![];
     let mut facts = facts::gather(incident, now, sources, &mut problems);

@@ -1,7 +1,7 @@
 //! How do people and programs ask Sentinel? HTTP API, web UI, live events and /metrics over the ports of `signal`.
 //!
 //! Reading order: what it is given (`config`, `ports`, `app`), how a request passes (`routes`, `guard`, `rescue`,
-//! `parameters`), what it answers (`api`, `live`, `exposition`, `ui`, `assets`), and what it counts (`traffic`).
+//! `parameters`), what it answers (`api`, `live`, `exposition`, `ui`, `assets`, `swagger`), and what it counts (`traffic`).
 
 #![warn(missing_docs)]
 
@@ -26,6 +26,7 @@ mod routes;
 mod selectors;
 mod served;
 mod sources;
+mod swagger;
 mod traffic;
 mod ui;
 mod unpacked;

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa_swagger_ui::SwaggerUi;
 
 use crate::api::prometheus;
 use crate::app::App;
 use crate::error::Error;
 use crate::sources::Looks;
-use crate::{Config, Live, Ports, api, assets, exposition, guard, live, rescue, traffic, ui, unpacked};
+use crate::{Config, Live, Ports, api, assets, exposition, guard, live, rescue, swagger, traffic, ui};
 
 /// A route: method, path, handler.
 type Route = (&'static str, &'static str, MethodRouter<Arc<App>>);
@@ -28,11 +27,9 @@ pub fn router(ports: Arc<Ports>, live: Live, config: &Config, others: Router) ->
     for (_, path, handler) in programs().into_iter().chain(pages()) {
         router = router.route(path, handler);
     }
-    let swagger = SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", api::openapi(app.ports.version));
-    let swagger = Router::from(swagger).layer(from_fn(unpacked::unpacked));
     // The last layer is the first to see a request.
     router
-        .merge(swagger)
+        .merge(swagger::router(api::openapi(app.ports.version)))
         .fallback(rescue::no_such_path)
         .with_state(app.clone())
         .merge(others)

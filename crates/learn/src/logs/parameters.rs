@@ -6,7 +6,7 @@ use super::mask::{MAX_BYTES, WILD_TEXT};
 ///
 /// A space of the template stands for any white space. Each value is the shortest that lets the rest fit, found from
 /// left to right, in O(line length x longest constant). Of lines over 4096 bytes only the beginning is looked at, as
-/// in [`super::mask`].
+/// in [`super::mask()`].
 ///
 /// ```
 /// use learn::logs::parameters;

@@ -170,7 +170,9 @@ async fn swagger_works_offline() {
     assert_eq!(start.status, 200);
     assert!(start.header("content-security-policy").contains("default-src 'self'"));
     assert!(!start.text.contains("https://"), "{}", start.text);
-    assert!(get("/docs/swagger-initializer.js").await.text.contains("/openapi.json"));
+    let initializer = get("/docs/swagger-initializer.js").await;
+    assert!(initializer.text.contains("/openapi.json") && initializer.header("content-type") == "text/javascript");
+    assert_eq!(get("/docs/gone.js").await.status, 404);
     let script = get("/docs/swagger-ui-bundle.js").await;
     assert_eq!((script.status, script.header("content-encoding")), (200, ""));
     assert!(script.text.len() > 1_000_000 && script.text.contains("SwaggerUIBundle"), "{}", script.text.len());
