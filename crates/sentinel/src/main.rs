@@ -30,6 +30,7 @@ mod key;
 mod knowledge_client;
 mod knowledge_desk;
 mod label_client;
+mod listener;
 mod metadata_book;
 mod model_client;
 mod model_watch;
