@@ -16,6 +16,8 @@ mod cli;
 mod client;
 mod config;
 mod demo;
+#[cfg(test)]
+mod described;
 mod eyes;
 mod feedback_client;
 mod feedback_desk;
