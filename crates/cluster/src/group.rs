@@ -334,10 +334,12 @@ impl ConsumerContext for Context {
 
     fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
         self.counts.rebalanced();
-        self.counts.served();
         let is_cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let done = match code {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                if list.count() > 0 {
+                    self.counts.served();
+                }
                 let starts = self.assigned(consumer, list);
                 if is_cooperative { consumer.incremental_assign(&starts) } else { consumer.assign(&starts) }
             }
