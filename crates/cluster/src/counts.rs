@@ -1,7 +1,7 @@
 //! What does a member of the cluster tell of itself? Lag, rebalances, restores, anomalies told and heard.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +37,17 @@ pub struct Counts {
     records_sent: AtomicU64,
     busy: AtomicU64,
     partial_answers: AtomicU64,
+    is_refused: AtomicBool,
+    refusal: Mutex<Option<Refusal>>,
+}
+
+/// What the brokers refuse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// In words.
+    pub reason: String,
+    /// They do not let us into the group: over as soon as we are in it.
+    pub is_of_group: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,6 +87,33 @@ impl Counts {
     /// The brokers told of a problem.
     pub(crate) fn failed(&self) {
         self.failures.fetch_add(1, Relaxed);
+    }
+
+    /// The brokers refuse what this process is there for. True if that is news.
+    pub fn refused(&self, refusal: Refusal) -> bool {
+        let mut known = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = known.as_ref() != Some(&refusal);
+        *known = Some(refusal);
+        self.is_refused.store(true, Relaxed);
+        is_news
+    }
+
+    /// We are in the group, maybe without a partition.
+    pub(crate) fn joined(&self) {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take_if(|it| it.is_of_group);
+    }
+
+    /// The brokers have done what this process is there for.
+    pub fn served(&self) {
+        // This is asked for every record.
+        if self.is_refused.swap(false, Relaxed) {
+            *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+
+    /// What the brokers refuse, if they do.
+    pub fn refusal(&self) -> Option<String> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|it| it.reason.clone())
     }
 
     /// A record could not be read and was passed over.
@@ -215,6 +253,22 @@ impl Meter for Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_holds_until_the_brokers_do_what_is_asked() {
+        let counts = Counts::default();
+        assert_eq!(counts.refusal(), None);
+        let refusal = |reason: &str, is_of_group| Refusal { reason: reason.to_owned(), is_of_group };
+        assert!(counts.refused(refusal("no rights", true)));
+        assert!(!counts.refused(refusal("no rights", true)), "told once");
+        counts.joined();
+        assert_eq!(counts.refusal(), None);
+        assert!(counts.refused(refusal("no topic", false)));
+        counts.joined();
+        assert_eq!(counts.refusal().as_deref(), Some("no topic"), "being in the group makes no topic");
+        counts.served();
+        assert_eq!(counts.refusal(), None);
+    }
 
     #[test]
     fn lag_is_what_waits_in_partitions_that_are_ours() {

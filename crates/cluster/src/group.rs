@@ -13,9 +13,10 @@ use rdkafka::consumer::base_consumer::BaseConsumer;
 use rdkafka::consumer::{CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
-use rdkafka::types::RDKafkaRespErr;
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
+use crate::counts::Refusal;
 use crate::topics::client;
 use crate::{Config, Counts, Error};
 
@@ -65,7 +66,7 @@ pub trait Tenant: Send + Sync {
 /// Takes part in a group until told to stop.
 ///
 /// # Errors
-/// The settings are wrong. Brokers that are away are waited for.
+/// The settings are wrong, or the group has thrown this member out for good. Brokers that are away are waited for.
 pub fn take_part(
     config: &Config,
     membership: &Membership,
@@ -89,15 +90,24 @@ pub fn take_part(
         }
         match polled {
             Some(Ok(message)) => {
+                counts.served();
                 let partition = u32::try_from(message.partition()).unwrap_or(u32::MAX);
                 floor.offer(partition, message.offset(), message.payload().unwrap_or_default());
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => {
+                counts.served();
                 floor.caught_up(u32::try_from(partition).unwrap_or(u32::MAX));
+            }
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
+                floor.abandon();
+                return Err(thrown_out(&error, &consumer, membership));
             }
             Some(Err(error)) => {
                 counts.failed();
-                tracing::warn!(%error, topic = membership.topic, "The brokers tell of a problem.");
+                let Membership { topic, group, .. } = membership;
+                if refusal(&error, membership).is_none_or(|it| counts.refused(it)) {
+                    tracing::warn!(%error, topic, group, "The brokers tell of a problem.");
+                }
             }
             None => {}
         }
@@ -111,6 +121,31 @@ pub fn take_part(
     }
     floor.leave(counts);
     Ok(())
+}
+
+/// What does not pass by itself: somebody has to give rights, or make what is missing.
+fn refusal(error: &KafkaError, membership: &Membership) -> Option<Refusal> {
+    let Membership { topic, group, .. } = membership;
+    let is_of_group = match error.rdkafka_error_code()? {
+        RDKafkaErrorCode::GroupAuthorizationFailed
+        | RDKafkaErrorCode::Authentication
+        | RDKafkaErrorCode::SaslAuthenticationFailed => true,
+        RDKafkaErrorCode::TopicAuthorizationFailed
+        | RDKafkaErrorCode::UnknownTopicOrPartition
+        | RDKafkaErrorCode::UnknownTopic
+        | RDKafkaErrorCode::UnknownPartition => false,
+        _ => return None,
+    };
+    Some(Refusal { reason: format!("the brokers refuse reading {topic} as {group}: {error}"), is_of_group })
+}
+
+fn thrown_out(error: &KafkaError, consumer: &BaseConsumer<Context>, membership: &Membership) -> Error {
+    let reason = consumer.client().fatal_error().map_or_else(|| error.to_string(), |(_, reason)| reason);
+    let advice = match &membership.member {
+        Some(member) => format!("; is another process running with `cluster.member: {member}`?"),
+        None => String::new(),
+    };
+    Error::Unfit(format!("the group {} does not let us stay: {reason}{advice}", membership.group))
 }
 
 fn settings(config: &Config, membership: &Membership) -> rdkafka::ClientConfig {
@@ -205,6 +240,13 @@ impl Floor<'_> {
         }
     }
 
+    /// Lets everything go that others may have already.
+    fn abandon(&self) {
+        for partition in self.owned() {
+            self.tenant.let_go(partition, false);
+        }
+    }
+
     /// Lets everything go, so that others can go on at once.
     fn leave(self, counts: &Counts) {
         let owned = self.owned();
@@ -266,6 +308,10 @@ struct Context {
 
 impl ClientContext for Context {
     fn stats(&self, statistics: Statistics) {
+        // A member without partitions hears of nothing else.
+        if statistics.cgrp.is_some_and(|it| it.join_state == "steady" && it.assignment_size == 0) {
+            self.counts.joined();
+        }
         let Some(topic) = statistics.topics.get(&self.topic) else { return };
         for (number, partition) in &topic.partitions {
             if let Ok(number) = u32::try_from(*number)
@@ -291,6 +337,9 @@ impl ConsumerContext for Context {
         let is_cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let done = match code {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                if list.count() > 0 {
+                    self.counts.served();
+                }
                 let starts = self.assigned(consumer, list);
                 if is_cooperative { consumer.incremental_assign(&starts) } else { consumer.assign(&starts) }
             }

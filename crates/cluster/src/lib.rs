@@ -33,7 +33,7 @@ mod topics;
 pub use batch::{Batch, Beat, Signals};
 pub use book::{Book, row_records};
 pub use config::Config;
-pub use counts::{Counts, Origin};
+pub use counts::{Counts, Origin, Refusal};
 pub use error::Error;
 pub use finding::{Alert, Finding, Presence, Sample};
 pub use group::{Membership, Progress, Tenant, take_part};

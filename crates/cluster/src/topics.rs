@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::types::RDKafkaErrorCode;
 
@@ -67,19 +67,40 @@ impl Topics {
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
         let made = admin.create_topics(&wanted, &options).await.map_err(Error::kafka("make the topics"))?;
         for (topic, code) in made.into_iter().filter_map(Result::err) {
-            if code != RDKafkaErrorCode::TopicAlreadyExists {
-                return Err(Error::Unfit(format!("topic {topic} cannot be made: {code}")));
+            // Whoever may not make topics can use those that somebody else has made.
+            if code != RDKafkaErrorCode::TopicAlreadyExists && partitions_of(&admin, &topic).is_err() {
+                return Err(Error::Unfit(format!("topic {topic} is not there for us and cannot be made: {code}")));
             }
         }
         let count = |topic: &str| partitions_of(&admin, topic);
-        let (n_signals, n_states, n_findings) = (count(&signals)?, count(&state)?, count(&findings)?);
-        if n_states < n_signals || n_findings != 1 {
+        let (n_signals, mut n_states, n_findings) = (count(&signals)?, count(&state)?, count(&findings)?);
+        if n_states < n_signals {
+            // Somebody has added partitions to the signals; each has its place of state.
+            grow(&admin, &state, n_signals, &options).await?;
+            n_states = n_signals;
+        }
+        if n_findings != 1 {
             return Err(Error::Unfit(format!(
-                "{signals} has {n_signals} partitions, {state} {n_states} and {findings} {n_findings}; the first two \
-                 must have the same number, and the last one"
+                "{signals} has {n_signals} partitions, {state} {n_states} and {findings} {n_findings}; the last must \
+                 have one"
             )));
         }
         Ok(Self { signals, state, findings, book, partitions: n_signals })
+    }
+}
+
+async fn grow(
+    admin: &AdminClient<DefaultClientContext>,
+    topic: &str,
+    partitions: u32,
+    options: &AdminOptions,
+) -> Result<(), Error> {
+    let wanted = NewPartitions::new(topic, usize::try_from(partitions).unwrap_or(usize::MAX));
+    let grown = admin.create_partitions([&wanted], options).await.map_err(Error::kafka("add partitions"))?;
+    // Another process of ours may have been faster.
+    match grown.into_iter().find_map(Result::err).filter(|_| partitions_of(admin, topic).ok() != Some(partitions)) {
+        None => Ok(()),
+        Some((topic, code)) => Err(Error::Unfit(format!("topic {topic} needs {partitions} partitions: {code}"))),
     }
 }
 

@@ -68,11 +68,13 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let place = error.path().to_string();
         let error = error.into_inner();
-        if error.is_data() {
-            Fields::one(vec![], format!("{place}: {error}"), "type")
-        } else {
-            Error::malformed("the body", error)
+        if !error.is_data() {
+            return Error::malformed("the body", error);
         }
+        let detail = if place == "." { error.to_string() } else { format!("{place}: {error}") };
+        // An Alertmanager reads first (400) and looks afterwards whether all is there that must be (422).
+        let is_missing = error.to_string().starts_with("missing field");
+        if is_missing { Fields::one(vec![], detail, "missing") } else { Error::malformed("the body", detail) }
     })
 }
 
@@ -189,6 +191,6 @@ mod tests {
         assert_eq!((alerts[0].summary.as_str(), alerts[0].ends_at), ("s", NOW.plus(Duration::from_secs(18_000))));
         assert_eq!(alerts[1].ends_at, NOW);
         let error = decode_webhook(br#"{"alerts":[{"labels":{"a":5}}]}"#, NOW, &Config::default()).unwrap_err();
-        assert!(error.to_string().starts_with("alerts[0].labels.a: invalid type"), "{error}");
+        assert!(error.to_string().starts_with("the body: alerts[0].labels.a: invalid type"), "{error}");
     }
 }

@@ -34,7 +34,9 @@ pub(crate) fn plain<'a>(body: &'a [u8], encoding: &str, config: &Config) -> Resu
         "" | "identity" => Ok(body.into()),
         // RFC 9110 has two names for it.
         "gzip" | "x-gzip" => inflate(flate2::read::MultiGzDecoder::new(body), config).map(Into::into),
-        "deflate" => inflate(flate2::read::ZlibDecoder::new(body), config).map(Into::into),
+        // By RFC 9110 it is zlib's format, but some senders leave out its header, as Loki wants it.
+        "deflate" | "zlib" if is_zlib(body) => inflate(flate2::read::ZlibDecoder::new(body), config).map(Into::into),
+        "deflate" => inflate(flate2::read::DeflateDecoder::new(body), config).map(Into::into),
         "zstd" => {
             let malformed = |error: std::io::Error| Error::malformed("compressed body", error);
             let mut decoder = zstd::Decoder::with_buffer(body).map_err(malformed)?;
@@ -45,6 +47,11 @@ pub(crate) fn plain<'a>(body: &'a [u8], encoding: &str, config: &Config) -> Resu
             "Content-Encoding {other:?} is not supported; send gzip, deflate, zstd or none"
         ))),
     }
+}
+
+/// Begins as RFC 1950 says: the method 8, and a check number.
+fn is_zlib(body: &[u8]) -> bool {
+    body.first_chunk().is_some_and(|it| it[0] & 0x0f == 8 && u16::from_be_bytes(*it).is_multiple_of(31))
 }
 
 /// Undoes block-format snappy. The announced length is checked before memory is taken.
@@ -123,5 +130,14 @@ mod tests {
         assert_eq!(&*plain(&gzip(b"hello"), "gzip", &config).unwrap(), b"hello");
         assert!(plain(b"not gzip", "gzip", &config).is_err());
         assert!(matches!(plain(b"x", "br", &config), Err(Error::Unsupported(_))));
+        let mut zlib = flate2::write::ZlibEncoder::new(vec![], flate2::Compression::fast());
+        zlib.write_all(b"hello").unwrap();
+        let zlib = zlib.finish().unwrap();
+        let mut raw = flate2::write::DeflateEncoder::new(vec![], flate2::Compression::fast());
+        raw.write_all(b"hello").unwrap();
+        for (body, encoding) in [(&zlib, "deflate"), (&zlib, "zlib"), (&raw.finish().unwrap(), "deflate")] {
+            assert_eq!(&*plain(body, encoding, &config).unwrap(), b"hello", "{encoding}");
+        }
+        assert!(plain(b"\xff\xff", "deflate", &config).is_err() && plain(b"", "deflate", &config).is_err());
     }
 }

@@ -17,6 +17,8 @@ pub struct Config {
     /// Most memory that all requests together may take from when they come until they are stored, in bytes; more are
     /// answered with 503. One sender gets two thirds at most. Default: 402653184 (384 MiB).
     pub max_in_flight_bytes: usize,
+    /// A body of which nothing comes for so long is answered with 503, in seconds. Default: 30.
+    pub max_body_pause_secs: u64,
     /// Most labels of one series or log stream. Default: 64.
     pub max_labels: usize,
     /// Longest label name, in bytes. Default: 128.
@@ -41,6 +43,7 @@ impl Default for Config {
             max_body_bytes: 16 << 20,
             max_decompressed_bytes: 64 << 20,
             max_in_flight_bytes: 384 << 20,
+            max_body_pause_secs: 30,
             max_labels: 64,
             max_label_name_bytes: 128,
             max_label_value_bytes: 2048,
@@ -62,6 +65,7 @@ impl Config {
         positive(&mut problems, "max_label_value_bytes", self.max_label_value_bytes);
         positive(&mut problems, "max_monitor_items", self.max_monitor_items);
         for (key, secs) in [
+            ("max_body_pause_secs", self.max_body_pause_secs),
             ("alert_resolve_timeout_secs", self.alert_resolve_timeout_secs),
             ("alert_webhook_timeout_secs", self.alert_webhook_timeout_secs),
         ] {

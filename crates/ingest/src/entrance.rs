@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::Request;
@@ -66,7 +67,10 @@ impl Entrance {
         visit.share.ask(length.unwrap_or(0) as u64)?;
         let mut read = Vec::with_capacity(length.unwrap_or(0).min(READ_AT_FIRST));
         let mut frames = Limited::new(request.into_body(), most);
-        while let Some(frame) = frames.frame().await {
+        // Whoever says no more holds its place and memory for nothing; it may come again.
+        let paused = |_| Refused::Busy { retry_after_secs: 1 };
+        let longest = Duration::from_secs(self.config.max_body_pause_secs);
+        while let Some(frame) = tokio::time::timeout(longest, frames.frame()).await.map_err(paused)? {
             let frame = frame.map_err(|error| match error.downcast_ref::<http_body_util::LengthLimitError>() {
                 Some(_) => too_large(),
                 None => Error::malformed("the body", format!("ended early: {error}")),

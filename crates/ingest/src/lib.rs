@@ -28,6 +28,7 @@ mod alertmanager;
 mod changes;
 mod influx;
 mod loki;
+mod loki_labels;
 mod loki_protobuf;
 mod monitor;
 mod otlp;

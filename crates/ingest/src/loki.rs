@@ -1,6 +1,8 @@
-//! Loki push as JSON: `{"streams":[{"stream":{..},"values":[["<nanoseconds>","<line>",{..}?], ..]}]}`.
+//! Loki push as JSON: `{"streams":[{"stream":{..},"values":[["<nanoseconds>","<line>",{..}?], ..]}]}`, or as it was before
+//! version 1: `{"streams":[{"labels":"{..}","entries":[{"ts":"<RFC 3339>","line":"<line>"}, ..]}]}`.
 //!
-//! Format: <https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs>.
+//! Format: <https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs>; the older one is in
+//! `pkg/util/unmarshal/legacy` of Loki.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +13,7 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visi
 use signal::{Labels, LogRecord, Timestamp};
 
 use crate::limits::{checked_labels, cut_line, line_metadata, shortened};
-use crate::{Config, Error, Problems, Reason};
+use crate::{Config, Error, Problems, Reason, loki_labels};
 
 /// Metadata keys that say how bad a line is; they become labels.
 const LEVEL_KEYS: [&str; 3] = ["level", "severity", "detected_level"];
@@ -23,17 +25,51 @@ pub fn decode_json(body: &[u8], config: &Config) -> Result<(Vec<LogRecord>, Prob
     let push: Push<'_> = serde_json::from_slice(body).map_err(|error| Error::malformed("the body", error))?;
     let mut decoder = Decoder::new(config);
     for (idx, stream) in push.streams.into_iter().enumerate() {
-        let pairs: Vec<(&str, &str)> = stream.stream.0.iter().map(|(name, value)| (&**name, &**value)).collect();
-        let Some(labels) = decoder.stream(&pairs, stream.values.len(), idx) else { continue };
-        for (value_idx, Entry { nanos, line, metadata }) in stream.values.into_iter().enumerate() {
-            let time = nanos.trim().parse::<i64>().map_err(|_| {
-                let place = format!("streams[{idx}].values[{value_idx}][0]");
-                Error::malformed("timestamp", format!("{place} is {nanos:?}, expected nanoseconds since 1970 as text"))
-            })?;
-            decoder.line(&labels, Timestamp::from_millis(time.div_euclid(1_000_000)), line, &metadata.0);
+        let missing = |field: &str| Error::malformed("the body", format!("streams[{idx}]: missing field `{field}`"));
+        match stream.labels {
+            Some(Text(text)) => older(&text, stream.entries.ok_or_else(|| missing("entries"))?, idx, &mut decoder)?,
+            None => {
+                let pairs = stream.stream.ok_or_else(|| missing("stream"))?;
+                newer(&pairs, stream.values.ok_or_else(|| missing("values"))?, idx, &mut decoder)?;
+            }
         }
     }
     Ok(decoder.finish())
+}
+
+/// A stream of version 1.
+fn newer(pairs: &Pairs<'_>, values: Vec<Entry<'_>>, idx: usize, decoder: &mut Decoder<'_>) -> Result<(), Error> {
+    let pairs: Vec<(&str, &str)> = pairs.0.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let Some(labels) = decoder.stream(&pairs, values.len(), idx) else { return Ok(()) };
+    for (value_idx, Entry { nanos, line, metadata }) in values.into_iter().enumerate() {
+        let time = nanos.trim().parse::<i64>().map_err(|_| {
+            let place = format!("streams[{idx}].values[{value_idx}][0]");
+            Error::malformed("timestamp", format!("{place} is {nanos:?}, expected nanoseconds since 1970 as text"))
+        })?;
+        decoder.line(&labels, Timestamp::from_millis(time.div_euclid(1_000_000)), line, &metadata.0);
+    }
+    Ok(())
+}
+
+/// A stream as it was before, with its labels as text.
+fn older(text: &str, entries: Vec<OlderEntry<'_>>, idx: usize, decoder: &mut Decoder<'_>) -> Result<(), Error> {
+    let pairs = match loki_labels::pairs(text) {
+        Ok(pairs) => pairs,
+        Err(detail) => {
+            decoder.refuse(entries.len(), || format!("streams[{idx}].labels: {detail}"));
+            return Ok(());
+        }
+    };
+    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let Some(labels) = decoder.stream(&pairs, entries.len(), idx) else { return Ok(()) };
+    for (entry_idx, OlderEntry { ts: Text(ts), line: Text(line), metadata }) in entries.into_iter().enumerate() {
+        let time = ts.parse::<Timestamp>().map_err(|_| {
+            let place = format!("streams[{idx}].entries[{entry_idx}].ts");
+            Error::malformed("timestamp", format!("{place} is {ts:?}, expected a time of RFC 3339"))
+        })?;
+        decoder.line(&labels, time, line, &metadata.0);
+    }
+    Ok(())
 }
 
 /// Applies the rules that JSON and protobuf share.
@@ -109,17 +145,32 @@ struct Push<'a> {
     streams: Vec<Stream<'a>>,
 }
 
+/// Of either version.
 #[derive(Deserialize)]
 struct Stream<'a> {
     #[serde(borrow)]
-    stream: Pairs<'a>,
+    stream: Option<Pairs<'a>>,
     #[serde(borrow)]
-    values: Vec<Entry<'a>>,
+    values: Option<Vec<Entry<'a>>>,
+    #[serde(borrow)]
+    labels: Option<Text<'a>>,
+    #[serde(borrow)]
+    entries: Option<Vec<OlderEntry<'a>>>,
 }
 
 struct Entry<'a> {
     nanos: Cow<'a, str>,
     line: Cow<'a, str>,
+    metadata: Pairs<'a>,
+}
+
+#[derive(Deserialize)]
+struct OlderEntry<'a> {
+    #[serde(borrow)]
+    ts: Text<'a>,
+    #[serde(borrow)]
+    line: Text<'a>,
+    #[serde(borrow, default, rename = "structuredMetadata")]
     metadata: Pairs<'a>,
 }
 
@@ -224,6 +275,34 @@ mod tests {
         }
         let error = decode_json(b"{\"streams\": \xff}", &Config::default()).unwrap_err().to_string();
         assert_eq!(error, "the body: not UTF-8 at byte 12");
+    }
+
+    /// Guarantees: MUST 872 of docs/specs/ingest.md.
+    #[test]
+    fn streams_of_before_version_1_become_lines() {
+        let body = r#"{"streams":[
+            {"labels":"{app=`pay`}","entries":[{"ts":"2023-11-14T23:13:20.5+01:00","line":"a"},
+                {"ts":"2023-11-14T22:13:21Z","line":"b","structuredMetadata":{"trace_id":"abc"}}]},
+            {"labels":"{app=pay}","entries":[{"ts":"2023-11-14T22:13:20Z","line":"of nobody"}]},
+            {"stream":{"app":"cart"},"values":[["1700000000000000000","c"]]}]}"#;
+        let (records, problems) = decoded(body).unwrap();
+        let found: Vec<(i64, &str)> = records.iter().map(|it| (it.time.millis(), &*it.line)).collect();
+        assert_eq!(found, [(1_700_000_000_500, "a"), (1_700_000_001_000, "b"), (1_700_000_000_000, "c")]);
+        assert_eq!(records[1].metadata.get("trace_id"), Some("abc"));
+        assert_eq!(records[0].labels.to_string(), r#"{app="pay"}"#);
+        assert_eq!(problems.count(Reason::Malformed), 1);
+        let mistake = problems.mistake().unwrap();
+        assert!(mistake.starts_with("streams[1].labels: a quoted value expected at byte 5"), "{mistake}");
+        for (stream, expected) in [
+            (r#"{"labels":"{a=\"b\"}"}"#, "streams[0]: missing field `entries`"),
+            (r#"{"labels":"{a=\"b\"}","entries":[{"ts":"noon","line":"x"}]}"#, "streams[0].entries[0].ts is \"noon\""),
+            (r#"{"labels":"{a=\"b\"}","entries":[{"line":"x"}]}"#, "missing field `ts`"),
+            (r#"{"values":[]}"#, "streams[0]: missing field `stream`"),
+            (r#"{"stream":{"a":"b"}}"#, "streams[0]: missing field `values`"),
+        ] {
+            let error = decoded(&format!(r#"{{"streams":[{stream}]}}"#)).unwrap_err().to_string();
+            assert!(error.contains(expected), "{stream}: {error}");
+        }
     }
 
     #[test]

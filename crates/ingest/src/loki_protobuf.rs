@@ -9,7 +9,7 @@ use signal::{Labels, LogRecord, Timestamp};
 
 use crate::loki::Decoder;
 use crate::protobuf::{Message, Value};
-use crate::{Config, Error, Problems};
+use crate::{Config, Error, Problems, loki_labels};
 
 /// Log lines of a decompressed body. Lines that break a rule are left out and named in `Problems`.
 pub fn decode(bytes: &[u8], config: &Config) -> Result<(Vec<LogRecord>, Problems), Error> {
@@ -37,14 +37,14 @@ fn stream(bytes: &[u8], idx: usize, decoder: &mut Decoder<'_>) -> Result<(), Err
             _ => {}
         }
     }
-    let labels = match labels(text) {
-        Ok(labels) => labels,
+    let pairs = match pairs(text) {
+        Ok(pairs) => pairs,
         Err(detail) => {
             decoder.refuse(n_entries, || format!("stream.labels: streams[{idx}]: {detail}"));
             return Ok(());
         }
     };
-    let pairs: Vec<(&str, &str)> = labels.iter().collect();
+    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
     let Some(labels) = decoder.stream(&pairs, n_entries, idx) else { return Ok(()) };
     let mut fields = Message::new(bytes, "stream");
     while let Some((field, value)) = fields.next()? {
@@ -56,9 +56,9 @@ fn stream(bytes: &[u8], idx: usize, decoder: &mut Decoder<'_>) -> Result<(), Err
 }
 
 /// The labels of a stream, or what is wrong with them.
-fn labels(text: &[u8]) -> Result<Labels, String> {
+fn pairs(text: &[u8]) -> Result<Vec<(String, String)>, String> {
     let text = std::str::from_utf8(text).map_err(|error| format!("not UTF-8 at byte {}", error.valid_up_to()))?;
-    text.parse::<Labels>().map_err(|error| error.to_string())
+    loki_labels::pairs(text)
 }
 
 /// `EntryAdapter { timestamp = 1, line = 2, structuredMetadata = 3 }`.

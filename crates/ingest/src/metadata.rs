@@ -48,20 +48,23 @@ pub(crate) fn kind_of_number(number: u64) -> &'static str {
     }
 }
 
-/// `MetricMetadata { type = 1, metric_family_name = 2, help = 4, unit = 5 }` of remote write 1.0.
+/// `MetricMetadata { type = 1, metric_family_name = 2, help = 4, unit = 5 }` of remote write 1.0; none if the name cannot
+/// be that of a metric, or a text is not UTF-8.
 pub(crate) fn of_write_v1(bytes: &[u8]) -> Result<Option<MetricMetadata>, Error> {
-    let (mut kind, mut name, mut help, mut unit) = ("unknown", "", "", "");
+    let (mut kind, mut name, mut help, mut unit) = ("unknown", &b""[..], &b""[..], &b""[..]);
     let mut fields = Message::new(bytes, "metadata");
     while let Some((field, value)) = fields.next()? {
         match field {
             1 => kind = kind_of_number(u64::try_from(value.int64("metadata.type")?).unwrap_or(0)),
-            2 => name = value.text("metadata.metric_family_name")?,
-            4 => help = value.text("metadata.help")?,
-            5 => unit = value.text("metadata.unit")?,
+            2 => name = value.bytes("metadata.metric_family_name")?,
+            4 => help = value.bytes("metadata.help")?,
+            5 => unit = value.bytes("metadata.unit")?,
             _ => {}
         }
     }
-    Ok(MetricMetadata::new(name, kind, help, unit))
+    let text = |it| std::str::from_utf8(it).ok();
+    let texts = text(name).zip(text(help)).zip(text(unit));
+    Ok(texts.and_then(|((name, help), unit)| MetricMetadata::new(name, kind, help, unit)))
 }
 
 /// What the comments of an exposition say: `# TYPE`, `# HELP` and `# UNIT`.

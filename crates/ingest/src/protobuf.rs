@@ -105,11 +105,9 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Text; the error says at which byte it is not UTF-8.
-    pub(crate) fn text(self, what: &'static str) -> Result<&'a str, Error> {
-        let bytes = self.bytes(what)?;
-        std::str::from_utf8(bytes)
-            .map_err(|error| Error::malformed(what, format!("not UTF-8 at byte {}", error.valid_up_to())))
+    /// Text; what is not UTF-8 is none. Some writers let any bytes through, and one name must not cost a whole batch.
+    pub(crate) fn text_or_none(self, what: &'static str) -> Result<&'a str, Error> {
+        Ok(std::str::from_utf8(self.bytes(what)?).unwrap_or_default())
     }
 
     /// A signed integer (`int32`, `int64`).
@@ -174,7 +172,7 @@ mod tests {
     fn fields_are_read_in_order() {
         let mut message = Message::new(&[0x08, 0x96, 0x01, 0x12, 2, b'h', b'i'], "test");
         assert_eq!(message.next().unwrap(), Some((1, Value::Varint(150))));
-        assert_eq!(message.next().unwrap().unwrap().1.text("x").unwrap(), "hi");
+        assert_eq!(message.next().unwrap().unwrap().1.text_or_none("x").unwrap(), "hi");
         assert_eq!(message.next().unwrap(), None);
     }
 
@@ -209,7 +207,7 @@ mod tests {
         for bytes in [&[0x08][..], &[0x12, 5, 1], &[0x0b], &[0x00, 0x00], &[0x09, 1], &[0xff; 11]] {
             assert!(Message::new(bytes, "test").next().is_err(), "{bytes:?}");
         }
-        let error = Value::Bytes(b"a\xff").text("label").unwrap_err();
-        assert_eq!(error.to_string(), "label: not UTF-8 at byte 1");
+        assert_eq!(Value::Bytes(b"a\xff").text_or_none("label").unwrap(), "");
+        assert!(Value::Varint(1).text_or_none("label").is_err());
     }
 }

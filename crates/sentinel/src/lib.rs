@@ -16,6 +16,8 @@ mod cli;
 mod client;
 mod config;
 mod demo;
+#[cfg(test)]
+mod described;
 mod eyes;
 mod feedback_client;
 mod feedback_desk;
@@ -30,6 +32,7 @@ mod key;
 mod knowledge_client;
 mod knowledge_desk;
 mod label_client;
+mod listener;
 mod metadata_book;
 mod model_client;
 mod model_watch;

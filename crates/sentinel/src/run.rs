@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::assemble::System;
 use crate::cli::{Role, RunArgs};
 use crate::config::Config;
+use crate::listener;
 use crate::offsets::StoredOffsets;
 use crate::steady_clock::SteadyClock;
 use crate::warmup;
@@ -117,13 +118,7 @@ pub fn serve(
 
 /// Routes on a listener of their own, until stopped.
 pub fn serve_router(router: Router, listener: TcpListener, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
-    let mut stopped = stopped.clone();
-    tasks.spawn(async move {
-        let stop = async move { until(&mut stopped).await };
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
-            tracing::error!(%error, "The listener failed.");
-        }
-    });
+    tasks.spawn(listener::serve(listener, router, listener::PATIENCE, stopped.clone()));
 }
 
 /// Ticks, plan execution, retention and snapshots.

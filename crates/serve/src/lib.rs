@@ -57,6 +57,6 @@ pub use ports::{
     TenantStatus,
 };
 pub use queries::{Asked, Queries, QueryConfig, Stored};
-pub use routes::router;
+pub use routes::{page_paths, router};
 pub use served::{Promoted, ServedModel, ServedModels};
 pub use workforce::{WorkerStatus, Workforce, WorkforceStatus};

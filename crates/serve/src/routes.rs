@@ -155,6 +155,11 @@ fn pages() -> Vec<Route> {
     ]
 }
 
+/// Paths of what people open, which the description leaves out.
+pub fn page_paths() -> Vec<&'static str> {
+    pages().into_iter().map(|it| it.1).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

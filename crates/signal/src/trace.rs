@@ -51,8 +51,13 @@ pub struct TraceSummary {
 
 /// Stored spans.
 pub trait TraceSearch: Send + Sync {
-    /// The spans of a trace that lie within the range, in order of their beginning; none if it is not known.
+    /// The spans of a trace that lie within the range, in order of their beginning; none if it is not known. Of a trace with
+    /// very many the first ones: `trace_size` tells.
     fn trace(&self, id: TraceId, range: TimeRange) -> Result<Vec<Span>, PortError>;
+    /// How many spans of a trace lie within the range, whether `trace` gives them or not.
+    fn trace_size(&self, id: TraceId, range: TimeRange) -> Result<u64, PortError> {
+        Ok(self.trace(id, range)?.len() as u64)
+    }
     /// The newest traces in which a span matches.
     fn traces(&self, query: &SpanQuery) -> Result<Vec<TraceSummary>, PortError>;
 }

@@ -410,6 +410,10 @@ impl TraceSearch for Store {
         Ok(self.shared.spans.trace(id, range))
     }
 
+    fn trace_size(&self, id: TraceId, range: TimeRange) -> Result<u64, PortError> {
+        Ok(self.shared.spans.trace_size(id, range))
+    }
+
     fn traces(&self, query: &SpanQuery) -> Result<Vec<TraceSummary>, PortError> {
         Ok(self.shared.spans.traces(query))
     }

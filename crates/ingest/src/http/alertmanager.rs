@@ -45,7 +45,7 @@ async fn take(gate: &Gate, request: Request, decode: Decode) -> Response {
     let text = |status, detail: &str| json_response(status, "application/json", &Value::String(detail.to_owned()));
     match answer.await {
         Ok(()) => json_response(StatusCode::OK, "application/json", &json!({})),
-        // JSON of another shape is 422 there.
+        // What lacks something is 422 there.
         Err(failure @ Failure::Undecodable(Error::Fields(_))) => {
             gate.failure(Source::Alertmanager, &failure, |_, detail| text(StatusCode::UNPROCESSABLE_ENTITY, detail))
         }

@@ -1,4 +1,5 @@
-//! `POST /loki/api/v1/push`: JSON, or snappy protobuf as Promtail and Alloy send it.
+//! `POST /loki/api/v1/push`, and `/api/prom/push` as it was called before: JSON, or snappy protobuf as Promtail and Alloy
+//! send it.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::entrance::{Entrance, Turned, Visit};
 use crate::{Error, Problems, Source, body, loki, loki_protobuf};
 
 pub(super) fn routes() -> Routes {
-    Routes::new().route("/loki/api/v1/push", post(post_loki))
+    Routes::new().route("/loki/api/v1/push", post(post_loki)).route("/api/prom/push", post(post_loki))
 }
 
 async fn post_loki(State(gate): State<Arc<Gate>>, request: Request) -> Response {

@@ -28,6 +28,8 @@ pub enum Precision {
     Minutes,
     /// Hours.
     Hours,
+    /// Seconds to nanoseconds, by the size of each number, as `InfluxDB` 3 does if nothing is said.
+    Detected,
 }
 
 impl FromStr for Precision {
@@ -35,18 +37,29 @@ impl FromStr for Precision {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         Ok(match text {
-            "" | "n" | "ns" => Self::Nanoseconds,
-            "u" | "us" | "\u{b5}" => Self::Microseconds,
-            "ms" => Self::Milliseconds,
-            "s" => Self::Seconds,
+            "" | "n" | "ns" | "nanosecond" => Self::Nanoseconds,
+            "u" | "us" | "\u{b5}" | "microsecond" => Self::Microseconds,
+            "ms" | "millisecond" => Self::Milliseconds,
+            "s" | "second" => Self::Seconds,
             "m" => Self::Minutes,
             "h" => Self::Hours,
+            "auto" => Self::Detected,
             _ => return Err(()),
         })
     }
 }
 
 impl Precision {
+    /// The unit in which a number of this size is near now: limits as in `InfluxDB` 3, of which the first is in 2128.
+    const fn of_size(number: u64) -> Self {
+        match number {
+            0..5_000_000_000 => Self::Seconds,
+            5_000_000_000..5_000_000_000_000 => Self::Milliseconds,
+            5_000_000_000_000..5_000_000_000_000_000 => Self::Microseconds,
+            _ => Self::Nanoseconds,
+        }
+    }
+
     /// What cannot be an instant stays implausible.
     const fn instant(self, time: i64) -> Timestamp {
         Timestamp::from_millis(match self {
@@ -56,6 +69,7 @@ impl Precision {
             Self::Seconds => time.saturating_mul(1000),
             Self::Minutes => time.saturating_mul(60_000),
             Self::Hours => time.saturating_mul(3_600_000),
+            Self::Detected => return Self::of_size(time.unsigned_abs()).instant(time),
         })
     }
 }
@@ -277,6 +291,10 @@ mod tests {
         check("m a=1 28333333", "m", expect![["m_a 1@1699999980000\n"]]);
         check("m a=1 472222", "h", expect![["m_a 1@1699999200000\n"]]);
         assert_eq!("weeks".parse::<Precision>(), Err(()));
+        // Guarantees: MUST 873.
+        for time in ["1700000000", "1700000000000", "1700000000000999", "1700000000000999999"] {
+            check(&format!("m a=1 {time}"), "auto", expect![["m_a 1@1700000000000\n"]]);
+        }
     }
 
     /// Guarantees: MUST 103: the good lines of a body stay, a bad one leaves nothing.

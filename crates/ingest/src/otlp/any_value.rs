@@ -16,13 +16,13 @@ use crate::protobuf::Message;
 /// Deeper values are refused, as protobuf's own readers refuse messages of more than 100 levels (three for each here).
 const MAX_DEPTH: usize = 32;
 
-/// `KeyValue { key = 1, value = 2 }`: the key, and the bytes of the value.
+/// `KeyValue { key = 1, value = 2 }`: the key, empty if it is not UTF-8, and the bytes of the value.
 pub(super) fn key_value(bytes: &[u8]) -> Result<(&str, &[u8]), Error> {
     let (mut key, mut any): (&str, &[u8]) = ("", &[]);
     let mut fields = Message::new(bytes, "KeyValue");
     while let Some((field, value)) = fields.next()? {
         match field {
-            1 => key = value.text("KeyValue.key")?,
+            1 => key = value.text_or_none("KeyValue.key")?,
             2 => any = value.bytes("KeyValue.value")?,
             _ => {}
         }

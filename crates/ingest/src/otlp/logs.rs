@@ -98,13 +98,13 @@ impl Reader<'_> {
             match field {
                 1 => record.time = value.fixed64("time_unix_nano")?,
                 2 => record.severity = value.uint64("severity_number")?,
-                3 => record.severity_text = value.text("severity_text")?,
+                3 => record.severity_text = value.text_or_none("severity_text")?,
                 5 => record.body = value.bytes("body")?,
                 6 => record.attributes.push(value.bytes("attributes")?),
                 9 => record.trace_id = value.bytes("trace_id")?,
                 10 => record.span_id = value.bytes("span_id")?,
                 11 => record.observed = value.fixed64("observed_time_unix_nano")?,
-                12 => record.event = value.text("event_name")?,
+                12 => record.event = value.text_or_none("event_name")?,
                 _ => {}
             }
         }
@@ -222,7 +222,7 @@ fn scope_name(bytes: &[u8]) -> Result<&str, Error> {
             let mut scope = Message::new(value.bytes("scope")?, "InstrumentationScope");
             while let Some((field, value)) = scope.next()? {
                 if field == 1 {
-                    name = value.text("scope.name")?;
+                    name = value.text_or_none("scope.name")?;
                 }
             }
         }

@@ -62,8 +62,8 @@ fn metric<'a>(bytes: &'a [u8], writer: &mut Writer<'a, '_>) -> Result<(), Error>
     let mut fields = Message::new(bytes, "Metric");
     while let Some((field, value)) = fields.next()? {
         match field {
-            1 => name = value.text("Metric.name")?,
-            3 => unit = value.text("Metric.unit")?,
+            1 => name = value.text_or_none("Metric.name")?,
+            3 => unit = value.text_or_none("Metric.unit")?,
             5 | 7 | 9 | 10 | 11 => data = Some((field, value.bytes("Metric.data")?)),
             _ => {}
         }

@@ -293,7 +293,10 @@ impl<'a, 'b> Writer<'a, 'b> {
             let (key, any) = any_value::key_value(bytes)?;
             let mut label = names::label(key);
             if label.is_empty() {
-                return Err(Fault::Point(Reason::LabelName, "an attribute has no key".to_owned()));
+                return Err(Fault::Point(
+                    Reason::LabelName,
+                    "an attribute has no key, or one that is not UTF-8".to_owned(),
+                ));
             }
             if number_label == Some(&*label) || self.resource.pairs.iter().any(|it| it.0 == label) {
                 label = format!("exported_{label}").into();

@@ -44,7 +44,11 @@ struct Series<'a> {
     points: Vec<Point>,
     histograms: Vec<Native>,
     exemplars: Vec<Told<'a>>,
+    /// Exemplars with labels that are not UTF-8.
+    n_unreadable: u64,
     metadata: Option<Described<'a>>,
+    /// It has metadata that are not UTF-8.
+    is_obscure: bool,
 }
 
 /// Type, help and unit of a series' metric.
@@ -82,6 +86,12 @@ impl<'a> Series<'a> {
         Ok(())
     }
 
+    /// Of an exemplar that cannot be read the series has no less to say.
+    fn exemplar(&mut self, told: Option<Told<'a>>) {
+        self.n_unreadable += u64::from(told.is_none());
+        self.exemplars.extend(told);
+    }
+
     fn histogram(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.histograms.push(native(bytes)?);
         Ok(())
@@ -93,6 +103,8 @@ impl Decoded {
     fn add(&mut self, labels: Result<Labels, Refusal>, series: Series<'_>, config: &Config) {
         let n_histograms = series.histograms.len() as u64;
         let n_points = series.points.len() as u64 + n_histograms;
+        self.problems.add(Reason::Exemplar, series.n_unreadable, String::new);
+        self.problems.add(Reason::MetricMetadata, series.is_obscure.into(), String::new);
         let checked = labels.and_then(|it| named(it, n_histograms, config));
         let labels = match checked {
             Ok(labels) => labels,

@@ -47,7 +47,7 @@ fn series<'a>(bytes: &'a [u8], reader: &mut LabelReader<'a, '_>) -> Result<Serie
         match field {
             1 => reader.labels.push(value.bytes("labels")?),
             2 => series.sample(value.bytes("samples")?)?,
-            3 => series.exemplars.push(exemplar(value.bytes("exemplars")?)?),
+            3 => series.exemplar(exemplar(value.bytes("exemplars")?)?),
             4 => series.histogram(value.bytes("histograms")?)?,
             _ => {}
         }
@@ -55,19 +55,23 @@ fn series<'a>(bytes: &'a [u8], reader: &mut LabelReader<'a, '_>) -> Result<Serie
     Ok(series)
 }
 
-/// `Exemplar { labels = 1, value = 2, timestamp = 3 }`.
-fn exemplar(bytes: &[u8]) -> Result<Told<'_>, Error> {
+/// `Exemplar { labels = 1, value = 2, timestamp = 3 }`; none if its labels are not UTF-8.
+fn exemplar(bytes: &[u8]) -> Result<Option<Told<'_>>, Error> {
+    let mut is_readable = true;
     let mut told = Told { pairs: vec![], point: Point { time: Timestamp::from_millis(0), value: 0.0 } };
     let mut fields = Message::new(bytes, "exemplar");
     while let Some((field, value)) = fields.next()? {
         match field {
-            1 => told.pairs.push(label(value.bytes("exemplar.labels")?)?),
+            1 => match texts(label_bytes(value.bytes("exemplar.labels")?)?) {
+                Ok(pair) => told.pairs.push(pair),
+                Err(_) => is_readable = false,
+            },
             2 => told.point.value = value.double("exemplar.value")?,
             3 => told.point.time = Timestamp::from_millis(value.int64("exemplar.timestamp")?),
             _ => {}
         }
     }
-    Ok(told)
+    Ok(is_readable.then_some(told))
 }
 
 /// Reads the labels of one series after the other.
@@ -114,9 +118,4 @@ fn label_bytes(bytes: &[u8]) -> Result<(&[u8], &[u8]), Error> {
         }
     }
     Ok((name, text))
-}
-
-/// The label of an exemplar.
-fn label(bytes: &[u8]) -> Result<(&str, &str), Error> {
-    texts(label_bytes(bytes)?).map_err(|(_, detail)| Error::malformed("exemplar.labels", detail))
 }

@@ -66,16 +66,19 @@ fn series<'a>(bytes: &'a [u8], reader: &Reader<'a, '_>) -> Result<(Vec<u64>, Ser
             1 => value.numbers("labels_refs", |it| refs.push(it))?,
             2 => series.sample(value.bytes("samples")?)?,
             3 => series.histogram(value.bytes("histograms")?)?,
-            4 => series.exemplars.push(exemplar(value.bytes("exemplars")?, reader)?),
-            5 => series.metadata = Some(described(value.bytes("metadata")?, reader)?),
+            4 => series.exemplar(exemplar(value.bytes("exemplars")?, reader)?),
+            5 => {
+                series.metadata = described(value.bytes("metadata")?, reader)?;
+                series.is_obscure = series.metadata.is_none();
+            }
             _ => {}
         }
     }
     Ok((refs, series))
 }
 
-/// `Metadata { type = 1, help_ref = 3, unit_ref = 4 }`.
-fn described<'a>(bytes: &'a [u8], reader: &Reader<'a, '_>) -> Result<Described<'a>, Error> {
+/// `Metadata { type = 1, help_ref = 3, unit_ref = 4 }`; none if a text is not UTF-8.
+fn described<'a>(bytes: &'a [u8], reader: &Reader<'a, '_>) -> Result<Option<Described<'a>>, Error> {
     let (mut number, mut help, mut unit) = (0, 0, 0);
     let mut fields = Message::new(bytes, "metadata");
     while let Some((field, value)) = fields.next()? {
@@ -86,13 +89,14 @@ fn described<'a>(bytes: &'a [u8], reader: &Reader<'a, '_>) -> Result<Described<'
             _ => {}
         }
     }
-    let text_of = |it: i64| text(reader.symbol(u64::try_from(it).unwrap_or(u64::MAX))?);
+    let symbol_of = |it: i64| reader.symbol(u64::try_from(it).unwrap_or(u64::MAX));
     let kind = kind_of_number(u64::try_from(number).unwrap_or(0));
-    Ok(Described { kind, help: text_of(help)?, unit: text_of(unit)? })
+    let (help, unit) = (std::str::from_utf8(symbol_of(help)?), std::str::from_utf8(symbol_of(unit)?));
+    Ok(help.ok().zip(unit.ok()).map(|(help, unit)| Described { kind, help, unit }))
 }
 
-/// `Exemplar { labels_refs = 1, value = 2, timestamp = 3 }`.
-fn exemplar<'a>(bytes: &'a [u8], reader: &Reader<'a, '_>) -> Result<Told<'a>, Error> {
+/// `Exemplar { labels_refs = 1, value = 2, timestamp = 3 }`; none if its labels are not UTF-8.
+fn exemplar<'a>(bytes: &'a [u8], reader: &Reader<'a, '_>) -> Result<Option<Told<'a>>, Error> {
     let mut refs = vec![];
     let mut point = Point { time: Timestamp::from_millis(0), value: 0.0 };
     let mut fields = Message::new(bytes, "exemplar");
@@ -105,8 +109,7 @@ fn exemplar<'a>(bytes: &'a [u8], reader: &Reader<'a, '_>) -> Result<Told<'a>, Er
         }
     }
     let symbols: Vec<&'a [u8]> = refs.iter().map(|it| reader.symbol(*it)).collect::<Result<_, _>>()?;
-    let pairs = pairs(&symbols)?.map_err(|(_, detail)| Error::malformed("exemplar.labels_refs", detail))?;
-    Ok(Told { pairs, point })
+    Ok(pairs(&symbols)?.ok().map(|pairs| Told { pairs, point }))
 }
 
 /// Names and values.
@@ -156,9 +159,4 @@ impl<'a> Reader<'a, '_> {
         }
         Ok(checked)
     }
-}
-
-fn text(symbol: &[u8]) -> Result<&str, Error> {
-    std::str::from_utf8(symbol)
-        .map_err(|error| Error::malformed("symbols", format!("not UTF-8 at byte {}", error.valid_up_to())))
 }

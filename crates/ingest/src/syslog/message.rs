@@ -108,7 +108,12 @@ fn rfc5424(rest: &str) -> Option<Parts<'_>> {
     let mut data = vec![];
     let after = match rest.strip_prefix('-') {
         Some(after) => after,
-        None => structured(rest, &mut data)?,
+        // Some leave out what should at least be a `-`; the time shows that it is a header all the same.
+        None => match structured(rest, &mut data) {
+            Some(after) => after,
+            None if time.is_some() && !rest.starts_with('[') => rest,
+            None => return None,
+        },
     };
     let text = after.strip_prefix(' ').unwrap_or(after);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -160,15 +165,21 @@ fn unquoted(quoted: &str) -> Option<(String, &str)> {
 }
 
 /// `[TIMESTAMP HOSTNAME] [TAG[PID]:] TEXT`. A timestamp without year and zone is not believed: the arrival is used.
-/// Routers of Cisco count their messages: `NUMBER: [HOSTNAME:] TIMESTAMP: %FACILITY-SEVERITY-MNEMONIC: TEXT`.
+/// Routers of Cisco count their messages: `NUMBER: [HOSTNAME:] TIMESTAMP: %FACILITY-SEVERITY-MNEMONIC: TEXT`; some count
+/// twice, and some have a colon in place of the number.
 fn rfc3164(rest: &str) -> Parts<'_> {
     let mut parts = Parts { text: rest.trim_start(), ..Parts::default() };
-    if let Some((number, after)) = parts.text.split_once(": ").filter(|it| is_number(it.0)) {
-        parts.data.push(("sequence".to_owned(), number.to_owned()));
+    let after_colon = parts.text.strip_prefix(": ").filter(|it| stamp(it).is_some());
+    parts.text = after_colon.unwrap_or(parts.text);
+    while let Some((number, after)) = parts.text.split_once(": ").filter(|it| is_number(it.0)) {
+        // The last is that of the router, one before it that of what sends for it.
+        parts.data = vec![("sequence".to_owned(), number.to_owned())];
         parts.text = after.trim_start();
-        if let Some((host, after)) = after.split_once(": ").filter(|it| is_name(it.0) && stamp(it.1).is_some()) {
-            (parts.host, parts.text) = (Some(host), after);
-        }
+    }
+    if !parts.data.is_empty()
+        && let Some((host, after)) = parts.text.split_once(": ").filter(|it| is_name(it.0) && stamp(it.1).is_some())
+    {
+        (parts.host, parts.text) = (Some(host), after);
     }
     if let Some((time, after)) = stamp(parts.text) {
         (parts.time, parts.text) = (time, after.trim_start());
@@ -200,7 +211,8 @@ fn stamp(rest: &str) -> Option<(Option<Timestamp>, &str)> {
         return Some((Some(time), after));
     }
     // `Nov 14 22:13:20 `; routers mark a clock that is not set, and some tell the year and parts of seconds.
-    let after = like(rest.strip_prefix(['*', '.']).unwrap_or(rest), "aaa 00 ")?;
+    let rest = rest.strip_prefix(['*', '.']).unwrap_or(rest);
+    let after = like(like(rest, "0000 ").unwrap_or(rest), "aaa 00 ")?;
     let after = like(like(after, "0000 ").unwrap_or(after), "00:00:00")?;
     let after = after.strip_prefix('.').map_or(after, |it| it.trim_start_matches(|it: char| it.is_ascii_digit()));
     // Theirs ends with a colon, before which a zone may stand.
@@ -339,6 +351,18 @@ mod tests {
             (
                 "<189>Nov 27 02:54:42 router2: %SYS-5-RESTART: System restarted",
                 r#"0 {host="router2",job="syslog",level="info"} "%SYS-5-RESTART: System restarted" {facility="local7",msgid="SYS-5-RESTART"}"#,
+            ),
+            (
+                "<189>45: 000124: router1: *Nov 27 02:54:42.123: %SYS-5-CONFIG_I: Configured",
+                r#"0 {host="router1",job="syslog",level="info"} "%SYS-5-CONFIG_I: Configured" {facility="local7",msgid="SYS-5-CONFIG_I",sequence="000124"}"#,
+            ),
+            (
+                "<189>: 2026 Nov 27 02:54:42 UTC: %ETHPORT-5-IF_UP: Interface Ethernet1/1 is up",
+                r#"0 {host="10.0.0.9",job="syslog",level="info"} "%ETHPORT-5-IF_UP: Interface Ethernet1/1 is up" {facility="local7",msgid="ETHPORT-5-IF_UP"}"#,
+            ),
+            (
+                "<14>1 2023-11-14T22:13:21Z web-1 shop 8710 - no structured data here",
+                r#"1000 {host="web-1",job="syslog",level="info",service="shop"} "no structured data here" {facility="user",procid="8710"}"#,
             ),
             (
                 "<13>42: the answer",

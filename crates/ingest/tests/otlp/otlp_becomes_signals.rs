@@ -62,6 +62,41 @@ fn numbers_become_series_named_as_prometheus_names_them() {
     );
 }
 
+/// What some writers let through: each `cafX` becomes `caf` and a byte of Latin-1.
+fn in_latin_1(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let places: Vec<usize> = bytes.windows(4).enumerate().filter(|it| it.1 == b"cafX").map(|it| it.0 + 3).collect();
+    assert!(!places.is_empty());
+    places.into_iter().for_each(|it| bytes[it] = 0xe9);
+    bytes
+}
+
+/// Guarantees: MUST 202: names that are not UTF-8 take nothing else with them.
+#[test]
+fn names_that_are_no_utf8_cost_one_point_or_attribute() {
+    let points = || vec![number(&[("k", "v")], T0, 1.0), number(&[("cafX", "v")], T0, 2.0)];
+    let request = metrics(SHOP, vec![gauge("cafX", "1", points()), gauge("good", "cafX", points())]);
+    let decoded = decoder().metrics(&in_latin_1(&request.encode_to_vec())).unwrap();
+    assert_eq!((decoded.rejected, decoded.batch.len()), (3, 1), "{:?}", decoded.problems);
+    assert_eq!((decoded.problems.count(Reason::Unnamed), decoded.problems.count(Reason::LabelName)), (2, 1));
+    assert!(decoded.problems.first_mistake().unwrap().contains("letters"), "{:?}", decoded.problems);
+    let record = |text: &str| LogRecord {
+        time: T0,
+        severity_text: "cafX".to_owned(),
+        body: Some(otlp_wire::text(text)),
+        attributes: attributes(&[("cafX", "v"), ("k", "v")]),
+        ..LogRecord::default()
+    };
+    let request = logs(SHOP, vec![record("a"), record("cafX")]);
+    let decoded = decoder().logs(&in_latin_1(&request.encode_to_vec()), Timestamp::MIN).unwrap();
+    let lines: Vec<(&str, Option<&str>)> = decoded.batch.iter().map(|it| (&*it.line, it.metadata.get("k"))).collect();
+    assert_eq!(lines, [("a", Some("v")), ("caf\u{fffd}", Some("v"))]);
+    assert_eq!((decoded.problems.count(Reason::Metadata), decoded.problems.lines_repaired), (2, 1));
+    let of = Span { attributes: attributes(&[("cafX", "v"), ("k", "v")]), ..span("cafX") };
+    let decoded = decoder().traces(&in_latin_1(&traces(SHOP, vec![of]).encode_to_vec())).unwrap();
+    assert_eq!((decoded.batch[0].name.as_str(), decoded.batch[0].attributes.len()), ("caf\u{fffd}", 1));
+}
+
 /// Guarantees: MUST 213.
 #[test]
 fn named_resource_attributes_become_labels_and_others_do_not() {

@@ -17,7 +17,9 @@ async fn alerts_are_taken_and_mistakes_told() {
     for (body, status, expected) in [
         (format!("[{good},{{\"labels\":{{}}}}]"), StatusCode::BAD_REQUEST, "alerts[1]: at least one label pair"),
         (r#"[{"annotations":{}}]"#.to_owned(), StatusCode::UNPROCESSABLE_ENTITY, "[0]: missing field `labels`"),
-        (r#"[{"labels":{"a":1}}]"#.to_owned(), StatusCode::UNPROCESSABLE_ENTITY, "[0].labels.a: invalid type"),
+        (r#"[{"labels":{"a":1}}]"#.to_owned(), StatusCode::BAD_REQUEST, "the body: [0].labels.a: invalid type"),
+        (r#"{"labels":{"a":"b"}}"#.to_owned(), StatusCode::BAD_REQUEST, "the body: invalid type: map"),
+        ("17".to_owned(), StatusCode::BAD_REQUEST, "the body: invalid type: integer"),
         ("[".to_owned(), StatusCode::BAD_REQUEST, "the body: EOF"),
     ] {
         let answer = service.post("/api/v2/alerts", &[], body.clone()).await;

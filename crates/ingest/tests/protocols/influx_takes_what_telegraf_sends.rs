@@ -91,6 +91,36 @@ async fn a_partial_write_is_told() {
     }
 }
 
+/// Guarantees: MUST 873: version 3 of the API: units by the size of the numbers, and a body that is taken whole or not.
+#[tokio::test]
+async fn version_three_takes_what_its_clients_send() {
+    let service = Service::new();
+    let path = "/api/v3/write_lp?db=shop&accept_partial=true&no_sync=false";
+    for time in ["1700000000", "1700000000000", "1700000000000000", "1700000000000000000"] {
+        let answer = service.post(path, &[], format!("m,a=1 value=1 {time}")).await;
+        assert_eq!((answer.status, answer.text.as_str()), (StatusCode::NO_CONTENT, ""));
+    }
+    assert_eq!(series(&service), [r#"m{a="1",db="shop"} 1@1700000000000"#; 4]);
+    let answer = service.post("/api/v3/write_lp?precision=second", &[], "n x=3 1700000001").await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    let body = "good value=1 1700000000\ncpu,host=a val= 123\nother value=2 1700000000\n";
+    let answer = service.post("/api/v3/write_lp?accept_partial=false", &[], body).await;
+    assert_eq!((answer.status, series(&service).len()), (StatusCode::BAD_REQUEST, 5), "nothing of it");
+    assert_eq!(answer.json()["error"], "parsing failed for write_lp endpoint");
+    let bad_line = &answer.json()["data"];
+    assert_eq!((&bad_line["line_number"], &bad_line["original_line"]), (&2.into(), &"cpu,host=a val= 123".into()));
+    assert_eq!(service.metric("sentinel_ingest_errors_total", "influx", "malformed"), 1.0);
+    let answer = service.post("/api/v3/write_lp", &[], body).await;
+    assert_eq!((answer.status, series(&service).len()), (StatusCode::BAD_REQUEST, 7), "the two good ones");
+    assert_eq!(answer.json()["error"], "partial write of line protocol occurred");
+    let bad_line = &answer.json()["data"][0];
+    assert_eq!((&bad_line["line_number"], &bad_line["original_line"]), (&2.into(), &"cpu,host=a val= 123".into()));
+    assert!(bad_line["error_message"].as_str().unwrap().contains("missing field value dropped=1"), "{bad_line}");
+    let answer = service.post("/api/v3/write_lp?precision=h", &[], "m a=1").await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(answer.json()["error"].as_str().unwrap().starts_with("invalid precision \"h\""), "{}", answer.text);
+}
+
 /// Guarantees: MUST 103 and 7: a body without a single good line, and parameters that are wrong.
 #[tokio::test]
 async fn what_is_wholly_wrong_is_refused() {

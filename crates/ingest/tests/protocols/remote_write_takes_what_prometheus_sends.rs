@@ -87,6 +87,42 @@ async fn a_series_whose_labels_are_no_utf8_is_left_out() {
     }
 }
 
+/// Guarantees: MUST 874: bytes of another encoding in exemplars and descriptions take no sample with them.
+#[tokio::test]
+async fn exemplars_and_descriptions_that_are_no_utf8_are_left_out() {
+    let message = |number: u8, bytes: &[u8]| [&[number << 3 | 2, bytes.len() as u8], bytes].concat();
+    let pair = |name: &[u8], value: &[u8]| [message(1, name), message(2, value)].concat();
+    let number = |field: u8| {
+        let mut time = vec![];
+        prost::encoding::encode_varint(NOW as u64, &mut time);
+        [&[field << 3 | 1][..], &1.0_f64.to_le_bytes(), &[(field + 1) << 3], &time].concat()
+    };
+    let exemplar = |value: &[u8]| message(3, &[message(1, &pair(b"trace_id", value)), number(2)].concat());
+    let label = message(1, &pair(b"__name__", b"m"));
+    let series = [label, message(2, &number(1)), exemplar(b"caf\xe9"), exemplar(b"bar")].concat();
+    let described = |help: &[u8]| message(3, &[&[0x08, 2][..], &message(2, b"m"), &message(4, help)].concat());
+    let v1 = [message(1, &series), described(b"caf\xe9"), described(b"a place")].concat();
+    let symbols = [&b""[..], b"__name__", b"m", b"trace_id", b"caf\xe9", b"bar"].map(|it| message(4, it)).concat();
+    let exemplar = |value: u8| message(4, &[message(1, &[3, value]), number(2)].concat());
+    let series = |help: u8| {
+        let described = message(5, &[0x08, 2, 0x18, help]);
+        message(5, &[message(1, &[1, 2]), message(2, &number(1)), exemplar(4), exemplar(5), described].concat())
+    };
+    for (headers, body, samples) in [(HEADERS, v1, 1), (HEADERS_V2, [symbols, series(4), series(5)].concat(), 2)] {
+        let service = Service::new();
+        let body = snap::raw::Encoder::new().compress_vec(&body).unwrap();
+        let answer = service.post("/api/v1/write", &headers, body).await;
+        assert_eq!((answer.status, answer.text.as_str()), (StatusCode::NO_CONTENT, ""));
+        assert_eq!(stored(&service), vec!["m 1@0"; samples]);
+        let kept = service.recorder.exemplars.lock().unwrap();
+        let kept: Vec<Option<&str>> = kept.iter().map(|it| it.labels.get("trace_id")).collect();
+        assert_eq!(kept, vec![Some("bar"); samples]);
+        let dropped = |reason| service.metric("sentinel_ingest_signals_dropped_total", "remote_write", reason);
+        assert_eq!((dropped("exemplar"), dropped("metric_metadata")), (samples as f64, 1.0));
+        assert_eq!(service.recorder.metadata.lock().unwrap().len(), 1);
+    }
+}
+
 fn histogram(count: u64, sum: f64, timestamp: i64) -> Histogram {
     Histogram {
         count_int: Some(count),

@@ -177,3 +177,19 @@ async fn bodies_that_together_are_too_large_are_asked_to_come_later() {
     assert_eq!(first.await.unwrap().unwrap().status(), StatusCode::NO_CONTENT);
     assert_eq!(service.post("/write", &[], large).await.status, StatusCode::NO_CONTENT, "the memory was given back");
 }
+
+/// Guarantees: MUST 880: a body that stops in the middle gives its place and memory back, and may be sent again.
+#[tokio::test]
+async fn a_body_that_stops_is_asked_to_come_again() {
+    let service = Service::with(&Config { max_body_pause_secs: 1, ..Config::default() });
+    let (sender, mut receiver) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
+    let body = Body::from_stream(futures_util::stream::poll_fn(move |context| receiver.poll_recv(context)));
+    sender.send(Ok(b"cpu val".to_vec())).await.unwrap();
+    let answer = service.post("/write", &[], body).await;
+    assert_eq!(
+        (answer.status, &answer.headers["retry-after"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &"1".parse().unwrap())
+    );
+    assert!(service.recorder.samples.lock().unwrap().is_empty());
+    drop(sender);
+}

@@ -1,12 +1,12 @@
 //! From where is a live stream followed? From what was saved, if it is of the same reference, else from now on.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use drift::Data;
 use drift::watch::WatchConfig;
 use drift::watch::online::OnlineFollower;
+use drift::{ColumnProfile, Data};
 use signal::Timestamp;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::model_watch::basis::{Basis, FIRST, NoBasis};
 use crate::model_watch::no_run::NoRun;
@@ -87,26 +87,67 @@ impl Watched {
         Ok(())
     }
 
-    /// Tells references apart: what was followed against another one is begun anew.
     fn fingerprint(&self, basis: Option<&Basis>) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        format!("{:?}", self.config.reference).hash(&mut hasher);
-        if let Some(basis) = basis.filter(|_| self.config.reference.file.is_some()) {
-            for it in basis.profile.columns.iter().filter(|it| !drift::is_answer(&it.name)) {
-                (&it.name, it.rows, it.missing).hash(&mut hasher);
-                match &it.data {
-                    Data::Empty => {}
-                    Data::Numbers(it) => {
-                        [it.mean, it.squares, it.cubes, it.lowest, it.highest].map(f64::to_bits).hash(&mut hasher);
-                    }
-                    Data::Words(it) => it.counts.iter().take(MOST_WORDS).for_each(|it| it.hash(&mut hasher)),
-                }
-            }
-        }
-        hasher.finish()
+        let basis = basis.filter(|_| self.config.reference.file.is_some());
+        let columns = basis.map_or(&[][..], |it| it.profile.columns.as_slice());
+        fingerprint(&format!("{:?}", self.config.reference), columns)
     }
+}
+
+/// Tells references apart: what was followed against another one is begun anew. It is kept, so it must be the same in
+/// every process and release.
+fn fingerprint(reference: &str, columns: &[ColumnProfile]) -> u64 {
+    let mut hasher = Xxh3::new();
+    let mut add = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    add(reference.as_bytes());
+    for it in columns.iter().filter(|it| !drift::is_answer(&it.name)) {
+        add(it.name.as_bytes());
+        [it.rows, it.missing].iter().for_each(|it| add(&it.to_le_bytes()));
+        match &it.data {
+            Data::Empty => {}
+            Data::Numbers(it) => {
+                let numbers = [it.mean, it.squares, it.cubes, it.lowest, it.highest];
+                numbers.iter().for_each(|it| add(&it.to_bits().to_le_bytes()));
+            }
+            Data::Words(it) => it.counts.iter().take(MOST_WORDS).for_each(|(word, count)| {
+                add(word.as_bytes());
+                add(&count.to_le_bytes());
+            }),
+        }
+    }
+    hasher.digest()
 }
 
 fn online_key(config: &WatchConfig) -> String {
     format!("model-watch-online/{}/{}", config.model, config.version.as_deref().unwrap_or(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Guarantees: what is kept of a live stream is found again by every process and release.
+    #[test]
+    fn fingerprints_are_stable_and_tell_references_apart() {
+        let column = |name: &str, count: u64| ColumnProfile {
+            name: name.to_owned(),
+            rows: 10,
+            data: Data::Words(drift::Categories { counts: vec![("red".to_owned(), count)], ..Default::default() }),
+            ..ColumnProfile::default()
+        };
+        assert_eq!(format!("{:016x}", fingerprint("none", &[])), "8b569148973ba411");
+        assert_eq!(format!("{:016x}", fingerprint("a file", &[column("color", 7)])), "36df24fa53993ab4");
+        let others = [
+            fingerprint("a file", &[column("color", 8)]),
+            fingerprint("a file", &[column("colo", 7)]),
+            fingerprint("b file", &[column("color", 7)]),
+            fingerprint("a file", &[column("color", 7), column("color", 7)]),
+        ];
+        assert!(!others.contains(&fingerprint("a file", &[column("color", 7)])));
+        let answers = [column("color", 7), column("prediction", 1)];
+        assert_eq!(fingerprint("a file", &answers), fingerprint("a file", &answers[..1]), "answers come later");
+    }
 }

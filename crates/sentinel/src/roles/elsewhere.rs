@@ -151,6 +151,15 @@ impl TraceSearch for Elsewhere {
         Ok(spans)
     }
 
+    fn trace_size(&self, id: TraceId, range: TimeRange) -> Result<u64, PortError> {
+        // All of them are in one partition. While it changes its owner, both may have it.
+        let sizes = self.gather(&Question::TraceSize(id, range), |it| match it {
+            Answer::Size(it) => Some(vec![it]),
+            _ => None,
+        });
+        Ok(sizes.into_iter().max().unwrap_or(0))
+    }
+
     fn traces(&self, query: &SpanQuery) -> Result<Vec<TraceSummary>, PortError> {
         let mut found = self.gather(&Question::Traces(query.clone()), |it| match it {
             Answer::Traces(it) => Some(it),

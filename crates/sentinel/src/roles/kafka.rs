@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cluster::{Counts, NotSent, Outlet, Topics};
+use cluster::{Counts, NotSent, Outlet, Refusal, Topics};
 use futures_util::future::{BoxFuture, try_join_all};
 use ingest::Refused;
 
@@ -33,6 +33,7 @@ impl KafkaCarrier {
             });
         }
         try_join_all(ways.into_iter().map(cluster::OnItsWay::arrived)).await?;
+        self.counts.served();
         self.counts.sent(count);
         Ok(())
     }
@@ -47,8 +48,11 @@ impl Carrier for KafkaCarrier {
                     Refused::Busy { retry_after_secs: RETRY_AFTER_SECS }
                 }
                 NotSent::Failed(error) => {
-                    tracing::error!(%error, "The brokers refuse records.");
-                    Refused::Failed(error.to_string())
+                    let cause = std::error::Error::source(&error).map_or_else(String::new, |it| format!(": {it}"));
+                    let reason = format!("the brokers refuse records: {error}{cause}");
+                    tracing::error!(topic = self.topics.signals, reason, "Signals cannot be passed on.");
+                    self.counts.refused(Refusal { reason: reason.clone(), is_of_group: false });
+                    Refused::Failed(reason)
                 }
             })
         })

@@ -29,4 +29,6 @@ mod workers;
 pub use elsewhere::{Asker, Elsewhere};
 pub use question::Question;
 pub use run::run;
+#[cfg(test)]
+pub use run::scaling;
 pub use simulated::Roles;

@@ -44,6 +44,8 @@ pub enum Question {
     Highest(usize),
     /// `TraceSearch::trace`.
     Trace(TraceId, TimeRange),
+    /// `TraceSearch::trace_size`.
+    TraceSize(TraceId, TimeRange),
     /// `TraceSearch::traces`.
     Traces(SpanQuery),
     /// No question: the thresholds that follow from what people have said.
@@ -74,6 +76,8 @@ pub enum Answer {
     Highest(Vec<(Labels, Timestamp, ScoreBits)>),
     /// Spans of one trace.
     Spans(Vec<Span>),
+    /// How many spans.
+    Size(u64),
     /// Traces.
     Traces(Vec<TraceSummary>),
     /// To `Learned`.
@@ -156,6 +160,7 @@ impl Partition {
                 Answer::Highest(highest.into_iter().map(|(labels, time, it)| (labels, time, (&it).into())).collect())
             }
             Question::Trace(id, range) => Answer::Spans(self.store.trace(*id, *range)?),
+            Question::TraceSize(id, range) => Answer::Size(self.store.trace_size(*id, *range)?),
             Question::Traces(query) => Answer::Traces(self.store.traces(query)?),
             Question::Learned(all) => {
                 self.heed(all);

@@ -91,7 +91,8 @@ async fn gateway(
     let positions = Arc::new(Positions::open(&config.data_dir)?);
     let remembered = Remembered { offsets: Arc::clone(&positions) as _, cursors: positions };
     let syslog = ingest::bind_syslog(&config.syslog).await?;
-    let health = Health::new(Role::Gateway, || None);
+    let told = Arc::clone(&counts);
+    let health = Health::new(Role::Gateway, move || told.refusal());
     let mut meters = front.meters();
     meters.extend([Arc::clone(&inlet.kafka) as Arc<dyn Meter>, counts as _, steady as _, Arc::clone(&health) as _]);
     let mut tasks = JoinSet::new();
@@ -216,7 +217,9 @@ async fn responder(
 
 /// The routes of a responder that waits: alive, and not ready.
 fn waiting(config: &Config, counts: &Arc<Counts>, address: SocketAddr) -> anyhow::Result<Router> {
-    let health = Health::new(Role::Responder, || Some("standing by: another responder owns the incidents".to_owned()));
+    let told = Arc::clone(counts);
+    let standing_by = || "standing by: another responder owns the incidents".to_owned();
+    let health = Health::new(Role::Responder, move || Some(told.refusal().unwrap_or_else(standing_by)));
     let meters = vec![Arc::clone(counts) as Arc<dyn Meter>, Arc::clone(&health) as _];
     operations(config, meters, health, Router::new(), address)
 }
@@ -269,7 +272,7 @@ async fn ask(State(worker): State<Arc<Worker>>, Json(question): Json<Question>) 
 }
 
 /// What an autoscaler asks.
-fn scaling(load: impl Fn() -> Load + Clone + Send + Sync + 'static) -> Router {
+pub fn scaling(load: impl Fn() -> Load + Clone + Send + Sync + 'static) -> Router {
     Router::new().route("/sentinel/v1/scaling", get(move || async move { Json(load()) }))
 }
 

@@ -62,6 +62,9 @@ impl Worker {
 
     /// Why the worker is not ready, if it is not.
     pub fn complaint(&self) -> Option<String> {
+        if let Some(refusal) = self.yard.counts.refusal() {
+            return Some(refusal);
+        }
         let lanes = self.lanes();
         if let Some((partition, _)) = lanes.iter().find(|it| it.1.has_ended()) {
             return Some(format!("the thread of partition {partition} has panicked; restart Sentinel"));
@@ -111,6 +114,15 @@ impl Worker {
 
 impl Tenant for Worker {
     fn take_over(&self, partition: u32, committed: Option<Progress>) -> Option<i64> {
+        let known = self.yard.topics.partitions;
+        if partition >= known {
+            tracing::warn!(
+                partition,
+                known,
+                "The topic of signals has more partitions than when this process began; restart workers, gateways and \
+                 responders, so that all of them spread signals alike."
+            );
+        }
         let dir = self.data_dir.join(format!("partition-{partition}"));
         let start = self.start_of(partition, &dir, committed.as_ref());
         match Lane::start(Arc::clone(&self.yard), partition, dir, start) {

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod brokers_change;
 mod kafka_config_of_the_seed;
 mod kafka_over_tls;
 mod kafka_survives_kill;

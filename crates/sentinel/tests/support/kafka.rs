@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
@@ -103,6 +103,16 @@ impl Kafka {
     /// One broker that has, besides the plain listener, one with TLS and a login; None (and a skip) where Java, Maven or
     /// `openssl` is missing.
     pub fn start_secured() -> Option<(Self, Secured)> {
+        Self::start_secured_with("")
+    }
+
+    /// The same, where whoever logs in has no right to anything; the plain listener may do all.
+    pub fn start_guarded() -> Option<(Self, Secured)> {
+        let authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
+        Self::start_secured_with(&format!("authorizer.class.name={authorizer}\nsuper.users=User:ANONYMOUS\n"))
+    }
+
+    fn start_secured_with(further: &str) -> Option<(Self, Secured)> {
         if !Self::is_there() || !is_there("openssl", "a broker of Kafka with TLS") {
             return None;
         }
@@ -111,7 +121,8 @@ impl Kafka {
         let secured = Secured::make(&folder);
         let ports = [(free_port(), free_port())];
         let text = settings(&folder.path().join("data-0"), LOOPBACK, 0, &ports);
-        let broker = Broker::format(&jars, folder.path(), 0, &secured.settings(&text), ports[0].0, &Secured::login());
+        let text = secured.settings(&text) + further;
+        let broker = Broker::format(&jars, folder.path(), 0, &text, ports[0].0, &Secured::login());
         let mut kafka = Self { host: LOOPBACK, brokers: vec![broker], jars, folder };
         kafka.restart(0);
         kafka.wait_until_ready();
@@ -172,7 +183,7 @@ impl Kafka {
         let topic = settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
         let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
         let options = AdminOptions::new().operation_timeout(Some(ANSWER));
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let runtime = runtime();
         // An answer may be lost where the topic was made.
         let is_made = |it: &Result<String, (String, RDKafkaErrorCode)>| {
             it.as_ref().err().is_none_or(|it| it.1 == RDKafkaErrorCode::TopicAlreadyExists)
@@ -181,6 +192,21 @@ impl Kafka {
             let made = runtime.block_on(admin.create_topics([&topic], &options)).ok()?;
             made.iter().all(is_made).then_some(())
         });
+    }
+
+    /// Adds partitions to a topic until it has so many.
+    pub fn add_partitions(&self, name: &str, n_partitions: usize) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let wanted = NewPartitions::new(name, n_partitions);
+        let added = runtime().block_on(admin.create_partitions([&wanted], &AdminOptions::new()));
+        assert!(added.as_ref().is_ok_and(|it| it.iter().all(Result::is_ok)), "{added:?}");
+    }
+
+    /// Takes a topic away.
+    pub fn remove_topic(&self, name: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let removed = runtime().block_on(admin.delete_topics(&[name], &AdminOptions::new()));
+        assert!(removed.as_ref().is_ok_and(|it| it.iter().all(Result::is_ok)), "{removed:?}");
     }
 
     /// Committed offset of each partition; 0 where nothing was committed.
@@ -248,6 +274,10 @@ impl Kafka {
     fn log_of(&self, idx: usize) -> PathBuf {
         self.folder.path().join(format!("broker-{idx}.log"))
     }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
 }
 
 impl Drop for Kafka {

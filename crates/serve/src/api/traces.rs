@@ -19,6 +19,8 @@ use crate::parameters::{Ask, Page, given, range};
 const DEFAULT_SPAN: Duration = Duration::from_secs(3600);
 /// Rates of edges are means over this time.
 const RATE_SPAN: Duration = Duration::from_secs(300);
+/// Fewer spans than these are all there are.
+const MANY_SPANS: usize = 1000;
 /// Lines of a trace that are shown.
 const LOG_LINES: usize = 200;
 
@@ -87,6 +89,8 @@ fn short_duration(text: &str) -> Result<Duration, Error> {
 pub struct Trace {
     /// Spans in order of their beginning.
     pub spans: Vec<Span>,
+    /// Spans that are stored and not among these, because they began after the last of them and it would be too many.
+    pub left_out: u64,
     /// Lines whose metadata or text has the trace's id, newest first.
     pub logs: Vec<LogHit>,
 }
@@ -118,7 +122,10 @@ pub fn trace(app: &App, id: TraceId) -> Result<Trace, Error> {
         range: TimeRange::new(from, to),
         limit: LOG_LINES,
     };
-    Ok(Trace { spans, logs: app.ports.logs.search(&query)? })
+    let size =
+        if spans.len() < MANY_SPANS { spans.len() as u64 } else { app.ports.traces.trace_size(id, TimeRange::ALL)? };
+    let left_out = size.saturating_sub(spans.len() as u64);
+    Ok(Trace { spans, left_out, logs: app.ports.logs.search(&query)? })
 }
 
 /// Calls from one service to another, over the last five minutes.

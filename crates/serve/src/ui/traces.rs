@@ -120,13 +120,17 @@ fn body(title: &str, found: &Trace, now: Timestamp) -> Markup {
     let end = found.spans.iter().map(|it| it.start_nanos.saturating_add(it.duration_nanos)).max().unwrap_or(0);
     let whole = (end - start).max(1) as f64;
     let tree = tree(&found.spans);
+    let n_spans = found.spans.len() as u64;
     let failed = found.spans.iter().filter(|it| it.status == SpanStatus::Error).count() as u64;
     let own = own_times(&found.spans);
     let services: BTreeSet<&str> = found.spans.iter().map(Span::service).collect();
     html! {
         p.crumb { a href="/traces" { "Traces" } " / " code { (title) } }
         div.title-row { h1 { @match tree.first() { Some((_, root)) => { (text::plain(root.service())) " " (text::plain(&root.name)) }, None => { "Trace " (title) } } } }
-        p.muted { (text::counted(found.spans.len() as u64, "span")) " of " (text::counted(services.len() as u64, "service")) " in " (text::seconds(whole / 1e9))
+        @if found.left_out > 0 {
+            p.notice role="status" data-testid="trace-cut" { "This trace has " (text::counted(n_spans + found.left_out, "span")) ". The first " (text::grouped(n_spans)) " are looked at; failures and services further on are not among what is told here." }
+        }
+        p.muted { (text::counted(n_spans, "span")) " of " (text::counted(services.len() as u64, "service")) " in " (text::seconds(whole / 1e9))
             @if failed > 0 { ", " span.score.bad { (text::grouped(failed)) " failed" } }
             ", began " (text::moment(found.spans.iter().map(Span::start).min().unwrap_or(now)))
             " \u{b7} " a href={ "/sentinel/v1/traces/" (found.spans.first().map_or_else(String::new, |it| it.trace.to_string())) } { "JSON" } }
@@ -265,6 +269,14 @@ mod tests {
         assert_eq!(own_times(&after)[&SpanId([1; 8])], 5_000_000, "what runs on after its caller takes nothing of it");
     }
 
+    /// Guarantees: MUST 876 of docs/specs/ingest.md.
+    #[test]
+    fn a_trace_that_is_cut_says_so() {
+        let found = Trace { spans: vec![span(1, None, 10)], left_out: 10_000, logs: vec![] };
+        let drawn = body("Trace", &found, Timestamp::MIN).into_string();
+        assert!(drawn.contains("This trace has 10\u{202f}001 spans. The first 1 are looked at"), "{drawn}");
+    }
+
     /// Guarantees: MUST 164 of docs/specs/ingest.md.
     #[test]
     fn parents_in_a_circle_do_not_go_round_for_ever() {
@@ -274,8 +286,9 @@ mod tests {
 
     #[test]
     fn foreign_text_is_data() {
-        let found = Trace { spans: vec![span(1, None, 10)], logs: vec![] };
+        let found = Trace { spans: vec![span(1, None, 10)], left_out: 0, logs: vec![] };
         let drawn = body("Trace", &found, Timestamp::MIN).into_string();
+        assert!(!drawn.contains("trace-cut"));
         assert!(drawn.contains("&lt;b&gt;1") && drawn.contains("refused") && !drawn.contains('\u{1b}'), "{drawn}");
     }
 }

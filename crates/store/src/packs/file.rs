@@ -2,17 +2,20 @@
 //!
 //! ```text
 //! file = "SNTLPAK1", merged "SNTLPAK2" | day of arrival (8 bytes) | pack | pack | ...
-//! pack = "PAK4" | crc32 of the head (4) | head (60) | filter | body
+//! pack = "PAK5" | crc32 of "PAK5" and the head (4) | head (60) | filter | body
 //! head = first id (8) | last id (8) | first time (8) | last time (8) | records (8) | raw bytes (8)
 //!        | filter bytes (4) | body bytes (4) | crc32 of filter and body (4)
-//! filter = bytes of the directory of what lies plain (varint) | directory, see [`super::plain`] | filter of the words
-//!        that do not lie plain
+//! filter = crc32 of the rest of it (4) | bytes of the directory of what lies plain (varint) | directory, see
+//!        [`super::plain`] | how many columns lie plain (varint) | crc32 of each (4) | filter of the words that do not lie
+//!        plain
 //! body = bytes of heads and words (4) | bytes of them in zstd (4) | bytes of what lies plain (4) | what lies plain
 //!        | zstd of heads and words | rows; see [`super::sections`], of: ids | columns of the kind
 //! ```
 //!
-//! In "PAK3" nothing lies plain: the filter is one of all words, and its length is not in the body. In older packs,
-//! body = bytes (4) | zstd of the columns.
+//! A search reads the filter and what lies plain without the rest of the pack, so they have checksums of their own: a bit
+//! that is wrong there must not hide lines. In "PAK4" they have none, the directory is the first of the filter, and the first
+//! checksum is that of the head alone. In "PAK3" nothing lies plain: the filter is one of all words, and its length is not
+//! in the body. In older packs, body = bytes (4) | zstd of the columns.
 //!
 //! A file holds what arrived in one day, or less if there is much, so that retention removes whole files. Its name is
 //! the id of its first record.
@@ -43,9 +46,14 @@ const MAGIC: &[u8; 8] = b"SNTLPAK1";
 /// Of a file that was written anew from another one: nothing is added, and it is as dense as it can be.
 const MAGIC_MERGED: &[u8; 8] = b"SNTLPAK2";
 const FILE_HEADER_BYTES: usize = 16;
-/// The marker of each layout, the newest first; what is written has the first.
-const MARKERS: [(&[u8; 4], Layout); 4] =
-    [(b"PAK4", Layout::Gathered), (b"PAK3", Layout::Templates), (b"PAK2", Layout::Shapes), (b"PAK1", Layout::Texts)];
+/// The marker of each layout and whether the filter is sealed, the newest first; what is written has the first.
+const MARKERS: [(&[u8; 4], Layout, bool); 5] = [
+    (b"PAK5", Layout::Gathered, true),
+    (b"PAK4", Layout::Gathered, false),
+    (b"PAK3", Layout::Templates, false),
+    (b"PAK2", Layout::Shapes, false),
+    (b"PAK1", Layout::Texts, false),
+];
 const MARKER_BYTES: usize = 4;
 const HEAD_BYTES: usize = 60;
 /// Before what lies plain in a body.
@@ -74,6 +82,8 @@ pub struct Pack {
     pub body_bytes: u32,
     crc: u32,
     pub layout: Layout,
+    /// The filter and what lies plain have checksums of their own.
+    is_sealed: bool,
 }
 
 /// A file that can be read.
@@ -88,6 +98,8 @@ pub struct PackFile {
     pub bytes: u64,
     /// It was written anew from another one.
     pub is_merged: bool,
+    /// Bytes that were no packs when it was opened: torn when the process died, or damaged.
+    pub passed_over: u64,
     file: Arc<File>,
 }
 
@@ -121,9 +133,10 @@ impl Pack {
     /// Reads the header at an offset; None if there is no whole pack.
     fn parse(header: &[u8], offset: u64) -> Option<Self> {
         let mut reader = Reader::new(header);
-        let layout = layout_of(reader.take(MARKER_BYTES)?)?;
-        let crc_of_head = reader.u32()?;
-        if crc32fast::hash(reader.rest().get(..HEAD_BYTES)?) != crc_of_head {
+        let marker = reader.take(MARKER_BYTES)?;
+        let (layout, is_sealed) = layout_of(marker)?;
+        let crc = reader.u32()?;
+        if crc_of_head(if is_sealed { marker } else { &[] }, reader.rest().get(..HEAD_BYTES)?) != crc {
             return None;
         }
         Some(Self {
@@ -138,6 +151,7 @@ impl Pack {
             body_bytes: reader.u32()?,
             crc: reader.u32()?,
             layout,
+            is_sealed,
         })
     }
 }
@@ -159,7 +173,8 @@ impl PackFile {
         };
         let file = Arc::new(open().map_err(Error::io("make", &path))?);
         let is_merged = magic == MAGIC_MERGED;
-        Ok(Self { path, first_id, day, packs: Arc::default(), bytes: FILE_HEADER_BYTES as u64, is_merged, file })
+        let bytes = FILE_HEADER_BYTES as u64;
+        Ok(Self { path, first_id, day, packs: Arc::default(), bytes, is_merged, passed_over: 0, file })
     }
 
     /// Writes its packs anew, as densely as can be found and few small ones as one large one, to a file with another
@@ -204,7 +219,8 @@ impl PackFile {
         Ok(Self { path, ..self })
     }
 
-    /// Opens a file: what is torn at its end was not acknowledged and is passed over, and so is what is damaged.
+    /// Opens a file: what is torn at its end was not acknowledged and is passed over, and so is what is damaged; how much
+    /// that is is told.
     pub fn open(path: &Path, first_id: u64) -> Result<Self, Error> {
         let file = File::options().read(true).write(true).open(path).map_err(Error::io("open", path))?;
         let length = file.metadata().map_err(Error::io("read", path))?.len();
@@ -223,9 +239,12 @@ impl PackFile {
             packs: Arc::default(),
             bytes: FILE_HEADER_BYTES as u64,
             is_merged,
+            passed_over: 0,
             file: Arc::new(file),
         };
         let packs = opened.whole_packs(length)?;
+        let whole = opened.bytes + packs.iter().map(Pack::len).sum::<u64>();
+        opened.passed_over = length.saturating_sub(whole);
         opened.bytes = packs.last().map_or(opened.bytes, |it| it.offset + it.len());
         opened.packs = Arc::new(packs);
         if opened.bytes < length {
@@ -242,7 +261,7 @@ impl PackFile {
     fn add<K: Kind>(&mut self, records: Vec<(u64, &K::Record)>, effort: Effort) -> Result<(), Error> {
         let Some((pack, filter, body)) = packed::<K>(self.bytes, records, effort)? else { return Ok(()) };
         let head = pack.head();
-        let crc = crc32fast::hash(&head).to_le_bytes();
+        let crc = crc_of_head(MARKERS[0].0, &head).to_le_bytes();
         let bytes = [MARKERS[0].0.as_slice(), &crc, &head, &filter, &body].concat();
         let written = self.file.write_all_at(&bytes, self.bytes).and_then(|()| self.file.sync_data());
         written.map_err(Error::io("write", &self.path))?;
@@ -251,15 +270,15 @@ impl PackFile {
         Ok(())
     }
 
-    /// False if the pack certainly does not hold one of the words.
+    /// False if the pack certainly does not hold one of the words. What is damaged says nothing certain.
     pub fn may_hold_all(&self, pack: &Pack, words: &[Asked]) -> Result<bool, Error> {
         if words.is_empty() {
             return Ok(true);
         }
         let blob = self.read(pack.offset + PACK_HEADER_BYTES as u64, pack.filter_bytes as usize)?;
-        let Some((directory, filter)) = filter_parts(&blob, pack.layout) else { return Ok(true) };
-        for word in filter::lacking(filter, words, pack.layout) {
-            if !self.lies_plain(pack, word, Reader::new(directory))? {
+        let Some(parts) = FilterParts::read(&blob, pack) else { return Ok(true) };
+        for word in filter::lacking(parts.filter, words, pack.layout) {
+            if !self.lies_plain(pack, word, &parts)? {
                 return Ok(false);
             }
         }
@@ -267,18 +286,22 @@ impl PackFile {
     }
 
     /// True if the word is in a column that lies plain, or if that cannot be read.
-    fn lies_plain(&self, pack: &Pack, word: &Asked, mut directory: Reader<'_>) -> Result<bool, Error> {
+    fn lies_plain(&self, pack: &Pack, word: &Asked, parts: &FilterParts<'_>) -> Result<bool, Error> {
         let Some(text) = &word.text else { return Ok(false) };
         let mut offset = pack.offset + PACK_HEADER_BYTES as u64 + u64::from(pack.filter_bytes) + LENGTHS_BYTES as u64;
         let end = pack.offset + pack.len();
+        let (mut directory, mut sums) = (Reader::new(parts.directory), parts.sums.map(Reader::new));
         while !directory.rest().is_empty() {
             let entry = PlainEntry::read(&mut directory);
             let found = entry.and_then(|entry| Some((entry, entry.bytes()?)));
             let Some((entry, length)) = found.filter(|it| offset + it.1 as u64 <= end) else { return Ok(true) };
-            if let Some(number) = entry.number_of(text)
-                && entry.holds(&self.read(offset, length)?, number).unwrap_or(true)
-            {
-                return Ok(true);
+            let sum = sums.as_mut().map(Reader::u32);
+            if let Some(number) = entry.number_of(text) {
+                let column = self.read(offset, length)?;
+                let is_whole = sum.is_none_or(|it| it == Some(crc32fast::hash(&column)));
+                if !is_whole || entry.holds(&column, number).unwrap_or(true) {
+                    return Ok(true);
+                }
             }
             offset += length as u64;
         }
@@ -372,8 +395,16 @@ impl PackFile {
     }
 }
 
-fn layout_of(marker: &[u8]) -> Option<Layout> {
-    MARKERS.iter().find(|it| it.0.as_slice() == marker).map(|it| it.1)
+/// One marker must not become another by a bit.
+fn crc_of_head(marker: &[u8], head: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(marker);
+    crc.update(head);
+    crc.finalize()
+}
+
+fn layout_of(marker: &[u8]) -> Option<(Layout, bool)> {
+    MARKERS.iter().find(|it| it.0.as_slice() == marker).map(|it| (it.1, it.2))
 }
 
 type Packed = (Pack, Vec<u8>, Vec<u8>);
@@ -403,6 +434,7 @@ fn packed<K: Kind>(offset: u64, mut all: Vec<(u64, &K::Record)>, effort: Effort)
         body_bytes: body.len() as u32,
         crc: crc.finalize(),
         layout: MARKERS[0].1,
+        is_sealed: MARKERS[0].2,
     };
     Ok(Some((pack, filter, body)))
 }
@@ -412,25 +444,50 @@ fn times<K: Kind>(records: &[&K::Record]) -> Option<(Timestamp, Timestamp)> {
     times.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
-/// The directory of what lies plain and the filter of all other words.
+/// The directory of what lies plain and the filter of all other words, sealed.
 fn filter_of<K: Kind>(records: &[&K::Record], sections: &mut Sections, effort: Effort) -> Vec<u8> {
     let mut words = vec![];
     records.iter().for_each(|it| K::words(it, &mut words));
-    let mut out = vec![];
-    put_varint(&mut out, sections.plain.directory.len() as u64);
-    out.extend_from_slice(&sections.plain.directory);
-    out.append(&mut filter::build(words, std::mem::take(&mut sections.plain.words), effort));
+    let plain = &mut sections.plain;
+    let mut rest = vec![];
+    put_varint(&mut rest, plain.directory.len() as u64);
+    rest.extend_from_slice(&plain.directory);
+    put_varint(&mut rest, plain.sums.len() as u64);
+    plain.sums.iter().for_each(|it| rest.extend_from_slice(&it.to_le_bytes()));
+    rest.append(&mut filter::build(words, std::mem::take(&mut plain.words), effort));
+    let mut out = crc32fast::hash(&rest).to_le_bytes().to_vec();
+    out.append(&mut rest);
     out
 }
 
-/// The way back; None if it is damaged.
-fn filter_parts(blob: &[u8], layout: Layout) -> Option<(&[u8], &[u8])> {
-    if layout != Layout::Gathered {
-        return Some((&[], blob));
+/// What stands in a filter.
+struct FilterParts<'a> {
+    directory: &'a [u8],
+    /// The checksum of each column that lies plain; none in packs that have no such.
+    sums: Option<&'a [u8]>,
+    filter: &'a [u8],
+}
+
+impl<'a> FilterParts<'a> {
+    /// None if it is damaged.
+    fn read(blob: &'a [u8], pack: &Pack) -> Option<Self> {
+        if pack.layout != Layout::Gathered {
+            return Some(Self { directory: &[], sums: None, filter: blob });
+        }
+        let mut reader = Reader::new(blob);
+        if pack.is_sealed && reader.u32()? != crc32fast::hash(reader.rest()) {
+            return None;
+        }
+        let length = reader.count()?;
+        let directory = reader.take(length)?;
+        let sums = if pack.is_sealed {
+            let length = reader.count()?.checked_mul(size_of::<u32>())?;
+            Some(reader.take(length)?)
+        } else {
+            None
+        };
+        Some(Self { directory, sums, filter: reader.rest() })
     }
-    let mut reader = Reader::new(blob);
-    let length = reader.count()?;
-    Some((reader.take(length)?, reader.rest()))
 }
 
 fn body_of(sections: &Sections, effort: Effort) -> Result<Vec<u8>, Error> {
@@ -450,7 +507,7 @@ fn unpacked<K: Kind>(filter: &[u8], body: &[u8], pack: &Pack) -> Option<Vec<(u64
     }
     let packed_length = usize::try_from(body.u32()?).ok()?;
     let plain_length = if pack.layout == Layout::Gathered { usize::try_from(body.u32()?).ok()? } else { 0 };
-    let plain = PlainReader::new(filter_parts(filter, pack.layout)?.0, body.take(plain_length)?);
+    let plain = PlainReader::new(FilterParts::read(filter, pack)?.directory, body.take(plain_length)?);
     let text = zstd::bulk::decompress(body.take(packed_length)?, length).ok()?;
     let mut reader = SectionReader::new(&text, body.rest(), plain)?;
     let (ids, order) = match pack.layout {
@@ -479,6 +536,58 @@ mod tests {
 
     use super::*;
     use crate::logs::Lines;
+
+    /// Scenario: a file of two packs, of which each byte of the first has one bit flipped in turn (each bit of its marker).
+    /// Guarantees: MUST 875 of docs/specs/store.md: no word that the pack has is taken for lacking; a pack whose head is
+    /// damaged is told.
+    #[test]
+    fn no_flipped_bit_hides_a_word() {
+        let mut random = fastrand::Rng::with_seed(5);
+        let names: Vec<String> =
+            (0..60).map(|it| (0..3 + it % 7).map(|_| random.lowercase()).collect::<String>()).collect();
+        let ids: Vec<String> = names.iter().map(|_| format!("{:016x}", random.u64(..))).collect();
+        let record = |(name, id): (&String, &String)| {
+            LogRecord::new(Timestamp::from_millis(0), Labels::default(), format!("{id} was asked by {name}"))
+        };
+        let records: Vec<LogRecord> = names.iter().zip(&ids).map(record).collect();
+        let folder = std::env::temp_dir().join(format!("sentinel-flips-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut file = PackFile::create(&folder, 1, 0).unwrap();
+        for first in [1, 1001] {
+            file.add::<Lines>((first..).zip(&records).collect(), Effort::Dense).unwrap();
+        }
+        let first = file.packs[0];
+        let blob = file.read(first.offset + PACK_HEADER_BYTES as u64, first.filter_bytes as usize).unwrap();
+        let parts = FilterParts::read(&blob, &first).unwrap();
+        assert!(!parts.directory.is_empty() && parts.filter.len() > 40, "both ways to look for a word");
+        let words: Vec<[Asked; 1]> = names.iter().chain(&ids).map(|it| [Asked::new(it)]).collect();
+        let whole = std::fs::read(&file.path).unwrap();
+        let (mut n_gone, mut n_damaged) = (0, 0);
+        let bits_of =
+            |offset| if offset < first.offset + MARKER_BYTES as u64 { 0..8 } else { offset % 8..offset % 8 + 1 };
+        let all = first.offset..first.offset + first.len();
+        for (offset, bit) in all.flat_map(|offset| bits_of(offset).map(move |bit| (offset, bit))) {
+            let mut bytes = whole.clone();
+            bytes[offset as usize] ^= 1 << bit;
+            let path = folder.join("flipped.pack");
+            std::fs::write(&path, &bytes).unwrap();
+            let opened = PackFile::open(&path, 1).unwrap();
+            let Some(pack) = opened.packs.iter().find(|it| it.first_id == 1) else {
+                assert_eq!(opened.passed_over, first.len(), "at {offset}");
+                n_gone += 1;
+                continue;
+            };
+            assert_eq!((opened.packs.len(), opened.passed_over), (2, 0), "at {offset}");
+            for word in &words {
+                assert!(opened.may_hold_all(pack, word).unwrap(), "{word:?} is hidden by a bit at {offset}");
+            }
+            let error = opened.records::<Lines>(pack).unwrap_err().to_string();
+            n_damaged += usize::from(error.contains("checksum"));
+        }
+        let n_of_head = PACK_HEADER_BYTES + 7 * MARKER_BYTES;
+        assert_eq!((n_gone, n_damaged), (n_of_head, first.len() as usize - PACK_HEADER_BYTES));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     /// Guarantees (584): identities that a pack lacks are known to be lacking, those that it has are not.
     #[test]

@@ -112,6 +112,11 @@ impl<K: Kind> Packs<K> {
                 Ok(mut file) => {
                     // A pack whose sync failed was packed again: what holds nothing new is passed over.
                     Arc::make_mut(&mut file.packs).retain(|it| it.first_id > newest_id);
+                    if file.passed_over > 0 {
+                        let bytes = file.passed_over;
+                        warn!(path = %path.display(), bytes, "A part of a file is torn or damaged and is passed over.");
+                        count(&counters.reads_failed, 1);
+                    }
                     let last_id = file.packs.last().map_or(0, |it| it.last_id);
                     newest_id = last_id.max(first_id.saturating_sub(1)).max(newest_id);
                     files.push(file);

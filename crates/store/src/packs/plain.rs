@@ -35,6 +35,8 @@ pub enum Part {
 pub struct Plain {
     pub directory: Vec<u8>,
     pub bytes: Vec<u8>,
+    /// The checksum of the bytes of each column.
+    pub sums: Vec<u32>,
     /// Hashes of the words that are found here.
     pub words: Vec<u64>,
 }
@@ -46,6 +48,7 @@ impl Plain {
         form.put(&mut self.directory);
         put_varint(&mut self.directory, numbers.len() as u64);
         self.directory.push(low as u8);
+        let begin = self.bytes.len();
         let mut lows = BitWriter::default();
         numbers.iter().for_each(|it| lows.put(*it as u64, low));
         lows.finish(&mut self.bytes);
@@ -53,6 +56,7 @@ impl Plain {
         let start = self.bytes.len();
         rows::encode(&highs, Effort::Dense, &mut self.bytes);
         put_varint(&mut self.directory, (self.bytes.len() - start) as u64);
+        self.sums.push(crc32fast::hash(self.bytes.get(begin..).unwrap_or_default()));
     }
 
     /// A word that a search will find here.
@@ -64,6 +68,7 @@ impl Plain {
     pub fn append(&mut self, other: &mut Self) {
         self.directory.append(&mut other.directory);
         self.bytes.append(&mut other.bytes);
+        self.sums.append(&mut other.sums);
         self.words.append(&mut other.words);
     }
 }

@@ -18,22 +18,45 @@ use crate::packs::filter::Asked;
 pub type Spans = Packs<Steps>;
 
 /// The spans of one trace that are looked at; a trace may be endless.
-const MOST_SPANS: usize = 10_000;
+pub const MOST_SPANS: usize = 10_000;
 /// Spans of a trace that was found lie within this time around the one that matched.
 const AROUND: Duration = Duration::from_secs(3600);
 
 impl Spans {
-    /// The spans of a trace in order of their beginning, at most 10,000.
+    /// The spans of a trace in order of their beginning, the first 10,000: whoever calls began before whoever is called, so
+    /// that they are a tree.
     pub fn trace(&self, id: TraceId, range: TimeRange) -> Vec<Span> {
-        let mut found: BTreeMap<u64, Span> = BTreeMap::new();
+        let mut first: BTreeMap<(u64, u64), Span> = BTreeMap::new();
         let mut visit = |spans: &[(u64, Span)]| {
-            let room = MOST_SPANS.saturating_sub(found.len());
-            found.extend(spans.iter().filter(|it| it.1.trace == id).take(room).cloned());
+            for (number, span) in spans.iter().filter(|it| it.1.trace == id) {
+                let key = (span.start_nanos, *number);
+                if first.len() < MOST_SPANS || first.last_key_value().is_some_and(|it| key < *it.0) {
+                    first.insert(key, span.clone());
+                }
+                if first.len() > MOST_SPANS {
+                    first.pop_last();
+                }
+            }
         };
         self.scan(range, &[Asked::of_hash(trace_word(id))], &mut |_| false, &mut visit);
-        let mut spans: Vec<Span> = found.into_values().collect();
-        spans.sort_by_key(|it| it.start_nanos);
-        spans
+        first.into_values().collect()
+    }
+
+    /// How many spans of a trace are stored.
+    pub fn trace_size(&self, id: TraceId, range: TimeRange) -> u64 {
+        let mut count = 0;
+        // What waits comes first, and again if it is packed meanwhile.
+        let mut waiting: Option<std::ops::RangeInclusive<u64>> = None;
+        let mut visit = |spans: &[(u64, Span)]| {
+            let is_new = |number: u64| waiting.as_ref().is_none_or(|it| !it.contains(&number));
+            count += spans.iter().filter(|it| it.1.trace == id && is_new(it.0)).count() as u64;
+            if waiting.is_none() {
+                let ids = || spans.iter().map(|it| it.0);
+                waiting = Some(ids().min().unwrap_or(1)..=ids().max().unwrap_or(0));
+            }
+        };
+        self.scan(range, &[Asked::of_hash(trace_word(id))], &mut |_| false, &mut visit);
+        count
     }
 
     /// The newest traces in which a span matches, at most `query.limit`; newest first.
@@ -43,7 +66,11 @@ impl Spans {
             .into_iter()
             .filter_map(|(id, time)| {
                 let around = TimeRange::new(time.minus(AROUND), time.plus(AROUND));
-                summed_up(&self.trace(id, around))
+                let mut summary = summed_up(&self.trace(id, around))?;
+                if summary.spans == MOST_SPANS {
+                    summary.spans = usize::try_from(self.trace_size(id, around)).unwrap_or(usize::MAX);
+                }
+                Some(summary)
             })
             .collect();
         summaries.sort_by_key(|it| std::cmp::Reverse(it.start));

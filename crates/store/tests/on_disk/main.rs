@@ -13,3 +13,4 @@ mod reads_older_files;
 mod recovers_after_bit_flip;
 mod recovers_after_torn_write;
 mod stores_and_finds;
+mod tells_long_traces;

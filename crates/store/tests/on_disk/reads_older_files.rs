@@ -1,5 +1,5 @@
 //! Are files of earlier versions still read? Those in `older/` were written by the versions before packs had shapes,
-//! before they had templates, before identities lay plain, and before blocks had compressed labels.
+//! before they had templates, before identities lay plain, before filters had checksums, and before blocks had compressed labels.
 
 use signal::{History as _, Labels, LogQuery, LogSearch as _, SeriesQuery, TimeRange, Timestamp};
 use store::{Config, Store, Write};
@@ -36,6 +36,38 @@ fn lines_in_packs_of_templates_are_found() {
 #[test]
 fn lines_in_merged_packs_of_templates_are_found() {
     lines_are_found(include_bytes!("older/templates_merged.pack"));
+}
+
+/// Guarantees: the same for packs in which identities lie plain and filters have no checksum; such an identity is found.
+#[test]
+fn lines_in_packs_without_checksums_of_filters_are_found() {
+    lines_are_found(include_bytes!("older/gathered.pack"));
+    identities_are_found(include_bytes!("older/gathered.pack"));
+}
+
+/// Guarantees: the same for such packs in a file that was merged.
+#[test]
+fn lines_in_merged_packs_without_checksums_of_filters_are_found() {
+    lines_are_found(include_bytes!("older/gathered_merged.pack"));
+    identities_are_found(include_bytes!("older/gathered_merged.pack"));
+}
+
+fn identities_are_found(pack: &[u8]) {
+    let scratch = Scratch::new();
+    let folder = scratch.path.join("logs");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("00000000000000000001.pack"), pack).unwrap();
+    let (store, _) = Store::open(&scratch.path, Config::default()).unwrap();
+    // Only what is merged lets them lie plain.
+    assert_eq!(store.log_parts().unwrap().plain >= 200 * 8, pack.starts_with(b"SNTLPAK2"));
+    // As they were drawn when the file was written.
+    let mut drawn = 1_u64;
+    for _ in 0..200 {
+        drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let id = format!("{:016x}", drawn ^ (drawn >> 29));
+        let hits = store.search(&query(&id)).unwrap();
+        assert_eq!(hits.iter().map(|it| it.record.line.clone()).collect::<Vec<_>>(), [format!("id {id} was seen")]);
+    }
 }
 
 fn lines_are_found(pack: &[u8]) {
