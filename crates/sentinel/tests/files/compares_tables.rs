@@ -143,7 +143,7 @@ fn bad_input_is_told_and_nothing_is_written() {
         ("torn.parquet", b"PAR1 and nothing else", &["Parquet"]),
         ("book.csv", b"PK\x03\x04\x14\0\x06\0", &["Excel", "CSV or Parquet"]),
         ("lines.csv", b"{\"amount\": 1}\n{\"amount\": 2}\n", &["it is JSON"]),
-        ("zero.csv", b"a\0m\0o\0u\0n\0t\0\n\01\0\n\0", &["zero bytes", "UTF-16"]),
+        ("zero.csv", b"a\0m\0o\0u\0n\0t\0\n\x001\0\n\0", &["zero bytes", "UTF-16"]),
     ];
     for (name, bytes, says) in cases {
         folder.write(name, bytes);
