@@ -268,6 +268,24 @@ impl Life {
         }
     }
 
+    /// Takes in the look-back as it is stored now, up to what is known, for a training: values may have come late, as those
+    /// of a sender that was cut off do, and then something else was filled in. What is not told stays, and so does what
+    /// serves.
+    pub fn revise(&mut self, points: &[(i64, f64)]) {
+        let (step, end) = (self.watch.step_secs(), self.history.end());
+        let oldest = end - step * self.watch.n_lookback as i64;
+        let is_ours =
+            |it: &&(i64, f64)| it.0.rem_euclid(step) == 0 && (oldest..end).contains(&it.0) && it.1.is_finite();
+        let Some(first) = points.iter().find(is_ours).filter(|_| !self.history.values.is_empty()) else { return };
+        let earlier = usize::try_from((self.history.start - first.0) / step).unwrap_or(0);
+        self.history.values.splice(..0, std::iter::repeat_n(f64::NAN, earlier));
+        self.history.start -= step * earlier as i64;
+        for (secs, value) in points.iter().filter(is_ours) {
+            let place = usize::try_from((secs - self.history.start) / step).ok();
+            place.and_then(|it| self.history.values.get_mut(it)).into_iter().for_each(|it| *it = *value);
+        }
+    }
+
     fn check_coverage(&mut self, secs: i64, value: f64) {
         let Some(forecast) = &self.forecast else { return };
         let lead = (secs - forecast.first_secs).div_euclid(forecast.step_secs.max(1));
@@ -403,6 +421,11 @@ impl Life {
             n_ahead: self.watch.n_ahead,
         };
         Some((reason, job))
+    }
+
+    /// Whether a training is due that would learn from values that were read some time ago.
+    pub fn is_retraining_due(&self, now: Timestamp) -> bool {
+        self.ticket.is_none() && self.due(now).is_some_and(|it| it.0 != Reason::ColdStart)
     }
 
     fn due(&self, now: Timestamp) -> Option<(Reason, Policy, Option<f64>)> {

@@ -81,6 +81,32 @@ fn steady(level: f64, noise: f64) -> impl Fn(i64, &mut Random) -> f64 {
     move |_, random| level + noise * random.normal()
 }
 
+/// Scenario: a sender was cut off and sends two hours at once, and the first question comes when the first value is there,
+/// which is filled in for the others.
+/// Guarantees: MUST 894 of docs/specs/forecast.md.
+#[test]
+fn what_came_late_is_learned_by_the_next_training() {
+    let mut world = World::new(|it| it.model_class = "linear_trend".to_owned());
+    let line = |secs: i64| 100.0 + (secs - START) as f64 / 60.0;
+    let filled: Vec<(i64, f64)> = (1..=120).map(|it| (START + 60 * it, line(START))).collect();
+    world.secs = START + 120 * 60;
+    world.life.take(&filled);
+    world.run(1, |secs, _| line(secs));
+    assert_eq!(world.trained, [(Reason::ColdStart, Policy::FullRetrain)]);
+    let mut minutes = 121;
+    while !world.life.is_retraining_due(world.now()) {
+        world.minute(&|secs, _| line(secs));
+        minutes += 1;
+        assert!(minutes < 180, "drift is seen");
+    }
+    let stored: Vec<i64> = (1..=minutes).map(|it| START + 60 * it).collect();
+    world.life.revise(&stored.iter().map(|it| (*it, line(*it))).collect::<Vec<_>>());
+    let (reason, job) = world.life.job(world.now()).unwrap();
+    assert_eq!((reason, job.history.end()), (Reason::Drift, world.secs + 60));
+    let values: Vec<f64> = stored[stored.len() - 120..].iter().map(|it| line(*it)).collect();
+    assert_eq!(job.history.values, values);
+}
+
 /// A model that says what it is told to say.
 #[derive(Clone)]
 struct Fake {

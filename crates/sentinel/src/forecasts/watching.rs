@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use forecast::Watch;
-use signal::{Labels, SeriesPoints, Timestamp};
+use signal::{Labels, Point, SeriesPoints, Timestamp};
 use tokio::sync::watch;
 
 use crate::forecasts::artifacts::folder_of;
@@ -118,6 +118,7 @@ impl Forecasts {
             }
             Err(error) => watching.say(Err(error), now),
         };
+        self.reread(watching, newest).await;
         self.train_due(watching);
         let now = self.clock.now();
         let next = aligned(now.minus(delay), watch).plus(watch.granularity).plus(delay);
@@ -137,7 +138,7 @@ impl Forecasts {
     /// What is new of all series; of those that were not known, all that is to be learned from.
     async fn ask(&self, watching: &Watching, newest: Timestamp) -> Result<Vec<SeriesPoints>, String> {
         let watch = &watching.watch;
-        let oldest = newest.minus(watch.granularity * u32::try_from(watch.n_lookback - 1).unwrap_or(u32::MAX));
+        let oldest = oldest(watch, newest);
         let known = read(&watching.series).values().filter_map(|it| it.life().known_until()).min();
         let from = known.map_or(oldest, Timestamp::from_secs).max(oldest);
         if from > newest {
@@ -154,6 +155,20 @@ impl Forecasts {
             return Err(self.why_empty(watch, oldest, newest).await);
         }
         Ok(answer)
+    }
+
+    /// Before a model learns anew, its look-back is asked for anew; without an answer it learns from what is known.
+    async fn reread(&self, watching: &Watching, newest: Timestamp) {
+        let (watch, now) = (&watching.watch, self.clock.now());
+        let is_due = |it: &Series| it.life().is_retraining_due(now);
+        if !read(&watching.series).values().any(|it| is_due(it)) {
+            return;
+        }
+        let answer = self.source.range(&watch.expr, oldest(watch, newest), newest, watch.granularity).await;
+        for SeriesPoints { labels, points } in answer.unwrap_or_default() {
+            let series = read(&watching.series).get(&labels).filter(|it| is_due(it)).cloned();
+            series.into_iter().for_each(|it| it.life().revise(&in_secs(&points)));
+        }
     }
 
     /// A histogram's name has no series of its own; its parts have.
@@ -179,7 +194,7 @@ impl Forecasts {
         let watch = &watching.watch;
         let mut left_out = 0;
         for SeriesPoints { labels, points } in answer {
-            let points: Vec<(i64, f64)> = points.iter().map(|it| (it.time.millis() / 1000, it.value)).collect();
+            let points = in_secs(&points);
             let known = read(&watching.series).get(&labels).cloned();
             let series = match known {
                 Some(series) => {
@@ -250,6 +265,15 @@ impl Forecasts {
             });
         }
     }
+}
+
+/// The first instant of the look-back.
+fn oldest(watch: &Watch, newest: Timestamp) -> Timestamp {
+    newest.minus(watch.granularity * u32::try_from(watch.n_lookback - 1).unwrap_or(u32::MAX))
+}
+
+fn in_secs(points: &[Point]) -> Vec<(i64, f64)> {
+    points.iter().map(|it| (it.time.millis() / 1000, it.value)).collect()
 }
 
 /// The newest instant of the watch's grid that is not after `time`.
