@@ -93,17 +93,14 @@ fn what_came_late_is_learned_by_the_next_training() {
     world.life.take(&filled);
     world.run(1, |secs, _| line(secs));
     assert_eq!(world.trained, [(Reason::ColdStart, Policy::FullRetrain)]);
-    let mut minutes = 121;
-    while !world.life.is_retraining_due(world.now()) {
-        world.minute(&|secs, _| line(secs));
-        minutes += 1;
-        assert!(minutes < 180, "drift is seen");
-    }
-    let stored: Vec<i64> = (1..=minutes).map(|it| START + 60 * it).collect();
+    assert!(!world.life.is_retraining_due(world.now()));
+    world.life.want(Policy::FullRetrain);
+    assert!(world.life.is_retraining_due(world.now()));
+    let stored: Vec<i64> = (1..=121).map(|it| START + 60 * it).collect();
     world.life.revise(&stored.iter().map(|it| (*it, line(*it))).collect::<Vec<_>>());
     let (reason, job) = world.life.job(world.now()).unwrap();
-    assert_eq!((reason, job.history.end()), (Reason::Drift, world.secs + 60));
-    let values: Vec<f64> = stored[stored.len() - 120..].iter().map(|it| line(*it)).collect();
+    assert_eq!((reason, job.history.end()), (Reason::Manual, world.secs + 60));
+    let values: Vec<f64> = stored[1..].iter().map(|it| line(*it)).collect();
     assert_eq!(job.history.values, values);
 }
 
