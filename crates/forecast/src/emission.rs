@@ -2,7 +2,8 @@
 
 use signal::{Labels, Metric, Point, SeriesPoints, Timestamp};
 
-use crate::life::{Forecast, Life};
+use crate::life::Life;
+use crate::outlook::Forecast;
 use crate::period::period_text;
 
 /// Forecasts of a series on /metrics: `<metric>_sentinel_predicted`, and with `with_bounds` also `_lower` and `_upper` of

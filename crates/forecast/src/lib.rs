@@ -9,6 +9,7 @@
 
 mod config;
 mod cron;
+mod outlook;
 mod period;
 mod selector;
 mod tracking_config;
@@ -34,9 +35,10 @@ pub use config::{Config, CrossConfig, DriftScale, ObjectStoreConfig, RemoteWrite
 pub use cron::Cron;
 pub use drift::{Drift, DriftMeter, DriftStatus, Thresholds};
 pub use emission::{exposed, forecast_labels, n_exposed, samples};
-pub use life::{Alarm, Crossing, Forecast, Life, Plan, Reason, State, key_of};
+pub use life::{Alarm, Life, Plan, Reason, State, key_of};
 pub use model::ModelChoice;
 pub use network::{FileConfig, Network};
+pub use outlook::{Crossing, Forecast};
 pub use own::{
     Fallback, InferenceConfig, Manifest, OwnModelConfig, OwnScore, RetrainConfig, WaitConfig, WaitStrategy,
     own_model_problems, scores,
